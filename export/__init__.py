@@ -1,0 +1,1 @@
+"""Checkpoints in, bundles and engines out: the only package that imports torch."""

@@ -1,0 +1,1 @@
+"""One file a command; ``player.cli`` puts them together."""

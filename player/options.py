@@ -1,0 +1,74 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runtime.errors import RequestError
+from runtime.pipeline import Pipeline
+from runtime.request import Request
+
+Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
+Model = Annotated[
+    str, typer.Option("--model", "-m", help="A model's name, or the folder of its bundle.")
+]
+Backend = Annotated[
+    str, typer.Option(help="auto, openvino, onnxruntime, tensorrt or tensorrt_rtx.")
+]
+Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]
+Size = Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels.")]
+Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 to 4294967295.")]
+Steps = Annotated[
+    int | None, typer.Option(help="Sampler steps; the model's own default if left out.")
+]
+Rows = Annotated[str, typer.Option(help="Rows a slot edits: word, tail or all.")]
+Row = Annotated[int | None, typer.Option(help="Edit only this row of the embedding (0 is BOS).")]
+Interp = Annotated[str, typer.Option(help="lerp or slerp.")]
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Read ``512x512`` as (width, height) in pixels; None stays None.
+
+    Raises:
+        RequestError: anything else.
+    """
+    if text is None:
+        return None
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise RequestError(f"size {text!r} is not WIDTHxHEIGHT, e.g. 512x512")
+    return int(width), int(height)
+
+
+def open_pipeline(model: str, backend: str, precision: str, size: str | None) -> Pipeline:
+    """Open a model with the options as the user typed them."""
+    return Pipeline.open(model, backend=backend, precision=precision, size=parse_size(size))
+
+
+def make_request(
+    pipeline: Pipeline,
+    expression: str,
+    *,
+    seed: int,
+    steps: int | None,
+    rows: str,
+    row: int | None,
+    interp: str,
+) -> Request:
+    """Build the request at the start of the morph and check that the model can serve it.
+
+    Raises:
+        ExpressionError, RequestError: what the user typed cannot be rendered.
+    """
+    request = Request(
+        expression,
+        seed=seed,
+        steps=pipeline.default_steps if steps is None else steps,
+        rows=rows,  # type: ignore[arg-type]  # Request checks the word
+        row=row,
+        interp=interp,  # type: ignore[arg-type]
+    )
+    pipeline.check(request)
+    return request

@@ -1,0 +1,1 @@
+"""Words in, frames out: numpy and an engine runtime, no torch and no window."""

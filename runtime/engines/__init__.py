@@ -1,0 +1,69 @@
+"""One small protocol over every engine runtime, and the choice among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundle import Step
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """``pixels`` uint8 [B, H, W, 3] RGB and milliseconds per stage.
+
+    An engine that runs the frame as one CUDA graph reports the whole as ``denoise_ms``.
+    """
+
+    pixels: NDArray[np.uint8]
+    denoise_ms: float
+    decode_ms: float
+
+
+class Engine(Protocol):
+    """A loaded bundle that runs. Not thread-safe: one thread calls it at a time."""
+
+    @property
+    def name(self) -> str:
+        """The engine runtime that really runs, as ``--backend`` names it (``openvino`` …)."""
+
+    @property
+    def precision(self) -> str:
+        """What really computes: ``f32``, ``bf16`` or ``f16``."""
+
+    @property
+    def device(self) -> str:
+        """The processor in words, for readouts and benchmarks."""
+
+    @property
+    def batches(self) -> tuple[int, ...]:
+        """The batch sizes ``render`` accepts, ascending; 1 is always among them."""
+
+    def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
+        """Run the text encoder on one prompt's ids, an array [1, T] for each tokenizer.
+
+        Returns the embedding [T, D] and the pooled vector [P] or None.
+        """
+
+    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
+        """Make ``basis`` [K, T, D] (and ``pooled`` [K, P]) resident until the next call."""
+
+    def load_noise(self, noise: Floats) -> None:
+        """Make ``noise`` [S, C, h, w] resident: first the initial latent (unit variance), then
+        the fresh noise of each step that wants it. Shared by the whole batch."""
+
+    def render(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Rendered:
+        """Mix, sample and decode. ``weights`` [B, K, T], ``pooled_weights`` [B, K] or None.
+
+        Raises EngineError when the latent is not finite or the device fails.
+        """
+
+    def close(self) -> None:
+        """Release the device; the engine cannot be used afterwards."""

@@ -1,0 +1,46 @@
+"""The errors a user can meet; each is one line that says what went wrong and what to do."""
+
+
+class MorphError(Exception):
+    """Base of every error that is shown to the user as one line, without a traceback."""
+
+
+class ExpressionError(MorphError):
+    """An expression that cannot be read.
+
+    ``str(error)`` is the message; ``caret()`` is the expression with a caret under the place.
+    """
+
+    def __init__(self, message: str, text: str, column: int) -> None:
+        """Keep the offending ``text`` and the 0-based ``column`` of the place."""
+        super().__init__(message)
+        self.text = text
+        self.column = column
+
+    def caret(self) -> str:
+        """Return two lines: the expression, and a caret under the place."""
+        return f"{self.text}\n{' ' * self.column}^"
+
+
+class RequestError(MorphError):
+    """A seed, step count, size or position the model cannot serve."""
+
+
+class BundleError(MorphError):
+    """A bundle that is missing, incomplete, altered or of another format."""
+
+
+class EngineError(MorphError):
+    """An engine that cannot be built, loaded or run on this machine."""
+
+
+class TargetError(MorphError):
+    """A file or folder that cannot be written."""
+
+
+class DisplayError(MorphError):
+    """No window can be opened here."""
+
+
+class BuildError(MorphError):
+    """A checkpoint that cannot be turned into a bundle or an engine."""

@@ -1,0 +1,205 @@
+"""``wordmorph tokens``: what the encoder reads, row by row, and what edits which row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from player.options import Expression, Interp, Model, Row, Rows
+from runtime.errors import RequestError
+from runtime.expression import parse, slot_expression
+from runtime.mix import Edit, Plan
+from runtime.planner import Planner
+from runtime.request import Request
+from runtime.text import Tokens
+
+EDITED = "bold cyan"
+
+
+def tokens(
+    expression: Expression,
+    t: Annotated[float, typer.Option(help="Position of the weights, 0 to 1.")] = 0.5,
+    u: Annotated[float, typer.Option(help="Position on the second axis, 0 to 1.")] = 0.5,
+    model: Model = "critters",
+    rows: Rows = "word",
+    row: Row = None,
+    interp: Interp = "lerp",
+    word: Annotated[
+        str | None,
+        typer.Option(help="A word of a plain prompt to change; cat#2 is the second cat."),
+    ] = None,
+    to: Annotated[str | None, typer.Option(help="What --word becomes.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print machine-readable tokens, rows and weights.")
+    ] = False,
+) -> None:
+    """Print the token strip of each prompt, the rows that are edited, and the weights."""
+    if (word is None) != (to is None):
+        raise RequestError("--word and --to belong together, e.g. --word cat --to kitten")
+    if word is not None and to is not None:
+        expression = slot_expression(expression, word, to)
+    expression = str(parse(expression))  # what cannot be read is said before any model is opened
+    planner = Planner.of(model)
+    request = planner.request(expression, t, u, rows=rows, row=row, interp=interp)
+    made = planner.plan(request)
+    if as_json:
+        print(json.dumps(describe(made, request), indent=1, ensure_ascii=False))
+    else:
+        show(made, request, Console(highlight=False))
+
+
+def describe(made: Plan, request: Request) -> dict[str, object]:
+    """Return the plan at the request's position as plain values for JSON.
+
+    ``coefficient`` is the slot's c_j; ``rows`` of the layout take ``sources`` of the prompt.
+    """
+    coefficients = made.coefficients(request.t, request.u)
+    return {
+        "expression": request.expression,
+        "t": request.t,
+        "u": request.u,
+        "rows": request.rows,
+        "row": request.row,
+        "interp": request.interp,
+        "length": made.row_map.shape[1],
+        "beyond_hull": made.beyond_hull(request.t, request.u),
+        "prompts": [
+            {
+                "prompt": found.prompt,
+                "tokens": [
+                    {"row": row, "id": found.ids[row], "text": text}
+                    for row, text in enumerate(found.texts)
+                ],
+            }
+            for found in made.tokens
+        ],
+        "edits": [
+            {
+                "slot": edit.slot,
+                "phrase": edit.phrase,
+                "prompt": edit.entry,
+                "coefficient": float(coefficients[edit.slot][edit.entry]),
+                "rows": edit.rows,
+                "sources": edit.sources,
+            }
+            for edit in made.edited
+        ],
+    }
+
+
+def show(made: Plan, request: Request, console: Console) -> None:
+    """Print the strips, the edits and what deserves a warning."""
+    length = made.row_map.shape[1]
+    for entry, found in enumerate(made.tokens):
+        console.print(Text(found.prompt or '""', style="bold"), soft_wrap=True)
+        if entry == 0:
+            cells = _layout_cells(found, made, length)
+        else:
+            cells = _cells(found, made, entry, length)
+        for line in _wrapped(cells, console.width if console.is_terminal else None):
+            console.print(line, soft_wrap=True)
+        console.print()
+    console.print(_edits(made, request))
+    if any(edit.rows != edit.sources for edit in made.edited):
+        console.print("token counts differ: the words are aligned at their last token")
+    if request.interp == "slerp":
+        console.print("slerp turns each row by its own angle: the weights shown are those of lerp")
+    if made.beyond_hull(request.t, request.u):
+        console.print("beyond the hull of the words: a weight is outside 0 to 1", style="yellow")
+
+
+def _layout_cells(found: Tokens, made: Plan, length: int) -> list[Text]:
+    """Return the layout's rows; edited ones say so, and by which slot where there are several."""
+    slots: dict[int, list[int]] = {}
+    for edit in made.edited:
+        for row in edit.rows:
+            slots.setdefault(row, []).append(edit.slot + 1)
+    several = len(made.expression.morphs) > 1
+    return _strip(found, slots, length, lambda by: f"←edit {_ranges(by)}" if several else "←edit")
+
+
+def _cells(found: Tokens, made: Plan, entry: int, length: int) -> list[Text]:
+    """Return the rows of another prompt; those that are read name the row they go to."""
+    targets: dict[int, list[int]] = {}
+    for edit in made.edited:
+        if edit.entry == entry:
+            for row, source in zip(edit.rows, edit.sources, strict=True):
+                targets.setdefault(source, []).append(row)
+    return _strip(found, targets, length, lambda rows: f"→{_ranges(rows)}")
+
+
+def _strip(
+    found: Tokens,
+    marked: Mapping[int, list[int]],
+    length: int,
+    mark: Callable[[list[int]], str],
+) -> list[Text]:
+    def cell(rows: list[int], text: str) -> Text:
+        notes = [note for row in rows for note in marked.get(row, [])]
+        name = f"{_ranges(rows)} {text}"
+        return Text(f"{name} {mark(notes)}", style=EDITED) if notes else Text(name)
+
+    cells = [cell([row], text) for row, text in enumerate(found.texts)]
+    padding = groupby(range(found.eos + 1, length), key=lambda row: row in marked)
+    return cells + [cell(list(rows), "padding") for _, rows in padding]
+
+
+def _wrapped(cells: Sequence[Text], width: int | None) -> Iterable[Text]:
+    """Join cells by bars into lines of at most ``width`` columns; None is one line."""
+    line = Text()
+    for cell in cells:
+        if line.cell_len and width is not None and line.cell_len + 3 + cell.cell_len > width:
+            yield line
+            line = Text()
+        line = Text.assemble(line, " | ", cell) if line.cell_len else cell.copy()
+    yield line
+
+
+def _edits(made: Plan, request: Request) -> Table:
+    table = Table(title=f"t={request.t:g} u={request.u:g}", title_justify="left", box=None)
+    for name in ("slot", "phrase", "weight", "rows ← rows of its prompt"):
+        table.add_column(name, justify="right" if name == "weight" else "left", overflow="fold")
+    coefficients = made.coefficients(request.t, request.u)
+    for edit in made.edited:
+        weight = float(coefficients[edit.slot][edit.entry])
+        table.add_row(
+            "whole" if made.expression.whole else str(edit.slot + 1),
+            Text(edit.phrase or '""'),
+            Text(f"{weight:+.3f}", style="" if 0 <= weight <= 1 else "yellow"),
+            _pairs(edit),
+        )
+    return table
+
+
+def _pairs(edit: Edit) -> str:
+    """Return ``5 ← 6``, or ``2–4 ← 2, 5–76 ← 3–74`` where one row is taken three times."""
+    stretches: list[tuple[list[int], list[int]]] = []
+    for source, pairs in groupby(
+        zip(edit.rows, edit.sources, strict=True), key=lambda pair: pair[1]
+    ):
+        rows = [row for row, _ in pairs]
+        if len(rows) == 1 and stretches and len(stretches[-1][0]) == len(stretches[-1][1]):
+            stretches[-1][0].append(rows[0])
+            stretches[-1][1].append(source)
+        else:
+            stretches.append((rows, [source]))
+    return ", ".join(f"{_ranges(rows)} ← {_ranges(sources)}" for rows, sources in stretches)
+
+
+def _ranges(rows: Iterable[int]) -> str:
+    """Return ``1–3,5`` for 1, 2, 3, 5."""
+    found = sorted(set(rows))
+    runs: list[list[int]] = []
+    for row in found:
+        if runs and row == runs[-1][-1] + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return ",".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)

@@ -6,15 +6,28 @@ import sys
 
 import typer
 
+from player.commands.bench import bench
+from player.commands.build import build
+from player.commands.doctor import doctor
+from player.commands.engines import engines
+from player.commands.grid import grid
+from player.commands.models import models
+from player.commands.play import play
+from player.commands.render import render
+from player.commands.storms import storms
+from player.commands.tokens import tokens
 from runtime.errors import ExpressionError, MorphError
 
 app = typer.Typer(
     name="wordmorph",
-    help="Morph between words, live.",
+    help="Type two words, hold an arrow key, and watch the picture turn from one into the other.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+for command in (play, render, grid, storms, tokens, bench, build, models, doctor):
+    app.command()(command)
+app.add_typer(engines, name="engines")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -15,7 +16,8 @@ Model = Annotated[
     str, typer.Option("--model", "-m", help="A model's name, or the folder of its bundle.")
 ]
 Backend = Annotated[
-    str, typer.Option(help="auto, openvino, onnxruntime, tensorrt or tensorrt_rtx.")
+    str,
+    typer.Option(help="auto, tensorrt, tensorrt_rtx, onnxruntime, onnxruntime-cpu or openvino."),
 ]
 Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]
 Size = Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels.")]
@@ -43,8 +45,18 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def open_pipeline(model: str, backend: str, precision: str, size: str | None) -> Pipeline:
-    """Open a model with the options as the user typed them."""
-    return Pipeline.open(model, backend=backend, precision=precision, size=parse_size(size))
+    """Open a model with the options as the user typed them.
+
+    What ``auto`` passes over although this machine could run it is said on stderr: a slow picture
+    must never be a silent surprise.
+    """
+    return Pipeline.open(
+        model,
+        backend=backend,
+        precision=precision,
+        size=parse_size(size),
+        passed_over=lambda reason: print(f"not used: {reason}", file=sys.stderr),
+    )
 
 
 def make_request(

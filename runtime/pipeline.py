@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
-from runtime.engines import Engine
-from runtime.request import Frame, Request
+from runtime.engines import Engine, Floats, choose
+from runtime.errors import RequestError
+from runtime.library import find_bundle
+from runtime.mix import Plan
+from runtime.noise import randn
+from runtime.planner import Planner, plan_key
+from runtime.request import Frame, Interp, Request, Rows
 
-if TYPE_CHECKING:
-    from runtime.mix import Plan
+EMBEDDINGS_KEPT = 256
+
+
+class Embedding(NamedTuple):
+    """What the text encoder made of a prompt."""
+
+    rows: Floats
+    """[T, D]: a row for each token, BOS first"""
+    pooled: Floats | None
+    """[P] for models that have one, else None"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixture:
+    """What one request adds to its plan: weights over the prompts the engine must hold."""
+
+    prompts: tuple[int, ...]
+    weights: Floats
+    pooled_weights: Floats | None
 
 
 class Pipeline:
@@ -21,6 +51,11 @@ class Pipeline:
         """Serve ``bundle`` on ``engine``, which the pipeline closes with itself."""
         self.bundle = bundle
         self.engine = engine
+        self.planner = Planner(bundle.manifest, bundle.folder)
+        self._embeddings: OrderedDict[str, Embedding] = OrderedDict()
+        self._basis_of = lru_cache(maxsize=8)(self._make_basis)
+        self._loaded_basis: object = None
+        self._loaded_noise: object = None
 
     @classmethod
     def open(
@@ -30,9 +65,25 @@ class Pipeline:
         backend: str = "auto",
         precision: str = "auto",
         size: tuple[int, int] | None = None,
+        passed_over: Callable[[str], None] = lambda reason: None,
     ) -> Self:
-        """Open a model by name or bundle folder on the best engine runtime of this machine."""
-        raise NotImplementedError
+        """Open a model by name or bundle folder on the best engine runtime of this machine.
+
+        ``passed_over`` is told, a line each, why an engine runtime that works here is not used.
+
+        Raises:
+            BundleError: an unknown name or a damaged bundle.
+            RequestError: ``size`` is not the (width, height) the bundle was built for.
+            EngineError: the backend or precision asked for cannot run here.
+        """
+        bundle = find_bundle(model)
+        made = (bundle.manifest.width, bundle.manifest.height)
+        if size is not None and size != made:
+            raise RequestError(
+                f"{model} makes pictures of {made[0]}x{made[1]}, not {size[0]}x{size[1]}: "
+                "build it again with --size for another"
+            )
+        return cls(bundle, choose(bundle, backend, precision, passed_over))
 
     @property
     def default_steps(self) -> int:
@@ -44,21 +95,93 @@ class Pipeline:
         """(width, height) of every frame, in pixels."""
         return self.bundle.manifest.width, self.bundle.manifest.height
 
+    def request(
+        self, expression: str, t: float = 0.0, u: float = 0.5, **settings: object
+    ) -> Request:
+        """Make a request with the model's default step count, checked as ``check`` does."""
+        return self.planner.request(expression, t, u, **settings)
+
     def plan(self, request: Request) -> Plan:
         """Return the request's expression resolved to prompts, token rows and weights."""
-        raise NotImplementedError
+        return self.planner.plan(request)
 
     def check(self, request: Request) -> None:
         """Raise RequestError or ExpressionError if this model cannot render the request."""
-        raise NotImplementedError
+        self.planner.check(request)
+
+    def embed(self, prompt: str) -> Embedding:
+        """Return what the text encoder makes of a prompt, cached.
+
+        Raises:
+            RequestError: the prompt has more tokens than the model reads.
+        """
+        known = self._embeddings.get(prompt)
+        if known is None:
+            ids = self.planner.ids(prompt)
+            known = self._embeddings[prompt] = Embedding(*self.engine.encode(ids))
+            if len(self._embeddings) > EMBEDDINGS_KEPT:
+                self._embeddings.popitem(last=False)
+        else:
+            self._embeddings.move_to_end(prompt)
+        return known
+
+    def draw(
+        self, embedding: Embedding | Floats, *, seed: int = 0, steps: int | None = None
+    ) -> NDArray[np.uint8]:
+        """Draw what an edited embedding shows: numpy in, numpy out.
+
+        ``embedding`` is a float array [T, D], or an Embedding for models with a pooled vector.
+        Returns uint8 [H, W, 3] RGB.
+
+        Raises:
+            RequestError: an array of another shape or with values that are not finite, or a seed
+                or step count the model cannot serve.
+        """
+        manifest = self.bundle.manifest
+        given = embedding if isinstance(embedding, Embedding) else Embedding(embedding, None)
+        vectors: dict[str, tuple[Floats, tuple[int, ...]]] = {
+            "rows": (given.rows, (manifest.tokens, manifest.embedding))
+        }
+        if manifest.pooled:
+            if given.pooled is None:
+                raise RequestError(f"{manifest.model} needs an Embedding with a pooled vector")
+            vectors["pooled"] = (given.pooled, (manifest.pooled,))
+        for name, (array, shape) in vectors.items():
+            if np.shape(array) != shape or not np.isfinite(array).all():
+                raise RequestError(f"embedding {name}: need finite numbers of shape {shape}")
+        request = Request("", seed=seed, steps=self.default_steps if steps is None else steps)
+        self.planner.check_steps(request.steps)
+        self._loaded_basis = None
+        basis = np.asarray(given.rows, np.float32)[None]
+        pooled = np.asarray(given.pooled, np.float32)[None] if manifest.pooled else None
+        self.engine.load_basis(
+            self._pad(basis, (0,)), None if pooled is None else self._pad(pooled, (0,))
+        )
+        self._load_noise(request)
+        one = np.ones((1, 1), np.float32)
+        weights = self._pad(np.broadcast_to(one, (1, manifest.tokens)), (0,))[None]
+        pooled_weights = None if pooled is None else self._pad(one[0], (0,))[None]
+        rendered = self.engine.render(weights, pooled_weights, manifest.steps[request.steps])
+        pixels: NDArray[np.uint8] = rendered.pixels[0]
+        return pixels
 
     def render(self, request: Request) -> Frame:
-        """Render one frame; the same request gives the same pixels."""
-        raise NotImplementedError
+        """Render one frame; the same request gives the same pixels.
+
+        Raises:
+            ExpressionError, RequestError: the request cannot be served by this model.
+            EngineError: the engine failed.
+        """
+        return self._render_batch([request])[0]
 
     def render_many(self, requests: Sequence[Request]) -> list[Frame]:
         """Render several frames, batched where the engine can; same pixels as one by one."""
-        raise NotImplementedError
+        largest = max(self.engine.batches)
+        frames: list[Frame] = []
+        for _, group in groupby(requests, key=_shared):
+            for batch in _chunks(list(group), largest):
+                frames += self._render_batch(batch)
+        return frames
 
     def close(self) -> None:
         """Release the engine."""
@@ -74,3 +197,113 @@ class Pipeline:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _render_batch(self, requests: Sequence[Request]) -> list[Frame]:
+        start = time.perf_counter()
+        first = requests[0]
+        self.check(first)
+        basis, pooled = self._basis_of(*plan_key(first))
+        embedded = time.perf_counter()
+        mixtures = [self._mixture(request, basis) for request in requests]
+        chosen = tuple(sorted(set().union(*(mixture.prompts for mixture in mixtures))))
+        if len(chosen) > self.bundle.manifest.basis:
+            if len(requests) > 1:
+                return [frame for request in requests for frame in self._render_batch([request])]
+            raise RequestError(
+                f"{len(chosen)} prompts are mixed in one frame, "
+                f"the model holds {self.bundle.manifest.basis}: use fewer terms"
+            )
+        self._load_basis(first, chosen, basis, pooled)
+        self._load_noise(first)
+        weights = np.stack([self._pad(mixture.weights, chosen) for mixture in mixtures])
+        pooled_weights = None
+        if pooled is not None:
+            pooled_weights = np.stack(
+                [
+                    self._pad(m.pooled_weights, chosen)
+                    for m in mixtures
+                    if m.pooled_weights is not None
+                ]
+            )
+        mixed = time.perf_counter()
+        rendered = self.engine.render(
+            weights, pooled_weights, self.bundle.manifest.steps[first.steps]
+        )
+        total = time.perf_counter() - start
+        count = len(requests)
+        timings = {
+            "text": (embedded - start) * 1e3 / count,
+            "mix": (mixed - embedded) * 1e3 / count,
+            "denoise": rendered.denoise_ms / count,
+            "decode": rendered.decode_ms / count,
+            "total": total * 1e3 / count,
+        }
+        frames = []
+        for request, pixels in zip(requests, rendered.pixels, strict=True):
+            pixels.flags.writeable = False
+            frames.append(Frame(pixels, request, timings))
+        return frames
+
+    def _mixture(self, request: Request, basis: Floats) -> _Mixture:
+        made = self.plan(request)
+        weights = made.weights(request.t, request.u, basis)
+        active = np.abs(weights).max(axis=1) > 0
+        pooled_weights = None
+        if self.bundle.manifest.pooled:
+            pooled_weights = made.pooled_weights(request.t, request.u)
+            active |= pooled_weights != 0
+        return _Mixture(tuple(np.flatnonzero(active).tolist()), weights, pooled_weights)
+
+    def _pad(self, values: Floats, chosen: tuple[int, ...]) -> Floats:
+        padded = np.zeros((self.bundle.manifest.basis, *values.shape[1:]), np.float32)
+        padded[: len(chosen)] = values[list(chosen)]
+        return padded
+
+    def _load_basis(
+        self, request: Request, chosen: tuple[int, ...], basis: Floats, pooled: Floats | None
+    ) -> None:
+        key = (plan_key(request), chosen)
+        if key != self._loaded_basis:
+            self._loaded_basis = None  # a failed upload must not pass for a loaded one
+            self.engine.load_basis(
+                self._pad(basis, chosen), None if pooled is None else self._pad(pooled, chosen)
+            )
+            self._loaded_basis = key
+
+    def _load_noise(self, request: Request) -> None:
+        steps = self.bundle.manifest.steps[request.steps]
+        count = 1 + sum(step.noise != 0 for step in steps)
+        key = (request.seed, count)
+        if key != self._loaded_noise:
+            self._loaded_noise = None
+            self.engine.load_noise(randn(request.seed, count, self.bundle.manifest.latent))
+            self._loaded_noise = key
+
+    def _make_basis(
+        self, expression: str, rows: Rows, row: int | None, interp: Interp
+    ) -> tuple[Floats, Floats | None]:
+        made = self.planner.plan(Request(expression, rows=rows, row=row, interp=interp))
+        embedded = [self.embed(prompt) for prompt in made.prompts]
+        basis = np.stack(
+            [
+                embedding[row_map]
+                for (embedding, _), row_map in zip(embedded, made.row_map, strict=True)
+            ]
+        )
+        vectors = [pooled for _, pooled in embedded if pooled is not None]
+        return basis, np.stack(vectors) if vectors else None
+
+
+def _shared(request: Request) -> tuple[object, ...]:
+    """What the frames of one batch have in common: the basis, the noise and the steps."""
+    return *plan_key(request), request.seed, request.steps
+
+
+def _chunks(requests: list[Request], largest: int) -> Iterator[list[Request]]:
+    """Cut into batches the engine has: the largest that is full, then single frames."""
+    start = 0
+    while len(requests) - start >= largest > 1:
+        yield requests[start : start + largest]
+        start += largest
+    for request in requests[start:]:
+        yield [request]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle import Step
+from runtime.bundle import Bundle, Step
+from runtime.errors import EngineError
 
 Floats = NDArray[np.float32]
 
@@ -67,3 +70,59 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release the device; the engine cannot be used afterwards."""
+
+
+BACKENDS = {
+    "tensorrt": "runtime.engines.tensorrt",
+    "tensorrt_rtx": "runtime.engines.tensorrt",
+    "onnxruntime": "runtime.engines.onnxruntime",
+    "onnxruntime-cpu": "runtime.engines.onnxruntime",
+    "openvino": "runtime.engines.openvino",
+}
+"""Engine runtimes by the name ``--backend`` takes, and the module of each."""
+AUTO = ("tensorrt", "tensorrt_rtx", "onnxruntime", "openvino")
+"""The order in which ``auto`` tries them; the last one runs anywhere."""
+
+
+def choose(
+    bundle: Bundle,
+    backend: str = "auto",
+    precision: str = "auto",
+    passed_over: Callable[[str], None] = lambda reason: None,
+) -> Engine:
+    """Load ``bundle`` on the engine runtime asked for, or on the first that works here.
+
+    One that was asked for by name is used or refused, never replaced. ``auto`` passes over what
+    is not usable here (``wordmorph doctor`` says why), and calls ``passed_over`` with one line
+    for what is usable but not ready for this bundle.
+
+    Raises:
+        EngineError: an unknown name, or one that cannot run here, with the reason.
+    """
+    if backend == "auto":
+        for name in AUTO:
+            if usable(name) is not None:
+                continue
+            try:
+                return _open(name, bundle, precision)
+            except EngineError as error:
+                if name == AUTO[-1]:
+                    raise
+                passed_over(f"{name}: {error}")
+    if backend not in BACKENDS:
+        raise EngineError(f"unknown backend {backend!r}: use auto, {', '.join(BACKENDS)}")
+    reason = usable(backend)
+    if reason is not None:
+        raise EngineError(f"{backend} cannot be used: {reason}")
+    return _open(backend, bundle, precision)
+
+
+def usable(name: str) -> str | None:
+    """Return None if an engine runtime can be used here, else one line: why not, what adds it."""
+    reason: str | None = import_module(BACKENDS[name]).available(name)
+    return reason
+
+
+def _open(name: str, bundle: Bundle, precision: str) -> Engine:
+    engine: Engine = import_module(BACKENDS[name]).open_engine(bundle, precision, name)
+    return engine

@@ -1,0 +1,93 @@
+"""Requests → plans, by a model's manifest and tokenizers alone: no engine is needed to check."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundle import Manifest, read_manifest
+from runtime.errors import RequestError
+from runtime.expression import parse
+from runtime.library import locate
+from runtime.mix import Plan, plan
+from runtime.request import Interp, Request, Rows
+from runtime.text import Tokenizer
+
+PlanKey = tuple[str, Rows, int | None, Interp]
+
+
+def plan_key(request: Request) -> PlanKey:
+    """Return what of a request decides its plan."""
+    return request.expression, request.rows, request.row, request.interp
+
+
+class Planner:
+    """What a model can be asked, and which rows and weights a request comes to."""
+
+    def __init__(self, manifest: Manifest, folder: Path) -> None:
+        """Load the tokenizers of the bundle in ``folder``.
+
+        Raises:
+            BundleError: a tokenizer that cannot be read.
+        """
+        self.manifest = manifest
+        self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
+        self._plan = lru_cache(maxsize=64)(self._make)
+
+    @classmethod
+    def of(cls, model: str) -> Self:
+        """Read a model's manifest and tokenizers, by its name or bundle folder.
+
+        Large files are neither read nor hashed, so this answers at once for any model.
+
+        Raises:
+            BundleError: an unknown name, or a manifest or tokenizer that cannot be read.
+        """
+        folder = locate(model)
+        return cls(read_manifest(folder), folder)
+
+    def request(
+        self, expression: str, t: float = 0.0, u: float = 0.5, **settings: object
+    ) -> Request:
+        """Make a request with the model's default step count, checked as ``check`` does."""
+        made = Request(expression, t, u, **{"steps": self.manifest.default_steps, **settings})  # type: ignore[arg-type]
+        self.check(made)
+        return made
+
+    def plan(self, request: Request) -> Plan:
+        """Return the request's expression resolved to prompts, token rows and weights.
+
+        Raises:
+            ExpressionError, RequestError: text that cannot be read or rows that do not exist.
+        """
+        return self._plan(*plan_key(request))
+
+    def check(self, request: Request) -> None:
+        """Raise RequestError or ExpressionError if the model cannot render the request."""
+        self.check_steps(request.steps)
+        for prompt in self.plan(request).prompts:
+            self.ids(prompt)
+
+    def check_steps(self, steps: int) -> None:
+        """Raise RequestError, listing the counts on offer, if ``steps`` has no table."""
+        offered = self.manifest.steps
+        if steps not in offered:
+            counts = ", ".join(str(count) for count in sorted(offered))
+            raise RequestError(
+                f"{self.manifest.model} has no table for {steps} steps: use {counts}"
+            )
+
+    def ids(self, prompt: str) -> tuple[NDArray[np.int64], ...]:
+        """Return a prompt's ids int64 [1, T], one array for each tokenizer.
+
+        Raises:
+            RequestError: more tokens than the model reads.
+        """
+        return tuple(tokenizer.ids(prompt) for tokenizer in self.tokenizers)
+
+    def _make(self, expression: str, rows: Rows, row: int | None, interp: Interp) -> Plan:
+        return plan(parse(expression), self.tokenizers[0], rows=rows, row=row, interp=interp)

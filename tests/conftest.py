@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+
+import pytest
+
+from runtime.pipeline import Pipeline
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the suite out of the user's folders, and compile the built-in model once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Iterator[Pipeline]:
+    """The built-in model in f32 on the CPU."""
+    with Pipeline.open("critters", backend="openvino", precision="f32") as opened:
+        yield opened

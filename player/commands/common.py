@@ -1,0 +1,101 @@
+"""What the commands that write files share: progress, the reproducing command, interruption."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from player.reproduce import Invocation
+from runtime.pipeline import Pipeline
+from runtime.request import Frame, Request
+
+
+def command_line(
+    verb: str,
+    request: Request,
+    target: str,
+    invocation: Invocation,
+    options: Mapping[str, object],
+) -> str:
+    """Return the shell command that makes ``target`` again.
+
+    ``options`` maps long option names to values; True is a bare flag, None and False are left out.
+    """
+    given: dict[str, object] = {
+        "rows": None if request.rows == "word" else request.rows,
+        **options,
+        "seed": request.seed,
+        "steps": request.steps,
+        "row": request.row,
+        "interp": None if request.interp == "lerp" else request.interp,
+    }
+    words = ["wordmorph", verb, "-o", target]
+    for name, value in given.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+            words += [f"--{name}", text]
+    words += invocation.options()
+    if request.expression.startswith("-"):
+        words.append("--")
+    return shlex.join([*words, request.expression])
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.speed
+        return Text("" if speed is None else f"{speed:.1f} fps", style="progress.data.speed")
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show bars with frames done, speed and time left on stderr while the block runs."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        yield bars
+
+
+def frames_of(
+    pipeline: Pipeline, requests: Sequence[Request], bars: Progress, description: str
+) -> Iterator[Frame]:
+    """Render in order with a bar, one engine batch in memory at a time."""
+    largest = max(pipeline.engine.batches)
+    task = bars.add_task(description, total=len(requests))
+    for start in range(0, len(requests), largest):
+        for frame in pipeline.render_many(requests[start : start + largest]):
+            yield frame
+            bars.advance(task)
+
+
+@contextmanager
+def interruptible(target: str | None) -> Iterator[None]:
+    """Turn Ctrl-C into one line that says what became of ``target``, and exit status 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fate = "" if target is None else f", the partial {target} was removed"
+        print(f"wordmorph: interrupted{fate}", file=sys.stderr)
+        raise typer.Exit(130) from None

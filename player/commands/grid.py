@@ -1,0 +1,87 @@
+"""``wordmorph grid``: pictures side by side along both axes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from player.commands.common import command_line, frames_of, interruptible, progress
+from player.options import (
+    Backend,
+    Expression,
+    Interp,
+    Model,
+    Precision,
+    Row,
+    Rows,
+    Seed,
+    Size,
+    Steps,
+    make_request,
+    open_pipeline,
+)
+from player.reproduce import Invocation
+from runtime.errors import RequestError, TargetError
+from runtime.film import check_target, kind_of, save_still
+from runtime.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
+from runtime.settings import settings_of
+
+
+def grid(
+    expression: Expression,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="A name ending in .png.")
+    ] = "grid.png",
+    rows: Annotated[
+        int | None, typer.Option(help="Rows along t: 5, or 1 where one axis moves.")
+    ] = None,
+    cols: Annotated[int, typer.Option(help="Columns along u, or along t in a single row.")] = 7,
+    tile: Annotated[
+        int | None, typer.Option(help="Longer side of a picture in pixels; its own if left out.")
+    ] = None,
+    t: Annotated[float, typer.Option(help="Place on t of a single row, 0 to 1.")] = 0.0,
+    u: Annotated[float, typer.Option(help="Place on u of a single column, 0 to 1.")] = 0.5,
+    model: Model = "critters",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    size: Size = None,
+    seed: Seed = 0,
+    steps: Steps = None,
+    slot_rows: Rows = "word",
+    row: Row = None,
+    interp: Interp = "lerp",
+) -> None:
+    """Draw the morph as a grid: t downwards, the second axis to the right.
+
+    A morph with one axis fills a single row, as a film strip.
+    """
+    if kind_of(output) != "png":
+        raise TargetError(f"{output}: a grid is one picture, so its name ends in .png")
+    check_target(output)
+    if tile is not None and not 16 <= tile <= MAX_SIDE:
+        raise RequestError(f"tiles of {tile} pixels make no picture: use 16 to {MAX_SIDE}")
+    invocation = Invocation(model, backend, precision, size)
+    with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
+        start = make_request(
+            pipeline, expression, seed=seed, steps=steps, rows=slot_rows, row=row, interp=interp
+        ).at(t, u)
+        layout = lay_out(start, rows, cols)
+        side = min(tile_side(layout), tile or MAX_SIDE)
+        with progress() as bars:
+            tiles = [
+                shrink(frame.pixels, side)
+                for frame in frames_of(pipeline, layout.requests, bars, "rendering")
+            ]
+        counts = {"rows": len(layout.rows), "cols": len(layout.cols)}
+        options = {
+            **counts,
+            "tile": tile,
+            "t": t or None,
+            "u": None if u == 0.5 else u,
+            "slot-rows": None if slot_rows == "word" else slot_rows,
+        }
+        command = command_line("grid", start, output, invocation, options)
+        more = {"grid": counts, "tile": tile}
+        save_still(output, draw_grid(layout, tiles), settings_of(pipeline, start, command, **more))
+    print(f"{output}: {counts['rows']} × {counts['cols']} pictures")

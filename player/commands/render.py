@@ -1,0 +1,171 @@
+"""``wordmorph render``: films and single pictures on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, cast
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from player.commands.common import command_line, frames_of, interruptible, progress
+from player.options import (
+    Backend,
+    Expression,
+    Interp,
+    Model,
+    Precision,
+    Row,
+    Rows,
+    Seed,
+    Size,
+    Steps,
+    make_request,
+    open_pipeline,
+)
+from player.reproduce import Invocation
+from runtime import line
+from runtime.errors import RequestError
+from runtime.film import check_fps, check_target, kind_of, open_film, save_still
+from runtime.perception import Look, look
+from runtime.pipeline import Pipeline
+from runtime.request import Request
+from runtime.retime import even_positions, measure
+from runtime.settings import settings_of
+
+MAX_FRAMES = 100_000
+Pixels = NDArray[np.uint8]
+
+
+def render(
+    expression: Expression,
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", help="A name ending in .mp4, .gif or .png, or a folder: frames/"
+        ),
+    ],
+    frames: Annotated[
+        int | None, typer.Option(help="Pictures from end to end: 400, or 1 for a .png.")
+    ] = None,
+    fps: Annotated[float, typer.Option(help="Frames per second.")] = 20.0,
+    t: Annotated[float | None, typer.Option(help="Where a single picture is, 0 to 1.")] = None,
+    u: Annotated[
+        float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
+    ] = None,
+    bounce: Annotated[
+        bool, typer.Option("--bounce", help="Run back to the start, for a seamless loop.")
+    ] = False,
+    retime: Annotated[
+        bool, typer.Option("--retime", help="Perceptually even time instead of even t.")
+    ] = False,
+    model: Model = "critters",
+    backend: Backend = "auto",
+    precision: Precision = "auto",
+    size: Size = None,
+    seed: Seed = 0,
+    steps: Steps = None,
+    rows: Rows = "word",
+    row: Row = None,
+    interp: Interp = "lerp",
+) -> None:
+    """Write a film of the whole morph, or with --t one picture of it, without crossfade."""
+    kind = kind_of(output)
+    count = (1 if kind == "png" or t is not None else 400) if frames is None else frames
+    if not 1 <= count <= MAX_FRAMES:
+        raise RequestError(f"{count} frames make no film: use 1 to {MAX_FRAMES}")
+    if kind == "png" and count > 1:
+        raise RequestError(
+            f"{output} holds one picture: use --frames 1, or a folder such as "
+            f"{Path(output).with_suffix('')}/"
+        )
+    if t is not None and count > 1:
+        raise RequestError("--t places a single picture: use it with --frames 1")
+    if count < 2 and (bounce or retime):
+        raise RequestError("--bounce and --retime need a film: use --frames 2 or more")
+    check_fps(fps, kind)
+    check_target(output)
+    invocation = Invocation(model, backend, precision, size)
+    with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
+        start = make_request(
+            pipeline, expression, seed=seed, steps=steps, rows=rows, row=row, interp=interp
+        )
+        start = start.at(t or 0.0, 0.5 if u is None else u)
+        options = {
+            "frames": count,
+            "fps": None if kind in ("png", "folder") else fps,
+            "t": t,
+            "u": u,
+            "bounce": bounce,
+            "retime": retime,
+        }
+        settings = settings_of(
+            pipeline,
+            start,
+            command_line("render", start, output, invocation, options),
+            frames=count,
+            fps=fps,
+            bounce=bounce,
+            retime=retime,
+        )
+        if kind == "png":
+            save_still(output, pipeline.render(start).pixels, settings)
+            print(output)
+            return
+        axis = line.axis_of(start) if count > 1 else "t"
+        if axis == "u" and u is not None:
+            raise RequestError(
+                f"only the second axis moves in {expression!r}, so the film runs along it: "
+                "leave out --u"
+            )
+        with open_film(output, pipeline.size, fps, settings) as film, progress() as bars:
+            places = _places(pipeline, start, axis, count, bars) if retime else _even(count)
+            if count == 1:
+                requests = [start]
+            else:
+                requests = [line.at(start, axis, float(place)) for place in places]
+            pictures: Iterable[Pixels] = (
+                frame.pixels for frame in frames_of(pipeline, requests, bars, "rendering")
+            )
+            for pixels in _there_and_back(pictures) if bounce else pictures:
+                film.write(pixels)
+            written = film.frames
+    length = "" if kind == "folder" else f", {written / fps:.1f} s at {fps:g} frames per second"
+    print(f"{output}: {written} frames{length}")
+
+
+def _even(count: int) -> NDArray[np.float64]:
+    """Frame i stands at exactly i / (count - 1)."""
+    return np.arange(count) / max(1, count - 1)
+
+
+def _places(
+    pipeline: Pipeline, start: Request, axis: line.Axis, count: int, bars: Progress
+) -> NDArray[np.float64]:
+    task = bars.add_task("measuring", total=None)
+
+    def look_at(place: float) -> Look:
+        bars.advance(task)
+        return look(pipeline.render(line.at(start, axis, place)).pixels)
+
+    measured = measure(look_at, count)
+    bars.remove_task(task)
+    return even_positions(*measured, count)
+
+
+def _there_and_back(pictures: Iterable[Pixels]) -> Iterator[Pixels]:
+    """Add the way back without its two ends, so that the loop stops nowhere; spooled to disk."""
+    with tempfile.TemporaryFile() as spool:
+        count, shape = 0, ()
+        for pixels in pictures:
+            spool.write(np.ascontiguousarray(pixels).data)
+            count, shape = count + 1, pixels.shape
+            yield pixels
+        length = int(np.prod(shape))
+        for index in range(count - 2, 0, -1):
+            spool.seek(index * length)
+            yield cast(Pixels, np.frombuffer(spool.read(length), np.uint8).reshape(shape))

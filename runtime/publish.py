@@ -1,0 +1,115 @@
+"""Bundles come to light whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from runtime.bundle import MANIFEST, Bundle, Manifest, open_bundle, sha256_file
+from runtime.errors import TargetError
+
+
+@contextmanager
+def staging(target: Path) -> Iterator[Path]:
+    """Yield an invisible folder beside ``target`` for ``write_bundle``; it is gone afterwards.
+
+    Folders that killed builds of the same target left behind are removed first.
+
+    Raises:
+        TargetError: ``target`` exists and is no bundle, or its parent cannot be written.
+    """
+    target = target.resolve()
+    if target.exists() and not (target / MANIFEST).is_file() and not _is_empty(target):
+        raise TargetError(f"{target} exists and is not a bundle: choose another folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for stale in target.parent.glob(f".{target.name}.*.partial"):
+            if not _is_alive(stale.name.split(".")[-3]):
+                shutil.rmtree(stale, ignore_errors=True)
+        prefix = f".{target.name}.{os.getpid()}."
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=target.parent))
+    except OSError as error:
+        raise TargetError(f"{target} cannot be written: {error.strerror}") from None
+    try:
+        yield folder
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise TargetError(f"no space left for {target}: free some and build again") from None
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_bundle(staged: Path, manifest: Manifest, target: Path) -> Bundle:
+    """Hash every file of ``staged``, add the manifest last, and put the folder at ``target``.
+
+    ``manifest.files`` is filled in here. An older bundle at ``target`` is replaced.
+
+    Raises:
+        TargetError: the folder cannot be moved into place.
+        BundleError: what was written does not read back.
+    """
+    target = target.resolve()
+    names = sorted(path.name for path in staged.iterdir() if path.name != MANIFEST)
+    for name in names:
+        _sync(staged / name)
+    manifest = replace(manifest, files={name: sha256_file(staged / name) for name in names})
+    path = staged / MANIFEST
+    path.write_text(manifest.to_json(), encoding="utf-8")
+    _sync(path)
+    _sync(staged)
+    open_bundle(staged)
+    staged.chmod(0o755)
+    try:
+        _replace(staged, target)
+    except OSError as error:
+        raise TargetError(f"{target} cannot be written: {error.strerror}") from None
+    return Bundle(target, manifest)
+
+
+def _replace(folder: Path, target: Path) -> None:
+    """Rename ``folder`` to ``target``; what was there is moved aside first and then removed."""
+    if not target.exists():
+        os.replace(folder, target)
+    else:
+        old = folder.with_name(folder.name.removesuffix(".partial") + "old.partial")
+        os.replace(target, old)
+        try:
+            os.replace(folder, target)
+        except OSError:
+            os.replace(old, target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    _sync(target.parent)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,12 +77,7 @@ class Pipeline:
             EngineError: the backend or precision asked for cannot run here.
         """
         bundle = find_bundle(model)
-        made = (bundle.manifest.width, bundle.manifest.height)
-        if size is not None and size != made:
-            raise RequestError(
-                f"{model} makes pictures of {made[0]}x{made[1]}, not {size[0]}x{size[1]}: "
-                "build it again with --size for another"
-            )
+        Planner(bundle.manifest, bundle.folder).check_size(size)
         return cls(bundle, choose(bundle, backend, precision, passed_over))
 
     @property
@@ -95,11 +90,12 @@ class Pipeline:
         """(width, height) of every frame, in pixels."""
         return self.bundle.manifest.width, self.bundle.manifest.height
 
-    def request(
-        self, expression: str, t: float = 0.0, u: float = 0.5, **settings: object
-    ) -> Request:
-        """Make a request with the model's default step count, checked as ``check`` does."""
-        return self.planner.request(expression, t, u, **settings)
+    def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
+        """Make a request with the model's default step count, checked as ``check`` does.
+
+        ``settings`` are the other fields of ``Request``.
+        """
+        return self.planner.request(expression, t=t, **settings)
 
     def plan(self, request: Request) -> Plan:
         """Return the request's expression resolved to prompts, token rows and weights."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +50,12 @@ class Planner:
         folder = locate(model)
         return cls(read_manifest(folder), folder)
 
-    def request(
-        self, expression: str, t: float = 0.0, u: float = 0.5, **settings: object
-    ) -> Request:
-        """Make a request with the model's default step count, checked as ``check`` does."""
-        made = Request(expression, t, u, **{"steps": self.manifest.default_steps, **settings})  # type: ignore[arg-type]
+    def request(self, expression: str, **settings: Any) -> Request:
+        """Make a request with the model's default step count, checked as ``check`` does.
+
+        ``settings`` are the other fields of ``Request``.
+        """
+        made = Request(expression, **{"steps": self.manifest.default_steps, **settings})
         self.check(made)
         return made
 
@@ -71,6 +72,15 @@ class Planner:
         self.check_steps(request.steps)
         for prompt in self.plan(request).prompts:
             self.ids(prompt)
+
+    def check_size(self, size: tuple[int, int] | None) -> None:
+        """Raise RequestError unless ``size`` (width, height) is None or the bundle's own."""
+        made = self.manifest.width, self.manifest.height
+        if size is not None and size != made:
+            raise RequestError(
+                f"{self.manifest.model} makes pictures of {made[0]}x{made[1]}, not "
+                f"{size[0]}x{size[1]}: build it again with --size for another"
+            )
 
     def check_steps(self, steps: int) -> None:
         """Raise RequestError, listing the counts on offer, if ``steps`` has no table."""

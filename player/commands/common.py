@@ -1,10 +1,9 @@
-"""What the commands that write files share: progress, the reproducing command, interruption."""
+"""What the commands that write files share: progress and interruption."""
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
@@ -20,41 +19,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from player.reproduce import Invocation
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
-
-
-def command_line(
-    verb: str,
-    request: Request,
-    target: str,
-    invocation: Invocation,
-    options: Mapping[str, object],
-) -> str:
-    """Return the shell command that makes ``target`` again.
-
-    ``options`` maps long option names to values; True is a bare flag, None and False are left out.
-    """
-    given: dict[str, object] = {
-        "rows": None if request.rows == "word" else request.rows,
-        **options,
-        "seed": request.seed,
-        "steps": request.steps,
-        "row": request.row,
-        "interp": None if request.interp == "lerp" else request.interp,
-    }
-    words = ["wordmorph", verb, "-o", target]
-    for name, value in given.items():
-        if value is True:
-            words.append(f"--{name}")
-        elif value is not None and value is not False:
-            text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
-            words += [f"--{name}", text]
-    words += invocation.options()
-    if request.expression.startswith("-"):
-        words.append("--")
-    return shlex.join([*words, request.expression])
 
 
 class _Rate(ProgressColumn):

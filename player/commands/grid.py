@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import command_line, frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, progress
 from player.options import (
     Backend,
     Expression,
@@ -21,7 +21,7 @@ from player.options import (
     make_request,
     open_pipeline,
 )
-from player.reproduce import Invocation
+from player.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
 from runtime.film import check_target, kind_of, save_still
 from runtime.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side

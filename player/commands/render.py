@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from player.commands.common import command_line, frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, progress
 from player.options import (
     Backend,
     Expression,
@@ -27,7 +27,7 @@ from player.options import (
     make_request,
     open_pipeline,
 )
-from player.reproduce import Invocation
+from player.reproduce import Invocation, command_line
 from runtime import line
 from runtime.errors import RequestError
 from runtime.film import check_fps, check_target, kind_of, open_film, save_still

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from player.commands.common import command_line, frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, progress
 from player.options import (
     Backend,
     Expression,
@@ -26,7 +26,7 @@ from player.options import (
     make_request,
     open_pipeline,
 )
-from player.reproduce import Invocation
+from player.reproduce import Invocation, command_line
 from runtime import line
 from runtime.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.errors import RequestError, TargetError

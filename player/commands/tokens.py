@@ -47,7 +47,7 @@ def tokens(
         expression = slot_expression(expression, word, to)
     expression = str(parse(expression))  # what cannot be read is said before any model is opened
     planner = Planner.of(model)
-    request = planner.request(expression, t, u, rows=rows, row=row, interp=interp)
+    request = planner.request(expression, t=t, u=u, rows=rows, row=row, interp=interp)
     made = planner.plan(request)
     if as_json:
         print(json.dumps(describe(made, request), indent=1, ensure_ascii=False))

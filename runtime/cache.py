@@ -1,0 +1,160 @@
+"""Frames by request: a store with a byte budget, and the order in which idle time fills it."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+
+from runtime.line import Axis
+from runtime.request import Frame, Request
+
+BUDGET = 1 << 30
+"""Bytes of pixels kept: 400 frames of 512×512 take 315 MB."""
+
+COARSE = 32
+"""The first pass divides a line into this many stretches before anything else is filled."""
+
+AHEAD = 40
+"""Divisions kept filled in front of the playhead, in its direction of travel."""
+
+
+class FrameCache:
+    """The most recently used frames, keyed by their exact request. Safe between threads."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        """Keep at most ``budget`` bytes of pixels."""
+        self.budget = budget
+        self.bytes = 0
+        self.hits = 0
+        self.misses = 0
+        self._frames: OrderedDict[Request, Frame] = OrderedDict()
+        self._lines: dict[Request, dict[float, list[float]]] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        """Return how many frames are kept."""
+        return len(self._frames)
+
+    def __contains__(self, request: Request) -> bool:
+        """Tell whether the request's frame is kept, without counting as a use of it."""
+        return request in self._frames
+
+    def get(self, request: Request) -> Frame | None:
+        """Return the request's frame and mark it as just used; None where it is not kept."""
+        with self._lock:
+            frame = self._frames.get(request)
+            if frame is None:
+                self.misses += 1
+                return None
+            self.hits += 1
+            self._frames.move_to_end(request)
+            return frame
+
+    def peek(self, request: Request) -> Frame | None:
+        """Return the request's frame without counting as a use of it."""
+        with self._lock:
+            return self._frames.get(request)
+
+    def put(self, frame: Frame) -> bool:
+        """Keep a frame, dropping the least recently used; False if it alone exceeds the budget."""
+        size = frame.pixels.nbytes
+        if size > self.budget:
+            return False
+        with self._lock:
+            if frame.request in self._frames:
+                self._drop(frame.request)
+            while self.bytes + size > self.budget:
+                self._drop(next(iter(self._frames)))
+            self._frames[frame.request] = frame
+            self.bytes += size
+            request = frame.request
+            insort(
+                self._lines.setdefault(_series(request), {}).setdefault(request.u, []), request.t
+            )
+            return True
+
+    def nearest(self, request: Request) -> Frame | None:
+        """Return the kept frame closest in (t, u) among those that differ only in position."""
+        with self._lock:
+            best: tuple[float, Request] | None = None
+            for u, line in self._lines.get(_series(request), {}).items():
+                at = bisect_left(line, request.t)
+                for t in line[max(at - 1, 0) : at + 1]:
+                    distance = (t - request.t) ** 2 + (u - request.u) ** 2
+                    if best is None or distance < best[0]:
+                        best = distance, request.at(t, u)
+            return None if best is None else self._frames[best[1]]
+
+    def positions(self, request: Request, axis: Axis = "t") -> tuple[float, ...]:
+        """Return the kept positions, ascending, of the line through the request along ``axis``."""
+        with self._lock:
+            lines = self._lines.get(_series(request), {})
+            if axis == "t":
+                return tuple(lines.get(request.u, ()))
+            return tuple(sorted(u for u, line in lines.items() if _holds(line, request.t)))
+
+    def _drop(self, request: Request) -> None:
+        self.bytes -= self._frames.pop(request).pixels.nbytes
+        series = self._lines[_series(request)]
+        line = series[request.u]
+        line.pop(bisect_left(line, request.t))
+        if not line:
+            del series[request.u]
+        if not series:
+            del self._lines[_series(request)]
+
+
+def _holds(line: list[float], t: float) -> bool:
+    at = bisect_left(line, t)
+    return at < len(line) and line[at] == t
+
+
+def _series(request: Request) -> Request:
+    return replace(request, t=0.0, u=0.0)
+
+
+def coarse_order(divisions: int, stretches: int = COARSE) -> Iterator[int]:
+    """Yield indices of a line, ends first, then its middle, quarters, eighths …; each once."""
+    seen: set[int] = set()
+    parts = 1
+    while True:
+        for k in range(parts + 1):
+            index = round(divisions * k / parts)
+            if index not in seen:
+                seen.add(index)
+                yield index
+        if parts >= min(stretches, divisions):
+            return
+        parts *= 2
+
+
+def next_to_fill(
+    have: Collection[int],
+    divisions: int,
+    at: int,
+    direction: int,
+    differences: Mapping[tuple[int, int], float],
+) -> int | None:
+    """Return which index in 0..``divisions`` to render next, or None when the line is full.
+
+    Coarse first; then up to ``AHEAD`` in front of ``at`` in ``direction`` (+1 or -1); then the
+    middle of the gap whose two frames differ most according to ``differences``, keyed by the
+    neighbouring indices ``(low, high)``; of equals the widest.
+    """
+    known = set(have)
+    if len(known) > divisions:
+        return None
+    for index in coarse_order(divisions):
+        if index not in known:
+            return index
+    for index in range(at, at + direction * (AHEAD + 1), direction):
+        if 0 <= index <= divisions and index not in known:
+            return index
+    ordered = sorted(known)
+    gaps = [pair for pair in pairwise(ordered) if pair[1] - pair[0] > 1]
+    low, high = max(gaps, key=lambda pair: (differences.get(pair, 0.0), pair[1] - pair[0]))
+    return (low + high) // 2

@@ -1,0 +1,92 @@
+"""A renderer without a model: the picture is a plain function of the request."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import EngineError
+from runtime.expression import parse
+from runtime.mix import Plan, plan
+from runtime.request import Frame, Request
+from runtime.text import Tokenizer, Tokens
+
+SIZE = 64
+
+
+class Words:
+    """A tokenizer that takes each word for a token."""
+
+    length = 77
+
+    def tokens(self, prompt: str) -> Tokens:
+        offsets, at = [(0, 0)], 0
+        words = prompt.split()
+        for word in words:
+            start = prompt.index(word, at)
+            at = start + len(word)
+            offsets.append((start, at))
+        offsets.append((len(prompt), len(prompt)))
+        return Tokens(prompt, (0,) * self.length, ("BOS", *words, "EOS"), tuple(offsets))
+
+
+@dataclass
+class FakeEngine:
+    name: str = "gradient"
+    precision: str = "f32"
+
+
+@dataclass
+class FakeRenderer:
+    """Draws a gradient with a disc at (t, u), tinted by the seed; ``seconds`` a frame."""
+
+    seconds: float = 0.0
+    size: int = SIZE
+    refuse: tuple[float, ...] = ()
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    rendered: list[Request] = field(default_factory=list)
+    closed: bool = False
+
+    def check(self, request: Request) -> None:
+        parse(request.expression)
+
+    def plan(self, request: Request) -> Plan:
+        return plan(parse(request.expression), cast(Tokenizer, Words()), rows=request.rows)
+
+    def render(self, request: Request) -> Frame:
+        assert not self.closed
+        if self.seconds:
+            time.sleep(self.seconds)
+        if request.t in self.refuse:
+            raise EngineError("the latent is not finite:\nlower the weights")
+        self.rendered.append(request)
+        pixels = picture(request, self.size)
+        return Frame(pixels, request, {"total": max(self.seconds * 1e3, 1.0)})
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def picture(request: Request, size: int = SIZE) -> NDArray[np.uint8]:
+    """Return uint8 [size, size, 3]; every tick of t gives other pixels."""
+    y, x = np.mgrid[0:size, 0:size] / (size - 1)
+    at_x, at_y = 0.15 + 0.7 * request.t, 0.85 - 0.7 * request.u
+    disc = np.clip(1 - ((x - at_x) ** 2 + (y - at_y) ** 2) * 18, 0, 1)
+    tint = np.random.default_rng(request.seed).random(3)
+    storm = 1 / (1 + np.exp(-(request.t - 0.62) * 120))
+    light = np.stack(
+        [
+            0.25 * x + disc * tint[0] + 0.3 * storm * y,
+            0.3 * y + disc * tint[1],
+            0.35 - 0.3 * storm * x + disc * tint[2],
+        ],
+        axis=-1,
+    )
+    pixels: NDArray[np.uint8] = (np.clip(light, 0, 1) * 255).astype(np.uint8)
+    pixels[0, 0] = np.frombuffer(round(request.t * 4000).to_bytes(3, "big"), np.uint8)
+    pixels.flags.writeable = False
+    return pixels

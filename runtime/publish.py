@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
@@ -14,32 +15,37 @@ from pathlib import Path
 from runtime.bundle import MANIFEST, Bundle, Manifest, open_bundle, sha256_file
 from runtime.errors import TargetError
 
+PARTIAL = ".partial"
+"""ends the name of a folder that is being written"""
+OLD = ".old"
+"""ends the name of a bundle that is being replaced"""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 @contextmanager
 def staging(target: Path) -> Iterator[Path]:
     """Yield an invisible folder beside ``target`` for ``write_bundle``; it is gone afterwards.
 
-    Folders that killed builds of the same target left behind are removed first.
+    What killed builds of the same target left behind is removed first; a bundle that one of them
+    was about to replace is put back.
 
     Raises:
-        TargetError: ``target`` exists and is no bundle, or its parent cannot be written.
+        TargetError: ``target`` exists and is no bundle, or cannot be written.
     """
     target = target.resolve()
     if target.exists() and not (target / MANIFEST).is_file() and not _is_empty(target):
         raise TargetError(f"{target} exists and is not a bundle: choose another folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for stale in target.parent.glob(f".{target.name}.*.partial"):
-            if not _is_alive(stale.name.split(".")[-3]):
-                shutil.rmtree(stale, ignore_errors=True)
+        _tidy(target)
         prefix = f".{target.name}.{os.getpid()}."
-        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".partial", dir=target.parent))
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=PARTIAL, dir=target.parent))
     except OSError as error:
         raise TargetError(f"{target} cannot be written: {error.strerror}") from None
     try:
         yield folder
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise TargetError(f"no space left for {target}: free some and build again") from None
         raise
     finally:
@@ -49,7 +55,8 @@ def staging(target: Path) -> Iterator[Path]:
 def write_bundle(staged: Path, manifest: Manifest, target: Path) -> Bundle:
     """Hash every file of ``staged``, add the manifest last, and put the folder at ``target``.
 
-    ``manifest.files`` is filled in here. An older bundle at ``target`` is replaced.
+    ``manifest.files`` is filled in here. An older bundle at ``target`` is replaced; of two
+    builders that finish together, the later one stays.
 
     Raises:
         TargetError: the folder cannot be moved into place.
@@ -67,26 +74,49 @@ def write_bundle(staged: Path, manifest: Manifest, target: Path) -> Bundle:
     open_bundle(staged)
     staged.chmod(0o755)
     try:
-        _replace(staged, target)
+        _put(staged, target)
     except OSError as error:
         raise TargetError(f"{target} cannot be written: {error.strerror}") from None
     return Bundle(target, manifest)
 
 
-def _replace(folder: Path, target: Path) -> None:
-    """Rename ``folder`` to ``target``; what was there is moved aside first and then removed."""
-    if not target.exists():
-        os.replace(folder, target)
-    else:
-        old = folder.with_name(folder.name.removesuffix(".partial") + "old.partial")
-        os.replace(target, old)
-        try:
-            os.replace(folder, target)
-        except OSError:
-            os.replace(old, target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+def _put(folder: Path, target: Path) -> None:
+    """Rename ``folder`` to ``target``; a bundle that is there is moved aside and then removed."""
+    aside: list[Path] = []
+    try:
+        for attempt in range(100):
+            try:
+                os.replace(folder, target)
+                break
+            except OSError:
+                if not target.is_dir() or attempt == 99:
+                    raise
+            old = folder.with_name(f"{folder.name.removesuffix(PARTIAL)}{attempt}{OLD}")
+            try:
+                os.replace(target, old)
+                aside.append(old)
+            except FileNotFoundError:  # another builder was faster
+                continue
+    except OSError:
+        if aside and not target.exists():
+            os.replace(aside.pop(), target)
+        raise
+    finally:
+        for old in aside:
+            shutil.rmtree(old, ignore_errors=True)
     _sync(target.parent)
+
+
+def _tidy(target: Path) -> None:
+    """Remove what dead builders of ``target`` left beside it."""
+    pattern = f".{glob.escape(target.name)}.*"
+    for stale in [*target.parent.glob(pattern + OLD), *target.parent.glob(pattern + PARTIAL)]:
+        if _is_alive(stale.name.split(".")[-3]):
+            continue
+        if stale.suffix == OLD and not target.exists() and (stale / MANIFEST).is_file():
+            os.replace(stale, target)
+        else:
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
@@ -104,8 +134,8 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _is_alive(pid: str) -> bool:
-    if not pid.isdigit():
-        return False
+    if not pid.isdigit() or os.name == "nt":  # there, signal 0 is no question but Ctrl-C
+        return True
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

@@ -1,0 +1,282 @@
+"""Checkpoint → bundle: export component by component, gate against diffusers, publish."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from export import graphs, parity, reference, sampling
+from export.checkpoint import Checkpoint, scheduler_of
+from export.geometry import geometry
+from export.models import MODELS, ModelSpec
+from export.quiet import quiet
+from export.resolve import open_checkpoint, spec_for
+from export.tokens import prompt_ids, write_tokenizer
+from runtime.bundle import Bundle, Manifest
+from runtime.errors import BuildError, MorphError
+from runtime.library import home
+from runtime.publish import staging, write_bundle
+
+Progress = Callable[[str], None]
+"""called with a short text at the start of every stage"""
+
+GRAPHS = {role: f"{role}.onnx" for role in ("text_encoder", "denoiser", "decoder")}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What is known once the text encoder was exported."""
+
+    tokens: int
+    tokenizers: tuple[str, ...]
+    basis: reference.Floats
+    """[K, T, D], from diffusers"""
+    pooled: reference.Floats | None
+    """[K, P]"""
+    ids: list[dict[str, Any]]
+    """graph inputs of the parity prompts"""
+
+
+def build(
+    spec: ModelSpec, out: Path | None = None, progress: Progress = lambda text: None
+) -> Bundle:
+    """Turn a checkpoint into a bundle at ``out``, by default under the user's bundles.
+
+    All or nothing: until the bundle is complete and has passed the gate, nothing is visible.
+
+    Raises:
+        BuildError: a checkpoint that cannot be read or exported, or fails the parity gate.
+        TargetError: ``out`` cannot be written.
+    """
+    target = out if out is not None else home() / spec.name
+    with quiet():
+        progress("checkpoint")
+        checkpoint = open_checkpoint(spec)
+        with staging(target) as staged:
+            _preflight(checkpoint, staged)
+            manifest = _export(spec, checkpoint, staged, progress)
+            progress("bundle")
+            return write_bundle(staged, manifest, target)
+
+
+def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Progress) -> Manifest:
+    scheduler = checkpoint.load("scheduler")
+    if spec.scheduler or spec.scheduler_config:
+        scheduler = scheduler_of(
+            spec.scheduler or type(scheduler).__name__,
+            {**scheduler.config, **spec.scheduler_config},
+        )
+    text = _export_text(checkpoint, scheduler, staged, progress)
+
+    progress("denoiser and decoder: load")
+    unet, vae = checkpoint.load("unet"), checkpoint.load("vae")
+    shape = geometry(unet.config, vae.config, spec.size)
+    if spec.precision == "f16":  # the model is what f16 holds; the reference computes it in f32
+        _round_to_half(unet)
+        _round_to_half(vae)
+    pipe = _pipeline(checkpoint.is_xl, scheduler=scheduler, unet=unet, vae=vae)
+    scheduler = pipe.scheduler  # the pipeline corrects outdated configurations
+    sampler = sampling.probe(scheduler, spec.steps)
+    guided = unet.config.time_cond_proj_dim
+    expected = reference.draw(
+        pipe,
+        text.basis,
+        text.pooled,
+        shape.latent,
+        (shape.width, shape.height),
+        tuple(sampler.steps),
+        spec.guidance if guided else 1.0,
+        progress,
+    )
+    del pipe
+
+    progress("decoder: export")
+    tiny = type(vae).__name__ == "AutoencoderTiny"
+    if spec.precision == "f16" and tiny:  # a full decoder overflows f16
+        vae = vae.half()
+    graphs.export_graph(
+        graphs.Decoder(vae),
+        {"latent": torch.zeros(2, *shape.latent)},
+        ("pixels",),
+        staged / GRAPHS["decoder"],
+    )
+    del vae
+    gc.collect()
+
+    progress("denoiser: export")
+    if spec.precision == "f16":
+        unet = unet.half()
+    size = (shape.height, shape.width)
+    time_ids = torch.tensor([[*size, 0, 0, *size]], dtype=torch.float32)
+    graphs.export_graph(
+        graphs.Denoiser(
+            unet,
+            time_ids if checkpoint.is_xl else None,
+            graphs.guidance_embedding(spec.guidance, guided) if guided else None,
+        ),
+        graphs.denoiser_inputs(
+            shape.latent,
+            text.tokens,
+            text.basis.shape[2],
+            0 if text.pooled is None else text.pooled.shape[1],
+        ),
+        ("next_sample",),
+        staged / GRAPHS["denoiser"],
+    )
+    del unet
+    gc.collect()
+
+    manifest = Manifest(
+        model=spec.name,
+        width=shape.width,
+        height=shape.height,
+        latent=shape.latent,
+        tokens=text.tokens,
+        embedding=text.basis.shape[2],
+        pooled=0 if text.pooled is None else text.pooled.shape[1],
+        init_noise_sigma=sampler.init_noise_sigma,
+        steps=sampler.steps,
+        default_steps=(
+            spec.default_steps if spec.default_steps in sampler.steps else min(sampler.steps)
+        ),
+        scheduler=type(scheduler).__name__,
+        tokenizers=text.tokenizers,
+        graphs=GRAPHS,
+        files={},
+        sources={**checkpoint.sources(), "licence": spec.licence},
+        weights=spec.precision,
+    )
+    figures = parity.gate(staged, manifest, text.ids, expected, progress)
+    return replace(manifest, parity=figures)
+
+
+def _export_text(checkpoint: Checkpoint, scheduler: Any, staged: Path, progress: Progress) -> Text:
+    """Export the text encoder and the tokenizers; encode the parity prompts with diffusers."""
+    progress("text encoder: load")
+    suffixes = ("", "_2") if checkpoint.is_xl else ("",)
+    tokenizers = [checkpoint.load(f"tokenizer{suffix}") for suffix in suffixes]
+    files = tuple(f"tokenizer{suffix}.json" for suffix in suffixes)
+    lengths = {
+        write_tokenizer(tokenizer, staged / file)
+        for tokenizer, file in zip(tokenizers, files, strict=True)
+    }
+    if len(lengths) != 1:
+        raise BuildError(f"the two tokenizers have different lengths: {sorted(lengths)}")
+    (tokens,) = lengths
+    encoders = [checkpoint.load(f"text_encoder{suffix}") for suffix in suffixes]
+    if any(getattr(encoder.config, "use_attention_mask", False) for encoder in encoders):
+        raise BuildError("text encoders that mask their padding cannot be exported")
+    named = {
+        f"{kind}{suffix}": loaded
+        for kind, every in (("tokenizer", tokenizers), ("text_encoder", encoders))
+        for suffix, loaded in zip(suffixes, every, strict=True)
+    }
+    basis, pooled = reference.encode(
+        _pipeline(checkpoint.is_xl, scheduler=scheduler, **named), checkpoint.is_xl
+    )
+    progress("text encoder: export")
+    graphs.export_graph(
+        graphs.TextEncoder(*encoders),
+        graphs.text_inputs(tokens, len(encoders)),
+        ("embedding", "pooled")[: len(encoders)],
+        staged / GRAPHS["text_encoder"],
+    )
+    ids = [prompt_ids(tokenizers, prompt, tokens) for prompt in reference.PROMPTS]
+    return Text(tokens, files, basis, pooled, ids)
+
+
+def _pipeline(is_xl: bool, **components: Any) -> Any:
+    """Return the diffusers pipeline over the components at hand; the others are None."""
+    import diffusers
+
+    absent = dict.fromkeys(("vae", "unet", "scheduler", "tokenizer", "text_encoder"))
+    if is_xl:
+        absent.update(dict.fromkeys(("tokenizer_2", "text_encoder_2")))
+        pipe = diffusers.StableDiffusionXLPipeline(
+            **{**absent, **components}, add_watermarker=False
+        )
+    else:
+        pipe = diffusers.StableDiffusionPipeline(
+            **{**absent, **components},
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _round_to_half(network: Any) -> None:
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.dtype == torch.float32:
+                tensor.copy_(tensor.half())
+
+
+def _preflight(checkpoint: Checkpoint, staged: Path) -> None:
+    """Refuse to start when the disk cannot hold the graphs, whose weights may widen to f32."""
+    needed = 2 * checkpoint.bytes() + 50_000_000
+    free = shutil.disk_usage(staged).free
+    if free < needed:
+        raise BuildError(
+            f"the bundle needs up to {needed / 1e9:.1f} GB and {staged.parent} has "
+            f"{free / 1e9:.1f} GB: free some space or choose another folder"
+        )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m export.build", description=__doc__)
+    parser.add_argument(
+        "model",
+        help=f"{', '.join(MODELS)}; a hub id, a diffusers folder or a .safetensors file",
+    )
+    parser.add_argument("--out", type=Path, help="the bundle's folder")
+    parser.add_argument("--name", help="the model's name")
+    parser.add_argument("--lora", action="append", default=[], metavar="FILE@WEIGHT")
+    parser.add_argument("--vae", help="taesd, full or a folder")
+    parser.add_argument("--size", metavar="WxH")
+    parser.add_argument("--steps", type=int, nargs="+", default=[])
+    parser.add_argument("--default-steps", type=int)
+    parser.add_argument("--precision", help="f32 or f16")
+    parser.add_argument("--scheduler", help="ddim, euler, euler-ancestral, lcm or tcd")
+    parser.add_argument("--guidance", type=float, help="for LCMs, which have it baked in")
+    parser.add_argument("--tokenizer", type=Path, help="a folder, for a .safetensors file")
+    options = parser.parse_args(argv)
+    try:
+        spec = spec_for(
+            options.model,
+            name=options.name,
+            loras=options.lora,
+            vae=options.vae,
+            size=options.size,
+            steps=options.steps,
+            default_steps=options.default_steps,
+            precision=options.precision,
+            scheduler=options.scheduler,
+            guidance=options.guidance,
+            tokenizer=options.tokenizer,
+        )
+        bundle = build(spec, options.out, lambda text: print(text, file=sys.stderr, flush=True))
+    except MorphError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("cancelled: nothing was written", file=sys.stderr)
+        return 130
+    print(bundle.folder)
+    for line in parity.report(bundle.manifest):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

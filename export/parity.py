@@ -1,0 +1,214 @@
+"""The gate: every frame of the exported graphs equals that of the diffusers pipeline.
+
+Both sides get the same mixed embeddings and the same noise. The reference runs in torch f32 inside
+the real diffusers pipeline; the graphs run in OpenVINO, at first in f32, then in the precision
+that this machine will use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.reference import Edit, Floats, Reference, hears
+from runtime.bundle import Manifest, Step
+from runtime.errors import BuildError
+
+WORST_LEVELS = 2
+WORST_LATENT = 2e-3
+"""relative; rounding differences of f32 stay below 1e-4 in every family tried"""
+EQUAL = 99.0
+"""the PSNR, in dB, that stands for equal pictures"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How far the graphs are from the reference in one precision."""
+
+    worst_levels: int
+    """largest difference of any colour value of any frame, in 1/255"""
+    worst_latent: float
+    """largest relative difference of a final latent (L2)"""
+    psnr: float
+    """of the worst frame, in dB; 99 stands for equal"""
+    embedding: float
+    """relative difference of the text encoder's output (L2)"""
+    frames: int
+
+
+class Graphs:
+    """The exported graphs on OpenVINO's CPU plugin, one compiled at a time."""
+
+    def __init__(self, precision: str) -> None:
+        """``precision`` is f32, bf16 or f16."""
+        import openvino as ov
+
+        self._core = ov.Core()
+        self._options = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
+        }
+
+    def compile(self, path: Path) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+        """Return a function from named inputs to the outputs."""
+        try:
+            compiled = self._core.compile_model(path, "CPU", self._options)
+        except RuntimeError as error:
+            line = " ".join(str(error).split())[-300:]
+            raise BuildError(f"OpenVINO cannot compile {path.name}: {line}") from None
+        return lambda inputs: tuple(compiled(dict(inputs)).values())
+
+
+def running_precision() -> str:
+    """Return what OpenVINO will compute in on this machine unless told otherwise."""
+    import openvino as ov
+
+    able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in able else "f32"
+
+
+def gate(
+    folder: Path,
+    manifest: Manifest,
+    ids: list[dict[str, Any]],
+    expected: Reference,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    """Compare in f32 and in this machine's running precision; return what the manifest keeps.
+
+    Raises:
+        BuildError: beyond the gate.
+    """
+    exact = measure(folder, manifest, ids, expected, "f32", progress)
+    check_exact(exact)
+    kept: dict[str, Any] = {"hears": hears(expected), "f32": asdict(exact)}
+    running = running_precision()
+    if running != "f32":
+        rough = measure(folder, manifest, ids, expected, running, progress)
+        kept[running] = asdict(rough)
+    return kept
+
+
+def measure(
+    folder: Path,
+    manifest: Manifest,
+    ids: list[dict[str, Any]],
+    expected: Reference,
+    precision: str,
+    progress: Callable[[str], None],
+) -> Figures:
+    """Run the graphs in ``folder`` on what the reference was run on, and compare."""
+    engine = Graphs(precision)
+    progress(f"parity in {precision}: text encoder")
+    encode = engine.compile(folder / manifest.graphs["text_encoder"])
+    embedding_error = 0.0
+    for k, inputs in enumerate(ids):
+        outputs = encode(inputs)
+        embedding_error = max(embedding_error, _relative(outputs[0][0], expected.basis[k]))
+        if expected.pooled is not None:
+            embedding_error = max(embedding_error, _relative(outputs[1][0], expected.pooled[k]))
+    del encode
+
+    progress(f"parity in {precision}: denoiser")
+    denoise = engine.compile(folder / manifest.graphs["denoiser"])
+    latents: dict[int, Floats] = {}
+    for count in sorted({case.steps for case in expected.cases}):
+        at = [i for i, case in enumerate(expected.cases) if case.steps == count]
+        for pair in (at[i : i + 2] for i in range(0, len(at), 2)):
+            batch = [expected.cases[i].edit for i in pair]
+            sample = _sample(denoise, batch, manifest.steps[count], manifest, expected)
+            latents.update(zip(pair, sample, strict=True))
+    del denoise
+
+    progress(f"parity in {precision}: decoder")
+    decode = engine.compile(folder / manifest.graphs["decoder"])
+    worst_levels, worst_latent, psnr = 0, 0.0, EQUAL
+    for i, case in enumerate(expected.cases):
+        (pixels,) = decode({"latent": latents[i][None]})
+        difference = np.abs(pixels[0].astype(np.int16) - case.frame)
+        worst_levels = max(worst_levels, int(difference.max()))
+        worst_latent = max(worst_latent, _relative(latents[i], case.latent))
+        psnr = min(psnr, peak_signal_to_noise(pixels[0], case.frame))
+    return Figures(worst_levels, worst_latent, psnr, embedding_error, len(expected.cases))
+
+
+def _sample(
+    denoise: Callable[[Mapping[str, Any]], tuple[Any, ...]],
+    batch: list[Edit],
+    rows: tuple[Step, ...],
+    manifest: Manifest,
+    expected: Reference,
+) -> Floats:
+    """Follow a step table for a batch of edits; return the final latents [B, C, h, w]."""
+    draws = iter(expected.noise)
+    count = len(batch)
+    inputs: dict[str, Any] = {
+        "basis": expected.basis,
+        "weights": np.stack([edit.weights for edit in batch]),
+    }
+    if expected.pooled is not None:
+        inputs["pooled_basis"] = expected.pooled
+        inputs["pooled_weights"] = np.stack([edit.pooled_weights for edit in batch])
+    sample = np.repeat(np.float32(manifest.init_noise_sigma) * next(draws)[None], count, axis=0)
+    silence = np.zeros_like(sample)
+    for row in rows:
+        noise = np.repeat(next(draws)[None], count, axis=0) if row.noise else silence
+        coefficients = (row.scale, row.sample, row.output, row.noise)
+        (sample,) = denoise(
+            {
+                **inputs,
+                "sample": sample,
+                "timestep": np.array([row.timestep], np.float32),
+                "coefficients": np.array(coefficients, np.float32),
+                "noise": noise,
+            }
+        )
+        sample = np.array(sample)
+    return sample
+
+
+def check_exact(figures: Figures) -> None:
+    """Refuse f32 figures beyond the gate.
+
+    Raises:
+        BuildError: with the figures.
+    """
+    if figures.worst_levels > WORST_LEVELS or not figures.worst_latent <= WORST_LATENT:
+        raise BuildError(
+            f"the exported graphs differ from diffusers by {figures.worst_levels}/255 in a frame "
+            f"and {figures.worst_latent:.1e} in a latent (allowed: {WORST_LEVELS}/255, "
+            f"{WORST_LATENT:.0e}), so no bundle was written"
+        )
+
+
+def peak_signal_to_noise(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Return the PSNR of two uint8 pictures in dB, at most 99."""
+    error = float(np.mean((a.astype(np.float64) - b) ** 2))
+    return EQUAL if error == 0 else min(EQUAL, 10 * float(np.log10(255.0**2 / error)))
+
+
+def report(manifest: Manifest) -> list[str]:
+    """Return the manifest's figures as lines for people."""
+    lines = []
+    for precision in ("f32", "bf16", "f16"):
+        if precision in manifest.parity:
+            one = manifest.parity[precision]
+            lines.append(
+                f"parity with diffusers in {precision}: worst {one['worst_levels']}/255, "
+                f"{one['psnr']:.1f} dB, latents within {one['worst_latent']:.1e} "
+                f"({one['frames']} frames)"
+            )
+    lines.append(
+        f"edits of the text move the picture by {manifest.parity['hears']:.2f}/255 or more"
+    )
+    return lines
+
+
+def _relative(actual: Any, expected: Any) -> float:
+    difference = float(np.linalg.norm(np.asarray(actual, np.float64) - expected))
+    return difference / max(float(np.linalg.norm(expected)), 1e-12)

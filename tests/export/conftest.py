@@ -1,0 +1,35 @@
+"""Checkpoints and bundles of every family, each made once for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from export.build import build
+from export.models import ModelSpec
+from runtime.bundle import Bundle
+from tests import checkpoints
+
+
+@pytest.fixture(scope="session")
+def checkpoint_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function from a family to the folder of a checkpoint; do not write there."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    return cache(lambda family: checkpoints.make(root / family, family))
+
+
+@pytest.fixture(scope="session")
+def bundle_of(
+    checkpoint_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Bundle]:
+    """Return a function from a family to its bundle; do not write there."""
+    root = tmp_path_factory.mktemp("bundles")
+
+    def made(family: str) -> Bundle:
+        spec = ModelSpec(family, checkpoint_of(family), "a test", steps=(1, 2, 4))
+        return build(spec, root / family)
+
+    return cache(made)

@@ -1,0 +1,412 @@
+"""Checkpoint → bundle → frame, against diffusers run on the checkpoint by the test itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from export import graphs, sampling
+from export.build import build, main
+from export.geometry import geometry
+from export.models import ModelSpec
+from export.parity import peak_signal_to_noise
+from export.quiet import quiet
+from runtime.bundle import BASIS, Bundle, Step, open_bundle
+from runtime.engines import choose
+from runtime.errors import BuildError, TargetError
+from runtime.publish import staging, write_bundle
+from tests import checkpoints
+
+Checkpoints = Callable[[str], Path]
+Bundles = Callable[[str], Bundle]
+
+PROMPTS = ("tiger", "a photo of the dog", "kitten on the sofa")
+SEED = 11
+EDITS = {
+    "mix": [0.3, 0.7, 0.0],
+    "subtraction": [1.0, -0.5, 0.0],
+    "slot": [0.0, 0.0, 1.0],
+    "plain": [1.0, 0.0, 0.0],
+}
+
+
+def rows_of(edit: str, tokens: int) -> NDArray[np.float32]:
+    """Weights [3, T]; the slot edit changes rows 1 to 6 and leaves the others to the first."""
+    weights = np.zeros((3, tokens), np.float32)
+    weights[0] = 1
+    rows = slice(1, 7) if edit == "slot" else slice(0, tokens)
+    weights[:, rows] = np.array(EDITS[edit], np.float32)[:, None]
+    return weights
+
+
+class Diffusers:
+    """The reference: a checkpoint folder in diffusers' own pipeline, in f32."""
+
+    def __init__(self, folder: Path) -> None:
+        with quiet():
+            self.pipe: Any = diffusers.DiffusionPipeline.from_pretrained(folder)
+        self.pipe.set_progress_bar_config(disable=True)
+        self.is_xl = hasattr(self.pipe, "text_encoder_2")
+
+    def encode(self, prompt: str) -> tuple[torch.Tensor, torch.Tensor | None]:
+        with torch.no_grad(), quiet():
+            encoded = self.pipe.encode_prompt(
+                prompt=prompt,
+                device="cpu",
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=False,
+            )
+        return encoded[0][0], encoded[2][0] if self.is_xl else None
+
+    def frame(
+        self,
+        edit: str,
+        steps: int,
+        guidance: float = 1.0,
+        size: tuple[int, int] | tuple[None, None] = (None, None),
+    ) -> NDArray[np.uint8]:
+        embeddings, pooled = zip(*map(self.encode, PROMPTS), strict=True)
+        basis = torch.stack(embeddings)
+        weights = torch.from_numpy(rows_of(edit, basis.shape[1]))
+        extra: dict[str, Any] = {}
+        if self.is_xl:
+            mixed = torch.tensor(EDITS[edit]) @ torch.stack(pooled)
+            extra["pooled_prompt_embeds"] = mixed[None]
+        with torch.no_grad(), quiet():
+            picture = self.pipe(
+                prompt_embeds=torch.einsum("kt,ktd->td", weights, basis)[None],
+                generator=torch.Generator().manual_seed(SEED),
+                num_inference_steps=steps,
+                guidance_scale=guidance,
+                width=size[0],
+                height=size[1],
+                output_type="pil",
+                **extra,
+            ).images[0]
+        pixels: NDArray[np.uint8] = np.asarray(picture)
+        return pixels
+
+
+def our_frame(bundle: Bundle, edit: str, steps: int) -> NDArray[np.uint8]:
+    """The same frame from the bundle alone: its tokenizers, graphs and step table."""
+    from tokenizers import Tokenizer
+
+    manifest = bundle.manifest
+    engine = choose(bundle, "openvino", "f32")
+    words = [Tokenizer.from_file(str(bundle.folder / name)) for name in manifest.tokenizers]
+    encoded = [
+        engine.encode(tuple(np.array([word.encode(prompt).ids]) for word in words))
+        for prompt in PROMPTS
+    ]
+    basis = np.zeros((BASIS, manifest.tokens, manifest.embedding), np.float32)
+    basis[:3] = [embedding for embedding, _ in encoded]
+    pooled = pooled_weights = None
+    if manifest.pooled:
+        pooled = np.zeros((BASIS, manifest.pooled), np.float32)
+        pooled[:3] = [one for _, one in encoded]
+        pooled_weights = np.zeros((1, BASIS), np.float32)
+        pooled_weights[0, :3] = EDITS[edit]
+    weights = np.zeros((1, BASIS, manifest.tokens), np.float32)
+    weights[0, :3] = rows_of(edit, manifest.tokens)
+    generator = torch.Generator().manual_seed(SEED)
+    draws = [torch.randn(1, *manifest.latent, generator=generator) for _ in range(steps + 1)]
+    engine.load_basis(basis, pooled)
+    engine.load_noise(torch.cat(draws).numpy())
+    pixels: NDArray[np.uint8] = (
+        engine.render(weights, pooled_weights, manifest.steps[steps]).pixels[0].copy()
+    )
+    engine.close()
+    return pixels
+
+
+@pytest.mark.parametrize("family", checkpoints.FAMILIES)
+def test_frames_equal_diffusers(
+    family: str, checkpoint_of: Checkpoints, bundle_of: Bundles
+) -> None:
+    bundle = bundle_of(family)
+    reference = Diffusers(checkpoint_of(family))
+    guidance = 8.0 if family == "lcm" else 1.0
+    frames = []
+    for edit in EDITS:
+        for steps in (1, 4) if edit == "mix" else (1,):
+            expected = reference.frame(edit, steps, guidance)
+            actual = our_frame(bundle, edit, steps)
+            assert actual.shape == expected.shape == (64, 64, 3) or family == "critters"
+            assert np.abs(actual.astype(int) - expected).max() <= 2, (edit, steps)
+            if steps == 1:
+                frames.append(expected.astype(int))
+    for i, a in enumerate(frames):
+        for b in frames[i + 1 :]:
+            assert np.abs(a - b).max() > 8, "edits do not differ: this test proves nothing"
+
+
+@pytest.mark.parametrize("family", checkpoints.FAMILIES)
+def test_manifest_tells_what_was_measured(family: str, bundle_of: Bundles) -> None:
+    bundle = open_bundle(bundle_of(family).folder)
+    parity = bundle.manifest.parity
+    assert parity["f32"]["worst_levels"] <= 2
+    assert parity["f32"]["worst_latent"] < 1e-3
+    assert parity["f32"]["embedding"] < 1e-4
+    assert parity["hears"] > 0.3
+    assert all(figures["psnr"] >= 35 for name, figures in parity.items() if name != "hears")
+    assert sorted(bundle.manifest.steps) == [1, 2, 4]
+    assert len(bundle.manifest.sources["weights"]) == (4 if family == "sdxl" else 3)
+    written = (bundle.folder / "manifest.json").read_text(encoding="utf-8")
+    assert str(Path.home()) not in written
+
+
+def test_nothing_in_the_graphs_names_the_machine(bundle_of: Bundles) -> None:
+    bundle = bundle_of("sd15")
+    for name in bundle.manifest.graphs.values():
+        content = (bundle.folder / name).read_bytes()
+        assert b"site-packages" not in content
+        assert b".py" not in content
+
+
+def test_graphs_have_the_documented_inputs_and_outputs(bundle_of: Bundles) -> None:
+    bundle = bundle_of("sdxl")
+    manifest = bundle.manifest
+    c, h, w = manifest.latent
+    tokens, width, pooled = manifest.tokens, manifest.embedding, manifest.pooled
+    batch = "batch"
+    expected = {
+        "text_encoder": (
+            {"input_ids": [1, tokens], "input_ids_2": [1, tokens]},
+            {"embedding": [1, tokens, width], "pooled": [1, pooled]},
+        ),
+        "denoiser": (
+            {
+                "sample": [batch, c, h, w],
+                "timestep": [1],
+                "basis": [BASIS, tokens, width],
+                "weights": [batch, BASIS, tokens],
+                "coefficients": [4],
+                "noise": [batch, c, h, w],
+                "pooled_basis": [BASIS, pooled],
+                "pooled_weights": [batch, BASIS],
+            },
+            {"next_sample": [batch, c, h, w]},
+        ),
+        "decoder": (
+            {"latent": [batch, c, h, w]},
+            {"pixels": [batch, manifest.height, manifest.width, 3]},
+        ),
+    }
+    for role, (inputs, outputs) in expected.items():
+        graph = onnx.load(bundle.path(role), load_external_data=False).graph
+        assert signature(graph.input) == inputs
+        assert signature(graph.output) == outputs
+
+
+def signature(values: Any) -> dict[str, list[int | str]]:
+    return {
+        value.name: [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in values
+    }
+
+
+@pytest.fixture(scope="module")
+def awkward(
+    tmp_path_factory: pytest.TempPathFactory, checkpoint_of: Checkpoints
+) -> tuple[Path, Bundle]:
+    """A checkpoint with half-size weights and planted scripts, and its wide bundle."""
+    root = tmp_path_factory.mktemp("awkward")
+    folder = Path(shutil.copytree(checkpoint_of("sd15"), root / "checkpoint"))
+    for path in folder.rglob("*.safetensors"):
+        halve(path)
+    bomb = f"open({str(root / 'ran')!r}, 'w')\n"
+    for place in ("pipeline.py", "unet/unet.py", "text_encoder/modeling.py", "model_index.py"):
+        (folder / place).write_text(bomb, encoding="utf-8")
+    edit_json(folder / "model_index.json", _class_name=["pipeline", "Trap"])
+    for name in ("unet", "text_encoder"):
+        edit_json(folder / name / "config.json", auto_map={"AutoModel": "modeling.Trap"})
+    bundle = build(ModelSpec("awkward", folder, "", size=(96, 64), steps=(1,)), root / "bundle")
+    edit_json(folder / "model_index.json", _class_name="StableDiffusionPipeline")
+    return folder, bundle
+
+
+def edit_json(path: Path, **changes: object) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+
+
+def test_a_planted_script_never_runs(awkward: tuple[Path, Bundle], tmp_path: Path) -> None:
+    folder, bundle = awkward
+    assert bundle.manifest.model == "awkward"
+    assert not (folder.parent / "ran").exists()
+    trap = Path(shutil.copytree(folder, tmp_path / "trap"))
+    edit_json(trap / "model_index.json", unet=["unet", "Trap"])
+    with pytest.raises(BuildError, match="Trap as its unet"):
+        build(ModelSpec("trap", trap, ""), tmp_path / "bundle")
+    assert not (folder.parent / "ran").exists()
+
+
+def test_weights_that_f16_holds_take_half_the_space_and_change_nothing(
+    awkward: tuple[Path, Bundle], bundle_of: Bundles
+) -> None:
+    folder, bundle = awkward
+    full = (bundle_of("sd15").folder / "denoiser.onnx.data").stat().st_size
+    assert (bundle.folder / "denoiser.onnx.data").stat().st_size < 0.55 * full
+    assert bundle.manifest.weights == "f32"
+    expected = Diffusers(folder).frame("slot", 1, size=(96, 64))
+    difference = our_frame(bundle, "slot", 1).astype(int) - expected
+    assert np.abs(difference).max() <= 2
+
+
+def test_another_size_is_baked_in(awkward: tuple[Path, Bundle]) -> None:
+    _, bundle = awkward
+    assert our_frame(bundle, "plain", 1).shape == (64, 96, 3)
+    assert bundle.manifest.latent == (4, 16, 24)
+
+
+def halve(path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    state = {
+        key: value.half() if value.dtype == torch.float32 else value
+        for key, value in load_file(path).items()
+    }
+    save_file(state, path, metadata={"format": "pt"})
+
+
+def test_f16_graphs_keep_f32_inputs_and_stay_close(
+    tmp_path: Path, checkpoint_of: Checkpoints
+) -> None:
+    folder = checkpoint_of("sdxl")
+    spec = ModelSpec("half", folder, "a test", steps=(1,), precision="f16")
+    bundle = build(spec, tmp_path / "bundle")
+    assert bundle.manifest.weights == "f16"
+    graph = onnx.load(bundle.path("denoiser"), load_external_data=False).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
+    assert set(types.values()) == {onnx.TensorProto.FLOAT}
+    stored = [tensor.data_type for tensor in graph.initializer if np.prod(tensor.dims) > 256]
+    assert stored.count(onnx.TensorProto.FLOAT16) > 0.9 * len(stored)
+    expected = Diffusers(folder).frame("mix", 1)
+    assert peak_signal_to_noise(our_frame(bundle, "mix", 1), expected) > 35
+
+
+@pytest.mark.parametrize("size", [(100, 64), (64, 60), (0, 64)])
+def test_a_size_the_networks_cannot_make_is_refused_with_one_they_can(
+    size: tuple[int, int], checkpoint_of: Checkpoints
+) -> None:
+    family = checkpoints.FAMILIES["sd15"]
+    unet, vae = checkpoints.unet(family, 32, 16), checkpoints.vae(family)
+    with pytest.raises(BuildError, match=r"multiples of 8, for instance \d+x\d+"):
+        geometry(unet.config, vae.config, size)
+
+
+def test_a_bundle_that_fails_the_gate_is_not_written(
+    tmp_path: Path,
+    checkpoint_of: Checkpoints,
+    bundle_of: Bundles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sampler table that is off by a percent must not get through."""
+    good = bundle_of("critters").folder
+    honest = sampling.probe
+
+    def crooked(scheduler: Any, counts: Any) -> Any:
+        found = honest(scheduler, counts)
+        tables = {
+            count: tuple(
+                Step(row.timestep, row.scale, row.sample, row.output * 1.01, row.noise)
+                for row in rows
+            )
+            for count, rows in found.steps.items()
+        }
+        return sampling.Sampling(found.init_noise_sigma, tables)
+
+    def ready_made(module: Any, inputs: Any, outputs: Any, path: Path) -> None:
+        for file in good.glob(f"{path.name}*"):
+            shutil.copy(file, path.parent)
+
+    monkeypatch.setattr(sampling, "probe", crooked)
+    monkeypatch.setattr(graphs, "export_graph", ready_made)
+    target = tmp_path / "bundle"
+    with pytest.raises(BuildError, match="differ from diffusers by") as caught:
+        build(ModelSpec("crooked", checkpoint_of("critters"), "a test", steps=(1,)), target)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
+    tmp_path: Path, checkpoint_of: Checkpoints
+) -> None:
+    target = tmp_path / "bundles" / "mine"
+    command = [sys.executable, "-m", "export.build", str(checkpoint_of("critters"))]
+    with subprocess.Popen(
+        [*command, "--out", str(target)], stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not list(target.parent.glob(".mine.*.partial/text_encoder.onnx")):
+            if process.poll() is not None or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        time.sleep(random.uniform(0, 4))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not target.exists()
+    assert all(path.name.startswith(".") for path in target.parent.iterdir())
+    assert list(target.parent.iterdir()), "it was killed before it wrote anything"
+    with staging(target) as folder:
+        assert list(target.parent.iterdir()) == [folder]
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_bundle_replaces_an_older_one_and_nothing_else(
+    tmp_path: Path, bundle_of: Bundles
+) -> None:
+    old = bundle_of("sd15")
+    target = tmp_path / "mine"
+    for name in ("first", "second"):
+        with staging(target) as staged:
+            for file in old.manifest.files:
+                shutil.copy(old.folder / file, staged)
+            (staged / f"{name}.txt").write_text(name, encoding="utf-8")
+            write_bundle(staged, old.manifest, target)
+    assert (target / "second.txt").is_file()
+    assert not (target / "first.txt").exists()
+    assert open_bundle(target).manifest.model == "sd15"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    holiday = tmp_path / "holiday"
+    holiday.mkdir()
+    (holiday / "photo.jpg").write_bytes(b"precious")
+    with pytest.raises(TargetError, match="not a bundle"), staging(holiday):
+        pass
+    assert (holiday / "photo.jpg").read_bytes() == b"precious"
+
+
+def test_a_full_disk_is_noticed_before_the_work(
+    tmp_path: Path, checkpoint_of: Checkpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(BuildError, match="free some space"):
+        build(ModelSpec("sd15", checkpoint_of("sd15"), "a test"), tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_reports_faults_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path), "--out", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("error: no checkpoint in")
+    assert main(["no such model", "--out", str(tmp_path / "out")]) == 1
+    assert "sd-turbo" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,230 @@
+"""Checkpoints as people have them: incomplete, pickled, cut short, with LoRAs, as one file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from export.checkpoint import Checkpoint, open_folder, weight_files, with_vae
+from export.models import Hub, Lora, ModelSpec
+from export.quiet import quiet
+from export.resolve import open_checkpoint
+from export.tokens import PROBES, write_tokenizer
+from runtime.errors import BuildError
+from tests import checkpoints
+
+Checkpoints = Callable[[str], Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, checkpoint_of: Checkpoints) -> Path:
+    """A checkpoint of its own, to be damaged."""
+    return Path(shutil.copytree(checkpoint_of("sd15"), tmp_path / "mine"))
+
+
+def refusal(folder: Path) -> str:
+    """The one line that opening and loading everything ends in."""
+
+    def everything() -> None:
+        opened = open_folder(folder)
+        for component in opened.loaders:
+            opened.load(component)
+
+    with pytest.raises(BuildError) as caught, quiet():
+        everything()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_every_component_loads_in_f32(folder: Path) -> None:
+    opened = open_folder(folder)
+    with quiet():
+        for component in ("text_encoder", "unet", "vae"):
+            network = opened.load(component)
+            assert {p.dtype for p in network.parameters()} == {torch.float32}
+            assert not network.training
+    assert not opened.is_xl
+
+
+def test_a_folder_without_an_index_is_no_checkpoint(tmp_path: Path) -> None:
+    assert "model_index.json is missing" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["unet", "vae", "text_encoder", "tokenizer", "scheduler"])
+def test_a_missing_component_is_named(folder: Path, missing: str) -> None:
+    shutil.rmtree(folder / missing)
+    assert missing in refusal(folder)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, 0.5, 0.999])
+def test_a_partial_file_is_named(folder: Path, keep: float) -> None:
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(keep * len(whole)) if keep < 1 else int(keep)])
+    message = refusal(folder)
+    assert str(path) in message
+    assert "fetch it again" in message
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".ckpt", ".pt"])
+def test_pickles_are_refused_with_a_hint_and_never_opened(folder: Path, suffix: str) -> None:
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    path.rename(path.with_suffix(suffix))
+    message = refusal(folder)
+    assert path.with_suffix(suffix).name in message
+    assert "convert it" in message
+    single = folder / f"model{suffix}"
+    single.write_bytes(b"\x80\x04")
+    with pytest.raises(BuildError, match="convert it"):
+        open_checkpoint(ModelSpec("m", single, ""))
+
+
+@pytest.mark.parametrize(
+    ("component", "name"),
+    [
+        ("unet", "UNet3DConditionModel"),
+        ("vae", "AutoencoderDC"),
+        ("text_encoder", "T5EncoderModel"),
+    ],
+)
+def test_a_class_off_the_list_is_refused(folder: Path, component: str, name: str) -> None:
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    index[component] = ["diffusers", name]
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert f"{name} as its {component}" in refusal(folder)
+
+
+def test_a_scheduler_must_be_one_of_diffusers(folder: Path) -> None:
+    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    index["scheduler"] = ["os", "system"]
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    assert "no scheduler system" in refusal(folder)
+
+
+def test_weights_of_another_shape_are_refused(folder: Path) -> None:
+    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
+    config["cross_attention_dim"] = 48
+    (folder / "unet" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    assert "cannot be loaded" in refusal(folder)
+
+
+def test_the_half_size_variant_serves_when_it_is_alone(folder: Path) -> None:
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    path.rename(path.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    shutil.copy(
+        path.with_name("diffusion_pytorch_model.fp16.safetensors"),
+        path.parent / "x.old.safetensors",
+    )
+    assert [file.name for file in weight_files(path.parent)] == [
+        "diffusion_pytorch_model.fp16.safetensors"
+    ]
+    with quiet():
+        unet = open_folder(folder).load("unet")
+    assert next(unet.parameters()).dtype == torch.float32
+
+
+def test_another_decoder_takes_the_place_of_the_full_one(tmp_path: Path, folder: Path) -> None:
+    tiny = checkpoints.vae(checkpoints.FAMILIES["sd-turbo"])
+    tiny.save_pretrained(tmp_path / "tiny")
+    opened = with_vae(open_folder(folder), tmp_path / "tiny")
+    with quiet():
+        loaded = opened.load("vae")
+    assert type(loaded).__name__ == "AutoencoderTiny"
+    assert torch.equal(loaded.decoder.layers[0].weight, tiny.decoder.layers[0].weight)
+    with pytest.raises(BuildError, match="no decoder but UNet2DConditionModel"):
+        with_vae(open_folder(folder), folder / "unet")
+
+
+def lora_file(path: Path, unet: Any, seed: int = 0) -> Path:
+    """Write a random rank-2 LoRA over the cross-attention of ``unet``, in diffusers' layout."""
+    generator = torch.Generator().manual_seed(seed)
+    state = {}
+    for name, module in unet.named_modules():
+        if name.endswith(("attn2.to_q", "attn2.to_v")):
+            wide, high = module.in_features, module.out_features
+            state[f"unet.{name}.lora_A.weight"] = torch.randn(2, wide, generator=generator)
+            state[f"unet.{name}.lora_B.weight"] = torch.randn(high, 2, generator=generator)
+    save_file(state, path, metadata={"format": "pt"})
+    return path
+
+
+def weights(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    with quiet():
+        state: dict[str, torch.Tensor] = checkpoint.load("unet").state_dict()
+    return state
+
+
+def test_loras_are_fused_as_diffusers_fuses_them(tmp_path: Path, folder: Path) -> None:
+    with quiet():
+        pipe: Any = diffusers.StableDiffusionPipeline.from_pretrained(folder)
+        first = lora_file(tmp_path / "a.safetensors", pipe.unet, 1)
+        second = lora_file(tmp_path / "b.safetensors", pipe.unet, 2)
+        plain = {name: value.clone() for name, value in pipe.unet.state_dict().items()}
+        for path, weight in ((first, 0.7), (second, -0.25)):
+            pipe.load_lora_weights(path)
+            pipe.fuse_lora(lora_scale=weight)
+            pipe.unload_lora_weights()
+    spec = ModelSpec("m", folder, "", loras=(Lora(first, 0.7), Lora(second, -0.25)))
+    actual = weights(open_checkpoint(spec))
+    expected = pipe.unet.state_dict()
+    assert actual.keys() == expected.keys()
+    changed = 0
+    for name, value in actual.items():
+        assert torch.allclose(value, expected[name], atol=1e-5), name
+        changed += not torch.equal(value, plain[name])
+    assert changed == sum(
+        name.endswith(("attn2.to_q.weight", "attn2.to_v.weight")) for name in plain
+    )
+
+
+def test_what_is_no_lora_is_refused(tmp_path: Path, folder: Path) -> None:
+    with quiet():
+        unet = open_folder(folder).load("unet")
+    good = lora_file(tmp_path / "good.safetensors", unet)
+    partial = tmp_path / "partial.safetensors"
+    partial.write_bytes(good.read_bytes()[:-10])
+    pickled = tmp_path / "lora.pt"
+    pickled.write_bytes(b"\x80\x04")
+    other = tmp_path / "other.safetensors"
+    save_file({"unrelated": torch.zeros(2)}, other)
+    wider = checkpoints.unet(checkpoints.FAMILIES["sd-turbo"], 32, 8)
+    wrong = lora_file(tmp_path / "wrong.safetensors", wider)
+    for path in (tmp_path / "absent.safetensors", partial, pickled, other, wrong):
+        spec = ModelSpec("m", folder, "", loras=(Lora(path),))
+        with pytest.raises(BuildError) as caught:
+            weights(open_checkpoint(spec))
+        assert path.name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(BuildError, match="could not be fetched") as caught:
+        open_checkpoint(ModelSpec("m", Hub("nobody/nothing", "0" * 40), ""))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pad", ["<|endoftext|>", "!"])
+def test_the_written_tokenizer_stands_alone(tmp_path: Path, pad: str) -> None:
+    from tokenizers import Tokenizer
+
+    theirs = checkpoints.tokenizer(pad)
+    path = tmp_path / "tokenizer.json"
+    assert write_tokenizer(theirs, path) == 77
+    alone = Tokenizer.from_file(str(path))
+    for prompt in (*PROBES, "Straße Ⅷ ﬁ ½ № \u200b x", "a" * 40, "¿qué? — «no» 日本語 emoji🙂"):
+        expected = theirs(prompt, padding="max_length", max_length=77, truncation=True).input_ids
+        assert alone.encode(prompt).ids[:77] == expected or len(alone.encode(prompt).ids) > 77
+    assert len(alone.encode("cat " * 100).ids) == 102, "long prompts must show, not be cut"

@@ -1,0 +1,199 @@
+"""The pieces of the critters recipe: phases, noise coupling, optimizer, text, dataset."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from scipy.stats import kstest
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import CLIPTokenizer
+
+from export.critters import conditioning, dataset
+from export.critters.coupling import couple_noise, style_of_noise
+from export.critters.denoiser import make_scheduler, sampling_levels
+from export.critters.draw import ANIMALS, COATS, STYLE_SIZE, render
+from export.critters.muon import Optimizers, orthogonalise
+from export.critters.phase import Budget, Interrupted, Stateful, save, train_phase
+from export.critters.tokenizer import save_tokenizer, token_ids, train_tokenizer
+from runtime.errors import TargetError
+
+QUIET = Console(quiet=True)
+
+
+class Toy:
+    """A regression whose every update depends on its step alone."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(3)
+        self.net = nn.Sequential(nn.Linear(24, 32), nn.ReLU(), nn.Linear(32, 24))
+        self.optimizers = Optimizers(self.net, hidden_rate=1e-2, rest_rate=1e-2)
+        self.parts: dict[str, Stateful] = {"net": self.net, "optimizers": self.optimizers}
+        self.stop_at = -1
+
+    def update(self, step: int, progress: float) -> dict[str, float]:
+        if step == self.stop_at:
+            raise KeyboardInterrupt
+        x = torch.randn(16, 24, generator=torch.Generator().manual_seed(step))
+        loss = (self.net(x) - x.flip(1)).square().mean()
+        self.optimizers.step(loss, 1 - progress)
+        return {"loss": loss.item()}
+
+
+def test_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, broken, resumed = Toy(), Toy(), Toy()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    train_phase("toy", tmp_path / "a", Budget(30), whole.parts, whole.update, QUIET)
+    broken.stop_at = 11
+    with pytest.raises(Interrupted, match="step 11; the same command goes on"):
+        train_phase("toy", tmp_path / "b", Budget(30), broken.parts, broken.update, QUIET)
+    train_phase("toy", tmp_path / "b", Budget(30), resumed.parts, resumed.update, QUIET)
+    for one, other in zip(whole.net.parameters(), resumed.net.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+    assert resumed.update(31, 1.0)["loss"] < 0.95 * Toy().update(31, 1.0)["loss"]
+
+
+def test_finished_phase_is_not_repeated(tmp_path: Path) -> None:
+    toy = Toy()
+    train_phase("toy", tmp_path, Budget(5), toy.parts, toy.update, QUIET)
+    again = Toy()
+    again.stop_at = 0
+    train_phase("toy", tmp_path, Budget(5), again.parts, again.update, QUIET)
+    torch.testing.assert_close(again.net[0].weight, toy.net[0].weight)
+
+
+def test_failed_save_leaves_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "phase.pt"
+    save(path, {"step": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(TargetError, match="disk full"):
+            save(path, {"step": 2})
+    assert torch.load(path, weights_only=True) == {"step": 1}
+
+
+@given(st.integers(0, 2**31), st.integers(1, 5))
+@settings(max_examples=25, deadline=None)
+def test_coupled_noise_stands_for_its_style_and_moves_only_means(seed: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, 16, 16, 16, generator=generator)
+    style = torch.rand(count, STYLE_SIZE, generator=generator) * 0.99 + 0.005
+    coupled = couple_noise(noise, style)
+    torch.testing.assert_close(style_of_noise(coupled), style, rtol=0, atol=1e-4)
+    torch.testing.assert_close(coupled[:, STYLE_SIZE:], noise[:, STYLE_SIZE:])
+    moved = coupled - noise
+    torch.testing.assert_close(moved - moved.mean((2, 3), keepdim=True), torch.zeros_like(moved))
+
+
+def test_plain_noise_stands_for_uniform_styles_and_coupling_keeps_noise_normal() -> None:
+    noise = torch.randn(400, 16, 16, 16, generator=torch.Generator().manual_seed(5))
+    assert kstest(style_of_noise(noise).flatten().numpy(), "uniform").pvalue > 1e-3
+    style = torch.rand(400, STYLE_SIZE, generator=torch.Generator().manual_seed(6))
+    coupled = couple_noise(noise, style)
+    assert kstest((coupled.mean((2, 3)) * 16).flatten().numpy(), "norm").pvalue > 1e-3
+
+
+def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
+    for shape in ((3, 40, 90), (2, 128, 32)):
+        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)).float())
+        assert 0.4 < values.min() <= values.max() < 1.4
+
+
+def test_sampling_begins_at_pure_noise() -> None:
+    levels = sampling_levels(make_scheduler())
+    assert levels.first == 999
+    assert levels.signal[999] == 0
+    assert set(levels.later) == {749, 666, 499, 332, 249}
+    assert all(0.1 < levels.noise[t] < 0.9 for t in levels.later)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> CLIPTokenizer:
+    return train_tokenizer(captions=4000)
+
+
+def test_words_are_single_tokens_and_sentences_have_77_rows(tokenizer: CLIPTokenizer) -> None:
+    for word in (*ANIMALS, *COATS, "sofa", "kyoto", "photo"):
+        assert len(tokenizer(word).input_ids) == 3
+    (row,) = token_ids(tokenizer, ["a photo of a Tabby CAT on a sofa"])
+    (lower,) = token_ids(tokenizer, ["a photo of a tabby cat on a sofa"])
+    assert len(row) == 77
+    assert row == lower
+    assert row[0] == tokenizer.bos_token_id
+    assert set(row[10:]) == {tokenizer.eos_token_id}
+
+
+@given(st.text(max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_any_text_tokenizes_without_unknowns(text: str) -> None:
+    ids = token_ids(TOKENIZER, [text])[0]
+    assert len(ids) == 77
+    inside = ids[1 : ids.index(TOKENIZER.eos_token_id)]
+    assert bool(inside) == bool("".join(text.split()))
+
+
+TOKENIZER = train_tokenizer(captions=500)
+
+
+def test_saved_tokenizer_reads_the_same_everywhere(
+    tokenizer: CLIPTokenizer, tmp_path: Path
+) -> None:
+    save_tokenizer(tokenizer, tmp_path)
+    text = "a drawing of a Fox at night, zebra-like!"
+    ids = tokenizer(text).input_ids
+    assert CLIPTokenizer.from_pretrained(tmp_path)(text).input_ids == ids
+    assert Tokenizer.from_file(str(tmp_path / "tokenizer.json")).encode(text).ids == ids
+
+
+def test_slot_edits_keep_the_true_word_and_tails_keep_all_words(
+    tokenizer: CLIPTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ("a photo of a tabby cat on a sofa", "kitten", "a yacht in a storm")
+    captions = conditioning.tokenize(tokenizer, texts)
+    torch.manual_seed(0)
+    encoder = conditioning.make_text_encoder(tokenizer).eval()
+    true = encoder(captions.ids).last_hidden_state
+    picked = torch.tensor([0, 1, 2])
+    monkeypatch.setattr(conditioning, "SCALE_SHARE", 0.0)
+
+    monkeypatch.setattr(conditioning, "SLOT_SHARE", 0.0)
+    monkeypatch.setattr(conditioning, "TAIL_SHARE", 1.0)
+    rows = conditioning.edited_rows(encoder, captions, picked, np.random.default_rng(1))
+    for i, end in enumerate(captions.ends.tolist()):
+        torch.testing.assert_close(rows[i, :end], true[i, :end])
+    assert not torch.allclose(rows[:, -1], true[:, -1])
+
+    monkeypatch.setattr(conditioning, "SLOT_SHARE", 1.0)
+    monkeypatch.setattr(conditioning, "TAIL_SHARE", 0.0)
+    rows = conditioning.edited_rows(encoder, captions, picked, np.random.default_rng(1))
+    same = (rows - true).abs().amax(2) < 1e-5
+    assert same[2].all(), "a caption without a slot must stay"
+    assert same[0, :6].all(), "tabby is row 5 and cat row 6: neither before nor in the slot"
+    assert not same[0, 7:].any(), "rows after the slot must have read the other word"
+
+
+def test_dataset_is_reproducible_and_repairs_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "SHARD", 6)
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for shard in (1, 0):
+            dataset.draw_shard(tmp_path / folder, 7, shard)
+    a, b = (dataset.open_dataset(tmp_path / folder, 2) for folder in ("a", "b"))
+    indices = np.array([10, 0, 3])
+    np.testing.assert_array_equal(a.pixels(indices), b.pixels(indices))
+    np.testing.assert_array_equal(a.pixels(indices)[0], render(dataset.calmed(a.specs[10])))
+    assert len(a) == 12
+    assert a.styles.shape == (12, STYLE_SIZE)
+    crop = a.crops(np.random.default_rng(0), 5, 64)
+    assert crop.shape == (5, 64, 64, 3)
+    assert not list((tmp_path / "a").glob("*.part"))

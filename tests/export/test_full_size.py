@@ -1,0 +1,60 @@
+"""The published architectures at full size, with random weights: time and memory of a build."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from export.architectures import ARCHITECTURES
+from runtime.bundle import open_bundle
+from tests import checkpoints
+
+MINUTES = 10
+GIGABYTES = 14
+
+
+def full_size(name: str) -> checkpoints.Family:
+    architecture = ARCHITECTURES[name]
+    return checkpoints.Family(
+        scheduler="EulerDiscreteScheduler",
+        scheduler_config={"timestep_spacing": "trailing"},
+        unet={**architecture.unet, "norm_num_groups": 32},
+        text=architecture.text,
+        vae_config={"width": 64, "blocks": 3},
+        pad=architecture.pads[0],
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sd2", "sd1"])
+def test_a_full_size_build_fits_the_time_and_the_memory(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SD-Turbo (866 M parameters in its UNet) and SD 1.5 export and pass parity at 512×512."""
+    folder = checkpoints.make(tmp_path / "checkpoint", full_size(name), picture=512)
+    for path in folder.rglob("*.safetensors"):
+        state = {key: value.to(torch.float16) for key, value in load_file(path).items()}
+        save_file(state, path, metadata={"format": "pt"})
+    del state
+    command = [sys.executable, "-m", "export.build", str(folder), "--steps", "1"]
+    started = time.monotonic()
+    built = subprocess.run(
+        [*command, "--out", str(tmp_path / "bundle")], capture_output=True, text=True, check=False
+    )
+    minutes = (time.monotonic() - started) / 60
+    gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    with capsys.disabled():
+        print(f"\n{name}: {minutes:.1f} minutes, {gigabytes:.1f} GB at most\n{built.stdout}")
+    assert built.returncode == 0, built.stderr
+    manifest = open_bundle(tmp_path / "bundle").manifest
+    assert manifest.parity["f32"]["worst_levels"] <= 2
+    assert (manifest.width, manifest.height) == (512, 512)
+    assert minutes < MINUTES
+    assert gigabytes < GIGABYTES

@@ -1,0 +1,213 @@
+"""What this machine can run, and one line for each thing it cannot: why, and what to do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import Literal
+
+from runtime.bundle import MANIFEST
+from runtime.enginecache import QUARANTINE, EngineCache
+from runtime.engines import BACKENDS
+from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
+from runtime.engines.gpu import find_gpu
+from runtime.errors import EngineError, MorphError
+from runtime.library import BUILT_IN, find_bundle, known_models
+
+State = Literal["ok", "absent", "problem"]
+LOW_MEMORY = 2 << 30
+LOW_DISK = 5 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing about this machine; a ``problem`` breaks something, ``absent`` is only a lack."""
+
+    subject: str
+    state: State
+    text: str
+
+
+def examine() -> list[Finding]:
+    """Look at engine runtimes, processor, memory, display, cache and models; no network."""
+    return [
+        *_engines(),
+        *_conflicts(),
+        _gpu(),
+        _processor(),
+        _memory(),
+        _display(),
+        *_cache(),
+        *_models(),
+    ]
+
+
+def _engines() -> Iterator[Finding]:
+    for backend, module in BACKENDS.items():
+        try:
+            reason = import_module(module).available(backend)
+        except Exception as error:  # a broken wheel must not hide the rest of the report
+            reason = f"broken: {_line(error)}"
+        if reason:
+            yield Finding(backend, "absent", reason)
+        else:
+            package = backend.replace("_", "-").removesuffix("-cpu")
+            yield Finding(backend, "ok", f"usable, version {_version(package)}")
+
+
+def _conflicts() -> Iterator[Finding]:
+    if _installed("onnxruntime") and _installed("onnxruntime-gpu"):
+        yield Finding(
+            "onnxruntime packages",
+            "problem",
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; run: "
+            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu",
+        )
+    wanted = provider_soname()
+    have = tensorrt_soname()
+    if wanted and have and wanted != have:
+        yield Finding(
+            "onnxruntime's TensorRT provider",
+            "absent",
+            f"it wants {wanted} and the installed tensorrt brings {have}, so it cannot load; "
+            "wordmorph drives tensorrt itself and needs it for nothing",
+        )
+
+
+def provider_soname() -> str | None:
+    """Return the TensorRT library that ONNX Runtime's own provider was linked to, if any."""
+    for package in ("onnxruntime-gpu", "onnxruntime"):
+        try:
+            files = distribution(package).files or []
+        except PackageNotFoundError:
+            continue
+        for file in files:
+            if file.name in (
+                "libonnxruntime_providers_tensorrt.so",
+                "onnxruntime_providers_tensorrt.dll",
+            ):
+                try:
+                    data = Path(str(file.locate())).read_bytes()
+                except OSError:
+                    continue
+                found = re.search(rb"libnvinfer\.so\.\d+|nvinfer_\d+\.dll", data)
+                if found:
+                    return found.group().decode()
+    return None
+
+
+def tensorrt_soname() -> str | None:
+    """Return the library that the installed ``tensorrt`` package brings, or None."""
+    made = _version("tensorrt")
+    if not made[:1].isdigit():
+        return None
+    major = made.split(".")[0]
+    return f"nvinfer_{major}.dll" if os.name == "nt" else f"libnvinfer.so.{major}"
+
+
+def _gpu() -> Finding:
+    try:
+        gpu = find_gpu()
+    except EngineError as error:
+        return Finding("NVIDIA GPU", "absent", f"{error}; add it with: pip install cuda-bindings")
+    if gpu is None:
+        return Finding("NVIDIA GPU", "absent", "none, or its driver does not answer")
+    text = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
+    return Finding("NVIDIA GPU", "ok", text)
+
+
+def _processor() -> Finding:
+    features = cpu_features()
+    fast = any("bf16" in name for name in features)
+    text = f"{cpu_name()}, {os.cpu_count()} threads; {', '.join(features) or 'no known extensions'}"
+    return Finding("processor", "ok", text if fast else f"{text}; no bf16, so f32 is used")
+
+
+def _memory() -> Finding:
+    free, total = memory_bytes()
+    if not total:
+        return Finding("memory", "ok", "unknown")
+    text = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+    if free < LOW_MEMORY:
+        return Finding("memory", "absent", f"{text}: close other programs before building")
+    return Finding("memory", "ok", text)
+
+
+def _display() -> Finding:
+    linux = sys.platform.startswith("linux")
+    names = ("SDL_VIDEODRIVER", "WAYLAND_DISPLAY", "DISPLAY")
+    chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
+    if linux and not chosen:
+        return Finding(
+            "display", "absent", "none, so no window: wordmorph render makes films without one"
+        )
+    text = ", ".join(f"{name}={value}" for name, value in chosen.items())
+    return Finding("display", "ok", text or "the system's own")
+
+
+def _cache() -> Iterator[Finding]:
+    cache = EngineCache()
+    where = cache.root
+    while not where.exists():
+        where = where.parent
+    free = shutil.disk_usage(where).free
+    entries = cache.entries()
+    size = sum(entry.bytes for entry in entries)
+    text = f"{len(entries)} entries, {size / 1e6:.0f} MB in {cache.root}; {free / 1e9:.0f} GB free"
+    if not os.access(where, os.W_OK):
+        yield Finding("engine cache", "problem", f"{where} cannot be written: set XDG_CACHE_HOME")
+    elif free < LOW_DISK:
+        yield Finding("engine cache", "absent", f"{text}; make room with: wordmorph engines prune")
+    else:
+        yield Finding("engine cache", "ok", text)
+    bad = len(list((cache.root / QUARANTINE).glob("*")))
+    if bad:
+        yield Finding(
+            "quarantine",
+            "problem",
+            f"{bad} engines did not verify and are not used; run: wordmorph engines prune",
+        )
+
+
+def _models() -> Iterator[Finding]:
+    for name, folder in known_models().items():
+        if name != BUILT_IN:
+            state: State = "ok" if (folder / MANIFEST).is_file() else "problem"
+            yield Finding(f"model {name}", state, f"built, in {folder}")
+            continue
+        try:
+            bundle = find_bundle(name)
+        except MorphError as error:
+            yield Finding(f"model {name}", "problem", str(error))
+        else:
+            size = sum(record.bytes for record in bundle.manifest.files.values())
+            made = f"{bundle.manifest.width}x{bundle.manifest.height}, {size / 1e6:.0f} MB"
+            yield Finding(f"model {name}", "ok", f"built in, {made}, every file verified")
+
+
+def _installed(package: str) -> bool:
+    try:
+        distribution(package)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _version(package: str) -> str:
+    for name in (package, f"{package}-gpu", f"{package}-cu13", f"{package}-cu12"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

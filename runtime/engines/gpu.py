@@ -1,0 +1,73 @@
+"""Which NVIDIA GPU answers, and the few CUDA calls an engine needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from runtime.errors import EngineError
+
+NO_GPU = "no NVIDIA GPU or driver answers here"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU as engines are keyed by it; ``driver`` is the newest CUDA it serves, e.g. 13.0."""
+
+    name: str
+    capability: str
+    """compute capability, e.g. 8.9"""
+    driver: str = ""
+
+
+def cuda_runtime() -> ModuleType:
+    """Return ``cuda.bindings.runtime``.
+
+    Raises:
+        EngineError: the package is not installed or cannot be loaded.
+    """
+    try:
+        from cuda.bindings import runtime
+    except Exception as error:  # a broken wheel raises more than ImportError
+        raise EngineError(f"the package cuda-bindings is not usable ({_line(error)})") from None
+    return runtime  # type: ignore[no-any-return]
+
+
+def check(result: tuple[Any, ...], doing: str) -> Any:
+    """Unpack a CUDA call's (error, value …): the value, a tuple of values, or None.
+
+    Raises:
+        EngineError: the call failed, with CUDA's own name for it.
+    """
+    code, *values = result
+    if int(code):
+        name = getattr(code, "name", str(code))
+        hint = ": use a smaller batch or size" if "MemoryAllocation" in name else ""
+        raise EngineError(f"CUDA failed while {doing} ({name}){hint}")
+    if len(values) > 1:
+        return tuple(values)
+    return values[0] if values else None
+
+
+def find_gpu(cudart: ModuleType | None = None) -> Gpu | None:
+    """Return the current CUDA device, or None where no GPU or driver answers.
+
+    Raises:
+        EngineError: cuda-bindings is not installed.
+    """
+    cudart = cuda_runtime() if cudart is None else cudart
+    try:
+        if not check(cudart.cudaGetDeviceCount(), "looking for GPUs"):
+            return None
+        device = check(cudart.cudaGetDevice(), "choosing a GPU")
+        facts = check(cudart.cudaGetDeviceProperties(device), "asking the GPU's name")
+        driver = check(cudart.cudaDriverGetVersion(), "asking the driver's version")
+    except EngineError:
+        return None
+    name = facts.name.decode(errors="replace") if isinstance(facts.name, bytes) else facts.name
+    return Gpu(str(name), f"{facts.major}.{facts.minor}", f"{driver // 1000}.{driver % 1000 // 10}")
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,282 @@
+"""Frames through ONNX Runtime: the CUDA provider, or the CPU's if that was asked for by name.
+
+Every tensor lives in buffers on the device that are bound once. Each sampler step has a binding
+of its own with its constants resident, so a frame is one upload of the weights, a run for each
+step, and one download of the pixels; on CUDA each binding is captured as a CUDA graph.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+import warnings
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundle import Bundle, Step
+from runtime.engines import Floats, Rendered
+from runtime.engines.gpu import NO_GPU, find_gpu
+from runtime.errors import EngineError
+
+PROVIDERS = {"onnxruntime": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
+"""Backend name → the execution provider that must really run it."""
+BATCHES = (1, 4)
+INSTALL = {
+    "onnxruntime": (
+        "pip uninstall -y onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' cuda-bindings"
+    ),
+    "onnxruntime-cpu": "pip install onnxruntime",
+}
+
+
+def available(backend: str = "onnxruntime") -> str | None:
+    """Return None if the backend can be used, else one line: why not, and what would add it."""
+    try:
+        runtime = _module()
+    except EngineError as error:
+        return f"{error}; add it with: {INSTALL[backend]}"
+    wanted = PROVIDERS[backend]
+    if wanted not in runtime.get_available_providers():
+        return f"this onnxruntime is built without {wanted}; add it with: {INSTALL[backend]}"
+    if backend == "onnxruntime":
+        try:
+            gpu = find_gpu()
+        except EngineError as error:
+            return f"{error}; add it with: pip install cuda-bindings"
+        if gpu is None:
+            return f"{NO_GPU}; install one's driver from https://www.nvidia.com/drivers"
+    return None
+
+
+def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") -> OnnxRuntimeEngine:
+    """Load a bundle on the execution provider that ``backend`` stands for.
+
+    Raises:
+        EngineError: another precision than the bundle's graphs compute in, or ONNX Runtime did
+            not give the provider asked for (it would have run on the CPU without a word).
+    """
+    made = bundle.manifest.weights
+    if precision not in ("auto", made):
+        raise EngineError(
+            f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
+            f"build it again with --precision {precision}"
+        )
+    return OnnxRuntimeEngine(bundle, backend)
+
+
+class OnnxRuntimeEngine:
+    """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.Engine``."""
+
+    batches = BATCHES
+
+    def __init__(self, bundle: Bundle, backend: str) -> None:
+        """Load the graphs; buffers and CUDA graphs are made when a shape is first rendered."""
+        self.name = backend
+        self.precision = bundle.manifest.weights
+        self._bundle = bundle
+        self._device = "cpu" if backend == "onnxruntime-cpu" else "cuda"
+        self.device = "CPU" if self._device == "cpu" else _gpu_name()
+        self._text = self._session("text_encoder", cuda_graph=False)
+        self._denoiser = self._session("denoiser", cuda_graph=True)
+        self._decoder = self._session("decoder", cuda_graph=True)
+        manifest = bundle.manifest
+        self._basis = self._buffer((manifest.basis, manifest.tokens, manifest.embedding))
+        self._pooled = self._buffer((manifest.basis, manifest.pooled)) if manifest.pooled else None
+        self._noise: Floats | None = None
+        self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
+
+    def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
+        """See ``Engine.encode``."""
+        names = [node.name for node in self._text.get_inputs()]
+        outputs = [node.name for node in self._text.get_outputs()]
+        try:
+            values = self._text.run(outputs, dict(zip(names, input_ids, strict=True)))
+        except Exception as error:
+            raise _failed("text encoder", error) from None
+        results = dict(zip(outputs, values, strict=True))
+        pooled = results["pooled"][0] if self._bundle.manifest.pooled else None
+        return results["embedding"][0], pooled
+
+    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
+        """See ``Engine.load_basis``."""
+        self._basis.update_inplace(np.ascontiguousarray(basis, np.float32))
+        if self._pooled is not None and pooled is not None:
+            self._pooled.update_inplace(np.ascontiguousarray(pooled, np.float32))
+
+    def load_noise(self, noise: Floats) -> None:
+        """See ``Engine.load_noise``."""
+        self._noise = noise
+        for loop in self._loops.values():
+            loop.stale = True
+
+    def render(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Rendered:
+        """See ``Engine.render``."""
+        if self._noise is None:
+            raise EngineError("render was called before load_noise")
+        key = (len(weights), steps)
+        try:
+            if key not in self._loops:
+                self._loops[key] = _Loop(self, len(weights), steps, len(self._loops))
+            loop = self._loops[key]
+            if loop.stale:
+                loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
+            return loop.run(weights, pooled_weights)
+        except EngineError:
+            raise
+        except Exception as error:
+            raise _failed("denoiser or decoder", error) from None
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._loops.clear()
+        del self._text, self._denoiser, self._decoder
+
+    def _session(self, role: str, *, cuda_graph: bool) -> Any:
+        runtime = _module()
+        provider = PROVIDERS[self.name]
+        options: dict[str, str] = {}
+        if self._device == "cuda":
+            if hasattr(runtime, "preload_dlls"):
+                runtime.preload_dlls()
+            options = {
+                "enable_cuda_graph": "1" if cuda_graph else "0",
+                "use_tf32": "0" if self.precision == "f32" else "1",
+            }
+        settings = runtime.SessionOptions()
+        settings.log_severity_level = 3
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a missing provider only warns; see below
+                session = runtime.InferenceSession(
+                    str(self._bundle.path(role)), settings, providers=[(provider, options)]
+                )
+        except Exception as error:
+            raise _failed(role, error) from None
+        got = session.get_providers()
+        if got[0] != provider:
+            raise EngineError(
+                f"onnxruntime gave {got[0]} instead of {provider} for the {role}: "
+                "its CUDA libraries cannot be loaded; run: wordmorph doctor"
+            )
+        return session
+
+    def _buffer(self, shape: tuple[int, ...], kind: Any = np.float32) -> Any:
+        values = np.zeros(shape, kind)
+        return _module().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+
+
+class _Loop:
+    """The bindings of one batch size and step table."""
+
+    def __init__(
+        self, engine: OnnxRuntimeEngine, batch: int, steps: tuple[Step, ...], number: int
+    ) -> None:
+        manifest = engine._bundle.manifest
+        picture = (batch, *manifest.latent)
+        self._engine, self._steps, self._batch = engine, steps, batch
+        self.stale = True
+        self._first = engine._buffer(picture)
+        self._weights = engine._buffer((batch, manifest.basis, manifest.tokens))
+        self._pooled_weights = None
+        if manifest.pooled:
+            self._pooled_weights = engine._buffer((batch, manifest.basis))
+        self._fresh = [engine._buffer(picture) for _ in steps]
+        self._bindings = []
+        sample = self._first
+        for step, fresh in zip(steps, self._fresh, strict=True):
+            timestep, coefficients = engine._buffer((1,)), engine._buffer((4,))
+            timestep.update_inplace(np.array([step.timestep], np.float32))
+            coefficients.update_inplace(
+                np.array([step.scale, step.sample, step.output, step.noise], np.float32)
+            )
+            takes = {
+                "sample": sample,
+                "timestep": timestep,
+                "basis": engine._basis,
+                "weights": self._weights,
+                "coefficients": coefficients,
+                "noise": fresh,
+            }
+            if self._pooled_weights is not None:
+                takes |= {"pooled_basis": engine._pooled, "pooled_weights": self._pooled_weights}
+            sample = engine._buffer(picture)
+            self._bindings.append(_bind(engine._denoiser, takes, {"next_sample": sample}))
+        self._latent = sample
+        self._pixels = engine._buffer((batch, manifest.height, manifest.width, 3), np.uint8)
+        self._decode = _bind(engine._decoder, {"latent": sample}, {"pixels": self._pixels})
+        self._options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
+
+    def load_noise(self, noise: Floats, sigma: float) -> None:
+        def batched(one: Floats) -> Floats:
+            return np.repeat(one[None], self._batch, axis=0)
+
+        self._first.update_inplace(batched(noise[0] * np.float32(sigma)))
+        number = 0
+        for step, buffer in zip(self._steps, self._fresh, strict=True):
+            if step.noise:
+                number += 1
+                buffer.update_inplace(batched(noise[number]))
+        self.stale = False
+
+    def run(self, weights: Floats, pooled_weights: Floats | None) -> Rendered:
+        start = time.perf_counter()
+        self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
+        if self._pooled_weights is not None and pooled_weights is not None:
+            self._pooled_weights.update_inplace(np.ascontiguousarray(pooled_weights, np.float32))
+        for binding, options in zip(self._bindings, self._options, strict=False):
+            self._engine._denoiser.run_with_iobinding(binding, options)
+        if not np.isfinite(self._latent.numpy()).all():
+            raise EngineError(
+                "the latent is not finite: build the model again with --precision f32, "
+                "or try another seed or expression"
+            )
+        denoised = time.perf_counter()
+        self._engine._decoder.run_with_iobinding(self._decode, self._options[-1])
+        pixels = np.array(self._pixels.numpy())
+        done = time.perf_counter()
+        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
+
+
+def _bind(session: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Any:
+    binding = session.io_binding()
+    for name in (node.name for node in session.get_inputs()):
+        binding.bind_ortvalue_input(name, takes[name])
+    for name, value in gives.items():
+        binding.bind_ortvalue_output(name, value)
+    return binding
+
+
+def _graph_options(number: int) -> Any:
+    """Name the CUDA graph of one binding: captures differ by the addresses they hold."""
+    options = _module().RunOptions()
+    options.add_run_config_entry("gpu_graph_id", str(number))
+    return options
+
+
+def _gpu_name() -> str:
+    try:
+        gpu = find_gpu()
+    except EngineError:  # no cuda-bindings: ONNX Runtime itself needs none
+        gpu = None
+    return gpu.name if gpu else "GPU"
+
+
+def _module() -> ModuleType:
+    try:
+        return importlib.import_module("onnxruntime")
+    except ModuleNotFoundError:
+        raise EngineError("the package onnxruntime is not installed") from None
+    except Exception as error:  # a wheel without its libraries raises more than ImportError
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise EngineError(f"the package onnxruntime is not usable ({reason})") from None
+
+
+def _failed(what: str, error: Exception) -> EngineError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    hint = ": use a smaller batch or size" if "memory" in reason.lower() else ""
+    return EngineError(f"onnxruntime failed in the {what} ({reason[:300]}){hint}")

@@ -1,0 +1,170 @@
+"""Frames on an NVIDIA GPU through TensorRT: the whole frame is one captured CUDA graph.
+
+The weights go up in one copy, the sampler's steps and the decoder run on buffers that never
+leave the GPU, and the pixels come down in one copy to pinned memory. ``tensorrt`` and
+``tensorrt_rtx`` share this code.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundle import ROLES, Bundle, Step
+from runtime.enginecache import EngineCache
+from runtime.engines import Floats, Rendered
+from runtime.engines.device import Device
+from runtime.engines.framegraph import FrameGraph, Stage
+from runtime.engines.gpu import NO_GPU, Gpu, find_gpu
+from runtime.engines.network import Network
+from runtime.engines.plans import BATCHES, PACKAGES, load_module
+from runtime.errors import EngineError
+
+
+def available(backend: str = "tensorrt") -> str | None:
+    """Return None if the backend can be used, else one line: why not, and what would add it."""
+    install = f"add it with: pip install {PACKAGES[backend]} cuda-bindings"
+    try:
+        load_module(backend)
+        gpu = find_gpu()
+    except EngineError as error:
+        return f"{error}; {install}"
+    if gpu is None:
+        return f"{NO_GPU}; install one's driver from https://www.nvidia.com/drivers"
+    return None
+
+
+def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> TensorRtEngine:
+    """Load the engines that were built for this bundle and this GPU.
+
+    Raises:
+        EngineError: they were not built (with what differs and the command that builds them), do
+            not verify, cannot be loaded, or compute in another precision than asked for.
+    """
+    gpu = find_gpu()
+    if gpu is None:
+        raise EngineError(NO_GPU)
+    return TensorRtEngine(bundle, precision, backend, gpu, EngineCache())
+
+
+class TensorRtEngine:
+    """A bundle's three engines on one GPU; the protocol is ``runtime.engines.Engine``."""
+
+    batches = BATCHES
+
+    def __init__(
+        self, bundle: Bundle, precision: str, backend: str, gpu: Gpu, cache: EngineCache
+    ) -> None:
+        """Load the engines; contexts and CUDA graphs are made when a shape is first rendered."""
+        manifest = bundle.manifest
+        if precision not in ("auto", manifest.weights):
+            raise EngineError(
+                f"{backend} computes as the graphs of {manifest.model} do, in {manifest.weights}: "
+                f"build it again with --precision {precision}"
+            )
+        self.name, self.precision, self.device = backend, manifest.weights, gpu.name
+        self._manifest = manifest
+        self._networks = {role: Network(bundle, role, backend, gpu, cache) for role in ROLES}
+        self._gpu = Device()
+        try:
+            self._text = self._networks["text_encoder"].context(self._gpu, 0)
+            rows = manifest.basis * manifest.tokens * manifest.embedding
+            self._basis = self._gpu.allocate(rows * 4)
+            self._pooled = self._gpu.allocate(manifest.basis * max(1, manifest.pooled) * 4)
+        except EngineError:
+            self._gpu.close()
+            raise
+        self._noise: Floats | None = None
+        self._frames: dict[tuple[int, tuple[Step, ...]], FrameGraph] = {}
+        self._stages: dict[int, dict[str, Stage]] = {}
+
+    def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
+        """See ``Engine.encode``."""
+        manifest, gpu = self._manifest, self._gpu
+        outputs: dict[str, Floats] = {
+            "embedding": np.empty((manifest.tokens, manifest.embedding), np.float32)
+        }
+        if manifest.pooled:
+            outputs["pooled"] = np.empty(manifest.pooled, np.float32)
+        places = {}
+        for name, ids in zip(("input_ids", "input_ids_2"), input_ids, strict=False):
+            places[name] = gpu.allocate(ids.nbytes)
+            gpu.upload(places[name], ids)
+        for name, array in outputs.items():
+            places[name] = gpu.allocate(array.nbytes)
+        try:
+            self._networks["text_encoder"].enqueue(self._text, places, gpu)
+            gpu.wait()
+            for name, array in outputs.items():
+                gpu.download(array, places[name])
+        finally:
+            gpu.free(*places.values())
+        return outputs["embedding"], outputs.get("pooled")
+
+    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
+        """See ``Engine.load_basis``."""
+        self._gpu.upload(self._basis, basis.astype(np.float32, copy=False))
+        if pooled is not None:
+            self._gpu.upload(self._pooled, pooled.astype(np.float32, copy=False))
+
+    def load_noise(self, noise: Floats) -> None:
+        """See ``Engine.load_noise``."""
+        self._noise = noise
+        for frame in self._frames.values():
+            frame.stale = True
+
+    def render(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Rendered:
+        """See ``Engine.render``."""
+        start = time.perf_counter()
+        manifest = self._manifest
+        if self._noise is None:
+            raise EngineError("render was called before load_noise")
+        batch = len(weights)
+        if batch not in BATCHES or weights.shape[1:] != (manifest.basis, manifest.tokens):
+            raise EngineError(
+                f"weights of shape {weights.shape} are outside the engine's profiles: use "
+                f"{' or '.join(map(str, BATCHES))} frames of {manifest.basis} prompts x "
+                f"{manifest.tokens} tokens"
+            )
+        frame = self._frames.get((batch, steps))
+        if frame is None:
+            frame = self._frames[batch, steps] = self._frame(batch, steps)
+        if frame.stale:
+            frame.load_noise(self._noise, manifest.init_noise_sigma)
+        pixels, latent = frame.run(weights, pooled_weights)
+        if not np.isfinite(latent).all():
+            raise EngineError(
+                "the latent is not finite: build the model again with --precision f32, "
+                "or try another seed or expression"
+            )
+        return Rendered(pixels, (time.perf_counter() - start) * 1e3, 0.0)
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._frames.clear()
+        self._stages.clear()
+        del self._text
+        self._networks.clear()
+        self._gpu.close()
+
+    def _frame(self, batch: int, steps: tuple[Step, ...]) -> FrameGraph:
+        stages = self._stages.get(batch)
+        if stages is None:
+            index = BATCHES.index(batch)
+            stages = self._stages[batch] = {
+                role: Stage(self._networks[role], self._networks[role].context(self._gpu, index))
+                for role in ("denoiser", "decoder")
+            }
+        resident = {"basis": self._basis}
+        if self._manifest.pooled:
+            resident["pooled_basis"] = self._pooled
+        mark = self._gpu.mark()
+        try:
+            return FrameGraph(self._manifest, self._gpu, batch, steps, stages, resident)
+        except EngineError:
+            self._gpu.release(mark)
+            raise

@@ -1,0 +1,190 @@
+"""A small fake of ``cuda.bindings.runtime``: memory in numpy, one stream of deferred work.
+
+Work on a stream runs only when somebody waits for it, so a missing wait shows as old data. Copies
+are refused unless each side is the kind of memory that the call claims.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+Work = Callable[[], None]
+
+
+class cudaError_t(enum.IntEnum):
+    cudaSuccess = 0
+    cudaErrorInvalidValue = 1
+    cudaErrorMemoryAllocation = 2
+    cudaErrorInsufficientDriver = 35
+    cudaErrorStreamCaptureUnsupported = 900
+
+
+class cudaMemcpyKind(enum.IntEnum):
+    cudaMemcpyHostToDevice = 1
+    cudaMemcpyDeviceToHost = 2
+
+
+class cudaStreamCaptureMode(enum.IntEnum):
+    cudaStreamCaptureModeThreadLocal = 1
+
+
+OK = cudaError_t.cudaSuccess
+BAD = cudaError_t.cudaErrorInvalidValue
+
+
+class FakeCuda:
+    """One GPU; ``calls`` counts what was asked of it."""
+
+    cudaError_t = cudaError_t
+    cudaMemcpyKind = cudaMemcpyKind
+    cudaStreamCaptureMode = cudaStreamCaptureMode
+    cudaStreamNonBlocking = 1
+    cudaHostAllocDefault = 0
+
+    def __init__(self, capability: tuple[int, int] = (8, 9), name: str = "Fake 4090") -> None:
+        self.capability, self.name = capability, name
+        self.device: dict[int, Any] = {}
+        self.pinned: dict[int, Any] = {}
+        self.pending: list[Work] = []
+        self.recording: list[Work] | None = None
+        self.capturable = True
+        self.free_bytes = 1 << 30
+        self.devices = 1
+        self.calls: dict[str, int] = {}
+
+    def cudaGetDeviceCount(self) -> tuple[Any, ...]:
+        if not self.devices:
+            return cudaError_t.cudaErrorInsufficientDriver, None
+        return OK, self.devices
+
+    def cudaGetDevice(self) -> tuple[Any, ...]:
+        return OK, 0
+
+    def cudaGetDeviceProperties(self, device: int) -> tuple[Any, ...]:
+        major, minor = self.capability
+        return OK, SimpleNamespace(name=self.name.encode(), major=major, minor=minor)
+
+    def cudaDriverGetVersion(self) -> tuple[Any, ...]:
+        return OK, 13010
+
+    def cudaMemGetInfo(self) -> tuple[Any, ...]:
+        return OK, self.free_bytes, 1 << 30
+
+    def cudaMalloc(self, size: int) -> tuple[Any, ...]:
+        if size > self.free_bytes:
+            return cudaError_t.cudaErrorMemoryAllocation, None
+        self.free_bytes -= size
+        return OK, self._take(self.device, size)
+
+    def cudaFree(self, address: int) -> tuple[Any, ...]:
+        self.free_bytes += len(self.device.pop(address)[1])
+        return (OK,)
+
+    def cudaHostAlloc(self, size: int, flags: int) -> tuple[Any, ...]:
+        return OK, self._take(self.pinned, size)
+
+    def cudaFreeHost(self, address: int) -> tuple[Any, ...]:
+        del self.pinned[address]
+        return (OK,)
+
+    def cudaMemset(self, address: int, value: int, count: int) -> tuple[Any, ...]:
+        if not self._inside(self.device, address, count):
+            return (BAD,)
+        ctypes.memset(address, value, count)
+        return (OK,)
+
+    def cudaMemcpy(self, dst: int, src: int, count: int, kind: int) -> tuple[Any, ...]:
+        if not self._sides(dst, src, count, kind, pinned=False):
+            return (BAD,)
+        ctypes.memmove(dst, src, count)
+        self._count("cudaMemcpy")
+        return (OK,)
+
+    def cudaMemcpyAsync(
+        self, dst: int, src: int, count: int, kind: int, stream: Any
+    ) -> tuple[Any, ...]:
+        if not self._sides(dst, src, count, kind, pinned=True):
+            return (BAD,)
+
+        def copy() -> None:
+            self._count(cudaMemcpyKind(kind).name)
+            ctypes.memmove(dst, src, count)
+
+        self.enqueue(copy)
+        return (OK,)
+
+    def cudaStreamCreateWithFlags(self, flags: int) -> tuple[Any, ...]:
+        return OK, 77
+
+    def cudaStreamDestroy(self, stream: Any) -> tuple[Any, ...]:
+        return (OK,)
+
+    def cudaStreamSynchronize(self, stream: Any) -> tuple[Any, ...]:
+        if self.recording is not None:
+            self.capturable = False  # waiting breaks a capture
+            return (cudaError_t.cudaErrorStreamCaptureUnsupported,)
+        while self.pending:
+            self.pending.pop(0)()
+        return (OK,)
+
+    def cudaStreamBeginCapture(self, stream: Any, mode: int) -> tuple[Any, ...]:
+        self.recording = []
+        return (OK,)
+
+    def cudaStreamEndCapture(self, stream: Any) -> tuple[Any, ...]:
+        recorded, self.recording = self.recording, None
+        if not self.capturable:
+            return cudaError_t.cudaErrorStreamCaptureUnsupported, None
+        return OK, recorded
+
+    def cudaGraphInstantiate(self, graph: Any, flags: int) -> tuple[Any, ...]:
+        return OK, list(graph)
+
+    def cudaGraphDestroy(self, graph: Any) -> tuple[Any, ...]:
+        return (OK,)
+
+    def cudaGraphExecDestroy(self, graph: Any) -> tuple[Any, ...]:
+        return (OK,)
+
+    def cudaGraphLaunch(self, graph: Any, stream: Any) -> tuple[Any, ...]:
+        self._count("cudaGraphLaunch")
+        for work in graph:
+            self.enqueue(work)
+        return (OK,)
+
+    def cudaGetLastError(self) -> tuple[Any, ...]:
+        return (OK,)
+
+    def enqueue(self, work: Work) -> None:
+        (self.pending if self.recording is None else self.recording).append(work)
+
+    def on_device(self, address: int, count: int) -> bool:
+        return self._inside(self.device, address, count)
+
+    def _count(self, name: str) -> None:
+        self.calls[name] = self.calls.get(name, 0) + 1
+
+    def _take(self, pool: dict[int, Any], size: int) -> int:
+        whole = np.full(size + 512, 0xCD, np.uint8)
+        address = -(-whole.ctypes.data // 256) * 256
+        pool[address] = whole, bytes(size)
+        return address
+
+    def _inside(self, pool: dict[int, Any], address: int, count: int) -> bool:
+        return any(
+            start <= address and address + count <= start + len(size)
+            for start, (_, size) in pool.items()
+        )
+
+    def _sides(self, dst: int, src: int, count: int, kind: int, *, pinned: bool) -> bool:
+        up = kind == cudaMemcpyKind.cudaMemcpyHostToDevice
+        device, host = (dst, src) if up else (src, dst)
+        return self._inside(self.device, device, count) and (
+            not pinned or self._inside(self.pinned, host, count)
+        )

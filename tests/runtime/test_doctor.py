@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.bundle import MANIFEST
+from runtime.cachefolder import Key
+from runtime.doctor import Finding, examine
+from runtime.enginecache import EngineCache
+from runtime.engines import BACKENDS
+from runtime.library import built_in
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of installed packages, first on the path."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+def install(site: Path, package: str, version: str, files: dict[str, bytes] | None = None) -> None:
+    info = site / f"{package.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    for name, data in (files or {}).items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(data)
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files or {}))
+
+
+def find(subject: str) -> Finding | None:
+    return next((finding for finding in examine() if finding.subject == subject), None)
+
+
+def test_every_backend_is_usable_or_has_a_line_with_a_command() -> None:
+    findings = {finding.subject: finding for finding in examine()}
+    for backend in BACKENDS:
+        finding = findings[backend]
+        assert "\n" not in finding.text
+        assert finding.state == "ok" or "install" in finding.text
+    assert findings["openvino"].state == "ok"
+
+
+def test_both_onnxruntime_wheels_are_named_with_the_fix(site: Path) -> None:
+    install(site, "onnxruntime", "1.32.0")
+    assert find("onnxruntime packages") is None
+    install(site, "onnxruntime-gpu", "1.31.1")
+    finding = find("onnxruntime packages")
+    assert finding is not None
+    assert finding.state == "problem"
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in finding.text
+
+
+def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> None:
+    provider = "onnxruntime/capi/libonnxruntime_providers_tensorrt.so"
+    install(site, "onnxruntime-gpu", "1.31.1", {provider: b"\0ELF\0libnvinfer.so.10\0"})
+    install(site, "tensorrt", "11.4.0.106")
+    finding = find("onnxruntime's TensorRT provider")
+    assert finding is not None
+    assert "libnvinfer.so.10" in finding.text
+    assert "libnvinfer.so.11" in finding.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise FileNotFoundError('libnvinfer.so.11: cannot open shared object file')",
+        "raise ImportError('libnvinfer.so.11: cannot open shared object file')",
+        "import libnvinfer_so_11",
+    ],
+)
+def test_a_tensorrt_without_its_libraries_is_reported_absent(
+    site: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """This is what stays behind when NVIDIA's own package index cannot be reached."""
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    (site / "tensorrt").mkdir()
+    (site / "tensorrt" / "__init__.py").write_text(text)
+    finding = find("tensorrt")
+    assert finding is not None
+    assert finding.state == "absent"
+    assert "libnvinfer" in finding.text
+    assert "pip install tensorrt" in finding.text
+
+
+def test_no_display_suggests_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    finding = find("display")
+    assert finding is not None
+    if sys.platform.startswith("linux"):
+        assert "wordmorph render" in finding.text
+
+
+def test_quarantined_engines_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = EngineCache(tmp_path)
+    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: tmp_path)
+    assert find("quarantine") is None
+    entry = cache.get_or_build(Key("m", {"kind": "x"}), lambda folder: {})
+    cache.quarantine(entry.folder)
+    finding = find("quarantine")
+    assert finding is not None
+    assert "wordmorph engines prune" in finding.text
+
+
+def test_a_damaged_built_in_model_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = find("model critters")
+    assert model is not None
+    if (built_in() / MANIFEST).exists():
+        assert model.state == "ok"
+    monkeypatch.setattr("runtime.library.built_in", lambda: tmp_path / "gone")
+    model = find("model critters")
+    assert model is not None
+    assert model.state == "problem"

@@ -19,6 +19,7 @@ from export.geometry import geometry
 from export.models import MODELS, ModelSpec
 from export.quiet import quiet
 from export.resolve import open_checkpoint, spec_for
+from export.sinusoids import guidance_embedding
 from export.tokens import prompt_ids, write_tokenizer
 from runtime.bundle import Bundle, Manifest
 from runtime.errors import BuildError, MorphError
@@ -120,7 +121,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         graphs.Denoiser(
             unet,
             time_ids if checkpoint.is_xl else None,
-            graphs.guidance_embedding(spec.guidance, guided) if guided else None,
+            guidance_embedding(spec.guidance, guided) if guided else None,
         ),
         graphs.denoiser_inputs(
             shape.latent,

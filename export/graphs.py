@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import torch
+from onnx_ir.passes.common import NameFixPass
 from torch import Tensor, nn
 
 from export.quiet import quiet
+from export.sinusoids import time_features, turn_rates
 from runtime.bundle import BASIS
 from runtime.errors import BuildError
 
@@ -46,19 +47,6 @@ class TextEncoder(nn.Module):
         second = self.encoders[1](input_ids_2, output_hidden_states=True)
         embedding = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
         return embedding, second[0]
-
-
-def guidance_embedding(guidance: float, width: int) -> Tensor:
-    """Return f32 [1, width]: sines and cosines of ``1000 · (guidance - 1)``.
-
-    The formula of the Latent Consistency Models paper (arXiv 2310.04378) as diffusers'
-    ``get_guidance_scale_embedding`` computes it.
-    """
-    half = width // 2
-    rate = torch.exp(torch.arange(half) * -(np.log(10000.0) / (half - 1)))
-    angle = torch.tensor([guidance - 1.0])[:, None] * 1000.0 * rate[None, :]
-    embedding = torch.cat([torch.sin(angle), torch.cos(angle)], dim=1)
-    return nn.functional.pad(embedding, (0, width % 2))
 
 
 class Denoiser(nn.Module):
@@ -136,29 +124,6 @@ def mix(weights: Tensor, basis: Tensor) -> Tensor:
     coarse = (weights * 128.0).round() * (1 / 128.0)
     fine = weights - coarse
     return ((coarse[:, :, :, None] + fine[:, :, :, None]) * basis[None]).sum(dim=1)
-
-
-def turn_rates(width: int, shift: float) -> Tensor:
-    """Return f32 [width // 2]: turns per timestep, ``10000^(-i / (half - shift)) / 2π``.
-
-    The frequencies of diffusers' ``get_timestep_embedding`` (arXiv 1706.03762, section 3.5).
-    """
-    half = width // 2
-    exponent = torch.arange(half, dtype=torch.float64) / (half - shift)
-    return (torch.exp(-math.log(10000.0) * exponent) / (2 * math.pi)).to(torch.float32)
-
-
-def time_features(timestep: Tensor, rates: Tensor, flip: bool) -> Tensor:
-    """Return the sines and cosines [1, 2·half] of ``timestep`` [1].
-
-    Whole turns are taken off before the sine. An engine in bf16 rounds what goes into a sine to 8
-    bits: of an angle of 999 that leaves nothing, of half a turn enough. The input goes straight
-    into elementwise operations, the only ones that OpenVINO feeds unrounded.
-    """
-    turns = timestep * rates
-    angle = (turns - turns.round()) * (2 * math.pi)
-    parts = (angle.cos(), angle.sin()) if flip else (angle.sin(), angle.cos())
-    return torch.cat(parts)[None]
 
 
 def _given_features(sample: Tensor, timestep: Tensor) -> Tensor:
@@ -255,6 +220,7 @@ def export_graph(
     model = program.model
     _strip(model)
     _compact(model)
+    NameFixPass()(model)  # an inner value may carry an output's name: TensorRT refuses that
     data = f"{path.name}.data"
     ir.save(model, path, external_data=data)
     return [path.name, data] if (path.parent / data).exists() else [path.name]

@@ -56,7 +56,7 @@ def build(
     """Turn a checkpoint into a bundle once, and compile its engines once per GPU."""
     console = Console(stderr=True)
     settings = (name, lora, vae, size, steps, scheduler, guidance)
-    if model == library.BUILT_IN and precision == "auto" and not any(settings):
+    if model in library.known_models() and precision == "auto" and not any(settings):
         bundle = library.find_bundle(model)
     else:
         chosen = _precision(precision, compute_capability)

@@ -18,8 +18,6 @@ from runtime.engines import Floats, Rendered
 from runtime.errors import EngineError
 
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
-BATCHES = (1,)
-"""a larger batch gains a CPU nothing and could round differently"""
 
 
 def available(backend: str = "openvino") -> str | None:
@@ -49,22 +47,30 @@ class OpenVinoEngine:
     """A bundle compiled for the CPU; the protocol is ``runtime.engines.Engine``."""
 
     name = "openvino"
-    batches = BATCHES
+    batches = (1,)  # a larger batch gains a CPU nothing and could round differently
 
     def __init__(self, bundle: Bundle, precision: str) -> None:
-        """Compile the graphs for a batch of one; larger batches compile when first asked."""
+        """Compile the graphs; buffers live as long as the engine and are shared with it."""
         self.precision = precision
         self._bundle = bundle
         self._core = ov.Core()
         self.device = str(self._core.get_property("CPU", props.device.full_name)).strip()
         self._cache = openvino_cache(bundle, precision)
-        self._text = self._compile("text_encoder", "f32", 1).create_infer_request()
-        self._samplers: dict[int, _Sampler] = {}
-        self._basis: Floats | None = None
-        self._pooled: Floats | None = None
-        self._noise: Floats | None = None
-        self._sampler(1)
+        self._text = self._compile("text_encoder", "f32")
+        self._denoiser = self._compile("denoiser", precision)
+        self._decoder = self._compile("decoder", precision)
         seal_openvino(self._cache, bundle, precision)
+        self._inputs = {
+            port.get_node().get_friendly_name(): np.zeros(
+                tuple(port.shape), port.element_type.to_dtype()
+            )
+            for port in self._denoiser.model_inputs
+        }
+        for name, array in self._inputs.items():
+            self._denoiser.set_tensor(name, ov.Tensor(array, shared_memory=True))
+        self._latent = self._denoiser.get_tensor("next_sample")
+        self._decoder.set_tensor("latent", self._latent)
+        self._noise: Floats | None = None
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -76,9 +82,9 @@ class OpenVinoEngine:
 
     def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
         """See ``Engine.load_basis``."""
-        self._basis, self._pooled = np.ascontiguousarray(basis), pooled
-        for sampler in self._samplers.values():
-            sampler.load_basis(self._basis, self._pooled)
+        self._inputs["basis"][:] = basis
+        if pooled is not None:
+            self._inputs["pooled_basis"][:] = pooled
 
     def load_noise(self, noise: Floats) -> None:
         """See ``Engine.load_noise``."""
@@ -90,86 +96,12 @@ class OpenVinoEngine:
         """See ``Engine.render``."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
-        sampler = self._sampler(len(weights))
-        sigma = np.float32(self._bundle.manifest.init_noise_sigma)
-        return sampler.run(weights, pooled_weights, steps, self._noise, sigma)
-
-    def close(self) -> None:
-        """See ``Engine.close``."""
-        self._samplers.clear()
-
-    def _sampler(self, batch: int) -> _Sampler:
-        if batch not in self._samplers:
-            sampler = _Sampler(
-                self._compile("denoiser", self.precision, batch),
-                self._compile("decoder", self.precision, batch),
-            )
-            if self._basis is not None:
-                sampler.load_basis(self._basis, self._pooled)
-            self._samplers[batch] = sampler
-        return self._samplers[batch]
-
-    def _compile(self, role: str, precision: str, batch: int) -> ov.CompiledModel:
-        config: Mapping[Any, Any] = {
-            hint.inference_precision: PRECISIONS[precision],
-            hint.performance_mode: hint.PerformanceMode.LATENCY,
-            props.cache_dir: str(self._cache),
-        }
-        if precision == "f32":
-            config = {**config, hint.execution_mode: hint.ExecutionMode.ACCURACY}
-        try:
-            model = self._core.read_model(self._bundle.path(role))
-            shapes = {
-                port: [batch, *port.partial_shape[1:]]
-                for port in model.inputs
-                if port.partial_shape.is_dynamic
-            }
-            if shapes:
-                model.reshape(shapes)
-            return self._core.compile_model(model, "CPU", config)
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise EngineError(
-                f"openvino cannot compile the {role} of {self._bundle.folder}: {reason}"
-            ) from None
-
-
-class _Sampler:
-    """Denoiser and decoder for one batch size; buffers live as long as the sampler."""
-
-    def __init__(self, denoiser: ov.CompiledModel, decoder: ov.CompiledModel) -> None:
-        self._denoiser = denoiser.create_infer_request()
-        self._decoder = decoder.create_infer_request()
-        self._inputs = {
-            port.get_node().get_friendly_name(): np.zeros(
-                tuple(port.shape), port.element_type.to_dtype()
-            )
-            for port in denoiser.inputs
-        }
-        for name, array in self._inputs.items():
-            self._denoiser.set_tensor(name, ov.Tensor(array, shared_memory=True))
-        self._latent = self._denoiser.get_tensor("next_sample")
-        self._decoder.set_tensor("latent", self._latent)
-
-    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
-        self._inputs["basis"][:] = basis
-        if pooled is not None:
-            self._inputs["pooled_basis"][:] = pooled
-
-    def run(
-        self,
-        weights: Floats,
-        pooled_weights: Floats | None,
-        steps: tuple[Step, ...],
-        noise: Floats,
-        sigma: np.float32,
-    ) -> Rendered:
         start = time.perf_counter()
         inputs = self._inputs
         inputs["weights"][:] = weights
         if pooled_weights is not None:
             inputs["pooled_weights"][:] = pooled_weights
-        inputs["sample"][:] = noise[0] * sigma
+        inputs["sample"][:] = self._noise[0] * np.float32(self._bundle.manifest.init_noise_sigma)
         latent = self._latent.data
         fresh = 1
         for index, step in enumerate(steps):
@@ -178,7 +110,7 @@ class _Sampler:
             inputs["timestep"][:] = step.timestep
             inputs["coefficients"][:] = (step.scale, step.sample, step.output, step.noise)
             if step.noise:
-                inputs["noise"][:] = noise[fresh]
+                inputs["noise"][:] = self._noise[fresh]
                 fresh += 1
             self._denoiser.infer()
         if not np.isfinite(latent).all():
@@ -190,3 +122,31 @@ class _Sampler:
         pixels = np.array(self._decoder.get_tensor("pixels").data)
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
+
+    def close(self) -> None:
+        """Drop the compiled graphs; the engine cannot be used afterwards."""
+        self._noise = None
+
+    def _compile(self, role: str, precision: str) -> ov.InferRequest:
+        config: Mapping[Any, Any] = {
+            hint.inference_precision: PRECISIONS[precision],
+            hint.performance_mode: hint.PerformanceMode.LATENCY,
+            props.cache_dir: str(self._cache),
+        }
+        if precision == "f32":
+            config = {**config, hint.execution_mode: hint.ExecutionMode.ACCURACY}
+        try:
+            model = self._core.read_model(self._bundle.path(role))
+            shapes = {
+                port: [1, *port.partial_shape[1:]]
+                for port in model.inputs
+                if port.partial_shape.is_dynamic
+            }
+            if shapes:
+                model.reshape(shapes)
+            return self._core.compile_model(model, "CPU", config).create_infer_request()
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise EngineError(
+                f"openvino cannot compile the {role} of {self._bundle.folder}: {reason}"
+            ) from None

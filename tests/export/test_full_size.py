@@ -13,7 +13,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from export.architectures import ARCHITECTURES
+from export.tensorrt import build_engines
 from runtime.bundle import open_bundle
+from runtime.enginecache import EngineCache
+from runtime.engines.gpu import Gpu
 from tests import checkpoints
 
 MINUTES = 10
@@ -37,7 +40,7 @@ def full_size(name: str) -> checkpoints.Family:
 def test_a_full_size_build_fits_the_time_and_the_memory(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """SD-Turbo (866 M parameters in its UNet) and SD 1.5 export and pass parity at 512×512."""
+    """SD-Turbo (866 M parameters in its UNet) and SD 1.5 at 512×512: bundle, parity, engines."""
     folder = checkpoints.make(tmp_path / "checkpoint", full_size(name), picture=512)
     for path in folder.rglob("*.safetensors"):
         state = {key: value.to(torch.float16) for key, value in load_file(path).items()}
@@ -48,12 +51,20 @@ def test_a_full_size_build_fits_the_time_and_the_memory(
     built = subprocess.run(
         [*command, "--out", str(tmp_path / "bundle")], capture_output=True, text=True, check=False
     )
+    assert built.returncode == 0, built.stderr
+    exported = (time.monotonic() - started) / 60
+    bundle = open_bundle(tmp_path / "bundle")
+    cache = EngineCache(tmp_path / "engines")
+    entries = build_engines(bundle, "tensorrt_rtx", gpu=Gpu("any", "8.9"), cache=cache)
     minutes = (time.monotonic() - started) / 60
     gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     with capsys.disabled():
-        print(f"\n{name}: {minutes:.1f} minutes, {gigabytes:.1f} GB at most\n{built.stdout}")
-    assert built.returncode == 0, built.stderr
-    manifest = open_bundle(tmp_path / "bundle").manifest
+        print(
+            f"\n{name}: exported in {exported:.1f}, engines built after {minutes:.1f} minutes, "
+            f"{gigabytes:.1f} GB at most, engines of "
+            f"{sum(entry.bytes for entry in entries) / 1e9:.2f} GB\n{built.stdout}"
+        )
+    manifest = bundle.manifest
     assert manifest.parity["f32"]["worst_levels"] <= 2
     assert (manifest.width, manifest.height) == (512, 512)
     assert minutes < MINUTES

@@ -12,11 +12,13 @@ import openvino as ov
 import pytest
 import torch
 from diffusers.image_processor import VaeImageProcessor
+from diffusers.models.embeddings import get_timestep_embedding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from export.graphs import BATCHED, Decoder, export_graph, guidance_embedding, mix
+from export.graphs import BATCHED, Decoder, export_graph, mix
+from export.sinusoids import guidance_embedding, time_features, turn_rates
 from runtime.bundle import BASIS
 from runtime.errors import BuildError
 from tests import checkpoints
@@ -28,6 +30,41 @@ def test_the_guidance_embedding_is_that_of_diffusers(guidance: float, width: int
     pipe: Any = diffusers.StableDiffusionPipeline
     expected = pipe.get_guidance_scale_embedding(None, torch.tensor([guidance - 1.0]), width)
     assert torch.allclose(guidance_embedding(guidance, width), expected, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(
+    st.floats(0, 1000, width=32),
+    st.sampled_from([8, 24, 320]),
+    st.sampled_from([0, 1]),
+    st.booleans(),
+)
+def test_time_features_are_those_of_diffusers(
+    timestep: float, width: int, shift: int, flip: bool
+) -> None:
+    theirs = get_timestep_embedding(
+        torch.tensor([timestep]), width, flip_sin_to_cos=flip, downscale_freq_shift=shift
+    )
+    ours = time_features(torch.tensor([timestep]), turn_rates(width, shift), flip)
+    assert torch.allclose(ours, theirs, atol=3e-4), "999 radians carry a rounding error of 6e-5"
+
+
+class TimeFeatures(nn.Module):
+    def forward(self, timestep: torch.Tensor) -> torch.Tensor:
+        features = time_features(timestep, turn_rates(96, 0), flip=True)
+        return features @ torch.eye(96)  # what makes OpenVINO reduce the precision before it
+
+
+def test_time_features_survive_bf16(tmp_path: Path) -> None:
+    path = tmp_path / "features.onnx"
+    export_graph(TimeFeatures(), {"timestep": torch.tensor([999.0])}, ("y",), path)
+    compiled = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    for timestep in (999.0, 749.0, 333.25, 1.0):
+        expected = get_timestep_embedding(
+            torch.tensor([timestep]), 96, flip_sin_to_cos=True, downscale_freq_shift=0
+        )
+        actual = compiled(np.array([timestep], np.float32))[0]
+        assert np.abs(actual - expected.numpy()).max() < 0.02
 
 
 @settings(deadline=None)

@@ -101,7 +101,7 @@ def test_arrays_that_are_no_embedding_are_refused(pipeline: Pipeline, wrong: str
 
 
 def test_a_long_chain_holds_more_words_than_the_basis(pipeline: Pipeline) -> None:
-    words = "cat kitten dog puppy rabbit fox bear panda tiger lion owl mouse".split()
+    words = ["cat", "kitten", "dog", "puppy", "rabbit", "fox", "bear", "panda", "tiger", "lion", "owl", "mouse"]
     chain = " -> ".join(words)
     for index in (0, 4, 8, 11):
         np.testing.assert_array_equal(
@@ -110,7 +110,7 @@ def test_a_long_chain_holds_more_words_than_the_basis(pipeline: Pipeline) -> Non
 
 
 def test_a_sum_of_more_words_than_the_basis_is_refused(pipeline: Pipeline) -> None:
-    words = " + ".join("cat kitten dog puppy rabbit fox bear panda tiger".split())
+    words = " + ".join(["cat", "kitten", "dog", "puppy", "rabbit", "fox", "bear", "panda", "tiger"])
     with pytest.raises(RequestError, match="9 prompts are mixed in one frame"):
         pixels(pipeline, words)
 

@@ -1,0 +1,114 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from player.cli import main
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """Run ``wordmorph …`` in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["wordmorph", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return code or 0, out, err
+
+    return run
+
+
+@pytest.mark.parametrize("command", ["play", "render", "grid", "storms", "tokens"])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([""], "cat -> kitten"),
+        (["cat ->"], "^"),
+        (["a photo of a [cat]"], "^"),
+        (["a [cat:dog:0.4]"], "^"),
+        (["cat", "--model", "stable-difusion"], "known here are critters"),
+        (["the " * 80 + "cat -> kitten"], "81 tokens"),
+        (["cat -> kitten", "--interp", "cubic"], "lerp"),
+        (["a [cat -> kitten]", "--row", "77"], "77"),
+    ],
+)
+def test_bad_words_end_in_a_line_and_nothing_on_disk(
+    cli: Cli, tmp_path: Path, command: str, words: list[str], says: str
+) -> None:
+    target = [] if command in ("play", "tokens") else ["-o", "out.png"]
+    status, _, err = cli(command, *target, *words)
+    assert status == 1
+    assert says in err
+    assert err.startswith("wordmorph: ")
+    assert len(err.splitlines()) <= 3  # the message, the expression, the caret
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["play", "render", "bench"])
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--seed", "-1"], "use 0 to 4294967295"),
+        (["--seed", "4294967296"], "use 0 to 4294967295"),
+        (["--steps", "63"], "use 1"),
+        (["--size", "512x512"], "256x256"),
+        (["--size", "huge"], "WIDTHxHEIGHT"),
+        (["--backend", "cuda"], "openvino"),
+    ],
+)
+def test_settings_the_model_cannot_serve(
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    options: list[str],
+    says: str,
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    target = ["-o", "out.png"] if command == "render" else []
+    status, _, err = cli(command, *target, "cat -> kitten", *options)
+    assert status == 1
+    assert says in err
+    assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_display_suggests_render(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    status, _, err = cli("play", "cat -> kitten")
+    assert status == 1
+    assert "wordmorph render" in err
+
+
+def test_bench_names_the_engine_that_ran(cli: Cli) -> None:
+    status, out, _ = cli("bench", "--frames", "5", "--backend", "openvino", "--precision", "f32")
+    assert status == 0
+    assert "openvino f32" in out
+    assert "fps" in out
+
+
+def test_models_lists_what_is_here_and_what_can_be_built(cli: Cli) -> None:
+    status, out, _ = cli("models")
+    assert status == 0
+    for name in ("critters", "sd-turbo", "sdxl-lightning"):
+        assert name in out
+
+
+def test_every_command_explains_itself(cli: Cli) -> None:
+    _, out, _ = cli("--help")
+    for command in ("play", "render", "grid", "storms", "tokens", "bench", "build", "doctor"):
+        assert command in out
+        status, help_text, _ = cli(command, "--help")
+        assert status == 0
+        assert help_text.count("--") >= 1

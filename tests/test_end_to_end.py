@@ -1,0 +1,47 @@
+"""Two words in, a film out: the built-in model, real engines, the file decoded again."""
+
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from player.cli import main
+from runtime.film import read_settings
+from runtime.pipeline import Pipeline
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    error = np.mean((a.astype(float) - b.astype(float)) ** 2)
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def test_the_notes_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline
+) -> None:
+    """400 divisions at 20 fps: 20 seconds, every frame the picture its position asks for."""
+    monkeypatch.chdir(tmp_path)
+    words = "render|cat -> kitten|-o|cat-kitten.mp4|--frames|400|--fps|20"
+    words += "|--backend|openvino|--precision|f32"
+    monkeypatch.setattr(sys, "argv", ["wordmorph", *words.split("|")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (None, 0)
+
+    with av.open("cat-kitten.mp4") as container:
+        stream = container.streams.video[0]
+        assert stream.frames == 400
+        assert container.duration is not None
+        assert abs(container.duration / av.time_base - 20.0) < 1e-3
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert len(frames) == 400
+    cat = pipeline.render(pipeline.request("cat")).pixels
+    kitten = pipeline.render(pipeline.request("kitten")).pixels
+    assert psnr(frames[0], cat) > 30
+    assert psnr(frames[-1], kitten) > 30
+    assert psnr(frames[0], kitten) < 25
+    for index in np.random.default_rng().choice(400, 12, replace=False).tolist():
+        asked = pipeline.render(pipeline.request("cat -> kitten", index / 399)).pixels
+        assert psnr(frames[index], asked) > 30, index
+    assert read_settings(Path("cat-kitten.mp4"))["expression"] == "cat -> kitten"

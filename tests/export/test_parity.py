@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.parity import WORST_LATENT, Figures, check_exact, peak_signal_to_noise
+from export.parity import WORST_RELATIVE, Figures, check_exact, peak_signal_to_noise
 from export.reference import Case, Edit, Reference, edits, hears, schedule
 from runtime.bundle import BASIS
 from runtime.errors import BuildError
@@ -21,7 +21,8 @@ def test_the_gate_lets_rounding_through_and_nothing_else() -> None:
     check_exact(GOOD)
     for bad in (
         replace(GOOD, worst_levels=3),
-        replace(GOOD, worst_latent=2 * WORST_LATENT),
+        replace(GOOD, worst_latent=2 * WORST_RELATIVE),
+        replace(GOOD, embedding=2 * WORST_RELATIVE),
         replace(GOOD, worst_latent=float("nan")),
     ):
         with pytest.raises(BuildError, match="no bundle was written"):

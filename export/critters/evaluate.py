@@ -1,0 +1,249 @@
+"""Measures the built-in model: ``python -m export.critters.evaluate``.
+
+First the measure itself, on fresh renders; then samples of fixed captions and seeds, the decoder,
+the claims about edited embeddings, and the cost of a frame. Exits 0 if everything passes.
+"""
+
+import json
+import random
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from diffusers import StableDiffusionPipeline
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from rich.console import Console
+from rich.table import Table
+
+from export.critters.autoencoder import to_pixels, to_tensor
+from export.critters.claims import SEEDS, put_to_the_test
+from export.critters.classifier import (
+    LABELS,
+    Classifier,
+    draw_labelled,
+    labels_of,
+    load_classifier,
+    probabilities,
+    shrink,
+)
+from export.critters.draw import render as render_spec
+from export.critters.draw import sample_spec, spec_of_caption
+from export.critters.folder import MODEL, read_folder
+from export.critters.sampler import sample, text_rows
+from runtime.errors import MorphError, TargetError
+
+DEFAULT_STEPS = 2
+CAPTIONS = (
+    "cat", "kitten", "dog", "puppy", "rabbit", "fox", "bear", "panda", "tiger", "lion", "owl",
+    "mouse",
+    "a tabby kitten", "a white kitten on snow", "a photo of a tabby cat on a sofa",
+    "a drawing of a fox at night", "a black dog in the rain", "a sleepy brown puppy on grass",
+    "a happy spotted dog by the sea", "a surprised gray owl at night", "orange cat on a sofa",
+    "a picture of a white rabbit on grass", "a spotted mouse on a sofa", "a gray bear on snow",
+    "a photo of a sleepy lion by the sea", "happy tiger in the rain", "a black panda on grass",
+    "a picture of a surprised orange mouse on snow", "kyoto", "tokyo", "a yacht on a calm sea",
+    "a yacht in a storm",
+)  # fmt: skip
+FIT = 0.98
+"""What the classifier must reach on fresh renders before it may judge."""
+FRESH = 2_000
+FRAME_RUNS = 60
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure of the report and the bar it is held against."""
+
+    name: str
+    value: float
+    bar: float
+    at_most: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether the bar is met."""
+        return self.value <= self.bar if self.at_most else self.value >= self.bar
+
+
+def fitness(judge: Classifier) -> list[Line]:
+    """Accuracy of each head on fresh renders, where the caption names what it looks for."""
+    pictures, labels = draw_labelled(FRESH, seed=77)
+    seen = probabilities(judge, pictures)
+    lines = []
+    for name in LABELS:
+        truth = labels[name].numpy()
+        named = truth >= 0
+        share = (seen[name].argmax(1) == truth)[named].mean()
+        lines.append(Line(f"classifier: {name} on fresh renders", float(share), FIT))
+    return lines
+
+
+def judged(pixels: NDArray[np.uint8], judge: Classifier) -> dict[str, float]:
+    """Share of right attributes over `CAPTIONS` x `SEEDS` pictures, where captions name them."""
+    seen = probabilities(judge, shrink(pixels))
+    right: dict[str, list[float]] = {name: [] for name in LABELS}
+    for i, caption in enumerate(CAPTIONS):
+        spec = spec_of_caption(caption)
+        rows = slice(i * len(SEEDS), (i + 1) * len(SEEDS))
+        wanted = labels_of(spec)
+        open_ones = {"mood": spec.mood is None, "place": spec.place is None}
+        for name, label in wanted.items():
+            if label >= 0 and not open_ones.get(name):
+                right[name] += (seen[name][rows].argmax(1) == label).tolist()
+    return {name: float(np.mean(values)) for name, values in right.items()}
+
+
+def decoder_psnr(pipeline: StableDiffusionPipeline, count: int = 256) -> float:
+    """Mean PSNR in dB of encoding and decoding fresh renders, as 8-bit pictures."""
+    rng = random.Random(99)
+    figures = []
+    for _ in range(count // 16):
+        pixels = np.stack([render_spec(sample_spec(rng)[0]) for _ in range(16)])
+        with torch.inference_mode():
+            latents = pipeline.vae.encode(to_tensor(pixels, pipeline.device)).latents
+            back = to_pixels(pipeline.vae.decode(latents).sample)
+        error = (back.astype(np.float64) - pixels).reshape(16, -1)
+        figures += (10 * np.log10(255**2 / np.square(error).mean(1))).tolist()
+    return float(np.mean(figures))
+
+
+def frame_milliseconds(pipeline: StableDiffusionPipeline) -> float:
+    """Median time of one step and decoding in OpenVINO on this CPU."""
+    import openvino
+
+    unet, vae = pipeline.unet, pipeline.vae
+
+    class Frame(torch.nn.Module):
+        def forward(self, noise: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+            v = unet(noise, torch.tensor(999), rows, return_dict=False)[0]
+            pixels: torch.Tensor = vae.decode(-v / vae.config.scaling_factor, return_dict=False)[0]
+            return pixels
+
+    noise, rows = torch.randn(1, 16, 16, 16), text_rows(pipeline, ["cat"])
+    graph = openvino.convert_model(Frame().eval(), example_input=(noise, rows))
+    graph.reshape({0: list(noise.shape), 1: list(rows.shape)})
+    compiled = openvino.Core().compile_model(graph, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    times = []
+    for _ in range(FRAME_RUNS):
+        start = time.perf_counter()
+        compiled([noise.numpy(), rows.numpy()])
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[10:]) * 1000)
+
+
+def contact_sheet(columns: list[NDArray[np.uint8]], per_column: int = 6) -> Image.Image:
+    """Rows are captions; the columns are the first seeds of each step count, half size."""
+    side, text, gap = 128, 250, 6
+    width = text + len(columns) * (per_column * side + gap)
+    sheet = Image.new("RGB", (width, side * len(CAPTIONS)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for row, caption in enumerate(CAPTIONS):
+        pen.text((6, row * side + 56), caption, "black")
+        for block, pixels in enumerate(columns):
+            for i in range(per_column):
+                picture = Image.fromarray(pixels[row * len(SEEDS) + i]).resize((side, side))
+                x = text + block * (per_column * side + gap) + i * side
+                sheet.paste(picture, (x, row * side))
+    return sheet
+
+
+def evaluate(model: Path, console: Console) -> tuple[list[Line], dict[str, Any], Image.Image]:
+    """Measure a model folder: lines to judge, all figures, a contact sheet.
+
+    Raises:
+        BuildError: the folder cannot be loaded.
+        MorphError: the classifier is not fit to judge.
+    """
+    pipeline = read_folder(model)
+    judge = load_classifier(console)
+    lines = fitness(judge)
+    if not all(line.passed for line in lines):
+        worst = min(lines, key=lambda line: line.value)
+        raise MorphError(
+            f"the measure is unfit: {worst.name} {worst.value:.1%}, below {FIT:.0%}; "
+            "no sample was judged"
+        )
+    rows = text_rows(pipeline, list(CAPTIONS)).repeat_interleave(len(SEEDS), dim=0)
+    columns: list[NDArray[np.uint8]] = []
+    figures: dict[str, Any] = {}
+    bars = {1: (0.90, 0.90, 0.85), DEFAULT_STEPS: (0.95, 0.95, 0.90)}
+    for steps, (animal, place, coat) in bars.items():
+        console.print(f"sampling {len(rows)} pictures at {steps} step{'s' * (steps > 1)}")
+        pixels = sample(pipeline, rows, SEEDS * len(CAPTIONS), steps)
+        columns.append(pixels)
+        shares = judged(pixels, judge)
+        figures[f"steps_{steps}"] = shares
+        unit = f"at {steps} step{'s' * (steps > 1)}"
+        lines += [
+            Line(f"animal {unit}", shares["animal"], animal),
+            Line(f"place {unit}", shares["place"], place),
+            Line(f"coat {unit}", shares["coat"], coat),
+            Line(f"mood {unit}", shares["mood"], 0.0),
+        ]
+    for steps in bars:
+        claims = put_to_the_test(pipeline, judge, steps)
+        figures[f"claims_{steps}"] = asdict(claims)
+        unit = f"at {steps} step{'s' * (steps > 1)}"
+        lines += [
+            Line(f"cat + u*tabby: Spearman {unit}", claims.tabby_spearman, 0.8),
+            Line(f"cat -> kitten: right ends of 16 {unit}", claims.morph_ends, 15),
+            Line(f"one word of a sentence: right of 16 {unit}", claims.slot_edits, 15),
+        ]
+    lines.append(Line("decoder PSNR, dB", decoder_psnr(pipeline), 30.0))
+    lines.append(Line("frame at 1 step, ms", frame_milliseconds(pipeline), 20.0, at_most=True))
+    figures["lines"] = [asdict(line) | {"passed": line.passed} for line in lines]
+    return lines, figures, contact_sheet(columns)
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    model: Annotated[Path, typer.Option(help="The diffusers folder to measure.")] = MODEL,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write all figures here.")
+    ] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Write a contact sheet PNG here.")] = None,
+) -> None:
+    """Measure the built-in model and hold it against its bars."""
+    console = Console(stderr=True)
+    try:
+        for target in (json_file, sheet):
+            if target and not target.parent.is_dir():
+                raise TargetError(f"cannot write {target}: {target.parent} is no folder")
+        lines, figures, picture = evaluate(model, console)
+        try:
+            if json_file:
+                json_file.write_text(json.dumps(figures, indent=1) + "\n")
+            if sheet:
+                picture.save(sheet)
+        except OSError as error:
+            raise TargetError(f"cannot write {error.filename}: {error.strerror}") from error
+    except MorphError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("error: stopped; nothing was written", file=sys.stderr)
+        raise SystemExit(130) from None
+    table = Table("figure", "value", "bar", "")
+    for line in lines:
+        value = (
+            f"{line.value:.1%}"
+            if line.bar <= 1 and "Spearman" not in line.name
+            else f"{line.value:.2f}"
+        )
+        bar = f"{'<=' if line.at_most else '>='} {line.bar:g}"
+        table.add_row(line.name, value, bar, "[green]PASS" if line.passed else "[red]FAIL")
+    Console().print(table)
+    raise SystemExit(0 if all(line.passed for line in lines) else 1)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,46 @@
+"""Pictures from text rows and seeds, with the model's own scheduler."""
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from numpy.typing import NDArray
+from torch import Tensor
+
+from export.critters.autoencoder import to_pixels
+from export.critters.tokenizer import token_ids
+
+BATCH = 32
+
+
+@torch.inference_mode()
+def text_rows(pipeline: StableDiffusionPipeline, captions: list[str]) -> Tensor:
+    """What the text encoder makes of captions: [N, 77, D]."""
+    ids = torch.tensor(token_ids(pipeline.tokenizer, captions))
+    rows: Tensor = pipeline.text_encoder(ids.to(pipeline.device)).last_hidden_state
+    return rows
+
+
+@torch.inference_mode()
+def sample(
+    pipeline: StableDiffusionPipeline, rows: Tensor, seeds: list[int], steps: int
+) -> NDArray[np.uint8]:
+    """Draw one picture for each pair of rows [N, 77, D] and seed: uint8 [N, H, W, 3].
+
+    The noise is `torch.randn` of the seed on the CPU; no guidance.
+    """
+    unet, scheduler, vae = pipeline.unet, pipeline.scheduler, pipeline.vae
+    shape = (unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
+    pictures = []
+    for start in range(0, len(seeds), BATCH):
+        part = rows[start : start + BATCH]
+        noise = [
+            torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+            for seed in seeds[start : start + BATCH]
+        ]
+        latents = torch.stack(noise).to(pipeline.device) * scheduler.init_noise_sigma
+        scheduler.set_timesteps(steps, device=pipeline.device)
+        for t in scheduler.timesteps:
+            v = unet(scheduler.scale_model_input(latents, t), t, part).sample
+            latents = scheduler.step(v, t, latents).prev_sample
+        pictures.append(to_pixels(vae.decode(latents / vae.config.scaling_factor).sample))
+    return np.concatenate(pictures)

@@ -1,0 +1,135 @@
+"""The recipe of the built-in model: ``python -m export.critters.train --out DIR``.
+
+From an empty folder to the finished model, in phases that each go on from their checkpoint:
+draw the pictures, train the autoencoder, then the denoiser with its text encoder and, along with
+them, the decoder.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+
+from export.critters.autoencoder import encode_dataset, make_autoencoder, train_autoencoder
+from export.critters.conditioning import make_text_encoder, tokenize
+from export.critters.dataset import SHARD, draw_dataset
+from export.critters.denoiser import make_unet, train_denoiser
+from export.critters.folder import write_folder
+from export.critters.phase import Budget, progress_bar, save
+from export.critters.tokenizer import train_tokenizer
+from runtime.errors import MorphError, TargetError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How much of everything."""
+
+    pictures: int = 16 * SHARD
+    autoencoder_steps: int = 5800
+    denoiser_steps: int = 2300
+    seed: int = 0
+
+    def budgets(self, minutes: float | None) -> tuple[Budget, Budget]:
+        """Of autoencoder and denoiser; with `minutes`, shares of that time instead of steps."""
+        if minutes is None:
+            return Budget(self.autoencoder_steps), Budget(self.denoiser_steps)
+        return (
+            Budget(self.autoencoder_steps, minutes * 60 * 0.25),
+            Budget(self.denoiser_steps, minutes * 60 * 0.75),
+        )
+
+
+def train(
+    out: Path, work: Path, recipe: Recipe, minutes: float | None, device: torch.device
+) -> None:
+    """Carry out a recipe; what `work` already holds is not done again.
+
+    Args:
+        out: The diffusers folder to write.
+        work: Pictures and checkpoints.
+        recipe: Sizes and the seed.
+        minutes: Training time to share out, in place of the recipe's step counts.
+        device: CPU or CUDA.
+
+    Raises:
+        TargetError: `out` or `work` cannot be written.
+        Interrupted: Ctrl-C, after a checkpoint was written.
+    """
+    console = Console(stderr=True)
+    for folder in (out.parent, work):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".probe"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise TargetError(f"cannot write to {folder}: {error.strerror}") from error
+    if out.exists() and not out.is_dir():
+        raise TargetError(f"cannot write the model to {out}: it is a file, not a folder")
+    torch.manual_seed(recipe.seed)
+    first, second = recipe.budgets(minutes)
+
+    with progress_bar(console) as bar:
+        task = bar.add_task("pictures", total=recipe.pictures, note="")
+        data = draw_dataset(
+            work / "pictures", recipe.pictures, recipe.seed, lambda n: bar.advance(task, n)
+        )
+    tokenizer = train_tokenizer()
+    captions = tokenize(tokenizer, data.captions)
+
+    autoencoder = make_autoencoder().to(device)
+    train_autoencoder(autoencoder, data, work, first, recipe.seed, console)
+
+    encoded = work / "latents.pt"
+    if encoded.exists():
+        latents = torch.load(encoded, weights_only=True)
+    else:
+        console.print("encoding the pictures")
+        latents = encode_dataset(autoencoder, data)
+        save(encoded, latents)
+    scale = 1 / float(latents[::16].float().std())
+    autoencoder.register_to_config(scaling_factor=round(scale, 4))
+    latents = latents * autoencoder.config.scaling_factor
+
+    unet, encoder = make_unet().to(device), make_text_encoder(tokenizer).to(device)
+    average = train_denoiser(
+        unet, encoder, autoencoder, latents, data, captions, work, second, recipe.seed, console
+    )
+    unet, encoder, autoencoder.decoder = average.copies
+    write_folder(out, unet, encoder, autoencoder, tokenizer)
+    console.print(f"the model is in {out}")
+
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    out: Annotated[Path, typer.Option(help="The diffusers folder to write.")],
+    work: Annotated[
+        Path | None, typer.Option(help="Pictures (3 GB) and checkpoints; beside OUT by default.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Train for this long, not for the full recipe.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures to draw.")] = Recipe.pictures,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+) -> None:
+    """Train the built-in model, or go on with it; Ctrl-C loses nothing but the current step."""
+    if threads:
+        torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        train(out, work or out.with_name(out.name + "-work"), Recipe(pictures), minutes, device)
+    except (MorphError, KeyboardInterrupt) as error:
+        print(f"error: {error or 'stopped before the first checkpoint'}", file=sys.stderr)
+        raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
+
+
+if __name__ == "__main__":
+    app()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import gc
 import shutil
 import sys
@@ -110,7 +112,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         staged / GRAPHS["decoder"],
     )
     del vae
-    gc.collect()
+    _give_back_memory()
 
     progress("denoiser: export")
     if spec.precision == "f16":
@@ -133,7 +135,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         staged / GRAPHS["denoiser"],
     )
     del unet
-    gc.collect()
+    _give_back_memory()
 
     manifest = Manifest(
         model=spec.name,
@@ -213,6 +215,14 @@ def _pipeline(is_xl: bool, **components: Any) -> Any:
         )
     pipe.set_progress_bar_config(disable=True)
     return pipe
+
+
+def _give_back_memory() -> None:
+    """Return what dropped networks held to the system: the parity engines need the room."""
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # glibc only
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _round_to_half(network: Any) -> None:

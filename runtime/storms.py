@@ -5,9 +5,10 @@ The rules, on N frames at increasing positions t with steps s(i) = d(f(i), f(i+1
 *Flicker.* 1 to 3 frames that leave the film and come back: both steps at its edges are visible
 and at least twice the distance across, between the frames before and after it.
 
-*Fresh breeze.* The calm level c is the median speed of the slower half of the steps (flickers
-left out), its spread σ is 1.4826 times the median absolute deviation there. A step is fast above
-``c + max(4σ, 2c, FAINT)``: a film may storm for two thirds of its length and still be read.
+*Fresh breeze.* Speeds are taken with the noise of the frames out of them. The calm level c is
+the median speed of the slower half of the steps (flickers left out), its spread σ is 1.4826 times
+the median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film may
+storm for two thirds of its length and still be read.
 
 *Jump.* A fast, visible step that bisection cannot break: of the two halves the one with the
 greater distance is followed until its distance is below 0.4 of the step's (a slope, however
@@ -20,6 +21,7 @@ are one. Jumps alone are no storm. What is no storm is calm.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -60,6 +62,25 @@ class Survey:
     def speed(self) -> Floats:
         """[N-1] steps per unit of t."""
         return self.steps / np.diff(self.positions)
+
+    @property
+    def noise(self) -> float:
+        """What every step holds of noise that differs from frame to frame.
+
+        Noise n and change s add as d(1)² = n² + s² over one frame and d(2)² = n² + (2s)² over two,
+        so n² = (4·d(1)² - d(2)²) / 3; the median over the film.
+        """
+        if len(self.reach[1]) == 0:
+            return 0.0
+        one = (self.steps[:-1] ** 2 + self.steps[1:] ** 2) / 2
+        return float(np.sqrt(max(0.0, np.median(4 * one - self.reach[1] ** 2) / 3)))
+
+    @property
+    def change(self) -> Floats:
+        """[N-1] speed with the noise taken out."""
+        still = np.sqrt(np.maximum(0.0, self.steps**2 - self.noise**2))
+        speed: Floats = still / np.diff(self.positions)
+        return speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +157,17 @@ def weather(film: Survey, look_at: LookAt) -> Weather:
     shaken = np.zeros(len(film.steps), bool)
     for flicker in flickers:
         shaken[flicker.first - 1 : flicker.last + 1] = True
-    speed = film.speed
+    speed = film.change
     calm, fast = thresholds(speed[~shaken])
     jumps: list[Jump] = []
     suspects = [
         int(i)
         for i in np.argsort(-speed, kind="stable")
-        if speed[i] > fast and film.steps[i] > VISIBLE and not shaken[i]
+        if speed[i] > fast and film.steps[i] > max(VISIBLE, film.noise) and not shaken[i]
     ]
     jumpy = shaken.copy()
     for i in suspects[:_MAX_PROBED]:
-        jump = bisect(look_at, float(film.positions[i]), float(film.positions[i + 1]))
+        jump = bisect(look_at, float(film.positions[i]), float(film.positions[i + 1]), film.noise)
         if jump is not None:
             jumps.append(jump)
             jumpy[i] = True
@@ -189,16 +210,23 @@ def thresholds(speed: Floats) -> tuple[float, float]:
     return calm, calm + max(4 * spread, 2 * calm, FAINT)
 
 
-def bisect(look_at: LookAt, start: float, end: float) -> Jump | None:
-    """Follow the greater half of the change between two positions; None if it is a slope."""
+def bisect(look_at: LookAt, start: float, end: float, noise: float = 0.0) -> Jump | None:
+    """Follow the greater half of the change between two positions; None if it is a slope.
+
+    ``noise`` is ``Survey.noise``: it does not shrink with the interval, and is no jump.
+    """
+
+    def change(a: Look, b: Look) -> float:
+        return math.sqrt(max(0.0, distance(a, b) ** 2 - noise**2))
+
     left, right = look_at(start), look_at(end)
-    whole = size = distance(left, right)
+    whole = size = change(left, right)
     for _ in range(_DEPTH):
         middle = (start + end) / 2
         if not start < middle < end:
             break
         centre = look_at(middle)
-        first, second = distance(left, centre), distance(centre, right)
+        first, second = change(left, centre), change(centre, right)
         if first >= second:
             right, end, size = centre, middle, first
         else:
@@ -215,7 +243,7 @@ def find_zones(
 
     Steps in ``left_out`` [N-1] (flickers, jumps) neither start a storm nor end one.
     """
-    speed = film.speed
+    speed = film.change
     stormy = np.zeros(len(speed), bool)
     run: list[int] = []
     for i in range(len(speed) + 1):

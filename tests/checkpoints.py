@@ -49,6 +49,7 @@ FAMILIES: dict[str, Family] = {
         scheduler="TCDScheduler",
         vae="kl",
         unet={"block_out_channels": (16, 32), "attention_head_dim": 8},
+        gain=8.0,
     ),
     "sd-turbo": Family(
         scheduler="EulerDiscreteScheduler",

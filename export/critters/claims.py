@@ -33,10 +33,10 @@ class Claims:
 
 def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """Rank correlation of two series; 0 if either is constant."""
-    ranks = np.array([[(v < row).sum() + (v == row).sum() for v in row] for row in (x, y)])
+    ranks = np.array([[(v > row).sum() + (v == row).sum() / 2 for v in row] for row in (x, y)])
     if ranks.std(axis=1).min() == 0:
         return 0.0
-    return float(np.corrcoef(-ranks)[0, 1])
+    return float(np.corrcoef(ranks)[0, 1])
 
 
 def _seen(

@@ -29,7 +29,7 @@ from export.critters.muon import Optimizers
 from export.critters.phase import Budget, cosine, train_phase
 
 BATCH = 40
-LATER = 20
+LATER = 12
 """How many of a batch also train a later step."""
 OWN_SHARE = 0.75
 """How many later steps start from the model's own picture rather than the true one."""
@@ -37,9 +37,9 @@ STEPS = (1, 2, 3, 4)
 """Step counts that are trained for."""
 CROPS = 16
 """Quarters of pictures that are decoded: half from the denoiser, half from the encoder."""
-MENDED_SHARE = 0.4
+MENDED_SHARE = 0.3
 """How many of the former come from later steps."""
-PIXEL_WEIGHT = 0.2
+PIXEL_WEIGHT = 1.0
 PIXELS_FROM = 0.6
 """Progress at which the decoder begins to learn along, from the denoiser's latents too.
 
@@ -117,8 +117,6 @@ class Levels:
 
     first: int
     later: tuple[int, ...]
-    shares: tuple[float, ...]
-    """How often each of `later` is trained: that of two steps, the default, as often as two."""
     signal: Tensor
     """sqrt(alpha_bar), [1000]."""
     noise: Tensor
@@ -132,11 +130,8 @@ def sampling_levels(scheduler: DDIMScheduler) -> Levels:
         scheduler.set_timesteps(count)
         visited |= {int(t) for t in scheduler.timesteps}
     first, *later = sorted(visited, reverse=True)
-    scheduler.set_timesteps(2)
-    weights = [2.0 if t in scheduler.timesteps else 1.0 for t in later]
-    shares = tuple(weight / sum(weights) for weight in weights)
     bars = scheduler.alphas_cumprod
-    return Levels(first, tuple(later), shares, bars.sqrt(), (1 - bars).sqrt())
+    return Levels(first, tuple(later), bars.sqrt(), (1 - bars).sqrt())
 
 
 def train_denoiser(
@@ -207,18 +202,18 @@ def train_denoiser(
         drawn = predict(noise, last, rows)
         kept = torch.from_numpy(rng.random(LATER) < OWN_SHARE).to(device)[:, None, None, None]
         start = torch.where(kept, drawn[:LATER].detach(), target[:LATER])
-        times = torch.from_numpy(rng.choice(levels.later, LATER, p=levels.shares)).to(device)
+        times = torch.from_numpy(rng.choice(levels.later, LATER)).to(device)
         a, s = signal[times][:, None, None, None], sigma[times][:, None, None, None]
         mended = predict(a * start + s * noise[:LATER], times, rows[:LATER])
 
         first = functional.mse_loss(drawn, target)
         later = functional.mse_loss(mended, target[:LATER])
-        loss = first + later
+        loss = first + 0.5 * later
         figures = {"first": first.item(), "later": later.item()}
         if progress >= PIXELS_FROM:
             half = CROPS // 2
             some = torch.from_numpy(rng.random(half) < MENDED_SHARE).to(device)[:, None, None, None]
-            own = torch.where(some, mended[:half], drawn[:half])
+            own = torch.where(some, mended[:half], drawn[:half]).detach()
             given = torch.cat([own, target[half:CROPS]]) / scale
             output, truth = _decoded_quarters(decoder, given, data, picked[:CROPS], rng)
             loss = loss + PIXEL_WEIGHT * pixel_loss(output, truth)

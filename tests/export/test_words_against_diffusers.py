@@ -20,6 +20,7 @@ from runtime.library import built_in
 from runtime.pipeline import Pipeline
 
 SENTENCE = "a photo of a {} on a sofa"
+# One row of 77 moves a random network little, so the edits of single rows are large.
 CRITTERS = Path(export.critters.__file__).parent / "model"
 
 
@@ -92,8 +93,8 @@ def slotted(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:
     edited, kitten = pair.encode(SENTENCE.format("cat")), pair.encode(SENTENCE.format("kitten"))
     tabby = pair.encode(SENTENCE.format("tabby"))
     row = pair.row_of(SENTENCE.format("cat"), "cat")
-    edited[row] = 0.4 * edited[row] + 0.6 * kitten[row] + 3 / 7 * tabby[row]
-    text = SENTENCE.format("[cat -> kitten | -3/7*tabby .. +3/7*tabby]")
+    edited[row] = 0.4 * edited[row] + 0.6 * kitten[row] + 8 * tabby[row]
+    text = SENTENCE.format("[cat -> kitten | -8*tabby .. +8*tabby]")
     return edited, {"expression": text, "t": 0.6, "u": 1.0}
 
 
@@ -105,8 +106,8 @@ def two_slots(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:
         ("sofa", "a photo of a cat on a dog"),
     ):
         row = pair.row_of(first, word)
-        edited[row] = 0.25 * edited[row] + 0.75 * pair.encode(there)[row]
-    text = "a photo of a [cat -> tiger] on a [sofa -> dog]"
+        edited[row] = -5.75 * edited[row] + 6.75 * pair.encode(there)[row]
+    text = "a photo of a [cat -> 9*tiger - 8*cat] on a [sofa -> 9*dog - 8*sofa]"
     return edited, {"expression": text, "t": 0.75}
 
 
@@ -120,8 +121,8 @@ def tail(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:
 def by_index(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:
     """As in the note: the row is given by its number, 0 being BOS."""
     edited, dog = pair.encode("a photo of cat"), pair.encode("a photo of dog")
-    edited[4] = -0.2 * edited[4] + 1.2 * dog[4]
-    return edited, {"expression": "a photo of [cat - 6/5*cat + 6/5*dog]", "row": 4}
+    edited[4] = -5 * edited[4] + 6 * dog[4]
+    return edited, {"expression": "a photo of [cat - 6*cat + 6*dog]", "row": 4}
 
 
 def turned(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:

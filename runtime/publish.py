@@ -20,6 +20,7 @@ PARTIAL = ".partial"
 OLD = ".old"
 """ends the name of a bundle that is being replaced"""
 FULL = (errno.ENOSPC, errno.EDQUOT)
+OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 @contextmanager
@@ -88,8 +89,9 @@ def _put(folder: Path, target: Path) -> None:
             try:
                 os.replace(folder, target)
                 break
-            except OSError:
-                if not target.is_dir() or attempt == 99:
+            except OSError as error:
+                # the folder in the way may be gone already, moved aside by another builder
+                if attempt == 99 or (error.errno not in OCCUPIED and not target.is_dir()):
                     raise
             old = folder.with_name(f"{folder.name.removesuffix(PARTIAL)}{attempt}{OLD}")
             try:

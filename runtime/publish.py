@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +23,8 @@ OLD = ".old"
 """ends the name of a bundle that is being replaced"""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
+LOOKS = 5
+LOOK_AGAIN_S = 0.01
 
 
 @contextmanager
@@ -34,7 +38,7 @@ def staging(target: Path) -> Iterator[Path]:
         TargetError: ``target`` exists and is no bundle, or cannot be written.
     """
     target = target.resolve()
-    if target.exists() and not (target / MANIFEST).is_file() and not _is_empty(target):
+    if _is_foreign(target):
         raise TargetError(f"{target} exists and is not a bundle: choose another folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -131,8 +135,19 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
+def _is_foreign(target: Path) -> bool:
+    """Whether something other than a bundle stands there, and stays there.
+
+    A bundle that another builder is replacing can look foreign for an instant, so look again.
+    """
+    for _ in range(LOOKS):
+        if not target.exists() or (target / MANIFEST).is_file():
+            return False
+        with contextlib.suppress(OSError):
+            if not os.listdir(target):
+                return False
+        time.sleep(LOOK_AGAIN_S)
+    return True
 
 
 def _is_alive(pid: str) -> bool:

@@ -106,7 +106,7 @@ class Pipeline:
         self.planner.check(request)
 
     def embed(self, prompt: str) -> Embedding:
-        """Return what the text encoder makes of a prompt, cached.
+        """Return what the text encoder makes of a prompt, cached and so read-only.
 
         Raises:
             RequestError: the prompt has more tokens than the model reads.
@@ -115,6 +115,9 @@ class Pipeline:
         if known is None:
             ids = self.planner.ids(prompt)
             known = self._embeddings[prompt] = Embedding(*self.engine.encode(ids))
+            for array in known:
+                if array is not None:
+                    array.flags.writeable = False
             if len(self._embeddings) > EMBEDDINGS_KEPT:
                 self._embeddings.popitem(last=False)
         else:

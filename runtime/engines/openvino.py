@@ -124,7 +124,7 @@ class OpenVinoEngine:
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 
     def close(self) -> None:
-        """Drop the compiled graphs; the engine cannot be used afterwards."""
+        """See ``Engine.close``; the graphs are freed with the engine itself."""
         self._noise = None
 
     def _compile(self, role: str, precision: str) -> ov.InferRequest:

@@ -86,10 +86,8 @@ def test_arrays_in_and_out_are_the_expression_language(pipeline: Pipeline) -> No
     rendered = pixels(pipeline, "cat + 3/7*tabby", seed=5)
     assert np.abs(drawn - rendered).max() <= 1
     np.testing.assert_array_equal(pipeline.draw(cat, seed=5), pixels(pipeline, "cat", seed=5))
-    np.testing.assert_array_equal(
-        pixels(pipeline, "cat -> kitten", 0.5, seed=5),
-        pixels(pipeline, "cat -> kitten", 0.5, seed=5),
-    )
+    with pytest.raises(ValueError, match="read-only"):
+        cat[1] = 0  # the cache would serve it to the next request
 
 
 @pytest.mark.parametrize("wrong", ["shape", "nan"])

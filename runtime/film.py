@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
-import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -25,11 +21,11 @@ from PIL.PngImagePlugin import PngInfo
 from runtime import gif
 from runtime.errors import MorphError, TargetError
 from runtime.settings import KEY, to_text
+from runtime.target import check_target, staged
 
 Pixels = NDArray[np.uint8]
 
 MAX_FPS = 240
-_NUMBERED = re.compile(r"\d{5,}\.png")
 _BT709 = 1
 
 
@@ -47,42 +43,6 @@ class Film(Protocol):
             TargetError: the disk is full or fails.
             ValueError: another shape or type.
         """
-
-
-def kind_of(target: str) -> str:
-    """Return ``mp4``, ``gif``, ``png`` or ``folder`` for a target as the user typed it.
-
-    Raises:
-        TargetError: a suffix nothing is written for.
-    """
-    suffix = "" if target.endswith(("/", os.sep)) else Path(target).suffix.lower()
-    if not suffix:
-        return "folder"
-    if suffix in (".mp4", ".gif", ".png"):
-        return suffix[1:]
-    raise TargetError(
-        f"{target}: nothing here writes {suffix} files: use .mp4, .gif, .png (one picture) "
-        "or a folder, which ends in /"
-    )
-
-
-def check_target(target: str) -> str:
-    """Return ``kind_of`` a target after looking, without writing, whether it can be written.
-
-    Raises:
-        TargetError: what ``open_film`` and ``save_still`` would only say after the model is open.
-    """
-    kind = kind_of(target)
-    path = Path(target)
-    if not path.parent.is_dir():
-        raise TargetError(f"{path} cannot be written: there is no folder {path.parent}")
-    if kind == "folder":
-        _check_replaceable(path)
-    elif path.is_dir():
-        raise TargetError(f"{path} cannot be written: it is a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise TargetError(f"{path} cannot be written: no permission to write in {path.parent}")
-    return kind
 
 
 def check_fps(fps: float, kind: str = "mp4") -> Fraction:
@@ -121,7 +81,7 @@ def open_film(
         raise TargetError(f"{target} holds one picture: use .mp4, .gif or a folder for a film")
     rate = check_fps(fps, kind)
     path = Path(target)
-    with _staged(path, folder=kind == "folder") as partial:
+    with staged(path, folder=kind == "folder") as partial:
         film: _Mp4 | _Gif | _Folder
         if kind == "mp4":
             film = _Mp4(partial, size, rate, settings)
@@ -148,7 +108,7 @@ def save_still(target: str | Path, pixels: Pixels, settings: Mapping[str, Any]) 
     """
     if check_target(str(target)) != "png":
         raise TargetError(f"{target}: a picture's name ends in .png")
-    with _staged(Path(target), folder=False) as partial:
+    with staged(Path(target), folder=False) as partial:
         _save_png(partial, pixels, settings)
 
 
@@ -268,52 +228,3 @@ def _save_png(path: Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:
     info = PngInfo()
     info.add_text(KEY, to_text(settings))
     Image.fromarray(pixels).save(path, "PNG", pnginfo=info)
-
-
-@contextmanager
-def _staged(target: Path, *, folder: bool) -> Iterator[Path]:
-    """Yield a hidden path beside ``target``, moved there at the end or removed on any error."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        if folder:
-            partial.mkdir()
-        else:
-            partial.touch(exist_ok=False)
-        yield partial
-        _sync(partial)
-        if folder and target.is_dir():
-            aside = target.with_name(f".{target.name}.{os.getpid()}.old")
-            os.replace(target, aside)
-            os.replace(partial, target)
-            shutil.rmtree(aside)
-        else:
-            os.replace(partial, target)
-    except (OSError, av.error.FFmpegError) as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise TargetError(
-                f"no space left for {target}: the partial file was removed, "
-                "free some space and try again"
-            ) from None
-        why = getattr(error, "strerror", None) or error
-        raise TargetError(f"{target} cannot be written: {why}") from None
-    finally:
-        if folder:
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
-
-
-def _check_replaceable(target: Path) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise TargetError(f"{target} is a file: name another folder")
-    others = [entry.name for entry in target.iterdir() if not _NUMBERED.fullmatch(entry.name)]
-    if others:
-        raise TargetError(f"{target} holds other things, such as {others[0]}: name a new folder")
-
-
-def _sync(path: Path) -> None:
-    if path.is_file():
-        with path.open("rb+") as stream:
-            os.fsync(stream.fileno())

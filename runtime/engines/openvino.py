@@ -13,8 +13,8 @@ from openvino import properties as props
 from openvino.properties import hint
 
 from runtime.bundle import Bundle, Step
-from runtime.enginecache import openvino_cache, seal_openvino
 from runtime.engines import Floats, Rendered
+from runtime.engines.openvinocache import openvino_cache, seal_openvino
 from runtime.errors import EngineError
 
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}

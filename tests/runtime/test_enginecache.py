@@ -24,9 +24,8 @@ from runtime.enginecache import (
     PARTIAL,
     QUARANTINE,
     EngineCache,
-    openvino_cache,
-    seal_openvino,
 )
+from runtime.engines.openvinocache import openvino_cache, seal_openvino
 from runtime.errors import EngineError, TargetError
 from tests.tinybundle import tiny_bundle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -32,6 +33,9 @@ app.add_typer(engines, name="engines")
 
 def main() -> None:
     """Run the command line; every expected error is one line on stderr and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a pipe in Windows' cp1252 has no arrows
     try:
         app()
     except ExpressionError as error:
@@ -40,6 +44,3 @@ def main() -> None:
     except MorphError as error:
         print(f"wordmorph: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("wordmorph: interrupted", file=sys.stderr)
-        sys.exit(130)

@@ -11,12 +11,12 @@ from player.recorder import Recorder
 from player.reproduce import Invocation, free_path, play_command, stem, still_command
 from player.scan import Speeds, place
 from player.worker import Facts
-from runtime.cache import FrameCache
+from runtime.cache import BUDGET, FrameCache
 from runtime.errors import MorphError
 from runtime.expression import parse
 from runtime.film import save_still
 from runtime.line import Axis, at, axis_of
-from runtime.request import MAX_SEED, Frame, Request
+from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
 
@@ -25,8 +25,17 @@ class Deck:
     """What the person at the keyboard changes. Every public method without arguments is an
     action that a key can be bound to."""
 
-    def __init__(self, request: Request, invocation: Invocation, folder: Path) -> None:
-        """Start at ``request``; stills and films go to ``folder``."""
+    def __init__(
+        self,
+        request: Request,
+        invocation: Invocation,
+        folder: Path,
+        picture: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Start at ``request``; stills and films go to ``folder``.
+
+        The cache has room for a whole line of ``picture`` (width, height), however large.
+        """
         self.base = request
         self.expression = parse(request.expression)
         self.axis: Axis = axis_of(request) if self.moves else "t"
@@ -35,7 +44,7 @@ class Deck:
         self.playhead = Playhead.at(here, request.u if self.has_pad else 0.5)
         self.invocation = invocation
         self.folder = folder
-        self.cache = FrameCache()
+        self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
         self.frame: Frame | None = None
         """the picture on show"""
         self.recorder: Recorder | None = None
@@ -101,8 +110,9 @@ class Deck:
             self.say("raw time: this line is not scanned yet")
 
     def step(self, dx: int, dy: int) -> None:
-        """Move by ticks."""
-        self.playhead = self.playhead.step(dx, dy if self.has_pad else 0)
+        """Move by ticks; along an axis that is not there, do nothing."""
+        if dx or self.has_pad:
+            self.playhead = self.playhead.step(dx, dy if self.has_pad else 0)
 
     def seek(self, t: float | None = None, u: float | None = None) -> None:
         """Jump to a position; None keeps that axis."""
@@ -178,6 +188,12 @@ class Deck:
             known = 0 if self.speeds is None else self.speeds.known
             self.say(f"perceptual time needs the whole scan: {known} of {DIVISIONS} so far")
 
+    def toggle_interp(self) -> None:
+        """Go between words in a straight line, or turn from one to the other; and back."""
+        interp: Interp = "slerp" if self.base.interp == "lerp" else "lerp"
+        self.base = replace(self.base, interp=interp)
+        self.say(interp)
+
     def save(self) -> None:
         """Save the picture on show as a PNG that knows the command that makes it again."""
         if self.frame is None:
@@ -192,7 +208,7 @@ class Deck:
         try:
             save_still(path, self.frame.pixels, self._settings(request, command))
         except (MorphError, OSError) as error:
-            self.say(str(error))
+            self._complain(str(error))
             return
         self.say(f"saved {path.name}")
         self.printed.append(f"saved {path}\n  {command}")
@@ -233,8 +249,7 @@ class Deck:
         try:
             recorder.wait()
         except MorphError as error:
-            self.say(str(error))
-            self.printed.append(str(error))
+            self._complain(str(error))
         else:
             self.say(f"recorded {recorder.path.name}, {recorder.seconds:.1f} s")
             self.printed.append(
@@ -256,16 +271,26 @@ class Deck:
         shot = self.grid_shot
         if shot is None:
             return
-        if problem is None and not shot.advance(self.cache, self._settings(self.request, "")):
+        if problem is None and not shot.advance(self.cache, self._settings(shot.request, "")):
             self.say(shot.progress)
             return
         self.grid_shot = None
         problem = problem or shot.error
         if problem is not None:
-            self.say(problem)
+            self._complain(problem)
         else:
             self.say(f"saved {shot.path.name}")
             self.printed.append(f"saved {shot.path}\n  {shot.command}")
+
+    def finish_grid(self) -> None:
+        """Wait for a grid that is being written; give up one whose pictures are not all there."""
+        if self.grid_shot is not None:
+            ready = self.grid_shot.wait()
+            self.advance_grid(None if ready else f"{self.grid_shot.path.name} was not finished")
+
+    def _complain(self, problem: str) -> None:
+        self.say(problem)
+        self.printed.append(problem)
 
     def _scanned(self) -> bool:
         line = at(self.request, self.axis, 0.0)

@@ -24,6 +24,7 @@ class GridShot:
         Raises:
             RequestError: nothing in the expression moves.
         """
+        self.request = request
         self.layout = lay_out(request, None, COLS)
         self.requests = self.layout.requests
         self.path = path
@@ -62,6 +63,13 @@ class GridShot:
                 self._thread.start()
             return False
         return not self._thread.is_alive()
+
+    def wait(self) -> bool:
+        """Wait until the file is written; False at once if pictures are missing yet."""
+        if self._thread is None:
+            return False
+        self._thread.join()
+        return True
 
     def _write(self, settings: Mapping[str, object]) -> None:
         try:

@@ -38,6 +38,7 @@ BINDINGS = (
     Binding("T", "token strip", "toggle_tokens", (pygame.K_t,)),
     Binding("H", "storm strip: how fast the picture changes", "toggle_storms", (pygame.K_h,)),
     Binding("P", "perceptual time, once the scan is whole", "toggle_perceptual", (pygame.K_p,)),
+    Binding("I", "lerp or slerp: slide between the words, or turn", "toggle_interp", (pygame.K_i,)),
     Binding("F", "fullscreen", "fullscreen", (pygame.K_f, pygame.K_F11)),
     Binding("F1  ?", "this help", "toggle_help", (pygame.K_F1, pygame.K_QUESTION)),
     Binding("", "", "toggle_help", (pygame.K_SLASH,), shift=True),
@@ -64,6 +65,20 @@ ARROWS = {
 DIGITS = {getattr(pygame, f"K_{digit}"): digit / 10 for digit in range(10)} | {
     getattr(pygame, f"K_KP{digit}"): digit / 10 for digit in range(10)
 }
+
+
+def key_of(event: pygame.event.Event) -> int:
+    """Return the key of a KEYDOWN event, as ``BINDINGS`` and ``DIGITS`` name keys.
+
+    Digits and punctuation count by the character they type: on many layouts (AZERTY) they need
+    Shift, and the key itself goes by another name.
+    """
+    text: str = getattr(event, "unicode", "")
+    if len(text) == 1 and text.isprintable() and not text.isalpha():
+        typed = ord(text)
+        if typed in DIGITS or action_for(typed, shift=False):
+            return typed
+    return int(event.key)
 
 
 def action_for(key: int, shift: bool) -> str | None:

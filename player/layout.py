@@ -50,12 +50,12 @@ def arrange(window: tuple[int, int], picture: tuple[int, int], *, pad: bool, str
         MARGIN, MARGIN, max(width - 2 * MARGIN, 8), max(height - 2 * MARGIN - tall - MARGIN // 2, 8)
     )
     shown = Rect(0, 0, *picture).fit(room)
-    panel = Rect(MARGIN, height - MARGIN - tall, width - 2 * MARGIN, tall)
+    panel = Rect(MARGIN, height - MARGIN - tall, max(width - 2 * MARGIN, 0), tall)
     square = Rect(0, 0, 0, 0)
     left = panel
     if pad:
         square = Rect(panel.right - tall, panel.top, tall, tall)
-        left = Rect(panel.left, panel.top, panel.width - tall - MARGIN, panel.height)
+        left = Rect(panel.left, panel.top, max(panel.width - tall - MARGIN, 0), panel.height)
     slack = left.height - (TITLE + STRIP + BAR + MARKS + READOUTS)
     title = Rect(left.left, left.top, left.width, TITLE)
     strip_box = Rect(left.left, title.bottom + slack // 2, left.width, STRIP if strip else 0)

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from runtime.errors import RequestError
+from runtime.line import Axis, axis_of
 from runtime.pipeline import Pipeline
+from runtime.planner import Planner
 from runtime.request import Request
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
@@ -59,8 +61,19 @@ def open_pipeline(model: str, backend: str, precision: str, size: str | None) ->
     )
 
 
+def open_planner(model: str, size: str | None) -> Planner:
+    """Read what a model can be asked: no engine, so that a typing error is said before one opens.
+
+    Raises:
+        BundleError, RequestError: an unknown model, or a size it was not built for.
+    """
+    planner = Planner.of(model)
+    planner.check_size(parse_size(size))
+    return planner
+
+
 def make_request(
-    pipeline: Pipeline,
+    planner: Planner,
     expression: str,
     *,
     seed: int,
@@ -68,19 +81,28 @@ def make_request(
     rows: str,
     row: int | None,
     interp: str,
+    t: float = 0.0,
+    u: float = 0.5,
 ) -> Request:
-    """Build the request at the start of the morph and check that the model can serve it.
+    """Build a request from options as the user typed them; the model can serve it.
 
     Raises:
         ExpressionError, RequestError: what the user typed cannot be rendered.
     """
-    request = Request(
-        expression,
-        seed=seed,
-        steps=pipeline.default_steps if steps is None else steps,
-        rows=rows,  # type: ignore[arg-type]  # Request checks the word
-        row=row,
-        interp=interp,  # type: ignore[arg-type]
-    )
-    pipeline.check(request)
-    return request
+    asked = {"seed": seed, "rows": rows, "row": row, "interp": interp, "t": t, "u": u}
+    return planner.request(expression, **asked, **({} if steps is None else {"steps": steps}))
+
+
+def film_axis(request: Request, u: float | None) -> Axis:
+    """Return the axis that a film of a request travels; ``u`` is what ``--u`` was.
+
+    Raises:
+        RequestError: nothing moves, or ``--u`` would place what the film itself moves.
+    """
+    axis = axis_of(request)
+    if axis == "u" and u is not None:
+        raise RequestError(
+            f"only the second axis moves in {request.expression!r}, so the film runs along it: "
+            "leave out --u"
+        )
+    return axis

@@ -115,10 +115,10 @@ class Playhead:
     def step(self, dx: int = 0, dy: int = 0) -> Playhead:
         """Stop playing and move by ticks, staying on the axes."""
         rest = replace(self.settle(), playing=False)
-        x = rest._moved(rest.x, dx)
-        return replace(
-            rest, x=float(_snap(x, 1)), y=_clamp(rest.y + dy), direction=rest._facing(dx)
-        )
+        x = float(_snap(rest._moved(rest.x, dx), 1))
+        if x == rest.x and dx:  # in perceptual time, a step inside a storm is less than a tick
+            x = _clamp(x + (1 if dx > 0 else -1))
+        return replace(rest, x=x, y=_clamp(rest.y + dy), direction=rest._facing(dx))
 
     def seek(self, t: float | None = None, u: float | None = None) -> Playhead:
         """Jump to the division nearest to ``t`` and ``u``; None keeps that axis."""

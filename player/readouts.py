@@ -9,6 +9,8 @@ from pygame import Rect
 
 from player import theme
 from player.playhead import DIVISIONS
+from player.ranges import ranges
+from player.scan import division
 from player.view import View
 from runtime.mix import Plan
 
@@ -73,7 +75,8 @@ def speed_line(view: View) -> str:
     if view.milliseconds is not None:
         parts.append(f"render {view.milliseconds:.0f} ms  {1e3 / view.milliseconds:.0f} fps")
     parts.append(f"window {view.hertz} fps")
-    parts.append(f"cached {len(view.cached)}/{DIVISIONS + 1}  hits {view.hits}")
+    cached = sum(division(place) is not None for place in view.cached)
+    parts.append(f"cached {cached}/{DIVISIONS + 1}  hits {view.hits}")
     parts.append(view.engine)
     return SEPARATOR.join(parts)
 
@@ -81,13 +84,7 @@ def speed_line(view: View) -> str:
 def rows_words(plan: Plan) -> str:
     """Return which rows of the embedding are edited, e.g. ``row 5`` or ``rows 1–76``."""
     rows = sorted({row for edit in plan.edited for row in edit.rows})
-    spans: list[list[int]] = []
-    for row in rows:
-        if spans and row == spans[-1][1] + 1:
-            spans[-1][1] = row
-        else:
-            spans.append([row, row])
-    words = ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in spans)
+    words = ranges(rows, ", ")
     return f"row {words}" if len(rows) == 1 else f"rows {words}" if rows else "no rows edited"
 
 

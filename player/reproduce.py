@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from runtime.request import Request
+from runtime.target import being_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +83,10 @@ def stem(request: Request) -> str:
 
 
 def free_path(folder: Path, name: str, suffix: str) -> Path:
-    """Return ``folder/name.suffix``, numbered if that exists."""
+    """Return ``folder/name.suffix``, numbered if that exists or is just being written."""
     path = folder / f"{name}{suffix}"
     number = 2
-    while path.exists():
+    while path.exists() or being_written(path):
         path = folder / f"{name}-{number}{suffix}"
         number += 1
     return path

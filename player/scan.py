@@ -54,19 +54,19 @@ class Scan:
         self._looks: OrderedDict[int, Look] = OrderedDict()
 
     def add(self, index: int) -> bool:
-        """Take note of the cached frame at index/DIVISIONS; False if it was known before."""
+        """Take note of the cached frame at index/DIVISIONS; False if that tells nothing new."""
         place = bisect_left(self._order, index)
-        if place < len(self._order) and self._order[place] == index:
-            return False
-        insort(self._order, index)
+        news = self._order[place : place + 1] != [index]
+        if news:
+            insort(self._order, index)
         before = self._order[place - 1] if place else None
         after = self._order[place + 1] if place + 1 < len(self._order) else None
         if before is not None and after is not None:
             self.differences.pop((before, after), None)
         for low, high in ((before, index), (index, after)):
-            if low is not None and high is not None:
-                self._measure(low, high)
-        return True
+            if low is not None and high is not None and (low, high) not in self.differences:
+                news |= self._measure(low, high)
+        return news
 
     def speeds(self) -> Speeds:
         """Return a snapshot that later additions do not change."""
@@ -77,15 +77,26 @@ class Scan:
             known += high - low == 1
         return Speeds(self.line, values, known)
 
-    def _measure(self, low: int, high: int) -> None:
+    def _measure(self, low: int, high: int) -> bool:
+        """Compare two frames; False if one is no longer at hand."""
+        if not (self._at_hand(low) and self._at_hand(high)):
+            return False
         first, second = self._look(low), self._look(high)
-        if first is not None and second is not None:
-            self.differences[low, high] = distance(first, second)
+        if first is None or second is None:
+            return False
+        self.differences[low, high] = distance(first, second)
+        return True
+
+    def _at_hand(self, index: int) -> bool:
+        return index in self._looks or self._request(index) in self._cache
+
+    def _request(self, index: int) -> Request:
+        return at(self.line, self._axis, index / DIVISIONS)
 
     def _look(self, index: int) -> Look | None:
         known = self._looks.get(index)
         if known is None:
-            frame = self._cache.peek(at(self.line, self._axis, index / DIVISIONS))
+            frame = self._cache.peek(self._request(index))
             if frame is None:
                 return None
             known = self._looks[index] = look(frame.pixels)

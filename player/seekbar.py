@@ -43,7 +43,7 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
 
 def draw_strip(surface: pygame.Surface, box: Rect, view: View) -> None:
     """Draw how fast the picture changes: low and grey is calm, tall and bright a storm."""
-    if view.speeds is None or box.height == 0 or view.speeds.line != view.line:
+    if view.speeds is None or not all(box.size) or view.speeds.line != view.line:
         return
     surface.blit(_curve(view.speeds, box.size), box)
 

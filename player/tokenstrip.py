@@ -28,9 +28,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One prompt with its coefficient at the position shown; None for the unchanged layout."""
+    """One prompt with its coefficient in each slot it edits; none for the unchanged layout."""
 
-    weight: float | None
+    weights: tuple[float, ...]
     cells: tuple[Cell, ...]
 
 
@@ -41,12 +41,13 @@ def lines(plan: Plan, t: float, u: float) -> tuple[Line, ...]:
     for entry, tokens in enumerate(plan.tokens):
         edits = [edit for edit in plan.edited if edit.entry == entry]
         used = {row for edit in edits for row in edit.sources}
-        weight = sum(float(mixed[edit.slot][entry]) for edit in edits) if edits else None
+        slots = sorted({edit.slot for edit in edits})
+        weights = tuple(float(mixed[slot][entry]) for slot in slots)
         cells = [Cell(row, text, row in used) for row, text in enumerate(tokens.texts)]
         padding = [row for row in used if row > tokens.eos]
         if padding:
             cells.append(Cell(tokens.eos + 1, f"padding to {max(padding)}", True))
-        made.append(Line(weight, tuple(cells)))
+        made.append(Line(weights, tuple(cells)))
     return tuple(made)
 
 
@@ -57,12 +58,12 @@ def draw(surface: pygame.Surface, picture: Rect, view: View) -> None:
     box = Rect(0, picture.top, surface.get_width(), picture.height)
     shown = lines(view.plan, view.request.t, view.request.u)
     placed: list[tuple[int, int, Cell]] = []
-    weights: list[tuple[int, float | None]] = []
+    weights: list[tuple[int, tuple[float, ...]]] = []
     fonts = theme.fonts()
-    left = box.left + PADDING + WEIGHT
+    left = box.left + PADDING + WEIGHT * max(1, *(len(line.weights) for line in shown))
     y = PADDING
     for line in shown:
-        weights.append((y, line.weight))
+        weights.append((y, line.weights))
         x = left
         for cell in line.cells:
             width = fonts.body.size(cell.text)[0] + GAP
@@ -75,11 +76,14 @@ def draw(surface: pygame.Surface, picture: Rect, view: View) -> None:
     area = Rect(box.left, box.bottom - height, box.width, height)
     theme.veil(surface, area)
     surface.set_clip(area)
-    for top, weight in weights:
-        words = "layout" if weight is None else f"{weight:+.3f}"
-        strength = 0.0 if weight is None else min(abs(weight), 1.0)
-        colour = theme.blend(theme.DIM, theme.ACCENT, strength)
-        theme.write(surface, fonts.figures, words, colour, (area.left + PADDING, area.top + top))
+    for top, of_slots in weights:
+        place = area.left + PADDING, area.top + top
+        if not of_slots:
+            theme.write(surface, fonts.figures, "layout", theme.DIM, place)
+        for slot, weight in enumerate(of_slots):
+            colour = theme.blend(theme.DIM, theme.ACCENT, min(abs(weight), 1.0))
+            at = place[0] + slot * WEIGHT, place[1]
+            theme.write(surface, fonts.figures, f"{weight:+.3f}", colour, at)
     for x, top, cell in placed:
         colour = theme.TEXT if cell.used else theme.DIM
         theme.write(surface, fonts.body, cell.text, colour, (x, area.top + top))

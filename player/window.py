@@ -14,7 +14,8 @@ from player import overlay, pad, theme
 from player.controls import Controls
 from player.deck import Deck
 from player.display import close_display, open_display, open_window
-from player.keys import DIGITS, SHIFT, action_for
+from player.gridshot import GridShot
+from player.keys import DIGITS, SHIFT, action_for, key_of
 from player.layout import Layout, arrange, first_window, fraction
 from player.reproduce import Invocation
 from player.view import View
@@ -51,7 +52,7 @@ class Window:
         stills and films. For tests: ``threads=False`` renders between two turns of the loop and
         waits for nothing; ``now``, called once a turn, gives the time in seconds.
         """
-        self.deck = Deck(request, invocation or Invocation(), folder or Path.cwd())
+        self.deck = Deck(request, invocation or Invocation(), folder or Path.cwd(), picture)
         self.worker = Worker(
             open_renderer, self.deck.cache, self.deck.axis if self.deck.moves else None, describe
         )
@@ -66,6 +67,7 @@ class Window:
         self._running = True
         self._drag: str | None = None
         self._asked: Request | None = None
+        self._sent: GridShot | None = None
         self.shown_error = ""
         self._hertz = 0
         self._size = (0, 0)
@@ -90,10 +92,11 @@ class Window:
             self._loop(max_seconds)
         finally:
             self.deck.finish_recording()
+            self.deck.finish_grid()
             self._print()
             theme.forget()
             close_display()
-            self.worker.stop()
+            self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
         return self.deck.request
 
     def _open(self, desktop: tuple[int, int]) -> None:
@@ -137,7 +140,10 @@ class Window:
 
     def _tend_grid(self) -> None:
         shot = self.deck.grid_shot
-        if shot is not None and self.worker.errand != shot.requests:
+        if shot is None:
+            return
+        if shot is not self._sent:
+            self._sent = shot
             self.worker.errand_error = None
             self.worker.errand = shot.requests
             self.worker.requests.put(Wanted(self.deck.request, self.deck.playhead.direction))
@@ -174,7 +180,7 @@ class Window:
         if event.type == pygame.QUIT:
             self._running = False
         elif event.type == pygame.KEYDOWN:
-            self._press(event.key, event.mod, now)
+            self._press(key_of(event), event.mod, now)
         elif event.type == pygame.KEYUP:
             if self._controls.release(event.key, event.mod):
                 self.deck.rest()
@@ -247,6 +253,7 @@ class Window:
             last is not None
             and last[1] == self.layout
             and last[2] is frame
+            and last[0].engine == view.engine
             and not (last[0].covers or view.covers)
         ):
             area = self.layout.below

@@ -26,6 +26,7 @@ RECENT = 30
 NICE = 1
 """Added to the render thread's niceness. Enough for the window to be served first; more would
 keep a busy machine from the render thread while it holds the interpreter's lock."""
+PATIENCE_SECONDS = 0.5
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
@@ -122,11 +123,18 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="render", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Finish the frame in flight, release the engine and end the thread."""
+    def stop(self, patience: Callable[[], None] = lambda: None) -> None:
+        """Finish the frame in flight, release the engine and end the thread.
+
+        ``patience`` is called if that takes a while: a model in the midst of opening cannot be
+        interrupted.
+        """
         self.requests.close()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(PATIENCE_SECONDS)
+            if self._thread.is_alive():
+                patience()
+                self._thread.join()
         elif self._renderer is not None:
             self._renderer.close()
 
@@ -197,7 +205,7 @@ class Worker:
         have = {i for known in places if (i := division(known)) is not None}
         here = round(place(wanted, self._axis) * DIVISIONS)
         index = next_to_fill(have, DIVISIONS, here, self._wanted.direction, scan.differences)
-        if index is None or not self._room():
+        if index is None or not self._room(len(places)):
             return self._catch_up(scan, have)
         request = at(wanted, self._axis, index / DIVISIONS)
         try:
@@ -212,17 +220,15 @@ class Worker:
         try:
             self._render(request)
         except Exception as error:  # told to whoever sent us
-            self.errand = ()
             self.errand_error = _line(error)
+            self.errand = ()
         return True
 
-    def _room(self) -> bool:
-        """Tell whether the cache holds the whole line, so that filling never drops its own."""
+    def _room(self, filled: int) -> bool:
+        """Tell whether one more frame of a line fits without dropping one of its own."""
         count = len(self.cache)
         each = self.cache.bytes / count if count else 0
-        return each * (DIVISIONS + 1) <= self.cache.budget or self.cache.bytes + each < (
-            self.cache.budget
-        )
+        return each * (filled + 1) <= self.cache.budget
 
     def _catch_up(self, scan: Scan, have: set[int]) -> bool:
         """Measure one cached frame the scan has not seen (rendered for another visit)."""

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from player.commands.common import interruptible
 from player.options import Backend, Model, Precision, Seed, Size, Steps, open_pipeline
 from runtime.bench import Benchmark, measure
 from runtime.errors import RequestError
@@ -31,13 +32,14 @@ def bench(
     """Measure frames per second and milliseconds per stage on the engine that really runs."""
     if frames < 1:
         raise RequestError(f"{frames} frames cannot be timed: use 1 or more")
-    result = measure(
-        lambda: open_pipeline(model, backend, precision, size),
-        expression,
-        frames=frames,
-        seed=seed,
-        steps=steps,
-    )
+    with interruptible(None):
+        result = measure(
+            lambda: open_pipeline(model, backend, precision, size),
+            expression,
+            frames=frames,
+            seed=seed,
+            steps=steps,
+        )
     if as_json:
         print(json.dumps(asdict(result), indent=1))
     else:

@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from player.commands.common import interruptible
 from runtime import library
 from runtime.bundle import Bundle
 from runtime.engines import usable
+from runtime.engines.gpu import Gpu
+from runtime.engines.plans import load_module
 from runtime.errors import BuildError, RequestError
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")
@@ -56,12 +59,17 @@ def build(
     """Turn a checkpoint into a bundle once, and compile its engines once per GPU."""
     console = Console(stderr=True)
     settings = (name, lora, vae, size, steps, scheduler, guidance)
-    if model in library.known_models() and precision == "auto" and not any(settings):
-        bundle = library.find_bundle(model)
-    else:
-        chosen = _precision(precision, compute_capability)
-        bundle = _export(console, model, name, lora, vae, size, steps, chosen, scheduler, guidance)
-    _compile(console, bundle, compute_capability)
+    gpu = None if compute_capability is None else _elsewhere(compute_capability)
+    changed = any(setting not in (None, [], ()) for setting in settings)
+    with interruptible(None):
+        if model in library.known_models() and precision == "auto" and not changed:
+            bundle = library.find_bundle(model)
+        else:
+            chosen = _precision(precision, compute_capability)
+            bundle = _export(
+                console, model, name, lora, vae, size, steps, chosen, scheduler, guidance
+            )
+        _compile(console, bundle, gpu)
     print(f'wordmorph play --model {_called(bundle)} "cat -> kitten"')
 
 
@@ -104,16 +112,26 @@ def _export(
     return bundle
 
 
-def _compile(console: Console, bundle: Bundle, compute_capability: str | None) -> None:
+def _elsewhere(compute_capability: str) -> Gpu:
+    """Return a GPU that is not here, to build for; looked at before the checkpoint is exported.
+
+    Raises:
+        RequestError: it is not like 8.9.
+        EngineError: ``tensorrt_rtx`` cannot build here.
+    """
+    major, dot, minor = compute_capability.partition(".")
+    if not (dot and major.isdecimal() and minor.isdecimal()):
+        raise RequestError(f"compute capability {compute_capability!r} is not like 8.9")
+    load_module("tensorrt_rtx")
+    return Gpu("any", compute_capability)
+
+
+def _compile(console: Console, bundle: Bundle, gpu: Gpu | None) -> None:
     """Build the TensorRT engines that can be built here, and say why the others are not."""
     from export.tensorrt import build_engines
-    from runtime.engines.gpu import Gpu
 
-    if compute_capability is not None:
-        major, dot, minor = compute_capability.partition(".")
-        if not (dot and major.isdecimal() and minor.isdecimal()):
-            raise RequestError(f"compute capability {compute_capability!r} is not like 8.9")
-        build_engines(bundle, "tensorrt_rtx", gpu=Gpu("any", compute_capability))
+    if gpu is not None:
+        build_engines(bundle, "tensorrt_rtx", gpu=gpu)
         return
     for backend in NVIDIA:
         reason = usable(backend)

@@ -20,12 +20,14 @@ from player.options import (
     Steps,
     make_request,
     open_pipeline,
+    open_planner,
 )
 from player.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
-from runtime.film import check_target, kind_of, save_still
+from runtime.film import save_still
 from runtime.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
 from runtime.settings import settings_of
+from runtime.target import check_target, kind_of
 
 
 def grid(
@@ -62,12 +64,20 @@ def grid(
     if tile is not None and not 16 <= tile <= MAX_SIDE:
         raise RequestError(f"tiles of {tile} pixels make no picture: use 16 to {MAX_SIDE}")
     invocation = Invocation(model, backend, precision, size)
+    start = make_request(
+        open_planner(model, size),
+        expression,
+        t=t,
+        u=u,
+        seed=seed,
+        steps=steps,
+        rows=slot_rows,
+        row=row,
+        interp=interp,
+    )
+    layout = lay_out(start, rows, cols)
+    side = min(tile_side(layout), tile or MAX_SIDE)
     with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
-        start = make_request(
-            pipeline, expression, seed=seed, steps=steps, rows=slot_rows, row=row, interp=interp
-        ).at(t, u)
-        layout = lay_out(start, rows, cols)
-        side = min(tile_side(layout), tile or MAX_SIDE)
         with progress() as bars:
             tiles = [
                 shrink(frame.pixels, side)

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
+from player.commands.common import interruptible
 from player.options import (
     Backend,
     Expression,
@@ -18,14 +19,14 @@ from player.options import (
     Seed,
     Size,
     Steps,
+    make_request,
     open_pipeline,
-    parse_size,
+    open_planner,
 )
 from player.reproduce import Invocation, play_command, still_command
+from runtime.engines import check_backend
 from runtime.errors import RequestError
-from runtime.expression import parse
 from runtime.pipeline import Pipeline
-from runtime.planner import Planner
 from runtime.settings import model_settings
 
 
@@ -50,20 +51,19 @@ def play(
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if scale is not None and not 0.1 <= scale <= 32:
         raise RequestError(f"--scale {scale:g} makes no window: use 0.1 to 32")
-    parse(expression)  # what cannot be read is said before any model is opened
-    planner = Planner.of(model)  # no engine: compiling one takes a while
-    planner.check_size(parse_size(size))
-    asked: dict[str, object] = {
-        "t": t,
-        "u": u,
-        "seed": seed,
-        "rows": rows,
-        "row": row,
-        "interp": interp,
-    }
-    if steps is not None:
-        asked["steps"] = steps
-    request = planner.request(expression, **asked)
+    planner = open_planner(model, size)
+    request = make_request(
+        planner,
+        expression,
+        t=t,
+        u=u,
+        seed=seed,
+        steps=steps,
+        rows=rows,
+        row=row,
+        interp=interp,
+    )
+    check_backend(backend)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window import Window  # imports pygame, which no other command needs
 
@@ -77,7 +77,8 @@ def play(
         fullscreen=fullscreen,
         describe=lambda pipeline: model_settings(cast(Pipeline, pipeline)),
     )
-    last = window.run()
+    with interruptible(None):
+        last = window.run()
     print("this view again:")
     print(f"  {play_command(last, invocation)}")
     print(f"  {still_command(last, invocation, 'still.png')}")

@@ -24,18 +24,21 @@ from player.options import (
     Seed,
     Size,
     Steps,
+    film_axis,
     make_request,
     open_pipeline,
+    open_planner,
 )
 from player.reproduce import Invocation, command_line
 from runtime import line
 from runtime.errors import RequestError
-from runtime.film import check_fps, check_target, kind_of, open_film, save_still
+from runtime.film import check_fps, open_film, save_still
 from runtime.perception import Look, look
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from runtime.retime import even_positions, measure
 from runtime.settings import settings_of
+from runtime.target import check_target, kind_of
 
 MAX_FRAMES = 100_000
 Pixels = NDArray[np.uint8]
@@ -90,11 +93,19 @@ def render(
     check_fps(fps, kind)
     check_target(output)
     invocation = Invocation(model, backend, precision, size)
+    start = make_request(
+        open_planner(model, size),
+        expression,
+        t=t or 0.0,
+        u=0.5 if u is None else u,
+        seed=seed,
+        steps=steps,
+        rows=rows,
+        row=row,
+        interp=interp,
+    )
+    axis = film_axis(start, u) if count > 1 else "t"
     with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
-        start = make_request(
-            pipeline, expression, seed=seed, steps=steps, rows=rows, row=row, interp=interp
-        )
-        start = start.at(t or 0.0, 0.5 if u is None else u)
         options = {
             "frames": count,
             "fps": None if kind in ("png", "folder") else fps,
@@ -116,12 +127,6 @@ def render(
             save_still(output, pipeline.render(start).pixels, settings)
             print(output)
             return
-        axis = line.axis_of(start) if count > 1 else "t"
-        if axis == "u" and u is not None:
-            raise RequestError(
-                f"only the second axis moves in {expression!r}, so the film runs along it: "
-                "leave out --u"
-            )
         with open_film(output, pipeline.size, fps, settings) as film, progress() as bars:
             places = _places(pipeline, start, axis, count, bars) if retime else _even(count)
             if count == 1:

@@ -23,18 +23,21 @@ from player.options import (
     Seed,
     Size,
     Steps,
+    film_axis,
     make_request,
     open_pipeline,
+    open_planner,
 )
 from player.reproduce import Invocation, command_line
 from runtime import line
 from runtime.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.errors import RequestError, TargetError
-from runtime.film import check_target, kind_of, save_still
+from runtime.film import save_still
 from runtime.grid import shrink
 from runtime.perception import Look, look, path, smoothness, storm_share
 from runtime.settings import settings_of
 from runtime.storms import Survey, Weather, survey, weather
+from runtime.target import check_target, kind_of
 
 MAX_FRAMES = 10_000
 
@@ -48,7 +51,9 @@ def storms(
         ),
     ] = None,
     frames: Annotated[int, typer.Option(help="Pictures to compare from end to end.")] = 100,
-    u: Annotated[float, typer.Option(help="Place on the second axis, 0 to 1.")] = 0.5,
+    u: Annotated[
+        float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
@@ -70,14 +75,18 @@ def storms(
             raise TargetError(f"{output}: a chart is one picture, so its name ends in .png")
         check_target(output)
     invocation = Invocation(model, backend, precision, size)
-    with (
-        interruptible(output),
-        open_pipeline(model, backend, precision, size) as pipeline,
-    ):
-        start = make_request(
-            pipeline, expression, seed=seed, steps=steps, rows=rows, row=row, interp=interp
-        ).at(0.0, u)
-        axis = line.axis_of(start)
+    start = make_request(
+        open_planner(model, size),
+        expression,
+        u=0.5 if u is None else u,
+        seed=seed,
+        steps=steps,
+        rows=rows,
+        row=row,
+        interp=interp,
+    )
+    axis = film_axis(start, u)
+    with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
         requests = [line.at(start, axis, place) for place in places]
         with progress() as bars:
@@ -90,7 +99,7 @@ def storms(
                 return look(pipeline.render(line.at(start, axis, place)).pixels)
 
             found = weather(film, look_at)
-        options = {"frames": frames, "u": None if u == 0.5 else u}
+        options = {"frames": frames, "u": u}
         command = command_line("storms", start, output or "storms.png", invocation, options)
         settings = settings_of(pipeline, start, command, frames=frames)
         if output is not None:

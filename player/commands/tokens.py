@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from player.options import Expression, Interp, Model, Row, Rows
+from player.ranges import ranges
 from runtime.errors import RequestError
 from runtime.expression import parse, slot_expression
 from runtime.mix import Edit, Plan
@@ -122,7 +123,7 @@ def _layout_cells(found: Tokens, made: Plan, length: int) -> list[Text]:
         for row in edit.rows:
             slots.setdefault(row, []).append(edit.slot + 1)
     several = len(made.expression.morphs) > 1
-    return _strip(found, slots, length, lambda by: f"←edit {_ranges(by)}" if several else "←edit")
+    return _strip(found, slots, length, lambda by: f"←edit {ranges(by)}" if several else "←edit")
 
 
 def _cells(found: Tokens, made: Plan, entry: int, length: int) -> list[Text]:
@@ -132,7 +133,7 @@ def _cells(found: Tokens, made: Plan, entry: int, length: int) -> list[Text]:
         if edit.entry == entry:
             for row, source in zip(edit.rows, edit.sources, strict=True):
                 targets.setdefault(source, []).append(row)
-    return _strip(found, targets, length, lambda rows: f"→{_ranges(rows)}")
+    return _strip(found, targets, length, lambda rows: f"→{ranges(rows)}")
 
 
 def _strip(
@@ -143,7 +144,7 @@ def _strip(
 ) -> list[Text]:
     def cell(rows: list[int], text: str) -> Text:
         notes = [note for row in rows for note in marked.get(row, [])]
-        name = f"{_ranges(rows)} {text}"
+        name = f"{ranges(rows)} {text}"
         return Text(f"{name} {mark(notes)}", style=EDITED) if notes else Text(name)
 
     cells = [cell([row], text) for row, text in enumerate(found.texts)]
@@ -190,16 +191,4 @@ def _pairs(edit: Edit) -> str:
             stretches[-1][1].append(source)
         else:
             stretches.append((rows, [source]))
-    return ", ".join(f"{_ranges(rows)} ← {_ranges(sources)}" for rows, sources in stretches)
-
-
-def _ranges(rows: Iterable[int]) -> str:
-    """Return ``1–3,5`` for 1, 2, 3, 5."""
-    found = sorted(set(rows))
-    runs: list[list[int]] = []
-    for row in found:
-        if runs and row == runs[-1][-1] + 1:
-            runs[-1].append(row)
-        else:
-            runs.append([row])
-    return ",".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)
+    return ", ".join(f"{ranges(rows)} ← {ranges(sources)}" for rows, sources in stretches)

@@ -109,12 +109,19 @@ def choose(
                 if name == AUTO[-1]:
                     raise
                 passed_over(f"{name}: {error}")
+    check_backend(backend)
+    return _open(backend, bundle, precision)
+
+
+def check_backend(backend: str) -> None:
+    """Raise EngineError unless ``backend`` is ``auto`` or an engine runtime that works here."""
+    if backend == "auto":
+        return
     if backend not in BACKENDS:
         raise EngineError(f"unknown backend {backend!r}: use auto, {', '.join(BACKENDS)}")
     reason = usable(backend)
     if reason is not None:
         raise EngineError(f"{backend} cannot be used: {reason}")
-    return _open(backend, bundle, precision)
 
 
 def usable(name: str) -> str | None:

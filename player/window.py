@@ -10,22 +10,22 @@ from statistics import fmean
 
 import pygame
 
-from player import overlay, pad, theme
+from player import pad, theme
+from player.canvas import Canvas
 from player.controls import Controls
 from player.deck import Deck
 from player.display import close_display, open_display, open_window
 from player.gridshot import GridShot
 from player.keys import DIGITS, SHIFT, action_for, key_of
-from player.layout import Layout, arrange, first_window, fraction
+from player.layout import first_window, fraction
 from player.reproduce import Invocation
 from player.view import View
 from player.worker import Renderer, Wanted, Worker
-from runtime.request import Frame, Request
+from runtime.request import Request
 
 HERTZ = 60
 LONGEST_STEP = 0.1
 """Seconds that one turn may stand for: after a stall the picture does not leap."""
-BACKGROUND_SECONDS = 0.1
 
 
 class Window:
@@ -71,10 +71,7 @@ class Window:
         self.shown_error = ""
         self._hertz = 0
         self._size = (0, 0)
-        self.layout: Layout | None = None
-        self._drawn: tuple[View, Layout, Frame | None] | None = None
-        self._drawn_at = 0.0
-        self._scaled: tuple[Frame, tuple[int, int], pygame.Surface] | None = None
+        self.canvas = Canvas(picture)
 
     def run(self, max_seconds: float | None = None) -> Request:
         """Show the window until it is closed, or for ``max_seconds``; return the last position.
@@ -136,7 +133,7 @@ class Window:
         self.deck.advance_recording(now)
         self._tend_grid()
         self._print()
-        self._draw(now)
+        self.canvas.draw(self._view(), self.deck.frame, now)
 
     def _tend_grid(self) -> None:
         shot = self.deck.grid_shot
@@ -187,7 +184,7 @@ class Window:
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._controls.drop()
         elif event.type == pygame.WINDOWEXPOSED:
-            self._drawn = None
+            self.canvas.forget()
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._grab(event.pos)
         elif event.type == pygame.MOUSEMOTION and self._drag is not None:
@@ -211,67 +208,30 @@ class Window:
                 getattr(self.deck, action)()
 
     def _grab(self, position: tuple[int, int]) -> None:
-        if self.layout is None:
+        layout = self.canvas.layout
+        if layout is None:
             return
-        if self.layout.bar.union(self.layout.strip).inflate(8, 12).collidepoint(position):
+        if layout.bar.union(layout.strip).inflate(8, 12).collidepoint(position):
             self._drag = "bar"
-        elif self.layout.pad.collidepoint(position):
+        elif layout.pad.collidepoint(position):
             self._drag = "pad"
         self._pull(position)
 
     def _pull(self, position: tuple[int, int]) -> None:
-        assert self.layout is not None
+        layout = self.canvas.layout
+        if layout is None:
+            return
         if self._drag == "bar":
-            self.deck.seek(fraction(self.layout.bar, position[0]))
+            self.deck.seek(fraction(layout.bar, position[0]))
         elif self._drag == "pad":
-            self.deck.seek(*pad.place(self.layout.pad, position))
+            self.deck.seek(*pad.place(layout.pad, position))
 
     def _toggle_fullscreen(self) -> None:
         if not self._fullscreen:
             self._size = pygame.display.get_window_size()
         self._fullscreen = not self._fullscreen
         open_window(self._size, fullscreen=self._fullscreen)
-        self._drawn = None
-
-    def _draw(self, now: float) -> None:
-        surface = pygame.display.get_surface()
-        if surface is None:
-            return
-        view = self._view()
-        frame = self.deck.frame
-        size = self._picture if frame is None else (frame.pixels.shape[1], frame.pixels.shape[0])
-        self.layout = arrange(surface.get_size(), size, pad=view.pad, strip=view.storms)
-        last = self._drawn
-        if last is not None and last[1] == self.layout and last[2] is frame:
-            if last[0] == view:
-                return
-            if last[0].foreground == view.foreground and now - self._drawn_at < BACKGROUND_SECONDS:
-                return
-        # what lies below the picture can change alone, and then the picture is left in place
-        area = surface.get_rect()
-        if (
-            last is not None
-            and last[1] == self.layout
-            and last[2] is frame
-            and last[0].engine == view.engine
-            and not (last[0].covers or view.covers)
-        ):
-            area = self.layout.below
-        self._drawn = view, self.layout, frame
-        self._drawn_at = now
-        picture = None if frame is None else self._scale_to(frame, self.layout.picture.size)
-        surface.set_clip(area)
-        overlay.draw(surface, self.layout, view, picture)
-        surface.set_clip(None)
-        pygame.display.update(area)
-
-    def _scale_to(self, frame: Frame, size: tuple[int, int]) -> pygame.Surface:
-        """Return the picture at the size it is shown; each frame is scaled once."""
-        if self._scaled is None or self._scaled[0] is not frame or self._scaled[1] != size:
-            height, width = frame.pixels.shape[:2]
-            raw = pygame.image.frombuffer(frame.pixels.tobytes(), (width, height), "RGB")
-            self._scaled = frame, size, pygame.transform.smoothscale(raw.convert(), size)
-        return self._scaled[2]
+        self.canvas.forget()
 
     def _view(self) -> View:
         deck = self.deck

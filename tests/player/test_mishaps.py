@@ -119,7 +119,7 @@ def test_a_window_of_any_size_is_drawn(size: tuple[int, int]) -> None:
             tap(pygame.K_RIGHT)
             yield 2
         pygame.display.set_mode(size)
-        player._drawn = None
+        player.canvas.forget()
         yield 3
         for key in (pygame.K_t, pygame.K_F1):
             tap(key)

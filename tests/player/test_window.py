@@ -148,7 +148,7 @@ def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> N
     places: list[tuple[float, float]] = []
 
     def script() -> Script:
-        layout = player.layout
+        layout = player.canvas.layout
         assert layout is not None
         bar, inner = layout.bar, field(layout.pad)
         for kind, position in (

@@ -36,7 +36,7 @@ class Benchmark:
     stages_ms: dict[str, float]
     """medians of text, mix, denoise, decode"""
     fill_fps: float
-    """in the engine's largest batch, as the cache and films are filled"""
+    """in the engine's largest batch, as films, grids and storms are rendered"""
     fill_batch: int
 
 

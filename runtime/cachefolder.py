@@ -10,13 +10,15 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runtime.bundle import FileRecord, sha256_file
+from runtime.durable import fsync
 from runtime.errors import EngineError
 
 FORMAT = 1
@@ -62,8 +64,11 @@ class Entry:
 
     @property
     def used(self) -> float:
-        """When the entry was last loaded, in seconds since the epoch."""
-        return (self.folder / MANIFEST).stat().st_mtime
+        """When the entry was last loaded, in seconds since the epoch; 0 if it is gone by now."""
+        try:
+            return (self.folder / MANIFEST).stat().st_mtime
+        except OSError:
+            return 0.0
 
 
 def contents(folder: Path) -> dict[str, Path]:
@@ -84,7 +89,7 @@ def seal(
 ) -> None:
     """Flush every file of ``folder`` to disk, then write its manifest: last, and atomically.
 
-    ``known`` are records of files that were checked before and need no second hashing.
+    ``known`` are records of files that the caller has just checked: they are not hashed again.
     """
     files = {}
     for name, path in contents(folder).items():
@@ -129,6 +134,27 @@ def read_entry(folder: Path) -> Entry:
         raise EngineError(f"{folder}/{MANIFEST} cannot be read ({error!r})") from None
 
 
+def difference(key: Key, entries: Sequence[Entry]) -> str:
+    """Return one line: how ``key`` differs from the nearest of ``entries``, the first of equals."""
+    if not entries:
+        return "nothing was built yet"
+
+    def differing(entry: Entry) -> list[str]:
+        return [name for name, value in key.fields.items() if entry.fields.get(name) != value]
+
+    nearest = min(entries, key=lambda entry: len(differing(entry)))
+    parts = [
+        f"{name} is {_short(key.fields[name])}, "
+        f"built for {_short(nearest.fields.get(name, 'none'))}"
+        for name in differing(nearest)
+    ]
+    return "; ".join(parts) or "the nearest entry did not verify"
+
+
+def _short(value: str) -> str:
+    return f"{value[:12]}…" if re.fullmatch(r"[0-9a-f]{64}", value) else value
+
+
 def verify(entry: Entry) -> bool:
     """Return whether the entry's files are exactly those of its manifest, byte for byte."""
     return set(contents(entry.folder)) == set(entry.files) and all(
@@ -155,6 +181,20 @@ def check_owner(path: Path) -> None:
         )
 
 
+def check_private(path: Path) -> None:
+    """Refuse a folder as ``check_owner`` does, and one that others may write to.
+
+    Raises:
+        EngineError: so it is, or it cannot be looked at.
+    """
+    check_owner(path)
+    if os.name == "posix" and path.lstat().st_mode & 0o022:
+        raise EngineError(
+            f"others may write to {path} and so plant code in it; run: "
+            f"chmod 700 {shlex.quote(str(path))}"
+        )
+
+
 def read_own(path: Path) -> bytes:
     """Read a file that this user owns.
 
@@ -166,14 +206,3 @@ def read_own(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise EngineError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def fsync(path: Path) -> None:
-    """Flush a file or folder to the disk."""
-    if os.name != "posix" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

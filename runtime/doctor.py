@@ -13,12 +13,12 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Literal
 
-from runtime.bundle import MANIFEST
+from runtime.bundle import read_manifest
 from runtime.enginecache import QUARANTINE, EngineCache
 from runtime.engines import BACKENDS
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
-from runtime.engines.gpu import find_gpu
-from runtime.errors import EngineError, MorphError
+from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.errors import EngineError, MorphError, first_line
 from runtime.library import BUILT_IN, find_bundle, known_models
 
 State = Literal["ok", "absent", "problem"]
@@ -54,7 +54,7 @@ def _engines() -> Iterator[Finding]:
         try:
             reason = import_module(module).available(backend)
         except Exception as error:  # a broken wheel must not hide the rest of the report
-            reason = f"broken: {_line(error)}"
+            reason = f"broken: {first_line(error)}"
         if reason:
             yield Finding(backend, "absent", reason)
         else:
@@ -118,7 +118,7 @@ def _gpu() -> Finding:
     except EngineError as error:
         return Finding("NVIDIA GPU", "absent", f"{error}; add it with: pip install cuda-bindings")
     if gpu is None:
-        return Finding("NVIDIA GPU", "absent", "none, or its driver does not answer")
+        return Finding("NVIDIA GPU", "absent", no_gpu_line())
     text = f"{gpu.name}, compute capability {gpu.capability}, driver for CUDA {gpu.driver}"
     return Finding("NVIDIA GPU", "ok", text)
 
@@ -155,10 +155,14 @@ def _display() -> Finding:
 def _cache() -> Iterator[Finding]:
     cache = EngineCache()
     where = cache.root
-    while not where.exists():
+    while not os.path.exists(where):  # Path.exists raises where it may not look
         where = where.parent
     free = shutil.disk_usage(where).free
-    entries = cache.entries()
+    try:
+        entries = cache.entries()
+    except EngineError as error:
+        yield Finding("engine cache", "problem", str(error))
+        return
     size = sum(entry.bytes for entry in entries)
     text = f"{len(entries)} entries, {size / 1e6:.0f} MB in {cache.root}; {free / 1e9:.0f} GB free"
     if not os.access(where, os.W_OK):
@@ -178,11 +182,11 @@ def _cache() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     for name, folder in known_models().items():
-        if name != BUILT_IN:
-            state: State = "ok" if (folder / MANIFEST).is_file() else "problem"
-            yield Finding(f"model {name}", state, f"built, in {folder}")
-            continue
         try:
+            if name != BUILT_IN:
+                read_manifest(folder)
+                yield Finding(f"model {name}", "ok", f"built, in {folder}")
+                continue
             bundle = find_bundle(name)
         except MorphError as error:
             yield Finding(f"model {name}", "problem", str(error))
@@ -207,7 +211,3 @@ def _version(package: str) -> str:
         except PackageNotFoundError:
             continue
     return "unknown"
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

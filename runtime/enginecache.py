@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +21,13 @@ from runtime.cachefolder import (
     MANIFEST,
     Entry,
     Key,
-    check_owner,
-    fsync,
+    check_private,
+    difference,
     read_entry,
     read_own,
     seal,
 )
+from runtime.durable import fsync
 from runtime.errors import EngineError, TargetError
 
 PARTIAL = ".partial"
@@ -52,12 +53,13 @@ class EngineCache:
         """Return the entry for ``key``, or None; one that cannot be trusted is quarantined.
 
         Raises:
-            EngineError: the cache folder belongs to another user.
+            EngineError: the cache folder belongs to another user or can be written by others.
         """
+        if not self._is_there():
+            return None
         folder = self.folder(key)
         if not folder.exists():
             return None
-        check_owner(self.root)
         try:
             entry = read_entry(folder)
             if dict(entry.fields) != dict(key.fields):
@@ -83,27 +85,18 @@ class EngineCache:
         except EngineError as error:
             kept = self.quarantine(entry.folder)
             raise EngineError(f"{error}; moved to {kept}: build it again") from None
-        os.utime(entry.folder / MANIFEST)
+        with contextlib.suppress(OSError):  # a cache that is only read, or an entry just replaced
+            os.utime(entry.folder / MANIFEST)
         return data
 
     def explain_miss(self, key: Key) -> str:
-        """Return one line: how ``key`` differs from the nearest entry of its kind."""
-        best: tuple[int, Entry] | None = None
-        for entry in self.entries():
-            if entry.fields.get("kind") != key.fields.get("kind"):
-                continue
-            same = sum(entry.fields.get(name) == value for name, value in key.fields.items())
-            if best is None or same > best[0]:
-                best = same, entry
-        if best is None:
-            return "nothing was built yet"
-        theirs = best[1].fields
-        differing = [
-            f"{name} is {_short(value)}, built for {_short(theirs.get(name, 'none'))}"
-            for name, value in key.fields.items()
-            if theirs.get(name) != value
-        ]
-        return "; ".join(differing) or "the nearest entry did not verify"
+        """Return one line: how ``key`` differs from the nearest entry of its kind.
+
+        An entry that ``find`` has put in quarantine counts too: its fields say why.
+        """
+        kind = key.fields.get("kind")
+        near = [*self._quarantined(key), *self.entries()]
+        return difference(key, [entry for entry in near if entry.fields.get("kind") == kind])
 
     @contextmanager
     def locked(
@@ -116,7 +109,7 @@ class EngineCache:
             EngineError: it belongs to another user, or the lock was not had in ``timeout_s``.
         """
         self._prepare()
-        lock = filelock.FileLock(self.root / LOCKS / f"{key.name()}.lock", mode=0o600)
+        lock = self._lock(key.name())
         try:
             try:
                 lock.acquire(timeout=0)
@@ -163,9 +156,9 @@ class EngineCache:
     def quarantine(self, folder: Path) -> Path:
         """Move what cannot be trusted out of the way, keeping it for inspection."""
         target = self.root / QUARANTINE
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = target / f"{folder.name}-{time.time_ns()}"
         try:
+            target.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.replace(folder, kept)
         except FileNotFoundError:
             pass  # another process was first
@@ -174,7 +167,11 @@ class EngineCache:
         return kept
 
     def entries(self) -> list[Entry]:
-        """Return every readable entry, last used first."""
+        """Return every readable entry, last used first.
+
+        Raises:
+            EngineError: the cache folder belongs to another user or can be written by others.
+        """
         found = []
         for folder in self._folders():
             if not folder.name.endswith(PARTIAL):
@@ -187,33 +184,23 @@ class EngineCache:
     def prune(self, older_than_s: float) -> tuple[int, int]:
         """Delete quarantine, leftovers and entries unused for ``older_than_s`` seconds.
 
-        Returns (how many folders went, how many bytes). Entries being built are left alone.
+        Returns (how many folders went, how many bytes). What is being built is left alone.
+
+        Raises:
+            EngineError: the cache folder belongs to another user or can be written by others.
+            TargetError: it cannot be written.
         """
-        count = freed = 0
+        if not self._is_there():
+            return 0, 0
+        self._prepare()
+        gone = []
         deadline = time.time() - older_than_s
-        doomed = list((self.root / QUARANTINE).glob("*"))
         for folder in self._folders():
-            if folder.name.endswith(PARTIAL):
-                lock = filelock.FileLock(
-                    self.root / LOCKS / f"{folder.name.removesuffix(PARTIAL)}.lock", mode=0o600
-                )
-                try:
-                    with lock.acquire(timeout=0):
-                        doomed.append(folder)
-                except filelock.Timeout:
-                    continue
-            else:
-                try:
-                    stale = read_entry(folder).used <= deadline
-                except EngineError:
-                    stale = True
-                if stale:
-                    doomed.append(folder)
-        for folder in doomed:
-            freed += sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-            shutil.rmtree(folder, ignore_errors=True)
-            count += 1
-        return count, freed
+            with contextlib.suppress(filelock.Timeout), self._lock(folder.name).acquire(timeout=0):
+                if _is_stale(folder, deadline):
+                    gone.append(_delete(folder))
+        gone += [_delete(folder) for folder in self._in_quarantine()]
+        return len(gone), sum(gone)
 
     def folder(self, key: Key) -> Path:
         """Return where ``key``'s entry lies, whether or not it is there."""
@@ -222,17 +209,42 @@ class EngineCache:
             raise EngineError(f"{folder} leaves the engine cache: delete it")
         return folder
 
+    def _is_there(self) -> bool:
+        if not os.path.lexists(self.root):
+            return False
+        check_private(self.root)
+        return True
+
     def _folders(self) -> list[Path]:
-        if not self.root.is_dir():
+        if not self._is_there():
             return []
-        inside = (p for p in self.root.iterdir() if p.name not in (QUARANTINE, LOCKS))
+        try:
+            inside = [p for p in self.root.iterdir() if p.name not in (QUARANTINE, LOCKS)]
+        except OSError as error:
+            raise EngineError(f"{self.root} cannot be read: {error.strerror}") from None
         return sorted(p for p in inside if p.is_dir())
+
+    def _in_quarantine(self) -> list[Path]:
+        return sorted((self.root / QUARANTINE).glob("*")) if self._is_there() else []
+
+    def _quarantined(self, key: Key) -> Iterator[Entry]:
+        for folder in self._in_quarantine():
+            if folder.name.startswith(f"{key.name()}-"):
+                with contextlib.suppress(EngineError):
+                    yield read_entry(folder)
+
+    def _lock(self, name: str) -> filelock.BaseFileLock:
+        """Return the lock of an entry by the name of its folder, or of a leftover of it."""
+        entry = name.split(".")[0]
+        return filelock.FileLock(self.root / LOCKS / f"{entry}.lock", mode=0o600)
 
     def _prepare(self) -> None:
         try:
-            (self.root / LOCKS).mkdir(mode=0o700, parents=True, exist_ok=True)
-            check_owner(self.root)
+            self.root.parent.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=0o700, exist_ok=True)
+            check_private(self.root)
             self.root.chmod(0o700)
+            (self.root / LOCKS).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise TargetError(f"the engine cache cannot be written: {error}") from None
 
@@ -272,5 +284,21 @@ class EngineCache:
         return read_entry(folder)
 
 
-def _short(value: str) -> str:
-    return f"{value[:12]}…" if re.fullmatch(r"[0-9a-f]{64}", value) else value
+def _is_stale(folder: Path, deadline: float) -> bool:
+    """Whether nobody needs a folder whose lock is held: a leftover, unreadable, or long unused."""
+    if folder.name.endswith(PARTIAL):
+        return True
+    try:
+        return read_entry(folder).used <= deadline
+    except EngineError:
+        return True
+
+
+def _delete(folder: Path) -> int:
+    """Delete a folder and return its size in bytes."""
+    size = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size if path.is_file() else 0
+    shutil.rmtree(folder, ignore_errors=True)
+    return size

@@ -5,6 +5,16 @@ class MorphError(Exception):
     """Base of every error that is shown to the user as one line, without a traceback."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its type's name if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line, where C++ libraries put the reason, as ``first_line`` does."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]
+
+
 class ExpressionError(MorphError):
     """An expression that cannot be read.
 

@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 from runtime import gif
 from runtime.errors import MorphError, TargetError
 from runtime.settings import KEY, to_text
-from runtime.target import check_target, staged
+from runtime.target import check_target, staged, writing
 
 Pixels = NDArray[np.uint8]
 
@@ -83,17 +83,19 @@ def open_film(
     path = Path(target)
     with staged(path, folder=kind == "folder") as partial:
         film: _Mp4 | _Gif | _Folder
-        if kind == "mp4":
-            film = _Mp4(partial, size, rate, settings)
-        elif kind == "gif":
-            film = _Gif(partial, size, rate, settings)
-        else:
-            film = _Folder(partial, size, settings)
+        with writing(path):
+            if kind == "mp4":
+                film = _Mp4(partial, size, rate, settings)
+            elif kind == "gif":
+                film = _Gif(partial, size, rate, settings)
+            else:
+                film = _Folder(partial, size, settings)
         try:
-            yield film
+            yield _Named(film, path)
             if film.frames == 0:
                 raise TargetError(f"{target}: no frames, nothing was written")
-            film.finish()
+            with writing(path):
+                film.finish()
         except BaseException:
             with contextlib.suppress(OSError, av.error.FFmpegError):
                 film.abandon()
@@ -108,7 +110,8 @@ def save_still(target: str | Path, pixels: Pixels, settings: Mapping[str, Any]) 
     """
     if check_target(str(target)) != "png":
         raise TargetError(f"{target}: a picture's name ends in .png")
-    with staged(Path(target), folder=False) as partial:
+    path = Path(target)
+    with staged(path, folder=False) as partial, writing(path):
         _save_png(partial, pixels, settings)
 
 
@@ -136,6 +139,21 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     if not isinstance(settings, dict) or "expression" not in settings:
         raise MorphError(f"{path} carries no settings of this program")
     return settings
+
+
+class _Named:
+    """A film whose failing writes name its target."""
+
+    def __init__(self, film: _Mp4 | _Gif | _Folder, target: Path) -> None:
+        self._film, self._target = film, target
+
+    @property
+    def frames(self) -> int:
+        return self._film.frames
+
+    def write(self, pixels: Pixels) -> None:
+        with writing(self._target):
+            self._film.write(pixels)
 
 
 class _Mp4:

@@ -174,7 +174,11 @@ class Pipeline:
         return self._render_batch([request])[0]
 
     def render_many(self, requests: Sequence[Request]) -> list[Frame]:
-        """Render several frames, batched where the engine can; same pixels as one by one."""
+        """Render several frames, batched where the engine can.
+
+        The pixels are those of ``render`` on engines of batch 1; a GPU rounds a batch differently,
+        by at most 2/255.
+        """
         largest = max(self.engine.batches)
         frames: list[Frame] = []
         for _, group in groupby(requests, key=_shared):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runtime.bundle import MANIFEST, Bundle, Manifest, open_bundle, sha256_file
+from runtime.durable import fsync
 from runtime.errors import TargetError
 
 PARTIAL = ".partial"
@@ -70,12 +71,12 @@ def write_bundle(staged: Path, manifest: Manifest, target: Path) -> Bundle:
     target = target.resolve()
     names = sorted(path.name for path in staged.iterdir() if path.name != MANIFEST)
     for name in names:
-        _sync(staged / name)
+        fsync(staged / name)
     manifest = replace(manifest, files={name: sha256_file(staged / name) for name in names})
     path = staged / MANIFEST
     path.write_text(manifest.to_json(), encoding="utf-8")
-    _sync(path)
-    _sync(staged)
+    fsync(path)
+    fsync(staged)
     open_bundle(staged)
     staged.chmod(0o755)
     try:
@@ -110,29 +111,21 @@ def _put(folder: Path, target: Path) -> None:
     finally:
         for old in aside:
             shutil.rmtree(old, ignore_errors=True)
-    _sync(target.parent)
+    fsync(target.parent)
 
 
 def _tidy(target: Path) -> None:
     """Remove what dead builders of ``target`` left beside it."""
-    pattern = f".{glob.escape(target.name)}.*"
-    for stale in [*target.parent.glob(pattern + OLD), *target.parent.glob(pattern + PARTIAL)]:
-        if _is_alive(stale.name.split(".")[-3]):
+    ends = f"{re.escape(OLD)}|{re.escape(PARTIAL)}"
+    left = re.compile(rf"\.{re.escape(target.name)}\.(\d{{1,9}})\.[^.]+({ends})")
+    for stale in list(target.parent.iterdir()):
+        match = left.fullmatch(stale.name)
+        if match is None or _is_alive(int(match[1])):
             continue
         if stale.suffix == OLD and not target.exists() and (stale / MANIFEST).is_file():
             os.replace(stale, target)
         else:
             shutil.rmtree(stale, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _is_foreign(target: Path) -> bool:
@@ -150,11 +143,11 @@ def _is_foreign(target: Path) -> bool:
     return True
 
 
-def _is_alive(pid: str) -> bool:
-    if not pid.isdigit() or os.name == "nt":  # there, signal 0 is no question but Ctrl-C
+def _is_alive(pid: int) -> bool:
+    if os.name == "nt":  # there, signal 0 is no question but Ctrl-C
         return True
     try:
-        os.kill(int(pid), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:

@@ -6,16 +6,20 @@ import errno
 import glob
 import os
 import re
+import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import av.error
 
+from runtime.durable import fsync
 from runtime.errors import TargetError
 
 _PARTIAL = ".partial"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NUMBERED = re.compile(r"\d{5,}\.png")
 
 
@@ -43,15 +47,18 @@ def check_target(target: str) -> str:
         TargetError: what ``open_film`` and ``save_still`` would only say after the model is open.
     """
     kind = kind_of(target)
-    path = Path(target)
-    if not path.parent.is_dir():
-        raise TargetError(f"{path} cannot be written: there is no folder {path.parent}")
+    path = Path(target).resolve()
+    if Path(target).name in ("", "..") or path == Path.cwd():
+        raise TargetError(f"{target} is no name of its own: name a new folder, such as frames/")
+    for parent in (Path(target).parent, path.parent):
+        if not parent.is_dir():
+            raise TargetError(f"{target} cannot be written: there is no folder {parent}")
     if kind == "folder":
         _check_replaceable(path)
     elif path.is_dir():
-        raise TargetError(f"{path} cannot be written: it is a folder")
+        raise TargetError(f"{target} cannot be written: it is a folder")
     if not os.access(path.parent, os.W_OK):
-        raise TargetError(f"{path} cannot be written: no permission to write in {path.parent}")
+        raise TargetError(f"{target} cannot be written: no permission to write in {path.parent}")
     return kind
 
 
@@ -59,32 +66,31 @@ def check_target(target: str) -> str:
 def staged(target: Path, *, folder: bool) -> Iterator[Path]:
     """Yield a hidden path beside ``target``, moved there at the end or removed on any error.
 
+    A link is followed: what it points to is written. Those who write to the yielded path do so
+    inside ``writing``, so that other errors of the block are not laid at the target's door.
+
     Raises:
-        TargetError: the disk is full or cannot be written.
+        TargetError: the disk is full or cannot be written, or the block raised an OSError.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}{_PARTIAL}")
+    final = target.resolve()
+    unique = f"{os.getpid()}-{secrets.token_hex(4)}"  # in containers every process may be pid 1
+    partial = final.with_name(f".{final.name}.{unique}{_PARTIAL}")
     try:
-        if folder:
-            partial.mkdir()
-        else:
-            partial.touch(exist_ok=False)
-        yield partial
-        _sync(partial)
-        if folder and target.is_dir():
-            aside = target.with_name(f".{target.name}.{os.getpid()}.old")
-            os.replace(target, aside)
-            os.replace(partial, target)
-            shutil.rmtree(aside)
-        else:
-            os.replace(partial, target)
-    except (OSError, av.error.FFmpegError) as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise TargetError(
-                f"no space left for {target}: the partial file was removed, "
-                "free some space and try again"
-            ) from None
-        why = getattr(error, "strerror", None) or error
-        raise TargetError(f"{target} cannot be written: {why}") from None
+        with writing(target):
+            if folder:
+                partial.mkdir()
+            else:
+                partial.touch(exist_ok=False)
+        try:
+            yield partial
+        except OSError as error:
+            raise TargetError(f"{target} was not written: {error}{_spool_hint(error)}") from None
+        with writing(target):
+            fsync(partial)
+            if folder:
+                _replace_folder(partial, final, unique)
+            else:
+                os.replace(partial, final)
     finally:
         if folder:
             shutil.rmtree(partial, ignore_errors=True)
@@ -92,9 +98,51 @@ def staged(target: Path, *, folder: bool) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Translate what fails in the block, which writes ``target`` and does nothing else.
+
+    Raises:
+        TargetError: one line that names ``target``.
+    """
+    try:
+        yield
+    except (OSError, av.error.FFmpegError) as error:
+        if getattr(error, "errno", None) in _NO_SPACE:
+            raise TargetError(
+                f"no space left for {target}: the partial file was removed, "
+                "free some space and try again"
+            ) from None
+        why = getattr(error, "strerror", None) or error
+        raise TargetError(f"{target} cannot be written: {why}") from None
+
+
 def being_written(target: Path) -> bool:
     """Tell whether this or another process is writing ``target`` (or was killed while it did)."""
-    return any(target.parent.glob(f".{glob.escape(target.name)}.*{_PARTIAL}"))
+    final = target.resolve()
+    return any(final.parent.glob(f".{glob.escape(final.name)}.*{_PARTIAL}"))
+
+
+def _replace_folder(partial: Path, target: Path, unique: str) -> None:
+    """Put ``partial`` at ``target``; what was there stays if that fails."""
+    aside = None
+    if target.is_dir():
+        aside = target.with_name(f".{target.name}.{unique}.old")
+        os.replace(target, aside)
+    try:
+        os.replace(partial, target)
+    except OSError:
+        if aside:
+            os.replace(aside, target)
+        raise
+    if aside:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _spool_hint(error: OSError) -> str:
+    if error.errno not in _NO_SPACE:
+        return ""
+    return f" (temporary files go to {tempfile.gettempdir()}: make room, or set TMPDIR)"
 
 
 def _check_replaceable(target: Path) -> None:
@@ -105,9 +153,3 @@ def _check_replaceable(target: Path) -> None:
     others = [entry.name for entry in target.iterdir() if not _NUMBERED.fullmatch(entry.name)]
     if others:
         raise TargetError(f"{target} holds other things, such as {others[0]}: name a new folder")
-
-
-def _sync(path: Path) -> None:
-    if path.is_file():
-        with path.open("rb+") as stream:
-            os.fsync(stream.fileno())

@@ -107,7 +107,7 @@ class Tokenizer:
 
 def _texts(prompt: str, tokens: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[str]:
     """Show each token as its characters of the prompt, or raw where it is part of a character."""
-    shared = {span for a, span in enumerate(offsets) if offsets.count(span) > 1 and a >= 0}
+    shared = {span for span in offsets if offsets.count(span) > 1}
     return [
         token if span in shared or span[0] >= span[1] else prompt[span[0] : span[1]].strip()
         for token, span in zip(tokens, offsets, strict=True)

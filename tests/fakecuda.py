@@ -1,7 +1,9 @@
-"""A small fake of ``cuda.bindings.runtime``: memory in numpy, one stream of deferred work.
+"""A small fake of ``cuda.bindings.runtime``: memory in numpy, two streams of deferred work.
 
-Work on a stream runs only when somebody waits for it, so a missing wait shows as old data. Copies
-are refused unless each side is the kind of memory that the call claims.
+Work on a stream runs only when somebody waits for that stream, so a missing wait shows as old data.
+``cudaMemcpy`` and ``cudaMemset`` go to CUDA's own default stream, which the other does not wait
+for: what they write is seen only once the default stream was waited for. Copies are refused unless
+each side is the kind of memory that the call claims.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-Work = Callable[[], None]
+Work = Callable[[], object]
 
 
 class cudaError_t(enum.IntEnum):
@@ -52,6 +54,7 @@ class FakeCuda:
         self.device: dict[int, Any] = {}
         self.pinned: dict[int, Any] = {}
         self.pending: list[Work] = []
+        self.default: list[Work] = []
         self.recording: list[Work] | None = None
         self.capturable = True
         self.free_bytes = 1 << 30
@@ -96,25 +99,41 @@ class FakeCuda:
     def cudaMemset(self, address: int, value: int, count: int) -> tuple[Any, ...]:
         if not self._inside(self.device, address, count):
             return (BAD,)
-        ctypes.memset(address, value, count)
+        self.default.append(lambda: ctypes.memset(address, value, count))
+        return (OK,)
+
+    def cudaMemsetAsync(self, address: int, value: int, count: int, stream: Any) -> tuple[Any, ...]:
+        if not self._inside(self.device, address, count):
+            return (BAD,)
+        self.enqueue(lambda: ctypes.memset(address, value, count))
         return (OK,)
 
     def cudaMemcpy(self, dst: int, src: int, count: int, kind: int) -> tuple[Any, ...]:
         if not self._sides(dst, src, count, kind, pinned=False):
             return (BAD,)
-        ctypes.memmove(dst, src, count)
+        if kind == cudaMemcpyKind.cudaMemcpyHostToDevice:
+            staged = ctypes.string_at(src, count)  # it may return before the GPU has it
+            self.default.append(lambda: ctypes.memmove(dst, staged, count))
+        else:
+            self.cudaStreamSynchronize(0)
+            ctypes.memmove(dst, src, count)
         self._count("cudaMemcpy")
         return (OK,)
 
     def cudaMemcpyAsync(
         self, dst: int, src: int, count: int, kind: int, stream: Any
     ) -> tuple[Any, ...]:
-        if not self._sides(dst, src, count, kind, pinned=True):
+        if not self._sides(dst, src, count, kind, pinned=False):
             return (BAD,)
+        pinned = self._sides(dst, src, count, kind, pinned=True)
+        if self.recording is not None and not pinned:
+            return (cudaError_t.cudaErrorStreamCaptureUnsupported,)
+        up = kind == cudaMemcpyKind.cudaMemcpyHostToDevice
+        source: int | bytes = src if pinned or not up else ctypes.string_at(src, count)
 
         def copy() -> None:
             self._count(cudaMemcpyKind(kind).name)
-            ctypes.memmove(dst, src, count)
+            ctypes.memmove(dst, source, count)
 
         self.enqueue(copy)
         return (OK,)
@@ -129,8 +148,9 @@ class FakeCuda:
         if self.recording is not None:
             self.capturable = False  # waiting breaks a capture
             return (cudaError_t.cudaErrorStreamCaptureUnsupported,)
-        while self.pending:
-            self.pending.pop(0)()
+        work = self.pending if stream else self.default
+        while work:
+            work.pop(0)()
         return (OK,)
 
     def cudaStreamBeginCapture(self, stream: Any, mode: int) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -45,7 +46,10 @@ class Engine(Protocol):
 
     @property
     def batches(self) -> tuple[int, ...]:
-        """The batch sizes ``render`` accepts, ascending; 1 is always among them."""
+        """The batch sizes that are worth while, ascending; 1 is always among them.
+
+        An engine that has no room for a larger batch renders it frame by frame and leaves only 1.
+        """
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """Run the text encoder on one prompt's ids, an array [1, T] for each tokenizer.
@@ -70,6 +74,33 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release the device; the engine cannot be used afterwards."""
+
+
+def one_by_one(
+    render: Callable[[Floats, Floats | None], Rendered],
+    weights: Floats,
+    pooled_weights: Floats | None,
+) -> Rendered:
+    """Render a batch as single frames; shapes and milliseconds are those of a batch."""
+    singles = [
+        render(weights[i : i + 1], None if pooled_weights is None else pooled_weights[i : i + 1])
+        for i in range(len(weights))
+    ]
+    return Rendered(
+        np.concatenate([one.pixels for one in singles]),
+        sum(one.denoise_ms for one in singles),
+        sum(one.decode_ms for one in singles),
+    )
+
+
+def warn_no_batches(backend: str, error: EngineError) -> None:
+    """Say once that an engine goes on with single frames."""
+    warnings.warn(
+        f"{backend} has no room for batches, so films and grids are rendered frame by frame, a "
+        f"little slower: {error}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
 
 
 BACKENDS = {

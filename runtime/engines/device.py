@@ -34,7 +34,11 @@ class Pinned:
 
 
 class Device:
-    """The current GPU: its memory and one stream. Everything is freed by ``close``."""
+    """The current GPU: its memory and one stream. Everything is freed by ``close``.
+
+    All work goes to that stream, copies too: CUDA's own default stream does not wait for it, nor
+    it for the default stream, where even a finished copy call may still be under way.
+    """
 
     def __init__(self, cudart: ModuleType | None = None) -> None:
         """Make a stream.
@@ -60,7 +64,8 @@ class Device:
         """Return the address of ``count`` zeroed bytes on the GPU."""
         address = int(check(self._cuda.cudaMalloc(count), f"taking {count / 1e6:.1f} MB"))
         self._memory.append(address)
-        check(self._cuda.cudaMemset(address, 0, count), "clearing memory")
+        check(self._cuda.cudaMemsetAsync(address, 0, count, self._stream), "clearing memory")
+        self.wait("clearing memory")
         return address
 
     def free(self, *addresses: int) -> None:
@@ -91,12 +96,16 @@ class Device:
         """Copy an array to the GPU and wait."""
         data = np.ascontiguousarray(array)
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
-        check(self._cuda.cudaMemcpy(address, data.ctypes.data, data.nbytes, kind), "uploading")
+        call = (address, data.ctypes.data, data.nbytes, kind, self._stream)
+        check(self._cuda.cudaMemcpyAsync(*call), "uploading")
+        self.wait("uploading")
 
     def download(self, array: NDArray[Any], address: int) -> None:
         """Fill a contiguous array from the GPU and wait."""
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
-        check(self._cuda.cudaMemcpy(array.ctypes.data, address, array.nbytes, kind), "downloading")
+        call = (array.ctypes.data, address, array.nbytes, kind, self._stream)
+        check(self._cuda.cudaMemcpyAsync(*call), "downloading")
+        self.wait("downloading")
 
     def enqueue_upload(self, address: int, source: Pinned) -> None:
         """Copy pinned memory to the GPU on the stream."""
@@ -110,9 +119,13 @@ class Device:
         call = (target.address, address, target.array.nbytes, kind, self._stream)
         check(self._cuda.cudaMemcpyAsync(*call), "downloading")
 
-    def wait(self) -> None:
-        """Wait for everything on the stream."""
-        check(self._cuda.cudaStreamSynchronize(self._stream), "running a frame")
+    def wait(self, doing: str = "running a frame") -> None:
+        """Wait for everything on the stream.
+
+        Raises:
+            EngineError: something on it failed, while ``doing``.
+        """
+        check(self._cuda.cudaStreamSynchronize(self._stream), doing)
 
     def capture(self, enqueue: Callable[[], None]) -> Any:
         """Record what ``enqueue`` puts on the stream as a graph, without running it.

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from runtime.errors import EngineError
+from runtime.errors import EngineError, first_line
 
 NO_GPU = "no NVIDIA GPU or driver answers here"
+NO_MEMORY = "close other programs that use the GPU, or build the model again with a smaller --size"
+"""what a user can do when the GPU's memory is full"""
+DRIVERS = {
+    "ubuntu-drivers": "sudo ubuntu-drivers install",
+    "apt-get": "sudo apt-get install nvidia-driver",
+    "dnf": "sudo dnf install akmod-nvidia",
+}
+"""a package tool of the system → the command that installs NVIDIA's driver with it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,9 @@ def cuda_runtime() -> ModuleType:
     try:
         from cuda.bindings import runtime
     except Exception as error:  # a broken wheel raises more than ImportError
-        raise EngineError(f"the package cuda-bindings is not usable ({_line(error)})") from None
+        raise EngineError(
+            f"the package cuda-bindings is not usable ({first_line(error)})"
+        ) from None
     return runtime  # type: ignore[no-any-return]
 
 
@@ -43,7 +56,7 @@ def check(result: tuple[Any, ...], doing: str) -> Any:
     code, *values = result
     if int(code):
         name = getattr(code, "name", str(code))
-        hint = ": use a smaller batch or size" if "MemoryAllocation" in name else ""
+        hint = f": {NO_MEMORY}" if "MemoryAllocation" in name else ""
         raise EngineError(f"CUDA failed while {doing} ({name}){hint}")
     if len(values) > 1:
         return tuple(values)
@@ -69,5 +82,12 @@ def find_gpu(cudart: ModuleType | None = None) -> Gpu | None:
     return Gpu(str(name), f"{facts.major}.{facts.minor}", f"{driver // 1000}.{driver % 1000 // 10}")
 
 
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def no_gpu_line() -> str:
+    """Return one line: no GPU answers, and the command that installs a driver here."""
+    if sys.platform == "darwin":
+        return f"{NO_GPU}, and none can be installed: NVIDIA makes no driver for macOS"
+    page = "https://www.nvidia.com/drivers"
+    if os.name == "nt":
+        return f"{NO_GPU}; if there is a GPU, install its driver from: start {page}"
+    command = next((line for tool, line in DRIVERS.items() if shutil.which(tool)), None)
+    return f"{NO_GPU}; if there is a GPU, install its driver with: {command or f'xdg-open {page}'}"

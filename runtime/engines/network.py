@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.bundle import Bundle
-from runtime.cachefolder import Key
+from runtime.cachefolder import Entry, Key
 from runtime.enginecache import EngineCache
 from runtime.engines.device import Device
 from runtime.engines.gpu import Gpu
@@ -53,13 +53,17 @@ class Network:
                 f"no {backend} engine of {bundle.manifest.model} for this GPU "
                 f"({cache.explain_miss(key)}); {again}"
             )
-        plan = cache.load(entry, PLAN)
+        try:
+            plan = cache.load(entry, PLAN)
+        except EngineError as error:
+            raise EngineError(f"{error}; {again}") from None
         self._log, self._said = make_log(backend)
         self._runtime = trt.Runtime(self._log)
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise EngineError(
-                f"{backend} cannot load the {self._role}: {self._said.tail()}; {again}"
+                f"{backend} cannot load the {self._role}: {self._said.tail()}"
+                f"{_other_driver(entry, gpu)}; {again}"
             )
         self._engine = engine
         self._jit = _JitCache(backend, cache, entry.files[PLAN].sha256, gpu)
@@ -107,6 +111,14 @@ class Network:
     def settle(self) -> None:
         """Keep what was compiled during the first run for the next start."""
         self._jit.keep()
+
+
+def _other_driver(entry: Entry, gpu: Gpu) -> str:
+    """Say so if an engine was built under another driver than the one that would load it."""
+    then = str(entry.notes.get("driver", ""))
+    if not then or then == gpu.driver:
+        return ""
+    return f" (built under a driver for CUDA {then}, this one is for {gpu.driver})"
 
 
 class _JitCache:

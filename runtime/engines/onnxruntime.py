@@ -7,23 +7,21 @@ step, and one download of the pixels; on CUDA each binding is captured as a CUDA
 
 from __future__ import annotations
 
-import importlib
 import time
 import warnings
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle import Bundle, Step
-from runtime.engines import Floats, Rendered
-from runtime.engines.gpu import NO_GPU, find_gpu
+from runtime.engines import Floats, Rendered, one_by_one, warn_no_batches
+from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.engines.ortsession import PROVIDERS, failure, load_onnxruntime, open_session
 from runtime.errors import EngineError
 
-PROVIDERS = {"onnxruntime": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
-"""Backend name → the execution provider that must really run it."""
-BATCHES = (1, 4)
+BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
+"""Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
 INSTALL = {
     "onnxruntime": (
         "pip uninstall -y onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' cuda-bindings"
@@ -35,7 +33,7 @@ INSTALL = {
 def available(backend: str = "onnxruntime") -> str | None:
     """Return None if the backend can be used, else one line: why not, and what would add it."""
     try:
-        runtime = _module()
+        runtime = load_onnxruntime()
     except EngineError as error:
         return f"{error}; add it with: {INSTALL[backend]}"
     wanted = PROVIDERS[backend]
@@ -47,7 +45,7 @@ def available(backend: str = "onnxruntime") -> str | None:
         except EngineError as error:
             return f"{error}; add it with: pip install cuda-bindings"
         if gpu is None:
-            return f"{NO_GPU}; install one's driver from https://www.nvidia.com/drivers"
+            return no_gpu_line()
     return None
 
 
@@ -56,7 +54,8 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
 
     Raises:
         EngineError: another precision than the bundle's graphs compute in, or ONNX Runtime did
-            not give the provider asked for (it would have run on the CPU without a word).
+            not give the provider asked for (it would have run on the CPU without a word), or not
+            for every costly operator.
     """
     made = bundle.manifest.weights
     if precision not in ("auto", made):
@@ -70,22 +69,24 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
 class OnnxRuntimeEngine:
     """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.Engine``."""
 
-    batches = BATCHES
-
     def __init__(self, bundle: Bundle, backend: str) -> None:
         """Load the graphs; buffers and CUDA graphs are made when a shape is first rendered."""
+        self.batches = BATCHES[backend]
         self.name = backend
         self.precision = bundle.manifest.weights
         self._bundle = bundle
         self._device = "cpu" if backend == "onnxruntime-cpu" else "cuda"
         self.device = "CPU" if self._device == "cpu" else _gpu_name()
         self._text = self._session("text_encoder", cuda_graph=False)
-        self._denoiser = self._session("denoiser", cuda_graph=True)
-        self._decoder = self._session("decoder", cuda_graph=True)
+        self._captures = self._device == "cuda"
+        self._denoiser = self._session("denoiser", cuda_graph=self._captures)
+        self._decoder = self._session("decoder", cuda_graph=self._captures)
         manifest = bundle.manifest
         self._basis = self._buffer((manifest.basis, manifest.tokens, manifest.embedding))
         self._pooled = self._buffer((manifest.basis, manifest.pooled)) if manifest.pooled else None
         self._noise: Floats | None = None
+        self._no_batches = False
+        self._count = 0  # of loops ever made, so that no two name their CUDA graphs alike
         self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
@@ -95,7 +96,7 @@ class OnnxRuntimeEngine:
         try:
             values = self._text.run(outputs, dict(zip(names, input_ids, strict=True)))
         except Exception as error:
-            raise _failed("text encoder", error) from None
+            raise failure("text encoder", error) from None
         results = dict(zip(outputs, values, strict=True))
         pooled = results["pooled"][0] if self._bundle.manifest.pooled else None
         return results["embedding"][0], pooled
@@ -118,56 +119,76 @@ class OnnxRuntimeEngine:
         """See ``Engine.render``."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
-        key = (len(weights), steps)
-        try:
-            if key not in self._loops:
-                self._loops[key] = _Loop(self, len(weights), steps, len(self._loops))
-            loop = self._loops[key]
-            if loop.stale:
-                loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
-            return loop.run(weights, pooled_weights)
-        except EngineError:
-            raise
-        except Exception as error:
-            raise _failed("denoiser or decoder", error) from None
+        ran = None
+        if not (self._no_batches and len(weights) > 1):
+            ran = self._run(weights, pooled_weights, steps)
+        if ran is None:
+            return one_by_one(
+                lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
+            )
+        rendered, latent = ran
+        if not np.isfinite(latent).all():
+            raise EngineError(
+                "the latent is not finite: build the model again with --precision f32, "
+                "or try another seed or expression"
+            )
+        return rendered
 
     def close(self) -> None:
         """See ``Engine.close``."""
         self._loops.clear()
         del self._text, self._denoiser, self._decoder
 
-    def _session(self, role: str, *, cuda_graph: bool) -> Any:
-        runtime = _module()
-        provider = PROVIDERS[self.name]
-        options: dict[str, str] = {}
-        if self._device == "cuda":
-            if hasattr(runtime, "preload_dlls"):
-                runtime.preload_dlls()
-            options = {
-                "enable_cuda_graph": "1" if cuda_graph else "0",
-                "use_tf32": "0" if self.precision == "f32" else "1",
-            }
-        settings = runtime.SessionOptions()
-        settings.log_severity_level = 3
+    def _run(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> tuple[Rendered, Floats] | None:
+        """Return a frame and its latent, or None if there is no room for a batch of this size."""
+        assert self._noise is not None
+        key = (len(weights), steps)
+        known = self._loops.get(key)
+        self._count += known is None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a missing provider only warns; see below
-                session = runtime.InferenceSession(
-                    str(self._bundle.path(role)), settings, providers=[(provider, options)]
-                )
+            loop = known or _Loop(self, len(weights), steps, self._count)
+            if loop.stale:
+                loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
+            ran = loop.run(weights, pooled_weights)
         except Exception as error:
-            raise _failed(role, error) from None
-        got = session.get_providers()
-        if got[0] != provider:
-            raise EngineError(
-                f"onnxruntime gave {got[0]} instead of {provider} for the {role}: "
-                "its CUDA libraries cannot be loaded; run: wordmorph doctor"
-            )
-        return session
+            failed = failure("denoiser or decoder", error)
+            if self._captures and "captur" in str(error).lower():
+                self._stop_capturing(failed)
+                return self._run(weights, pooled_weights, steps)
+            if known or len(weights) == 1:
+                raise failed from None
+            self.batches, self._no_batches = (1,), True
+            warn_no_batches(self.name, failed)
+            return None
+        self._loops[key] = loop
+        return ran
+
+    def _stop_capturing(self, error: EngineError) -> None:
+        """Load the graphs anew, to run without CUDA graphs."""
+        self._captures = False
+        self._loops.clear()
+        self._denoiser = self._session("denoiser", cuda_graph=False)
+        self._decoder = self._session("decoder", cuda_graph=False)
+        warnings.warn(
+            f"frames run without a CUDA graph, a little slower: {error}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def _session(self, role: str, *, cuda_graph: bool) -> Any:
+        return open_session(
+            self._bundle.path(role),
+            self.name,
+            exact=self.precision == "f32",
+            cuda_graph=cuda_graph,
+            what=role.replace("_", " "),
+        )
 
     def _buffer(self, shape: tuple[int, ...], kind: Any = np.float32) -> Any:
         values = np.zeros(shape, kind)
-        return _module().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+        return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
 
 
 class _Loop:
@@ -223,23 +244,19 @@ class _Loop:
                 buffer.update_inplace(batched(noise[number]))
         self.stale = False
 
-    def run(self, weights: Floats, pooled_weights: Floats | None) -> Rendered:
+    def run(self, weights: Floats, pooled_weights: Floats | None) -> tuple[Rendered, Floats]:
+        """Return the frame and its latent; nothing is fetched before all of it is done."""
         start = time.perf_counter()
         self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
         if self._pooled_weights is not None and pooled_weights is not None:
             self._pooled_weights.update_inplace(np.ascontiguousarray(pooled_weights, np.float32))
         for binding, options in zip(self._bindings, self._options, strict=False):
             self._engine._denoiser.run_with_iobinding(binding, options)
-        if not np.isfinite(self._latent.numpy()).all():
-            raise EngineError(
-                "the latent is not finite: build the model again with --precision f32, "
-                "or try another seed or expression"
-            )
         denoised = time.perf_counter()
         self._engine._decoder.run_with_iobinding(self._decode, self._options[-1])
-        pixels = np.array(self._pixels.numpy())
+        pixels, latent = np.array(self._pixels.numpy()), self._latent.numpy()
         done = time.perf_counter()
-        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
+        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3), latent
 
 
 def _bind(session: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Any:
@@ -253,7 +270,7 @@ def _bind(session: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Any:
 
 def _graph_options(number: int) -> Any:
     """Name the CUDA graph of one binding: captures differ by the addresses they hold."""
-    options = _module().RunOptions()
+    options = load_onnxruntime().RunOptions()
     options.add_run_config_entry("gpu_graph_id", str(number))
     return options
 
@@ -264,19 +281,3 @@ def _gpu_name() -> str:
     except EngineError:  # no cuda-bindings: ONNX Runtime itself needs none
         gpu = None
     return gpu.name if gpu else "GPU"
-
-
-def _module() -> ModuleType:
-    try:
-        return importlib.import_module("onnxruntime")
-    except ModuleNotFoundError:
-        raise EngineError("the package onnxruntime is not installed") from None
-    except Exception as error:  # a wheel without its libraries raises more than ImportError
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise EngineError(f"the package onnxruntime is not usable ({reason})") from None
-
-
-def _failed(what: str, error: Exception) -> EngineError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    hint = ": use a smaller batch or size" if "memory" in reason.lower() else ""
-    return EngineError(f"onnxruntime failed in the {what} ({reason[:300]}){hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from openvino.properties import hint
 
 from runtime.bundle import Bundle, Step
 from runtime.engines import Floats, Rendered
-from runtime.engines.openvinocache import openvino_cache, seal_openvino
-from runtime.errors import EngineError
+from runtime.engines.openvinocache import openvino_cache
+from runtime.errors import EngineError, last_line
 
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
+FAITHFUL_DB = 35.0
+"""a bundle whose frames in bf16 are further from f32 than this PSNR runs in f32"""
 
 
 def available(backend: str = "openvino") -> str | None:
@@ -31,13 +34,21 @@ def best_precision() -> str:
     return "bf16" if "BF16" in capabilities else "f32"
 
 
+def suited_precision(bundle: Bundle) -> str:
+    """Return ``best_precision``, or ``f32`` where the bundle's own figures speak against bf16."""
+    best = best_precision()
+    figures = bundle.manifest.parity.get(best)
+    measured = figures.get("psnr") if isinstance(figures, Mapping) else None
+    return best if measured is None or measured >= FAITHFUL_DB else "f32"
+
+
 def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> OpenVinoEngine:
     """Compile a bundle for this CPU.
 
     Raises:
         EngineError: an unknown precision, or graphs that OpenVINO cannot compile.
     """
-    chosen = best_precision() if precision == "auto" else precision
+    chosen = suited_precision(bundle) if precision == "auto" else precision
     if chosen not in PRECISIONS:
         raise EngineError(f"openvino computes in {' or '.join(PRECISIONS)}, not {precision}")
     return OpenVinoEngine(bundle, chosen)
@@ -55,11 +66,10 @@ class OpenVinoEngine:
         self._bundle = bundle
         self._core = ov.Core()
         self.device = str(self._core.get_property("CPU", props.device.full_name)).strip()
-        self._cache = openvino_cache(bundle, precision)
-        self._text = self._compile("text_encoder", "f32")
-        self._denoiser = self._compile("denoiser", precision)
-        self._decoder = self._compile("decoder", precision)
-        seal_openvino(self._cache, bundle, precision)
+        with openvino_cache(bundle, precision) as cache:
+            self._text = self._compile("text_encoder", "f32", cache)
+            self._denoiser = self._compile("denoiser", precision, cache)
+            self._decoder = self._compile("decoder", precision, cache)
         self._inputs = {
             port.get_node().get_friendly_name(): np.zeros(
                 tuple(port.shape), port.element_type.to_dtype()
@@ -74,7 +84,7 @@ class OpenVinoEngine:
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
-        results = self._text.infer(list(input_ids))
+        results = _infer(self._text, "text encoder", list(input_ids))
         embedding = np.array(results["embedding"][0])
         if not self._bundle.manifest.pooled:
             return embedding, None
@@ -112,13 +122,13 @@ class OpenVinoEngine:
             if step.noise:
                 inputs["noise"][:] = self._noise[fresh]
                 fresh += 1
-            self._denoiser.infer()
+            _infer(self._denoiser, "denoiser")
         if not np.isfinite(latent).all():
             raise EngineError(
                 "the latent is not finite: try --precision f32, or another seed or expression"
             )
         denoised = time.perf_counter()
-        self._decoder.infer()
+        _infer(self._decoder, "decoder")
         pixels = np.array(self._decoder.get_tensor("pixels").data)
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
@@ -127,11 +137,11 @@ class OpenVinoEngine:
         """See ``Engine.close``; the graphs are freed with the engine itself."""
         self._noise = None
 
-    def _compile(self, role: str, precision: str) -> ov.InferRequest:
+    def _compile(self, role: str, precision: str, cache: Path) -> ov.InferRequest:
         config: Mapping[Any, Any] = {
             hint.inference_precision: PRECISIONS[precision],
             hint.performance_mode: hint.PerformanceMode.LATENCY,
-            props.cache_dir: str(self._cache),
+            props.cache_dir: str(cache),
         }
         if precision == "f32":
             config = {**config, hint.execution_mode: hint.ExecutionMode.ACCURACY}
@@ -146,7 +156,18 @@ class OpenVinoEngine:
                 model.reshape(shapes)
             return self._core.compile_model(model, "CPU", config).create_infer_request()
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
             raise EngineError(
-                f"openvino cannot compile the {role} of {self._bundle.folder}: {reason}"
+                f"openvino cannot compile the {role} of {self._bundle.folder}: {last_line(error)}"
             ) from None
+
+
+def _infer(
+    request: ov.InferRequest, what: str, inputs: list[NDArray[np.int64]] | None = None
+) -> Any:
+    try:
+        return request.infer(inputs)
+    except RuntimeError as error:
+        raise EngineError(
+            f"openvino failed in the {what} ({last_line(error)[:300]}): "
+            "close other programs if memory is short, or try --precision f32"
+        ) from None

@@ -7,14 +7,19 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from runtime.bundle import Bundle, sha256_file
+from runtime.bundle import Bundle, FileRecord, sha256_file
 from runtime.cachefolder import MANIFEST, Key, check_owner, contents, read_entry, seal
 from runtime.enginecache import EngineCache
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
+
+LOCK_WAIT_S = 120.0
+"""how long to wait for another process that compiles the same bundle"""
 
 
 def openvino_key(bundle: Bundle, precision: str) -> Key:
@@ -32,62 +37,75 @@ def openvino_key(bundle: Bundle, precision: str) -> Key:
     )
 
 
-def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> Path:
-    """Return a folder for OpenVINO's ``CACHE_DIR`` that holds only blobs of these very weights.
+@contextmanager
+def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> Iterator[Path]:
+    """Yield a folder for OpenVINO's ``CACHE_DIR`` that holds only blobs of these very weights.
 
     OpenVINO names a blob after the graph's path, so weights replaced under one name were answered
     with the old blob, and a blob with a flipped bit was loaded without a word. So the folder is
-    named by content, and blobs that do not match the hashes that ``seal_openvino`` kept are
-    deleted here and compiled again. Where no cache can be kept, the folder is a temporary one.
+    named by content, blobs that do not match the hashes kept beside them are deleted and compiled
+    again, and the hashes of new ones are kept when the block ends. The entry is locked until then:
+    a second process waits, then finds everything compiled. Where no cache can be kept, the folder
+    is a temporary one.
 
     Raises:
         TargetError: no folder can be written at all.
     """
-    cache = EngineCache(root)
     key = openvino_key(bundle, precision)
-    try:
-        with cache.locked(key):
-            folder = cache.folder(key)
-            if folder.exists():
-                _drop_untrusted(folder)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            return folder
-    except (EngineError, TargetError, OSError):
-        pass
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix="wordmorph-"))
-    except OSError as error:
-        raise TargetError(f"no folder for compiled models can be written: {error}") from None
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-    return temporary
+    with ExitStack() as held:
+        checked = None
+        try:
+            folder, checked = held.enter_context(_entry(EngineCache(root), key))
+        except (EngineError, TargetError, OSError):
+            folder = _temporary()
+        yield folder
+        if checked is not None:
+            _keep(folder, key, checked)
 
 
-def seal_openvino(folder: Path, bundle: Bundle, precision: str, root: Path | None = None) -> None:
-    """Record the hashes of the blobs that OpenVINO wrote to ``folder``: call it after compiling.
-
-    Blobs that are never sealed are compiled again at the next start.
-    """
-    key = openvino_key(bundle, precision)
-    try:
-        with EngineCache(root).locked(key):
-            seal(folder, key, known=read_entry(folder).files if _sealed(folder) else {})
-    except (EngineError, TargetError, OSError):
-        shutil.rmtree(folder, ignore_errors=True)  # unsealed blobs would be recompiled anyway
+@contextmanager
+def _entry(cache: EngineCache, key: Key) -> Iterator[tuple[Path, dict[str, FileRecord]]]:
+    """Hold the entry's lock; yield its folder and what in it was checked just now."""
+    with cache.locked(key, timeout_s=LOCK_WAIT_S):
+        folder = cache.folder(key)
+        checked = _drop_untrusted(folder) if os.path.lexists(folder) else {}
+        folder.mkdir(mode=0o700, exist_ok=True)
+        yield folder, checked
 
 
-def _sealed(folder: Path) -> bool:
-    return (folder / MANIFEST).exists()
-
-
-def _drop_untrusted(folder: Path) -> None:
-    """Delete what ``seal_openvino`` did not record, or what is not as it was recorded."""
+def _drop_untrusted(folder: Path) -> dict[str, FileRecord]:
+    """Delete what ``_keep`` did not record, or what is not as it was recorded; return the rest."""
     try:
         known = read_entry(folder).files
     except EngineError:
         shutil.rmtree(folder)
-        return
+        return {}
+    checked = {}
     for name, path in contents(folder).items():
         check_owner(path)
-        if known.get(name) != sha256_file(path):
+        record = sha256_file(path)
+        if known.get(name) == record:
+            checked[name] = record
+        else:
             path.unlink()
-    os.utime(folder / MANIFEST)
+    with suppress(OSError):
+        os.utime(folder / MANIFEST)
+    return checked
+
+
+def _keep(folder: Path, key: Key, checked: Mapping[str, FileRecord]) -> None:
+    """Record the hashes of all blobs; those that cannot be recorded would not be trusted."""
+    try:
+        if set(contents(folder)) != set(checked) or set(read_entry(folder).files) != set(checked):
+            seal(folder, key, known=checked)
+    except (EngineError, OSError):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary() -> Path:
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="wordmorph-"))
+    except OSError as error:
+        raise TargetError(f"no folder for compiled models can be written: {error}") from None
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

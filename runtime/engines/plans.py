@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from runtime.bundle import Bundle, Manifest
 from runtime.cachefolder import Key
 from runtime.engines.gpu import Gpu
-from runtime.errors import EngineError
+from runtime.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
 BATCHES = (1, 4)
-"""One optimisation profile each: a live frame, and a batch that fills the cache."""
+"""One optimisation profile each: a live frame, and a batch for films, grids and storms."""
 PLAN = "engine.plan"
 JIT = "jit.cache"
 CODE = 1
@@ -30,6 +30,9 @@ CODE = 1
 LEVEL = 3
 PACKAGES = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
 """Backend (also the Python module's name) → the package that brings it."""
+
+RTX_CAPABILITIES = ("7.5", "8.6", "8.9", "12.0", "12.1")
+"""the compute capabilities of RTX cards; data-centre GPUs (8.0, 9.0, 10.0) are not among them"""
 
 Profile = dict[str, tuple[int, ...]]
 
@@ -49,7 +52,7 @@ def load_module(backend: str) -> ModuleType:
             raise EngineError(f"the package {PACKAGES[backend]} is not installed") from None
         reason = str(error)
     except Exception as error:  # missing libraries raise OSError, FileNotFoundError, RuntimeError
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
     raise EngineError(f"the package {PACKAGES[backend]} is installed but broken ({reason})")
 
 

@@ -7,6 +7,7 @@ leave the GPU, and the pixels come down in one copy to pinned memory. ``tensorrt
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import numpy as np
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 
 from runtime.bundle import ROLES, Bundle, Step
 from runtime.enginecache import EngineCache
-from runtime.engines import Floats, Rendered
+from runtime.engines import Floats, Rendered, one_by_one, warn_no_batches
 from runtime.engines.device import Device
 from runtime.engines.framegraph import FrameGraph, Stage
-from runtime.engines.gpu import NO_GPU, Gpu, find_gpu
+from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
 from runtime.engines.network import Network
-from runtime.engines.plans import BATCHES, PACKAGES, load_module
+from runtime.engines.plans import BATCHES, PACKAGES, RTX_CAPABILITIES, load_module
 from runtime.errors import EngineError
 
 
@@ -32,7 +33,12 @@ def available(backend: str = "tensorrt") -> str | None:
     except EngineError as error:
         return f"{error}; {install}"
     if gpu is None:
-        return f"{NO_GPU}; install one's driver from https://www.nvidia.com/drivers"
+        return no_gpu_line()
+    if backend == "tensorrt_rtx" and gpu.capability not in RTX_CAPABILITIES:
+        return (
+            f"{gpu.name} (compute capability {gpu.capability}) is no RTX card, which is all it "
+            f"serves; use tensorrt: pip install {PACKAGES['tensorrt']}"
+        )
     return None
 
 
@@ -52,8 +58,6 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
 class TensorRtEngine:
     """A bundle's three engines on one GPU; the protocol is ``runtime.engines.Engine``."""
 
-    batches = BATCHES
-
     def __init__(
         self, bundle: Bundle, precision: str, backend: str, gpu: Gpu, cache: EngineCache
     ) -> None:
@@ -64,6 +68,7 @@ class TensorRtEngine:
                 f"{backend} computes as the graphs of {manifest.model} do, in {manifest.weights}: "
                 f"build it again with --precision {precision}"
             )
+        self.batches: tuple[int, ...] = BATCHES
         self.name, self.precision, self.device = backend, manifest.weights, gpu.name
         self._manifest = manifest
         self._networks = {role: Network(bundle, role, backend, gpu, cache) for role in ROLES}
@@ -76,6 +81,7 @@ class TensorRtEngine:
         except EngineError:
             self._gpu.close()
             raise
+        self._encoded = False
         self._noise: Floats | None = None
         self._frames: dict[tuple[int, tuple[Step, ...]], FrameGraph] = {}
         self._stages: dict[int, dict[str, Stage]] = {}
@@ -88,19 +94,23 @@ class TensorRtEngine:
         }
         if manifest.pooled:
             outputs["pooled"] = np.empty(manifest.pooled, np.float32)
-        places = {}
-        for name, ids in zip(("input_ids", "input_ids_2"), input_ids, strict=False):
-            places[name] = gpu.allocate(ids.nbytes)
-            gpu.upload(places[name], ids)
-        for name, array in outputs.items():
-            places[name] = gpu.allocate(array.nbytes)
+        network, places = self._networks["text_encoder"], {}
+        mark = gpu.mark()
         try:
-            self._networks["text_encoder"].enqueue(self._text, places, gpu)
-            gpu.wait()
+            for name, ids in zip(("input_ids", "input_ids_2"), input_ids, strict=False):
+                places[name] = gpu.allocate(ids.nbytes)
+                gpu.upload(places[name], ids)
+            for name, array in outputs.items():
+                places[name] = gpu.allocate(array.nbytes)
+            network.enqueue(self._text, places, gpu)
+            gpu.wait("encoding the text")
             for name, array in outputs.items():
                 gpu.download(array, places[name])
         finally:
-            gpu.free(*places.values())
+            gpu.release(mark)
+        if not self._encoded:
+            network.settle()
+            self._encoded = True
         return outputs["embedding"], outputs.get("pooled")
 
     def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
@@ -130,12 +140,12 @@ class TensorRtEngine:
                 f"{' or '.join(map(str, BATCHES))} frames of {manifest.basis} prompts x "
                 f"{manifest.tokens} tokens"
             )
-        frame = self._frames.get((batch, steps))
-        if frame is None:
-            frame = self._frames[batch, steps] = self._frame(batch, steps)
-        if frame.stale:
-            frame.load_noise(self._noise, manifest.init_noise_sigma)
-        pixels, latent = frame.run(weights, pooled_weights)
+        ran = self._run(weights, pooled_weights, steps) if batch in self.batches else None
+        if ran is None:
+            return one_by_one(
+                lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
+            )
+        pixels, latent = ran
         if not np.isfinite(latent).all():
             raise EngineError(
                 "the latent is not finite: build the model again with --precision f32, "
@@ -151,6 +161,31 @@ class TensorRtEngine:
         self._networks.clear()
         self._gpu.close()
 
+    def _run(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> tuple[NDArray[np.uint8], Floats] | None:
+        """Return pixels and latent, or None if the GPU has no room for a batch of this size."""
+        batch = len(weights)
+        frame = self._frames.get((batch, steps))
+        mark = self._gpu.mark()
+        try:
+            made = self._frame(batch, steps) if frame is None else frame
+            if made.stale:
+                assert self._noise is not None
+                made.load_noise(self._noise, self._manifest.init_noise_sigma)
+            ran = made.run(weights, pooled_weights)
+            self._frames[batch, steps] = made
+            return ran
+        except EngineError as error:
+            if frame is not None:  # it ran before: memory is not what it lacks
+                raise
+            self._give_up(batch, mark)
+            if batch == 1:
+                raise
+            self.batches = (1,)
+            warn_no_batches(self.name, error)
+            return None
+
     def _frame(self, batch: int, steps: tuple[Step, ...]) -> FrameGraph:
         stages = self._stages.get(batch)
         if stages is None:
@@ -162,9 +197,12 @@ class TensorRtEngine:
         resident = {"basis": self._basis}
         if self._manifest.pooled:
             resident["pooled_basis"] = self._pooled
-        mark = self._gpu.mark()
-        try:
-            return FrameGraph(self._manifest, self._gpu, batch, steps, stages, resident)
-        except EngineError:
-            self._gpu.release(mark)
-            raise
+        return FrameGraph(self._manifest, self._gpu, batch, steps, stages, resident)
+
+    def _give_up(self, batch: int, mark: tuple[int, int]) -> None:
+        """Release what a frame took that failed before it was ever whole."""
+        with contextlib.suppress(EngineError):  # whatever of it is still on the stream
+            self._gpu.wait()
+        self._gpu.release(mark)
+        if not any(other == batch for other, _ in self._frames):
+            self._stages.pop(batch, None)  # their contexts hold scratch memory

@@ -77,6 +77,19 @@ def test_a_repeated_frame_is_the_same(on_gpu: Pipeline) -> None:
     assert np.array_equal(on_gpu.render(request).pixels, first)
 
 
+def test_what_was_just_uploaded_is_what_the_frame_is_made_of(on_gpu: Pipeline) -> None:
+    """Each seed and expression is a fresh upload that the frame must wait for."""
+    requests = [
+        on_gpu.request(text, 0.5, seed=seed)
+        for text in ("cat -> kitten", "fox -> bear")
+        for seed in (1, 2)
+    ]
+    first = [on_gpu.render(request).pixels.copy() for request in requests]
+    for _ in range(20):
+        for request, wanted in zip(requests, first, strict=True):
+            assert np.array_equal(on_gpu.render(request).pixels, wanted)
+
+
 @pytest.mark.parametrize("pooled", [False, True])
 def test_the_tiny_graphs_agree_with_numpy(backend: str, tmp_path: Path, pooled: bool) -> None:
     bundle = write_tiny(tmp_path, 5, pooled=pooled)

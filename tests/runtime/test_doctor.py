@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,8 +11,10 @@ from runtime.bundle import MANIFEST
 from runtime.cachefolder import Key
 from runtime.doctor import Finding, examine
 from runtime.enginecache import EngineCache
-from runtime.engines import BACKENDS
+from runtime.engines import BACKENDS, gpu
 from runtime.library import built_in
+from tests.fakecuda import FakeCuda
+from tests.tinybundle import write_tiny
 
 
 @pytest.fixture
@@ -118,3 +122,49 @@ def test_a_damaged_built_in_model_is_a_problem(
     model = find("model critters")
     assert model is not None
     assert model.state == "problem"
+
+
+def test_a_built_model_that_cannot_be_read_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORDMORPH_HOME", str(tmp_path))
+    write_tiny(tmp_path / "mine")
+    model = find("model mine")
+    assert model is not None
+    assert model.state == "ok"
+    (tmp_path / "mine" / MANIFEST).write_text("{")
+    model = find("model mine")
+    assert model is not None
+    assert model.state == "problem"
+    assert "build the model again" in model.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes the POSIX way")
+def test_a_cache_that_others_can_write_to_is_a_problem_with_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: tmp_path)
+    tmp_path.chmod(0o777)
+    finding = find("engine cache")
+    assert finding is not None
+    assert finding.state == "problem"
+    assert f"chmod 700 {tmp_path}" in finding.text
+
+
+def test_without_a_gpu_there_is_a_command_that_installs_a_driver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = FakeCuda()
+    cuda.devices = 0
+    monkeypatch.setattr(gpu, "cuda_runtime", lambda: cuda)
+    monkeypatch.setattr(sys, "platform", "linux")
+    for tools, command in (
+        ({"apt-get", "ubuntu-drivers"}, "sudo ubuntu-drivers install"),
+        ({"dnf"}, "sudo dnf install akmod-nvidia"),
+        (set(), "xdg-open https://www.nvidia.com/drivers"),
+    ):
+        monkeypatch.setattr(shutil, "which", lambda tool, t=tools: tool if tool in t else None)
+        finding = find("NVIDIA GPU")
+        assert finding is not None
+        assert finding.state == "absent"
+        assert finding.text.endswith(f"install its driver with: {command}")

@@ -9,26 +9,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
-import openvino as ov
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
-from openvino import properties as props
 
-from runtime.bundle import FileRecord, sha256_file
 from runtime.cachefolder import Entry, Key, slug, verify
 from runtime.enginecache import (
     PARTIAL,
     QUARANTINE,
     EngineCache,
 )
-from runtime.engines.openvinocache import openvino_cache, seal_openvino
 from runtime.errors import EngineError, TargetError
-from tests.tinybundle import tiny_bundle
 
+posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes the POSIX way")
+busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -64,6 +58,7 @@ def test_the_second_builder_reuses_the_first_ones_entry(tmp_path: Path) -> None:
     assert cache.load(put(cache, make_key(), b"second"), "engine.plan") == b"first"
 
 
+@busy
 @given(st.dictionaries(st.text(), st.text(), min_size=1), st.data())
 def test_any_changed_field_is_another_key(fields: dict[str, str], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(fields)))
@@ -73,6 +68,7 @@ def test_any_changed_field_is_another_key(fields: dict[str, str], data: st.DataO
     assert key.digest() != Key("m", fields | {name: other}).digest()
 
 
+@busy
 @given(st.text())
 def test_a_model_name_never_becomes_a_path(name: str) -> None:
     made = make_key(name).name()
@@ -83,9 +79,11 @@ def test_a_model_name_never_becomes_a_path(name: str) -> None:
 
 def test_a_folder_is_private(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path / "cache")
-    cache.root.mkdir(mode=0o777)
-    cache.root.chmod(0o777)
-    entry = put(cache, make_key())
+    old = os.umask(0o002)
+    try:
+        entry = put(cache, make_key())
+    finally:
+        os.umask(old)
     assert cache.root.stat().st_mode & 0o777 == 0o700
     assert entry.folder.stat().st_mode & 0o777 == 0o700
 
@@ -188,74 +186,84 @@ def test_an_unwritable_cache_is_one_line(tmp_path: Path) -> None:
         put(EngineCache(tmp_path / "file" / "cache"), make_key())
 
 
-def _matmul(path: Path, fill: float) -> None:
-    weights = np.full((64, 64), fill, np.float32)
-    graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
-        "g",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 64])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 64])],
-        [numpy_helper.from_array(weights, "w")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
-    onnx.save(model, path, save_as_external_data=True, location="d.data", size_threshold=0)
+@posix
+def test_a_cache_that_others_can_write_to_is_refused_with_the_command(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path / "my cache")
+    put(cache, make_key())
+    for mode in (0o720, 0o702):
+        cache.root.chmod(mode)
+        for ask in (lambda: cache.find(make_key()), cache.entries, lambda: put(cache, make_key())):
+            with pytest.raises(EngineError, match=r"run: chmod 700 '.*/my cache'$"):
+                ask()
+    cache.root.chmod(0o700)
+    assert cache.find(make_key())
 
 
-def _mean(path: Path, cache: Path) -> tuple[float, bool]:
-    model = ov.Core().compile_model(path, "CPU", {props.cache_dir: str(cache)})
-    mean = float(model(np.ones((1, 64), np.float32))[0].mean())
-    return mean, bool(model.get_property("LOADED_FROM_CACHE"))
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files away")
+def test_a_cache_of_another_user_is_one_line_everywhere(tmp_path: Path) -> None:
+    """This is what a first run under sudo leaves behind."""
+    cache = EngineCache(tmp_path / "cache")
+    put(cache, make_key())
+    os.chown(cache.root, 4321, -1)
+    for ask in (
+        lambda: cache.find(make_key()),
+        cache.entries,
+        lambda: cache.prune(0),
+        lambda: cache.explain_miss(make_key()),
+    ):
+        with pytest.raises(EngineError, match="belongs to another user") as caught:
+            ask()
+        assert "\n" not in str(caught.value)
 
 
-def test_openvino_never_serves_the_weights_of_another_bundle(tmp_path: Path) -> None:
-    """The graph's path and text stay the same while its data file changes."""
-    graph, root = tmp_path / "g.onnx", tmp_path / "cache"
-    for fill in (1.0, 3.0):
-        graph.unlink(missing_ok=True)
-        (tmp_path / "d.data").unlink(missing_ok=True)
-        _matmul(graph, fill)
-        files = {name: sha256_file(tmp_path / name) for name in ("g.onnx", "d.data")}
-        bundle = tiny_bundle(tmp_path, files)
-        for again in (False, True):
-            cache = openvino_cache(bundle, "f32", root)
-            mean, cached = _mean(graph, cache)
-            assert mean == pytest.approx(64 * fill)
-            assert cached is again
-            seal_openvino(cache, bundle, "f32", root)
+def test_loading_from_a_cache_whose_times_cannot_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = EngineCache(tmp_path)
+    entry = put(cache, make_key(), b"code")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert cache.load(entry, "engine.plan") == b"code"
 
 
-def test_a_flipped_bit_in_an_openvino_blob_is_compiled_again(tmp_path: Path) -> None:
-    graph, root = tmp_path / "g.onnx", tmp_path / "cache"
-    _matmul(graph, 1.0)
-    bundle = tiny_bundle(tmp_path, {"g.onnx": sha256_file(graph)})
-    cache = openvino_cache(bundle, "f32", root)
-    _mean(graph, cache)
-    seal_openvino(cache, bundle, "f32", root)
-    (blob,) = cache.glob("*.blob")
-    data = bytearray(blob.read_bytes())
-    data[len(data) // 2] ^= 0x40
-    blob.write_bytes(data)
-    mean, cached = _mean(graph, openvino_cache(bundle, "f32", root))
-    assert mean == pytest.approx(64.0)
-    assert not cached
+def test_an_entry_that_goes_while_it_is_looked_at_was_never_used(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    entry = put(cache, make_key())
+    (entry.folder / "manifest.json").unlink()
+    assert entry.used == 0
 
 
-def test_an_openvino_blob_that_was_never_sealed_costs_only_itself(tmp_path: Path) -> None:
-    graph, root = tmp_path / "g.onnx", tmp_path / "cache"
-    _matmul(graph, 1.0)
-    bundle = tiny_bundle(tmp_path, {"g.onnx": sha256_file(graph)})
-    cache = openvino_cache(bundle, "f32", root)
-    _mean(graph, cache)
-    seal_openvino(cache, bundle, "f32", root)
-    (cache / "late.blob").write_bytes(b"half")
-    _, cached = _mean(graph, openvino_cache(bundle, "f32", root))
-    assert cached
-    assert not (cache / "late.blob").exists()
+def test_quarantine_that_cannot_be_made_is_an_error_of_one_line(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    entry = put(cache, make_key())
+    (tmp_path / QUARANTINE).write_text("in the way")
+    with pytest.raises(EngineError, match="cannot be trusted nor moved away"):
+        cache.quarantine(entry.folder)
 
 
-def test_openvino_without_a_writable_cache_still_compiles(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    bundle = tiny_bundle(tmp_path, {"g.onnx": FileRecord("0" * 64, 1)})
-    folder = openvino_cache(bundle, "f32", tmp_path / "file" / "cache")
-    assert folder.is_dir()
-    seal_openvino(folder, bundle, "f32", tmp_path / "file" / "cache")
+def test_prune_leaves_alone_what_is_locked(tmp_path: Path) -> None:
+    """Sealed or not: OpenVINO writes into a folder that has no manifest yet."""
+    cache = EngineCache(tmp_path)
+    put(cache, make_key(gpu="old"))
+    busy, used = make_key(gpu="busy"), make_key(gpu="used")
+    put(cache, used)
+    with cache.locked(busy), cache.locked(used):
+        cache.folder(busy).mkdir()
+        left = cache.folder(busy).with_name(f"{busy.name()}.17{PARTIAL}")
+        left.mkdir()
+        assert EngineCache(tmp_path).prune(older_than_s=-1)[0] == 1
+        assert cache.folder(busy).is_dir()
+        assert left.is_dir()
+        assert cache.find(used)
+    assert EngineCache(tmp_path).prune(older_than_s=-1)[0] == 3
+
+
+def test_an_entry_made_for_something_else_names_the_field(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    manifest = put(cache, make_key()).folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("RTX 4090", "RTX 3060"))
+    assert cache.find(make_key()) is None
+    assert cache.explain_miss(make_key()) == "gpu is RTX 4090, built for RTX 3060"

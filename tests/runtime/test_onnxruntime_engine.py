@@ -2,11 +2,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from runtime.bundle import ROLES
+from runtime.engines import onnxruntime as engine_module
+from runtime.engines import ortsession
 from runtime.engines.onnxruntime import OnnxRuntimeEngine, available, open_engine
+from runtime.engines.ortsession import foreign_operators, open_session
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from tests.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
@@ -87,3 +92,101 @@ def test_the_built_in_model_shows_what_openvino_shows(pipeline: Pipeline) -> Non
     with Pipeline.open("critters", backend="onnxruntime-cpu") as other:
         made = other.render(request).pixels
     assert np.abs(made.astype(int) - pipeline.render(request).pixels).max() <= 2
+
+
+def test_costly_operators_left_to_another_provider_are_named(tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path)
+    found = {}
+    for role in ROLES:
+        session = open_session(
+            bundle.path(role), "onnxruntime-cpu", exact=True, cuda_graph=False, what=role
+        )
+        assert foreign_operators(session, "CPUExecutionProvider") == []
+        found[role] = foreign_operators(session, "CUDAExecutionProvider")
+    assert found["denoiser"] == ["Conv", "Einsum", "MatMul"]
+    assert found["decoder"] == ["Conv"]
+    assert found["text_encoder"] == []  # looking words up may stay on the CPU
+
+
+def test_a_session_never_falls_back_to_another_provider(tmp_path: Path) -> None:
+    session = open_session(
+        write_tiny(tmp_path).path("decoder"),
+        "onnxruntime-cpu",
+        exact=True,
+        cuda_graph=False,
+        what="decoder",
+    )
+    assert session._enable_fallback == 0
+
+
+def test_a_graph_that_cannot_be_captured_runs_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CPU stands for a GPU whose ONNX Runtime refuses a capture."""
+    make, asked = ortsession._make, []
+
+    def refuse(path: Path, backend: str, exact: bool, cuda_graph: bool, what: str) -> Any:
+        asked.append(cuda_graph)
+        if cuda_graph:
+            raise EngineError("cannot use the graph capture feature")
+        return make(path, "onnxruntime-cpu", exact, False, what)
+
+    monkeypatch.setattr(ortsession, "_make", refuse)
+    monkeypatch.setitem(ortsession.PROVIDERS, "onnxruntime", "CPUExecutionProvider")
+    path = write_tiny(tmp_path).path("denoiser")
+    with pytest.warns(RuntimeWarning, match="denoiser runs without a CUDA graph.*capture"):
+        open_session(path, "onnxruntime", exact=True, cuda_graph=True, what="denoiser")
+    assert asked == [True, False]
+
+
+def test_a_capture_that_fails_in_the_first_run_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(write_tiny(tmp_path, 5), "auto", "onnxruntime-cpu")
+    engine._captures = True  # the CPU stands for a GPU
+    run = engine_module._Loop.run
+
+    def refuse(self: Any, weights: Any, pooled: Any) -> Any:
+        if engine._captures:
+            raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
+        return run(self, weights, pooled)
+
+    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    with pytest.warns(RuntimeWarning, match="frames run without a CUDA graph"):
+        made = render_tiny(engine, 1, 1, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 1
+
+
+def test_a_batch_that_does_not_fit_is_rendered_frame_by_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = engine_module._Loop.run
+
+    def refuse(self: Any, weights: Any, pooled: Any) -> Any:
+        if len(weights) > 1:
+            raise RuntimeError("Failed to allocate memory for requested buffer")
+        return run(self, weights, pooled)
+
+    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    monkeypatch.setitem(engine_module.BATCHES, "onnxruntime-cpu", (1, 4))
+    engine = open_engine(write_tiny(tmp_path, 5), "auto", "onnxruntime-cpu")
+    with pytest.warns(RuntimeWarning, match=r"no room for batches.*with a smaller --size"):
+        made = render_tiny(engine, 1, 4, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 4, 2)).max() <= 1
+    assert engine.batches == (1,)
+    made = render_tiny(engine, 2, 4, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 2, 4, 2)).max() <= 1
+
+
+def test_a_single_frame_that_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Any, weights: Any, pooled: Any) -> Any:
+        raise RuntimeError("CUDA failure 700: an illegal memory access\nand more")
+
+    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    engine = open_engine(write_tiny(tmp_path), "auto", "onnxruntime-cpu")
+    assert engine.batches == (1,)
+    with pytest.raises(EngineError, match="illegal memory access") as caught:
+        render_tiny(engine, 1, 1, 1)
+    assert "\n" not in str(caught.value)

@@ -126,3 +126,13 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="is not a bundle"):
         publish(tmp_path / "file", "a")
     assert (tmp_path / "file").read_text(encoding="utf-8") == "x"
+
+
+def test_a_model_whose_name_begins_like_another_leaves_that_one_alone(tmp_path: Path) -> None:
+    publish(tmp_path / "sd.v2", "old")
+    aside = tmp_path / f".sd.v2.{dead_pid()}.abc0.old"
+    os.replace(tmp_path / "sd.v2", aside)
+    publish(tmp_path / "sd", "a")
+    assert aside.is_dir()
+    with staging(tmp_path / "sd.v2"):
+        assert open_bundle(tmp_path / "sd.v2").manifest.model == "old"

@@ -6,69 +6,22 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
-from runtime.bundle import ROLES, Bundle
-from runtime.cachefolder import Key
-from runtime.enginecache import QUARANTINE, EngineCache
-from runtime.engines import device, gpu, plans
-from runtime.engines.tensorrt import TensorRtEngine, available, open_engine
+from runtime.enginecache import QUARANTINE
+from runtime.engines import plans
+from runtime.engines.tensorrt import available
 from runtime.errors import EngineError
 from tests.fakecuda import FakeCuda
-from tests.faketensorrt import make_module, make_plan
+from tests.faketensorrt import make_module
+from tests.runtime.machine import Machine
 from tests.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
 
 SURFACE = json.loads((Path(__file__).parent.parent / "tensorrt_surface.json").read_text())
-
-
-@dataclass
-class Machine:
-    """A machine with a fake GPU, and the engines that were built for it."""
-
-    cuda: FakeCuda
-    module: ModuleType
-    cache: EngineCache
-    backend: str
-
-    def build(self, bundle: Bundle) -> None:
-        for role in ROLES:
-            plan = make_plan(bundle.path(role))
-
-            def write(folder: Path, plan: bytes = plan) -> dict[str, Any]:
-                (folder / plans.PLAN).write_bytes(plan)
-                return {}
-
-            self.cache.get_or_build(self.key(bundle, role), write)
-
-    def key(self, bundle: Bundle, role: str) -> Key:
-        found = gpu.find_gpu()
-        assert found is not None
-        return plans.plan_key(bundle, role, self.backend, "0.0", found)
-
-    def open(self, bundle: Bundle) -> TensorRtEngine:
-        return open_engine(bundle, "auto", self.backend)
-
-
-@pytest.fixture(params=["tensorrt", "tensorrt_rtx"])
-def machine(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Machine]:
-    cuda = FakeCuda()
-    module = make_module(request.param, cuda)
-    monkeypatch.setitem(sys.modules, request.param, module)
-    for place in (gpu, device):
-        monkeypatch.setattr(place, "cuda_runtime", lambda: cuda)
-    cache = EngineCache(tmp_path / "cache")
-    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: cache.root)
-    yield Machine(cuda, module, cache, request.param)
-    assert not cuda.pending
 
 
 @pytest.mark.parametrize("pooled", [False, True])
@@ -190,7 +143,7 @@ def test_an_altered_engine_never_reaches_tensorrt(
         raise AssertionError("deserialised")
 
     monkeypatch.setattr(machine.module, "Runtime", explode)
-    with pytest.raises(EngineError, match=r"does not match its sha256; moved to .*quarantine"):
+    with pytest.raises(EngineError, match=r"sha256; moved to .*quarantine.*run: wordmorph build"):
         machine.open(bundle)
     assert len(list((machine.cache.root / QUARANTINE).iterdir())) == 1
 
@@ -209,29 +162,37 @@ def test_what_tensorrt_refuses_is_an_error_with_its_own_words(
         machine.open(bundle)
 
 
+def test_a_driver_that_has_changed_since_is_named_where_loading_fails(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+
+    def write(folder: Path) -> dict[str, Any]:
+        (folder / plans.PLAN).write_bytes(b"of another driver")
+        return {"driver": "12.4"}
+
+    machine.cache.get_or_build(machine.key(bundle, "text_encoder"), write)
+    with pytest.raises(EngineError, match=r"under a driver for CUDA 12\.4, this one is for 13\.1"):
+        machine.open(bundle)
+
+
+def test_an_engine_filed_under_another_gpus_name_says_which_field_differs(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    manifest = machine.cache.folder(machine.key(bundle, "text_encoder")) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"8.9"', '"8.6"'))
+    with pytest.raises(EngineError, match=r"capability is 8\.9, built for 8\.6"):
+        machine.open(bundle)
+
+
 def test_no_memory_for_a_context_is_an_error(machine: Machine, tmp_path: Path) -> None:
     bundle = write_tiny(tmp_path / "b")
     machine.build(bundle)
     machine.cuda.free_bytes = 10
     with pytest.raises(EngineError, match="OutOfMemory; close other programs"):
         machine.open(bundle)
-
-
-def test_no_memory_for_a_batch_leaves_single_frames_working(
-    machine: Machine, tmp_path: Path
-) -> None:
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
-    engine = machine.open(bundle)
-    render_tiny(engine, 1, 1, 1)
-    machine.cuda.free_bytes = 3000
-    before = set(machine.cuda.device)
-    with pytest.raises(EngineError, match=r"cudaErrorMemoryAllocation.*smaller batch"):
-        render_tiny(engine, 1, 4, 1)
-    assert set(machine.cuda.device) == before
-    made = render_tiny(engine, 2, 1, 1).pixels
-    assert np.abs(made.astype(int) - expect_tiny(5, 2, 1, 1)).max() <= 1
-    engine.close()
 
 
 def test_a_latent_that_is_not_finite_is_an_error(machine: Machine, tmp_path: Path) -> None:
@@ -250,18 +211,26 @@ def test_compiled_kernels_are_kept_for_the_next_start(machine: Machine, tmp_path
     machine.build(bundle)
     for _ in range(2):
         engine = machine.open(bundle)
+        engine.encode((np.zeros((1, TOKENS), np.int64),))
         render_tiny(engine, 1, 1, 1)
         engine.close()
     kinds = [entry.fields["kind"] for entry in machine.cache.entries()]
-    assert kinds.count("jit") == (2 if machine.backend == "tensorrt_rtx" else 0)
+    assert kinds.count("jit") == (3 if machine.backend == "tensorrt_rtx" else 0)
 
 
 def test_availability_is_none_or_a_line_with_a_command(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert available(machine.backend) is None
+    machine.cuda.capability, machine.cuda.name = (9, 0), "Fake H100"
+    reason = available(machine.backend)
+    if machine.backend == "tensorrt_rtx":
+        assert "Fake H100 (compute capability 9.0) is no RTX card" in str(reason)
+    else:
+        assert reason is None
     machine.cuda.devices = 0
     assert "no NVIDIA GPU or driver" in str(available(machine.backend))
+    assert "install its driver" in str(available(machine.backend))
     monkeypatch.setitem(sys.modules, machine.backend, None)
     assert f"pip install {plans.PACKAGES[machine.backend]}" in str(available(machine.backend))
 

@@ -73,6 +73,9 @@ SCHEDULER: Config = MappingProxyType(
         "beta_schedule": "scaled_linear",
         "num_train_timesteps": 1000,
         "timestep_spacing": "trailing",
+        "steps_offset": 1,
+        "set_alpha_to_one": False,
+        "clip_sample": False,
     }
 )
 """the noise schedule all three share; few-step checkpoints want trailing timesteps"""

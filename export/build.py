@@ -9,7 +9,8 @@ import gc
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ import torch
 from export import graphs, parity, reference, sampling
 from export.checkpoint import Checkpoint, scheduler_of
 from export.geometry import geometry
-from export.models import MODELS, ModelSpec
+from export.identity import KEY, digest
+from export.models import MODELS, PREDICTIONS, ModelSpec
 from export.quiet import quiet
-from export.resolve import open_checkpoint, spec_for
+from export.report import report
+from export.resolve import open_checkpoint, pinned, spec_for
 from export.sinusoids import guidance_embedding
-from export.tokens import prompt_ids, write_tokenizer
+from export.text import export_text
 from runtime.bundle import Bundle, Manifest
 from runtime.errors import BuildError, MorphError
 from runtime.library import home
@@ -32,20 +35,6 @@ Progress = Callable[[str], None]
 """called with a short text at the start of every stage"""
 
 GRAPHS = {role: f"{role}.onnx" for role in ("text_encoder", "denoiser", "decoder")}
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """What is known once the text encoder was exported."""
-
-    tokens: int
-    tokenizers: tuple[str, ...]
-    basis: reference.Floats
-    """[K, T, D], from diffusers"""
-    pooled: reference.Floats | None
-    """[K, P]"""
-    ids: list[dict[str, Any]]
-    """graph inputs of the parity prompts"""
 
 
 def build(
@@ -62,22 +51,26 @@ def build(
     target = out if out is not None else home() / spec.name
     with quiet():
         progress("checkpoint")
+        spec = pinned(spec)
+        made_from = digest(spec)
         checkpoint = open_checkpoint(spec)
         with staging(target) as staged:
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
+            manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
             progress("bundle")
             return write_bundle(staged, manifest, target)
 
 
 def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Progress) -> Manifest:
     scheduler = checkpoint.load("scheduler")
-    if spec.scheduler or spec.scheduler_config:
-        scheduler = scheduler_of(
-            spec.scheduler or type(scheduler).__name__,
-            {**scheduler.config, **spec.scheduler_config},
-        )
-    text = _export_text(checkpoint, scheduler, staged, progress)
+    changes = dict(spec.scheduler_config)
+    if spec.prediction:
+        changes["prediction_type"] = PREDICTIONS[spec.prediction]
+    if spec.scheduler or changes:
+        name = spec.scheduler or type(scheduler).__name__
+        scheduler = scheduler_of(name, {**scheduler.config, **changes})
+    text = export_text(checkpoint, scheduler, staged / GRAPHS["text_encoder"], progress)
 
     progress("denoiser and decoder: load")
     unet, vae = checkpoint.load("unet"), checkpoint.load("vae")
@@ -85,11 +78,13 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
     if spec.precision == "f16":  # the model is what f16 holds; the reference computes it in f32
         _round_to_half(unet)
         _round_to_half(vae)
-    pipe = _pipeline(checkpoint.is_xl, scheduler=scheduler, unet=unet, vae=vae)
+    pipe = reference.pipeline_of(checkpoint.is_xl, scheduler=scheduler, unet=unet, vae=vae)
     scheduler = pipe.scheduler  # the pipeline corrects outdated configurations
     sampler = sampling.probe(scheduler, spec.steps)
     guided = unet.config.time_cond_proj_dim
-    expected = reference.draw(
+    tiny = type(vae).__name__ == "AutoencoderTiny"
+    draw = partial(
+        reference.draw,
         pipe,
         text.basis,
         text.pooled,
@@ -97,12 +92,18 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         (shape.width, shape.height),
         tuple(sampler.steps),
         spec.guidance if guided else 1.0,
-        progress,
     )
-    del pipe
+    expected = draw(progress)
+    figures: dict[str, Any] = {}
+    if spec.precision == "f16":
+        with reference.in_half(unet, *([vae] if tiny else [])):
+            rough = draw(lambda stage: progress(f"{stage}, in f16"))
+        half = parity.between(rough.cases, expected.cases)
+        parity.check_half(half)
+        figures["f16"] = asdict(half)
+    del pipe, draw
 
     progress("decoder: export")
-    tiny = type(vae).__name__ == "AutoencoderTiny"
     if spec.precision == "f16" and tiny:  # a full decoder overflows f16
         vae = vae.half()
     graphs.export_graph(
@@ -157,64 +158,8 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         sources={**checkpoint.sources(), "licence": spec.licence},
         weights=spec.precision,
     )
-    figures = parity.gate(staged, manifest, text.ids, expected, progress)
+    figures |= parity.gate(staged, manifest, text.ids, expected, progress)
     return replace(manifest, parity=figures)
-
-
-def _export_text(checkpoint: Checkpoint, scheduler: Any, staged: Path, progress: Progress) -> Text:
-    """Export the text encoder and the tokenizers; encode the parity prompts with diffusers."""
-    progress("text encoder: load")
-    suffixes = ("", "_2") if checkpoint.is_xl else ("",)
-    tokenizers = [checkpoint.load(f"tokenizer{suffix}") for suffix in suffixes]
-    files = tuple(f"tokenizer{suffix}.json" for suffix in suffixes)
-    lengths = {
-        write_tokenizer(tokenizer, staged / file)
-        for tokenizer, file in zip(tokenizers, files, strict=True)
-    }
-    if len(lengths) != 1:
-        raise BuildError(f"the two tokenizers have different lengths: {sorted(lengths)}")
-    (tokens,) = lengths
-    encoders = [checkpoint.load(f"text_encoder{suffix}") for suffix in suffixes]
-    if any(getattr(encoder.config, "use_attention_mask", False) for encoder in encoders):
-        raise BuildError("text encoders that mask their padding cannot be exported")
-    named = {
-        f"{kind}{suffix}": loaded
-        for kind, every in (("tokenizer", tokenizers), ("text_encoder", encoders))
-        for suffix, loaded in zip(suffixes, every, strict=True)
-    }
-    basis, pooled = reference.encode(
-        _pipeline(checkpoint.is_xl, scheduler=scheduler, **named), checkpoint.is_xl
-    )
-    progress("text encoder: export")
-    graphs.export_graph(
-        graphs.TextEncoder(*encoders),
-        graphs.text_inputs(tokens, len(encoders)),
-        ("embedding", "pooled")[: len(encoders)],
-        staged / GRAPHS["text_encoder"],
-    )
-    ids = [prompt_ids(tokenizers, prompt, tokens) for prompt in reference.PROMPTS]
-    return Text(tokens, files, basis, pooled, ids)
-
-
-def _pipeline(is_xl: bool, **components: Any) -> Any:
-    """Return the diffusers pipeline over the components at hand; the others are None."""
-    import diffusers
-
-    absent = dict.fromkeys(("vae", "unet", "scheduler", "tokenizer", "text_encoder"))
-    if is_xl:
-        absent.update(dict.fromkeys(("tokenizer_2", "text_encoder_2")))
-        pipe = diffusers.StableDiffusionXLPipeline(
-            **{**absent, **components}, add_watermarker=False
-        )
-    else:
-        pipe = diffusers.StableDiffusionPipeline(
-            **{**absent, **components},
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-        )
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
 
 
 def _give_back_memory() -> None:
@@ -230,6 +175,11 @@ def _round_to_half(network: Any) -> None:
         for tensor in (*network.parameters(), *network.buffers()):
             if tensor.dtype == torch.float32:
                 tensor.copy_(tensor.half())
+                if not tensor.isfinite().all():
+                    raise BuildError(
+                        f"{type(network).__name__} has weights that f16 cannot hold: build it with "
+                        "--precision f32"
+                    )
 
 
 def _preflight(checkpoint: Checkpoint, staged: Path) -> None:
@@ -260,6 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--precision", help="f32 or f16")
     parser.add_argument("--scheduler", help="ddim, euler, euler-ancestral, lcm or tcd")
     parser.add_argument("--guidance", type=float, help="for LCMs, which have it baked in")
+    parser.add_argument("--prediction", help="epsilon or v, where the checkpoint does not say")
     parser.add_argument("--tokenizer", type=Path, help="a folder, for a .safetensors file")
     options = parser.parse_args(argv)
     try:
@@ -275,6 +226,7 @@ def main(argv: list[str] | None = None) -> int:
             scheduler=options.scheduler,
             guidance=options.guidance,
             tokenizer=options.tokenizer,
+            prediction=options.prediction,
         )
         bundle = build(spec, options.out, lambda text: print(text, file=sys.stderr, flush=True))
     except MorphError as error:
@@ -284,7 +236,7 @@ def main(argv: list[str] | None = None) -> int:
         print("cancelled: nothing was written", file=sys.stderr)
         return 130
     print(bundle.folder)
-    for line in parity.report(bundle.manifest):
+    for line in report(bundle.manifest):
         print(line)
     return 0
 

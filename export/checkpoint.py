@@ -36,6 +36,10 @@ CONVERT = (
 )
 
 
+class NoWeights(BuildError):
+    """A component that has no weights in safetensors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A checkpoint whose index was checked; nothing is loaded until ``load`` asks for it."""
@@ -47,6 +51,8 @@ class Checkpoint:
     source: Mapping[str, Any] = field(default_factory=dict)
     """where it came from, for the manifest"""
     loras: tuple[tuple[Path, float], ...] = ()
+    notes: tuple[str, ...] = ()
+    """what had to be assumed, in words"""
 
     @property
     def is_xl(self) -> bool:
@@ -75,8 +81,10 @@ class Checkpoint:
 
     def sources(self) -> dict[str, Any]:
         """Return where everything came from, with the sha256 of every weight file."""
+        noted = {"notes": list(self.notes)} if self.notes else {}
         return {
             **self.source,
+            **noted,
             "weights": {name: sha256_file(path).sha256 for name, path in self.weights.items()},
             "loras": [
                 {"file": path.name, "sha256": sha256_file(path).sha256, "weight": weight}
@@ -155,7 +163,7 @@ def weight_files(place: Path) -> list[Path]:
     from safetensors import SafetensorError, safe_open
 
     if not place.is_dir():
-        raise BuildError(f"{place} is missing: the checkpoint is incomplete, fetch it again")
+        raise NoWeights(f"{place} is missing: the checkpoint is incomplete, fetch it again")
     every = [(path, WEIGHTS.fullmatch(path.name)) for path in sorted(place.iterdir())]
     plain = [path for path, match in every if match and not match["half"]]
     files = plain or [path for path, match in every if match]
@@ -163,7 +171,7 @@ def weight_files(place: Path) -> list[Path]:
         for path in sorted(place.iterdir()):
             if path.suffix in PICKLES:
                 raise BuildError(f"{path}: {CONVERT}")
-        raise BuildError(f"{place} has no weights in .safetensors: fetch the checkpoint again")
+        raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
     for path in files:
         try:
             with safe_open(path, framework="numpy"):

@@ -33,13 +33,14 @@ def geometry(unet: Any, vae: Any, size: tuple[int, int] | None) -> Geometry:
             "they do not belong together"
         )
     own = unet.sample_size
+    if own is None and size is None:
+        raise BuildError("the checkpoint does not say how large its pictures are: give a --size")
     rows, columns = own if isinstance(own, (list, tuple)) else (own, own)
-    width, height = size or (columns * scale, rows * scale)
-    unit = scale * 2 ** (len(unet.block_out_channels) - 1)
-    if width < unit or height < unit or width % unit or height % unit:
-        near = "x".join(str(max(1, round(side / unit)) * unit) for side in (width, height))
+    width, height = size or (int(columns) * scale, int(rows) * scale)
+    if width < scale or height < scale or width % scale or height % scale:
+        near = "x".join(str(max(1, round(side / scale)) * scale) for side in (width, height))
         raise BuildError(
-            f"{width}x{height} cannot be made: width and height must be multiples of {unit}, "
+            f"{width}x{height} cannot be made: width and height must be multiples of {scale}, "
             f"for instance {near}"
         )
     return Geometry(width, height, (channels, height // scale, width // scale))

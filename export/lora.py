@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from export.checkpoint import CONVERT
 from runtime.errors import BuildError
+
+COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 
 
 def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool) -> bool:
@@ -15,7 +19,8 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
     Return whether the file had anything for this component.
 
     Raises:
-        BuildError: the file is absent, damaged, not safetensors or does not fit the network.
+        BuildError: the file is absent, damaged, not safetensors, of another kind (DoRA), or does
+            not fit the network in every part.
     """
     import diffusers
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -27,9 +32,9 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
     kind = diffusers.StableDiffusionXLPipeline if is_xl else diffusers.StableDiffusionPipeline
     extra = {"unet_config": network.config} if is_xl and component == "unet" else {}
     try:
-        state, alphas, metadata = kind.lora_state_dict(
-            load_file(path), return_lora_metadata=True, **extra
-        )
+        content = load_file(path)
+        _check_kind(content, path)
+        state, alphas, metadata = kind.lora_state_dict(content, return_lora_metadata=True, **extra)
         if component == "unet":
             kind.load_lora_into_unet(state, network_alphas=alphas, unet=network, metadata=metadata)
         else:
@@ -47,6 +52,7 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
     except (ValueError, KeyError, RuntimeError, TypeError) as error:
         line = " ".join(str(error).split())[:200]
         raise BuildError(f"{path} is no LoRA for this checkpoint: {line}") from None
+    _check_all_taken(state, network, component, path, is_xl)
     layers = [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
     for layer in layers:
         layer.scale_layer(weight)
@@ -55,6 +61,39 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
         _unload(network)
     network.requires_grad_(False)
     return bool(layers)
+
+
+def _check_kind(content: Mapping[str, Any], path: Path) -> None:
+    """Refuse what diffusers would drop with a warning."""
+    if any("dora_scale" in key or "lora_magnitude_vector" in key for key in content):
+        raise BuildError(
+            f"{path} is a DoRA, whose magnitudes cannot be fused: use a plain LoRA, or a "
+            "checkpoint that has it merged"
+        )
+
+
+def _check_all_taken(
+    state: Mapping[str, Any], network: Any, component: str, path: Path, is_xl: bool
+) -> None:
+    """Refuse a file some of whose matrices found no place: diffusers only warns of them.
+
+    They are looked for by content, because every layout names them otherwise.
+    """
+    taken = {
+        _fingerprint(tensor) for name, tensor in network.named_parameters() if ".lora_" in name
+    }
+    for key, tensor in state.items():
+        owner = key.split(".")[0]
+        owner = owner if owner.startswith("text_encoder") else "unet"
+        stranger = owner == COMPONENTS[2] and not is_xl
+        missed = owner == component and tensor.ndim > 1 and _fingerprint(tensor) not in taken
+        if stranger or missed:
+            raise BuildError(f"{path} is for another checkpoint: this one has no place for {key}")
+
+
+def _fingerprint(tensor: Any) -> str:
+    content = tensor.detach().float().cpu().contiguous().numpy()
+    return hashlib.sha256(content.tobytes()).hexdigest()
 
 
 def _unload(network: Any) -> None:

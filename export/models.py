@@ -8,7 +8,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+MAX_STEPS = 8
+"""the largest step count that a bundle may offer"""
 Precision = Literal["f32", "f16"]
+Prediction = Literal["epsilon", "v"]
+PREDICTIONS: Mapping[Prediction, str] = MappingProxyType(
+    {"epsilon": "epsilon", "v": "v_prediction"}
+)
+"""what diffusers' schedulers call them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ class ModelSpec:
     tokenizer: Path | None = None
     """for a single file, which carries none: a folder with CLIP's; by default from the hub"""
     precision: Precision = "f32"
+    prediction: Prediction | None = None
+    """what the network predicts, where the checkpoint does not say or says it wrong"""
 
 
 TAESD = Hub("madebyollin/taesd", "614f76814bbe30edbe2e627ace1c2234c81a2c0e")

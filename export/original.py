@@ -12,24 +12,33 @@ from typing import Any
 from export.architectures import ARCHITECTURES, SCHEDULER, Architecture
 from export.checkpoint import CONVERT, Checkpoint, scheduler_of
 from export.hub import fetch
-from export.models import CLIP
+from export.models import CLIP, Prediction
 from runtime.errors import BuildError
 
 UNET = "model.diffusion_model."
 CONTEXT = ".attn2.to_k.weight"
 INPUT = UNET + "input_blocks.0.0.weight"
+V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
+"""empty tensors by which a file says that it predicts velocity, and that its noise ends in noise"""
+ASSUMED = (
+    "this Stable Diffusion 2 file does not say what it predicts: assumed noise (epsilon), as the "
+    "512x512 checkpoints do; for a 768x768 one give --prediction v"
+)
 
 
-def open_original(path: Path, tokenizer: Path | None = None) -> Checkpoint:
+def open_original(
+    path: Path, tokenizer: Path | None = None, prediction: Prediction | None = None
+) -> Checkpoint:
     """Recognise the family of the checkpoint in ``path`` by the width of its cross-attention.
 
-    ``tokenizer`` is a folder with CLIP's; the hub's is fetched when it is None.
+    ``tokenizer`` is a folder with CLIP's; the hub's is fetched when it is None. ``prediction`` is
+    what the network predicts; by default what the file's own marks say, else noise.
 
     Raises:
         BuildError: not safetensors, partial, or not a Stable Diffusion checkpoint.
     """
     shapes = _shapes(path)
-    architecture = _recognise(path, shapes)
+    family, architecture = _recognise(path, shapes)
     if any(key.endswith("cond_proj.weight") for key in shapes):
         raise BuildError(
             f"{path} takes a guidance embedding, which this layout does not describe: use the "
@@ -37,19 +46,32 @@ def open_original(path: Path, tokenizer: Path | None = None) -> Checkpoint:
         )
     if shapes[INPUT][1] != architecture.unet["in_channels"]:
         raise BuildError(f"{path} is an inpainting or depth checkpoint: those are not supported")
+    marked = V_PREDICTION in shapes
+    is_v = prediction == "v" or (prediction is None and marked)
+    unet = architecture.unet
+    if is_v and family == "sd2":  # those were trained on 768x768
+        unet = {**unet, "sample_size": unet["sample_size"] * 3 // 2}
+    scheduler = {
+        **SCHEDULER,
+        "prediction_type": "v_prediction" if is_v else "epsilon",
+        "rescale_betas_zero_snr": ZERO_SNR in shapes,
+    }
     loaders: dict[str, Callable[[], Any]] = {
-        "unet": partial(_diffusers_network, "UNet2DConditionModel", path, architecture.unet),
+        "unet": partial(_diffusers_network, "UNet2DConditionModel", path, unet),
         "vae": partial(_diffusers_network, "AutoencoderKL", path, architecture.vae),
         "text_encoder": partial(_text_encoder, "CLIPTextModel", path, architecture.text),
         "tokenizer": partial(_tokenizer, tokenizer, architecture.pads[0]),
-        "scheduler": partial(scheduler_of, "EulerDiscreteScheduler", SCHEDULER),
+        "scheduler": partial(scheduler_of, "EulerDiscreteScheduler", scheduler),
     }
     if architecture.text_2 is not None:
         loaders["text_encoder_2"] = partial(
             _text_encoder, "CLIPTextModelWithProjection", path, architecture.text_2
         )
         loaders["tokenizer_2"] = partial(_tokenizer, tokenizer, architecture.pads[1])
-    return Checkpoint(loaders, {path.name: path}, {"file": path.name})
+    unsure = family == "sd2" and prediction is None and not marked
+    return Checkpoint(
+        loaders, {path.name: path}, {"file": path.name}, notes=(ASSUMED,) if unsure else ()
+    )
 
 
 def _shapes(path: Path) -> dict[str, list[int]]:
@@ -64,13 +86,14 @@ def _shapes(path: Path) -> dict[str, list[int]]:
         raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
 
 
-def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> Architecture:
+def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> tuple[str, Architecture]:
+    """Return the name of the family and its networks."""
     widths = {
         shape[-1] for key, shape in shapes.items() if key.startswith(UNET) and key.endswith(CONTEXT)
     }
-    for architecture in ARCHITECTURES.values():
+    for family, architecture in ARCHITECTURES.items():
         if widths == {architecture.context} and INPUT in shapes:
-            return architecture
+            return family, architecture
     if any(".lora_" in key for key in shapes):
         raise BuildError(f"{path} is a LoRA: build a checkpoint with --lora {path}")
     raise BuildError(

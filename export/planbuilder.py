@@ -1,33 +1,32 @@
 """Build one TensorRT engine in a process of its own: ``python -m export.planbuilder``.
 
 A build can be killed by the system for its memory and cannot be interrupted by a signal, so it
-is kept apart. The first line on stdin is a ``Job``; answers are JSON lines on stdout; stdin
-closing means cancel, which is also what happens when the parent dies.
+is kept apart; ``export.childprocess`` says how the two talk.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from export.childprocess import Cancelled, Tell, serve
 from runtime.engines.cpu import memory_bytes
 from runtime.engines.gpu import check, cuda_runtime, find_gpu
-from runtime.engines.plans import Profile, load_module, make_log
+from runtime.engines.plans import Profile, Said, load_module, make_log
 from runtime.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
-Tell = Callable[..., None]
 GPU_SHARE, HOST_SHARE = 0.8, 0.5
 """The part of the free memory that a build may use as scratch space."""
+STARVED = "insufficient memory"
+"""what TensorRT's warnings say when it skips tactics"""
+NO_TACTIC = "Could not find any implementation"
+"""what its error says when it has skipped them all"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,6 @@ class Job:
     """an engine of the same architecture to put the graph's weights into"""
 
 
-class Cancelled(Exception):
-    """The parent asked the build to stop."""
-
-
 def build(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
     """Build ``job.plan``; return notes about the build. ``tell`` is called with its progress.
 
@@ -65,12 +60,13 @@ def build(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
         import tensorrt as trt
     else:
         trt = load_module(job.backend)
-    log, said = make_log(job.backend)
+    log, said, starved = _listen(job.backend)
     builder = trt.Builder(log)
     network = _parse(job, builder, log)
     config = builder.create_builder_config()
     config.builder_optimization_level = job.level
-    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job.workspace or free_workspace())
+    workspace = job.workspace or free_workspace()
+    config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, workspace)
     if job.precision == "f32":
         config.clear_flag(trt.BuilderFlag.TF32)
     if job.refit:
@@ -93,9 +89,11 @@ def build(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
     if cancelled.is_set():
         raise Cancelled
     if plan is None:
-        raise BuildError(f"TensorRT could not build the engine: {said.tail()}")
+        text = said.tail()
+        why = f" ({STARVED})" if starved and NO_TACTIC in text else ""
+        raise BuildError(f"TensorRT could not build the engine{why}: {text}")
     Path(job.plan).write_bytes(memoryview(plan))
-    return {"refit": job.refit, "level": job.level, "workspace": job.workspace}
+    return {"refit": job.refit, "level": job.level, "workspace": workspace}
 
 
 def refit(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
@@ -140,6 +138,32 @@ def free_workspace() -> int:
     except EngineError:
         pass
     return int(memory_bytes()[0] * HOST_SHARE) or 1 << 32
+
+
+def _listen(backend: str) -> tuple[trt.ILogger, Said, list[str]]:
+    """Return a logger, what TensorRT complained about, and where it lacked memory.
+
+    That it skips tactics for want of memory is only a warning, and the error that follows names
+    just the layer that was left without one.
+    """
+    if TYPE_CHECKING:
+        import tensorrt as trt
+    else:
+        trt = load_module(backend)
+    said, starved = Said(), list[str]()
+
+    class Log(trt.ILogger):  # type: ignore[misc, unused-ignore]  # Any without the stubs
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
+            line = " ".join(msg.split())
+            if int(severity) <= int(trt.ILogger.Severity.ERROR):
+                said.lines.append(line)
+            elif STARVED in line.lower():
+                starved.append(line)
+
+    return Log(), said, starved
 
 
 def _parse(job: Job, builder: trt.Builder, log: trt.ILogger) -> trt.INetworkDefinition:
@@ -210,53 +234,14 @@ def _monitor(backend: str, tell: Tell, cancelled: threading.Event) -> trt.IProgr
     return Monitor()
 
 
-def peak_bytes() -> int:
-    """Return the most memory this process ever held, or 0 where that is unknown."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def main() -> int:
-    """Read a job, build it, answer; native libraries' own prints go to stderr."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    lock, cancelled = threading.Lock(), threading.Event()
+    """Build the job on stdin, as ``export.childprocess`` describes."""
 
-    def tell(kind: str, *values: object) -> None:
-        with lock:
-            answers.write(json.dumps([kind, *values]) + "\n")
-            answers.flush()
+    def work(order: dict[str, Any], tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
+        job = Job(**order)
+        return (refit if job.base else build)(job, tell, cancelled)
 
-    job = Job(**json.loads(sys.stdin.readline()))
-
-    def wait_for_end() -> None:
-        sys.stdin.read()
-        cancelled.set()
-
-    threading.Thread(target=wait_for_end, daemon=True).start()
-    started = time.monotonic()
-    try:
-        notes = (refit if job.base else build)(job, tell, cancelled)
-        seconds = round(time.monotonic() - started, 2)
-        tell("done", {**notes, "seconds": seconds, "peak_bytes": peak_bytes()})
-    except Cancelled:
-        tell("cancelled")
-    except (BuildError, EngineError) as error:
-        tell("failed", str(error))
-    except OSError as error:
-        tell("disk", error.errno, str(error))
-    answers.close()
-    sys.stderr.flush()
-    os._exit(0)  # the reader of stdin may still wait, and a cancelled builder's threads too
+    return serve(work)
 
 
 if __name__ == "__main__":

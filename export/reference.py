@@ -5,13 +5,16 @@ Everything runs in torch f32 inside the real diffusers pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.utils._pytree import tree_map
 
 from runtime.bundle import BASIS
 
@@ -51,6 +54,27 @@ class Reference:
     noise: Floats
     """[S, C, h, w]: the unit initial latent, then the draws of the steps, in generator order"""
     cases: tuple[Case, ...]
+
+
+def pipeline_of(is_xl: bool, **components: Any) -> Any:
+    """Return the diffusers pipeline over the components at hand; the others are None."""
+    import diffusers
+
+    absent = dict.fromkeys(("vae", "unet", "scheduler", "tokenizer", "text_encoder"))
+    if is_xl:
+        absent.update(dict.fromkeys(("tokenizer_2", "text_encoder_2")))
+        pipe = diffusers.StableDiffusionXLPipeline(
+            **{**absent, **components}, add_watermarker=False
+        )
+    else:
+        pipe = diffusers.StableDiffusionPipeline(
+            **{**absent, **components},
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def edits(tokens: int) -> tuple[Edit, ...]:
@@ -152,6 +176,29 @@ def draw(
         frame = (picture * 255).round().astype(np.uint8)
         cases.append(Case(edit, count, finals[0][0].numpy().astype(np.float32), frame))
     return Reference(basis, pooled, torch.cat(draws).numpy(), tuple(cases))
+
+
+@contextmanager
+def in_half(*networks: nn.Module) -> Iterator[None]:
+    """Let networks round to f16 what every layer makes, as an engine that computes in f16 does.
+
+    Sums inside a layer stay f32, as they do on a GPU; what f16 cannot hold becomes infinite.
+    """
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, made: tree_map(_halved, made))
+        for network in networks
+        for module in network.modules()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _halved(value: Any) -> Any:
+    is_float = isinstance(value, torch.Tensor) and value.dtype == torch.float32
+    return value.half().float() if is_float else value
 
 
 def hears(expected: Reference) -> float:

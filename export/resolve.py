@@ -8,10 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from export.checkpoint import Checkpoint, open_folder, with_vae
-from export.hub import checkpoint_patterns, fetch, fetch_file
-from export.models import MODELS, TAESD, TAESDXL, Hub, Lora, ModelSpec, Precision
-from export.sampling import MAX_STEPS
+from export.checkpoint import Checkpoint, NoWeights, open_folder, with_vae
+from export.hub import checkpoint_patterns, commit_of, fetch, fetch_file, refuse_pickles
+from export.identity import is_plain, tag
+from export.models import (
+    MAX_STEPS,
+    MODELS,
+    TAESD,
+    TAESDXL,
+    Hub,
+    Lora,
+    ModelSpec,
+    Precision,
+    Prediction,
+)
 from runtime.errors import BuildError
 
 SCHEDULERS = {
@@ -36,21 +46,22 @@ def spec_for(
     precision: str | None = None,
     scheduler: str | None = None,
     guidance: float | None = None,
-    tokenizer: Path | None = None,
+    tokenizer: Path | str | None = None,
+    prediction: str | None = None,
 ) -> ModelSpec:
     """Turn what stands on a command line into a spec; options left out keep the preset's value.
 
     ``model`` is the name of a preset, a folder, a ``.safetensors`` file, or a hub id with or
-    without ``@revision``. ``loras`` are ``FILE@weight``, ``size`` is ``WxH``.
+    without ``@revision``. ``loras`` are ``FILE@weight``, ``size`` is ``WxH``. What is not a preset
+    as it stands gets a name that ends in a short digest of what was asked, unless ``name`` is
+    given.
 
     Raises:
         BuildError: an unknown model (the presets are listed) or an option that cannot be read.
     """
     spec = MODELS[model] if model in MODELS else _spec_of_source(model)
-    if name is not None:
-        if slug(name) != name:
-            raise BuildError(f"{name!r} cannot name a model: {slug(name)!r} can")
-        spec = replace(spec, name=name)
+    if name is not None and slug(name) != name:
+        raise BuildError(f"{name!r} cannot name a model: {slug(name)!r} can")
     if loras:
         spec = replace(spec, loras=(*spec.loras, *map(parse_lora, loras)))
     if vae is not None:
@@ -77,8 +88,23 @@ def spec_for(
     if guidance is not None:
         spec = replace(spec, guidance=guidance)
     if tokenizer is not None:
-        spec = replace(spec, tokenizer=tokenizer)
-    return spec
+        spec = replace(spec, tokenizer=Path(tokenizer))
+    if prediction is not None:
+        spec = replace(spec, prediction=_parse_prediction(prediction))
+    if name is None and not is_plain(spec):
+        name = f"{spec.name[:55].rstrip('-._')}-{tag(spec)}"
+    return replace(spec, name=name or spec.name)
+
+
+def pinned(spec: ModelSpec) -> ModelSpec:
+    """Return a spec whose source cannot move: a branch or tag of a hub becomes its commit.
+
+    Raises:
+        BuildError: the hub cannot be asked and nothing is in its cache, or it has no such thing.
+    """
+    if not isinstance(spec.source, Hub):
+        return spec
+    return replace(spec, source=replace(spec.source, revision=commit_of(spec.source)))
 
 
 def open_checkpoint(spec: ModelSpec) -> Checkpoint:
@@ -94,14 +120,18 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
     if isinstance(spec.source, Path) and not spec.source.is_dir():
         from export.original import open_original
 
-        checkpoint = open_original(spec.source, spec.tokenizer)
+        checkpoint = open_original(spec.source, spec.tokenizer, spec.prediction)
     elif isinstance(spec.source, Path):
         checkpoint = open_folder(spec.source)
     else:
         folder = fetch(spec.source, checkpoint_patterns(spec.source.variant))
-        checkpoint = replace(
-            open_folder(folder), source={"hub": spec.source.repo, "revision": folder.name}
-        )
+        try:
+            checkpoint = open_folder(folder)
+        except NoWeights:
+            refuse_pickles(spec.source)
+            raise
+        source = {"hub": spec.source.repo, "revision": folder.name}
+        checkpoint = replace(checkpoint, source=source)
     if spec.vae == "taesd":
         tiny = spec.tiny_vae or (TAESDXL if checkpoint.is_xl else TAESD)
         files = ["config.json", "diffusion_pytorch_model.safetensors"]
@@ -148,6 +178,14 @@ def _parse_precision(text: str) -> Precision:
     if text == "f16":
         return "f16"
     raise BuildError(f"unknown precision {text!r}: use f32 or f16")
+
+
+def _parse_prediction(text: str) -> Prediction:
+    if text == "epsilon":
+        return "epsilon"
+    if text == "v":
+        return "v"
+    raise BuildError(f"unknown prediction {text!r}: use epsilon or v")
 
 
 def _spec_of_source(model: str) -> ModelSpec:

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from export.models import MAX_STEPS
 from runtime.bundle import Step
 from runtime.errors import BuildError
 
@@ -28,7 +29,6 @@ LINEAR = (
     "LCMScheduler",
     "TCDScheduler",
 )
-MAX_STEPS = 8
 SHAPE = (1, 4, 8, 8)
 TOLERANCE = 1e-5
 """relative; schedulers compute partly in f32, a wrong table is off by orders of magnitude more"""

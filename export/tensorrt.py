@@ -6,9 +6,6 @@ profile for each batch size, and every engine is built in a child process into t
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -16,9 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.planbuilder import Job
+from export.attempts import attempt
+from export.likeness import ENOUGH
+from export.planbuilder import Job, free_workspace
 from export.planprocess import run
 from export.progress import BuildBar
+from export.proof import likeness
+from export.structure import structure
+from export.timings import Timings
 from runtime.bundle import ROLES, Bundle
 from runtime.cachefolder import Entry, Key
 from runtime.enginecache import EngineCache
@@ -33,12 +35,12 @@ from runtime.engines.plans import (
 )
 from runtime.errors import BuildError, EngineError
 
-LOWER_LEVEL = 1
-TIMING = "timing.cache"
 GUESS_S = {"tensorrt": (60.0, 300.0), "tensorrt_rtx": (2.0, 18.0)}
 """Backend → (seconds, seconds per GB of weights) that a first build takes, roughly."""
-NEEDS_MEMORY = ("OutOfMemory", "out of memory", "workspace limit", "cudaErrorMemoryAllocation")
-"""What TensorRT says when it wants more memory than it may have."""
+MORE_MEMORY = 1.25
+"""how much more scratch space makes it worth trying for a better engine"""
+BAD_REFIT = ("11", "3")
+"""the TensorRT whose refittable engines may compute wrongly, by NVIDIA's own release notes"""
 
 Show = Callable[[str, float, str], None]
 """called with an engine's name, how much of it is done (0 to 1), and the running phase"""
@@ -51,7 +53,8 @@ class Options:
     workspace: int = 0
     """scratch space in bytes, 0 for a share of what is free"""
     refit: bool | None = None
-    """make engines that take another checkpoint's weights; None is yes for the GPU at hand"""
+    """make engines that take another checkpoint's weights, where TensorRT can; None is yes for the
+    GPU at hand"""
 
 
 def build_engines(
@@ -69,18 +72,22 @@ def build_engines(
 
     Raises:
         EngineError: the package is absent or broken, or there is no GPU to build for.
-        BuildError: TensorRT cannot read or build a graph, or the build was killed.
+        BuildError: TensorRT cannot read or build a graph, the build was killed, or what was built
+            for the GPU at hand draws something else than the CPU does.
         TargetError: the engine cache cannot be written, or the disk is full.
     """
     builder = Builder(bundle, backend, gpu, cache or EngineCache(), options or Options())
     with BuildBar({_words(role): builder.expect(role) for role in ROLES}) as bar:
-        entries = []
+        entries, fresh = [], False
         for role in ROLES:
-            entry, fresh = builder.build(role, bar.show, bar.say)
+            entry, made = builder.build(role, bar.show, bar.say)
             entries.append(entry)
+            fresh |= made
             bar.show(_words(role), 1.0, "")
-            how = describe(entry) if fresh else "already built"
+            how = describe(entry) if made else "already built"
             bar.say(f"{_words(role)}: {entry.bytes / 1e6:.0f} MB, {how}")
+        if fresh and gpu is None:
+            bar.say(builder.prove(entries))
         return entries
 
 
@@ -88,7 +95,9 @@ def describe(entry: Entry) -> str:
     """Return how long an engine took to build and how much memory, in words."""
     peak = entry.notes.get("peak_bytes", 0) / 1e9
     verb = "refitted" if entry.notes.get("refitted") else "built"
-    return f"{verb} in {entry.notes.get('seconds', 0):.1f} s with {peak:.1f} GB at the peak"
+    level = entry.notes.get("level", LEVEL)
+    poor = f" at optimisation level {level}, for want of memory," if level < LEVEL else ""
+    return f"{verb}{poor} in {entry.notes.get('seconds', 0):.1f} s with {peak:.1f} GB at the peak"
 
 
 class Builder:
@@ -110,7 +119,10 @@ class Builder:
         if chosen is None:
             raise EngineError(f"{NO_GPU}, and {backend} builds for the GPU it finds")
         self._gpu = chosen
-        self._refit = gpu is None if options.refit is None else options.refit
+        wanted = gpu is None if options.refit is None else options.refit
+        wrong = backend == "tensorrt" and tuple(self._version.split(".")[:2]) == BAD_REFIT
+        self._timings = Timings(cache, backend, self._version, chosen)
+        self._refit = wanted and here is not None and not wrong  # TensorRT-RTX needs the GPU for it
 
     def expect(self, role: str) -> float:
         """Return how many seconds the build of one graph should take: as the nearest in size."""
@@ -130,23 +142,63 @@ class Builder:
     def build(
         self, role: str, show: Show, say: Callable[[str], None] = print
     ) -> tuple[Entry, bool]:
-        """Return the engine of one graph, and whether it was made now."""
+        """Return the engine of one graph, and whether it was made now.
+
+        One that memory was too short for is made again when there is more.
+        """
         key, name = self._key(role), _words(role)
         made = False
 
         def make(folder: Path) -> Mapping[str, Any]:
             nonlocal made
+            notes = self._make(role, key, folder, lambda done, phase: show(name, done, phase), say)
             made = True
-            return self._make(role, key, folder, lambda done, phase: show(name, done, phase), say)
+            return notes
 
-        need = int(_weight_bytes(self._bundle, role) * 1.2) + (16 << 20)
         entry = self._cache.get_or_build(
             key,
             make,
-            need_bytes=need,
+            need_bytes=self._need(role),
             on_wait=lambda: say(f"{name}: another process is building it, waiting"),
         )
+        if not made and self._could_be_better(entry):
+            say(f"{name}: it was {describe(entry)}; there is more memory now, building it again")
+            try:
+                entry = self._cache.replace(key, make)
+            except BuildError as error:
+                say(f"the old engine stays, because {error}")
         return entry, made
+
+    def prove(self, entries: list[Entry]) -> str:
+        """Draw a frame on new engines and on the CPU; return a line that says how like they are.
+
+        Raises:
+            BuildError: they differ, and are in quarantine now; or they cannot be run.
+        """
+        try:
+            found = likeness(self._bundle, self._backend, self._gpu, self._cache)
+        except EngineError as error:
+            raise BuildError(f"the new {self._backend} engines cannot be tried: {error}") from None
+        if found >= ENOUGH:
+            return f"a frame of these engines is {found:.1f} dB from f32 on the CPU"
+        for entry in entries:
+            self._cache.quarantine(entry.folder)
+        raise BuildError(
+            f"the new {self._backend} engines draw something else, {found:.1f} dB from f32 on the "
+            "CPU, and are in quarantine: play with another --backend, or build the model with "
+            "--precision f32"
+        )
+
+    def _need(self, role: str) -> int:
+        """Return a guess at the bytes of an engine; weights stored in f16 widen in f32 graphs."""
+        half = self._bundle.manifest.weights == "f16" and role == "denoiser"
+        return int(_weight_bytes(self._bundle, role) * (1.2 if half else 2.4)) + (16 << 20)
+
+    def _could_be_better(self, entry: Entry) -> bool:
+        if entry.notes.get("level", LEVEL) >= LEVEL:
+            return False
+        now = self._options.workspace or free_workspace()
+        return now > MORE_MEMORY * float(entry.notes.get("workspace", 0))
 
     def _key(self, role: str) -> Key:
         return plan_key(self._bundle, role, self._backend, self._version, self._gpu)
@@ -182,41 +234,13 @@ class Builder:
                 except BuildError as error:
                     say(f"building anew, because {error}")
             if self._backend == "tensorrt":  # tensorrt_rtx times nothing
-                job = replace(job, timing=str(self._read_timing(work)))
+                job = replace(job, timing=str(self._timings.read(work)))
             try:
-                return notes | self._without_refit(job, show, say)
+                return notes | attempt(job, show, say)
             except BuildError as error:
                 raise BuildError(f"the {_words(role)}: {error}") from None
             finally:
-                self._keep_timing(work / TIMING)
-
-    def _without_refit(
-        self, job: Job, show: Callable[[float, str], None], say: Callable[[str], None]
-    ) -> dict[str, Any]:
-        """Build an engine that takes other weights, or one that does not if that cannot be."""
-        if job.refit:
-            try:
-                return self._with_less_memory(job, show, say)
-            except BuildError as error:
-                say(f"building an engine for these weights only, because {error}")
-        return self._with_less_memory(replace(job, refit=False), show, say)
-
-    def _with_less_memory(
-        self, job: Job, show: Callable[[float, str], None], say: Callable[[str], None]
-    ) -> dict[str, Any]:
-        try:
-            return run(job, show)
-        except BuildError as error:
-            if not any(text in str(error) for text in NEEDS_MEMORY):
-                raise
-            say(f"not enough memory, trying once more at optimisation level {LOWER_LEVEL}")
-        try:
-            return run(replace(job, level=LOWER_LEVEL), show)
-        except BuildError as error:
-            raise BuildError(
-                f"{error}; close other programs, build at a smaller --size, "
-                "or play with another --backend"
-            ) from None
+                self._timings.keep(work)
 
     def _base(self, key: Key, shape: str, work: Path) -> str:
         """Copy out an engine that differs only in its weights, if it can be refitted here."""
@@ -236,53 +260,6 @@ class Builder:
                 except EngineError:
                     continue  # it is in quarantine now
         return ""
-
-    def _timing_key(self) -> Key:
-        fields = {
-            "kind": "timing",
-            "engine": self._backend,
-            "version": self._version,
-            "gpu": self._gpu.name,
-            "capability": self._gpu.capability,
-        }
-        return Key("timing", fields)
-
-    def _read_timing(self, work: Path) -> Path:
-        entry = self._cache.find(self._timing_key())
-        if entry:
-            with contextlib.suppress(EngineError):  # in quarantine now: timings are taken again
-                (work / TIMING).write_bytes(self._cache.load(entry, TIMING))
-        return work / TIMING
-
-    def _keep_timing(self, path: Path) -> None:
-        """Keep kernel timings, also those of a build that was cancelled."""
-        if path.exists():
-
-            def copy(folder: Path) -> dict[str, Any]:
-                shutil.copyfile(path, folder / TIMING)
-                return {}
-
-            self._cache.replace(self._timing_key(), copy)
-
-
-def structure(graph: Path) -> str:
-    """Return a sha256 of a graph without its weights: equal for checkpoints of one architecture.
-
-    Whole numbers and scalars count, since they are part of the computation; names do too.
-    Empty where the package onnx is absent: then nothing is known to be equal.
-    """
-    try:
-        import onnx
-    except ImportError:
-        return ""
-
-    model = onnx.load(graph, load_external_data=False)
-    for tensor in model.graph.initializer:
-        floating = tensor.data_type not in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
-        if floating and any(extent > 1 for extent in tensor.dims):
-            for name in ("raw_data", "float_data", "int32_data", "external_data"):
-                tensor.ClearField(name)
-    return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
 
 def _words(role: str) -> str:

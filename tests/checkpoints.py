@@ -67,6 +67,18 @@ FAMILIES: dict[str, Family] = {
         gain=6.0,
         vae="kl",
     ),
+    "sdxs": Family(
+        scheduler="EulerDiscreteScheduler",
+        scheduler_config=TRAILING,
+        unet={
+            "block_out_channels": (16, 24, 40),
+            "attention_head_dim": (2, 3, 5),
+            "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * 2,
+            "mid_block_type": None,
+            "up_block_types": ("CrossAttnUpBlock2D",) * 2 + ("UpBlock2D",),
+        },
+        gain=8.0,
+    ),
     "critters": Family(
         scheduler_config={
             **TRAILING,

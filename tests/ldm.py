@@ -123,14 +123,18 @@ def clip(model: Any, prefix: str = "cond_stage_model.transformer.text_model.") -
 
 
 def open_clip(model: Any, prefix: str = "conditioner.embedders.1.model.") -> State:
-    """Return a CLIPTextModelWithProjection's weights as OpenCLIP names them."""
-    text = model.text_model
+    """Return a CLIP text encoder's weights as OpenCLIP names them."""
+    text = getattr(model, "text_model", model)
+    if hasattr(model, "text_projection"):
+        projection = model.text_projection.weight.T.contiguous()
+    else:  # those files hold one all the same
+        projection = torch.eye(model.config.hidden_size)
     state = {
         "token_embedding.weight": text.embeddings.token_embedding.weight,
         "positional_embedding": text.embeddings.position_embedding.weight,
         "ln_final.weight": text.final_layer_norm.weight,
         "ln_final.bias": text.final_layer_norm.bias,
-        "text_projection": model.text_projection.weight.T.contiguous(),
+        "text_projection": projection,
     }
     for i, layer in enumerate(text.encoder.layers):
         at = f"transformer.resblocks.{i}."

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from export.critters.draw import SIZE, Spec, Style, render, sample_spec
+from export.critters.draw import SIZE, Spec, Style, face_of, render, sample_spec
 from runtime.errors import TargetError
 
 SHARD = 1024
@@ -45,6 +45,18 @@ class Dataset:
     def styles(self) -> NDArray[np.float32]:
         """The open numbers of every picture, float32 [N, STYLE_SIZE] in (0, 1)."""
         return np.array([spec.style for spec in self.specs], np.float32)
+
+    def face_maps(self, cells: int) -> NDArray[np.float32]:
+        """How much of each cell of a grid over the picture is face: float32 [N, cells, cells]."""
+        maps = np.zeros((len(self), cells, cells), np.float32)
+        centres = (np.arange(cells, dtype=np.float32) + 0.5) * (SIZE / cells)
+        for i, spec in enumerate(self.specs):
+            face = face_of(calmed(spec))
+            if face:
+                x, y, radius = face
+                distance = np.hypot(centres[None] - x, centres[:, None] - y)
+                maps[i] = np.clip((radius - distance) * cells / SIZE + 0.5, 0, 1)
+        return maps
 
     def pixels(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Whole pictures: uint8 [len(indices), 256, 256, 3]."""

@@ -1,17 +1,15 @@
 """The denoiser: a small UNet and its text encoder, trained together to draw in one step."""
 
 import copy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderTiny, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from rich.console import Console
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import CLIPTextModel
 
 from export.critters.autoencoder import (
@@ -27,17 +25,20 @@ from export.critters.dataset import Dataset
 from export.critters.draw import SIZE
 from export.critters.muon import Optimizers
 from export.critters.phase import Budget, cosine, train_phase
+from export.critters.rollout import Rollout
+from export.critters.schedule import make_scheduler, sampling_levels
 
 BATCH = 40
-LATER = 12
-"""How many of a batch also train a later step."""
-OWN_SHARE = 0.75
-"""How many later steps start from the model's own picture rather than the true one."""
-STEPS = (1, 2, 3, 4)
-"""Step counts that are trained for."""
+SLOTS = 16
+"""How many pictures go through a later step in every update."""
+LATER_WEIGHT = 0.6
+MOOD_WEIGHT = 2.0
+"""How much oftener a picture with a mood is picked: moods are the finest thing to see."""
+FACE_WEIGHT = 2.0
+"""How much more an error in a face counts than one elsewhere."""
 CROPS = 16
 """Quarters of pictures that are decoded: half from the denoiser, half from the encoder."""
-MENDED_SHARE = 0.3
+MENDED = 2
 """How many of the former come from later steps."""
 PIXEL_WEIGHT = 1.0
 PIXELS_FROM = 0.6
@@ -46,25 +47,6 @@ PIXELS_FROM = 0.6
 The denoiser itself learns from latents alone: with the pixels' gradient its loss rose from 0.097
 to 0.117 within 120 updates, and its pictures lost 2 dB.
 """
-
-
-def make_scheduler() -> DDIMScheduler:
-    """Zero terminal SNR, v-prediction; sqrt(alpha_bar) falls about as 1 - (t / 1000)^3.
-
-    So steps after the first see mostly picture, and refine it.
-    """
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=1e-8,
-        beta_end=3e-4,
-        beta_schedule="scaled_linear",
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
-        clip_sample=False,
-        set_alpha_to_one=True,
-        steps_offset=1,  # trailing spacing ignores it, but Stable Diffusion's pipeline warns at 0
-    )
 
 
 def make_unet() -> UNet2DConditionModel:
@@ -111,29 +93,6 @@ class Average:
             mean.load_state_dict(state)
 
 
-@dataclass(frozen=True)
-class Levels:
-    """The signal and noise shares of the timesteps that sampling visits."""
-
-    first: int
-    later: tuple[int, ...]
-    signal: Tensor
-    """sqrt(alpha_bar), [1000]."""
-    noise: Tensor
-    """sqrt(1 - alpha_bar), [1000]."""
-
-
-def sampling_levels(scheduler: DDIMScheduler) -> Levels:
-    """Ask the scheduler which timesteps 1 to 4 steps visit."""
-    visited = set()
-    for count in STEPS:
-        scheduler.set_timesteps(count)
-        visited |= {int(t) for t in scheduler.timesteps}
-    first, *later = sorted(visited, reverse=True)
-    bars = scheduler.alphas_cumprod
-    return Levels(first, tuple(later), bars.sqrt(), (1 - bars).sqrt())
-
-
 def train_denoiser(
     unet: UNet2DConditionModel,
     encoder: CLIPTextModel,
@@ -149,10 +108,10 @@ def train_denoiser(
     """Train both in place, and the decoder along with them; return the averages, for use.
 
     One-step regression: from noise coupled with the picture's style (see `coupling`) and the
-    caption, the UNet predicts the latents. A part of the batch goes on from its own prediction,
-    noised again as the sampler would, so that later steps mend what the first left. The encoder of
-    the pictures stays as it is; the decoder goes on learning from its latents, and learns to draw
-    crisply what the denoiser gives it.
+    caption, the UNet predicts the latents. Some pictures go on from there as the sampler would
+    (see `rollout`), so that later steps mend what the first left. The encoder of the pictures
+    stays as it is; the decoder goes on learning from its latents, and learns to draw crisply what
+    the denoiser gives it.
 
     Returns the averages of UNet, text encoder and decoder.
 
@@ -169,24 +128,31 @@ def train_denoiser(
         console: For the bar.
     """
     device = next(unet.parameters()).device
-    levels = sampling_levels(make_scheduler())
-    signal, sigma = levels.signal.to(device), levels.noise.to(device)
+    levels = sampling_levels(make_scheduler()).to(device)
+    (noisiest,) = levels.visited[1]
     styles = torch.from_numpy(data.styles)
+    focus = 1 + FACE_WEIGHT * torch.from_numpy(data.face_maps(LATENT_SIZE))[:, None]
+    focus /= focus.mean()
+    chances = np.array([MOOD_WEIGHT if spec.mood else 1.0 for spec in data.specs])
+    chances /= chances.sum()
     decoder = autoencoder.decoder
     optimizers = Optimizers(unet, encoder, decoder, hidden_rate=2e-3, rest_rate=1.5e-3)
     average = Average(unet, encoder, decoder)
+    rollout = Rollout(levels, SLOTS)
     scale = autoencoder.config.scaling_factor
 
     def predict(x: Tensor, timesteps: Tensor, rows: Tensor) -> Tensor:
         with torch.autocast(device.type, torch.bfloat16):
             v = unet(x, timesteps, rows).sample
-        a, s = signal[timesteps][:, None, None, None], sigma[timesteps][:, None, None, None]
-        x0: Tensor = a * x - s * v.float()
+        signal, sigma = levels.shares(timesteps)
+        x0: Tensor = signal * x - sigma * v.float()
         return x0
 
     def pick(step: int) -> Tensor:
         """The batch of a step; its first pictures are the ones that are decoded."""
-        return torch.from_numpy(np.random.default_rng((seed, step)).integers(0, len(data), BATCH))
+        return torch.from_numpy(
+            np.random.default_rng((seed, step)).choice(len(data), BATCH, p=chances)
+        )
 
     def update(step: int, progress: float) -> dict[str, float]:
         rng = np.random.default_rng((seed, step, 1))
@@ -198,24 +164,22 @@ def train_denoiser(
         with torch.autocast(device.type, torch.bfloat16):
             rows = edited_rows(encoder, captions, picked, rng)
 
-        last = torch.full((BATCH,), levels.first, device=device)
-        drawn = predict(noise, last, rows)
-        kept = torch.from_numpy(rng.random(LATER) < OWN_SHARE).to(device)[:, None, None, None]
-        start = torch.where(kept, drawn[:LATER].detach(), target[:LATER])
-        times = torch.from_numpy(rng.choice(levels.later, LATER)).to(device)
-        a, s = signal[times][:, None, None, None], sigma[times][:, None, None, None]
-        mended = predict(a * start + s * noise[:LATER], times, rows[:LATER])
+        drawn = predict(noise, torch.full((BATCH,), noisiest, device=device), rows)
+        rollout.refill(rng, picked, drawn, noise, rows, target)
+        mended, goal, sigma = rollout.advance(predict)
 
-        first = functional.mse_loss(drawn, target)
-        later = functional.mse_loss(mended, target[:LATER])
-        loss = first + 0.5 * later
-        figures = {"first": first.item(), "later": later.item()}
+        first = (drawn - target).square()
+        later = (mended - goal).square()
+        loss = (first * focus[picked].to(device)).mean()
+        # v reaches the picture through sigma: without this its gradient would be as small
+        loss = loss + LATER_WEIGHT * (later * focus[rollout.picked].to(device) / sigma).mean()
+        figures = {"first": first.mean().item(), "later": later.mean().item()}
         if progress >= PIXELS_FROM:
             half = CROPS // 2
-            some = torch.from_numpy(rng.random(half) < MENDED_SHARE).to(device)[:, None, None, None]
-            own = torch.where(some, mended[:half], drawn[:half]).detach()
-            given = torch.cat([own, target[half:CROPS]]) / scale
-            output, truth = _decoded_quarters(decoder, given, data, picked[:CROPS], rng)
+            own = torch.cat([mended[:MENDED], drawn[: half - MENDED]]).detach()
+            given = torch.cat([own, target[half - MENDED : CROPS - MENDED]]) / scale
+            shown = torch.cat([rollout.picked[:MENDED], picked[: CROPS - MENDED]])
+            output, truth = _decoded_quarters(decoder, given, data, shown, rng)
             loss = loss + PIXEL_WEIGHT * pixel_loss(output, truth)
             squares = (output - truth).detach().square().mean((1, 2, 3))
             figures |= {

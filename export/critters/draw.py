@@ -24,6 +24,8 @@ from export.critters.captions import (
 from export.critters.pet import Pet
 from export.critters.places import GROUND, PLACE_BACKDROPS, TINT
 from export.critters.scenes import SCENE_BACKDROPS
+from export.critters.species import MOODS as MOOD_FACES
+from export.critters.species import SPECIES
 
 __all__ = [
     "ANIMALS", "COATS", "MOODS", "PLACES", "SCENES", "SIZE", "STYLE_SIZE", "Picture", "Spec",
@@ -44,19 +46,36 @@ class Picture:
     spec: Spec
 
 
+def _style(spec: Spec) -> Style:
+    return Style(*(spec.style or (0.5,) * STYLE_SIZE))
+
+
+def placed(animal: str, place: str | None, style: Style) -> tuple[float, float, float]:
+    """Where an animal stands in the picture, in pixels, and how much larger it is drawn."""
+    x = SIZE / 2 + 0.2 * SIZE * (style.x - 0.5)
+    y = GROUND.get(place, 230.0) + 20 * (style.y - 0.5)
+    return x, y, (1 + 0.2 * (style.size - 0.5)) * SPECIES[animal].scale
+
+
+def face_of(spec: Spec) -> tuple[float, float, float] | None:
+    """Centre and radius of the face, in pixels; None in a picture without an animal."""
+    if spec.animal is None:
+        return None
+    style, species = _style(spec), SPECIES[spec.animal]
+    x, y, scale = placed(spec.animal, spec.place, style)
+    return x, y + scale * (MOOD_FACES[spec.mood].droop - species.hy), scale * species.hw
+
+
 def render(spec: Spec) -> NDArray[np.uint8]:
     """Draw a picture: uint8 [256, 256, 3], sRGB; a pure, in `spec.style` smooth function."""
-    style = Style(*(spec.style or (0.5,) * STYLE_SIZE))
+    style = _style(spec)
     pixels = np.zeros((SIZE, SIZE, 4), np.uint8)
     canvas = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()
     brush = Brush(canvas)
     _BACKDROPS[spec.place](brush, style)
     if spec.animal is not None:
-        scale = 1 + 0.2 * (style.size - 0.5)
-        x = SIZE / 2 + 0.2 * SIZE * (style.x - 0.5)
-        y = GROUND.get(spec.place, 230.0) + 20 * (style.y - 0.5)
+        x, y, scale = placed(spec.animal, spec.place, style)
         pet = Pet(brush, spec.animal, spec.coat, spec.mood, style)
-        scale *= pet.sp.scale
         tint = TINT.get(spec.place)
         if tint:
             light = skia.ColorFilters.Blend(

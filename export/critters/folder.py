@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from export.critters.denoiser import make_scheduler
+from export.critters.schedule import make_scheduler
 from export.critters.tokenizer import save_tokenizer
 from runtime.errors import BuildError, TargetError
 

@@ -20,23 +20,26 @@ def text_rows(pipeline: StableDiffusionPipeline, captions: list[str]) -> Tensor:
     return rows
 
 
+def noise_of(pipeline: StableDiffusionPipeline, seed: int) -> Tensor:
+    """The initial noise of a seed, [C, H, W]: `torch.randn` on the CPU."""
+    unet = pipeline.unet.config
+    shape = (unet.in_channels, unet.sample_size, unet.sample_size)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
 @torch.inference_mode()
 def sample(
     pipeline: StableDiffusionPipeline, rows: Tensor, seeds: list[int], steps: int
 ) -> NDArray[np.uint8]:
     """Draw one picture for each pair of rows [N, 77, D] and seed: uint8 [N, H, W, 3].
 
-    The noise is `torch.randn` of the seed on the CPU; no guidance.
+    The noise is `noise_of` the seed; no guidance.
     """
     unet, scheduler, vae = pipeline.unet, pipeline.scheduler, pipeline.vae
-    shape = (unet.config.in_channels, unet.config.sample_size, unet.config.sample_size)
     pictures = []
     for start in range(0, len(seeds), BATCH):
         part = rows[start : start + BATCH]
-        noise = [
-            torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-            for seed in seeds[start : start + BATCH]
-        ]
+        noise = [noise_of(pipeline, seed) for seed in seeds[start : start + BATCH]]
         latents = torch.stack(noise).to(pipeline.device) * scheduler.init_noise_sigma
         scheduler.set_timesteps(steps, device=pipeline.device)
         for t in scheduler.timesteps:

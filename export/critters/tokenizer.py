@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -46,6 +47,20 @@ def train_tokenizer(captions: int = 20_000, seed: int = 0) -> CLIPTokenizer:
         pad_token=EOS,
         model_max_length=ROWS,
     )
+
+
+def kept_tokenizer(folder: Path) -> CLIPTokenizer:
+    """The tokenizer in `folder`, trained if there is none.
+
+    Among merges of equal count the trainer picks at random, so another process would give some
+    words other ids, and a checkpoint would go on with them.
+    """
+    if not folder.exists():
+        scratch = folder.with_suffix(".part")
+        shutil.rmtree(scratch, ignore_errors=True)
+        save_tokenizer(train_tokenizer(), scratch)
+        scratch.rename(folder)
+    return CLIPTokenizer.from_pretrained(folder)
 
 
 def token_ids(tokenizer: CLIPTokenizer, captions: list[str]) -> list[list[int]]:

@@ -20,7 +20,7 @@ from export.critters.dataset import SHARD, draw_dataset
 from export.critters.denoiser import make_unet, train_denoiser
 from export.critters.folder import write_folder
 from export.critters.phase import Budget, progress_bar, save
-from export.critters.tokenizer import train_tokenizer
+from export.critters.tokenizer import kept_tokenizer
 from runtime.errors import MorphError, TargetError
 
 
@@ -28,9 +28,9 @@ from runtime.errors import MorphError, TargetError
 class Recipe:
     """How much of everything."""
 
-    pictures: int = 16 * SHARD
+    pictures: int = 24 * SHARD
     autoencoder_steps: int = 5800
-    denoiser_steps: int = 2300
+    denoiser_steps: int = 3400
     seed: int = 0
 
     def budgets(self, minutes: float | None) -> tuple[Budget, Budget]:
@@ -78,7 +78,7 @@ def train(
         data = draw_dataset(
             work / "pictures", recipe.pictures, recipe.seed, lambda n: bar.advance(task, n)
         )
-    tokenizer = train_tokenizer()
+    tokenizer = kept_tokenizer(work / "tokenizer")
     captions = tokenize(tokenizer, data.captions)
 
     autoencoder = make_autoencoder().to(device)
@@ -111,7 +111,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def main(
     out: Annotated[Path, typer.Option(help="The diffusers folder to write.")],
     work: Annotated[
-        Path | None, typer.Option(help="Pictures (3 GB) and checkpoints; beside OUT by default.")
+        Path | None, typer.Option(help="Pictures (5 GB) and checkpoints; beside OUT by default.")
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Train for this long, not for the full recipe.")

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from export import graphs, sampling
 from export.build import build, main
 from export.geometry import geometry
+from export.likeness import peak_signal_to_noise
 from export.models import ModelSpec
-from export.parity import peak_signal_to_noise
 from export.quiet import quiet
+from export.report import report
 from runtime.bundle import BASIS, Bundle, Step, open_bundle
 from runtime.engines import choose
 from runtime.errors import BuildError, TargetError
@@ -292,6 +293,10 @@ def test_f16_graphs_keep_f32_inputs_and_stay_close(
     spec = ModelSpec("half", folder, "a test", steps=(1,), precision="f16")
     bundle = build(spec, tmp_path / "bundle")
     assert bundle.manifest.weights == "f16"
+    assert 35 <= bundle.manifest.parity["f16"]["psnr"] < 99, "nothing was rounded"
+    said = report(bundle.manifest)
+    assert any("f16 graphs computed in f32: " in line for line in said)
+    assert any("diffusers, f16: " in line for line in said)
     graph = onnx.load(bundle.path("denoiser"), load_external_data=False).graph
     types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
     assert set(types.values()) == {onnx.TensorProto.FLOAT}
@@ -301,14 +306,45 @@ def test_f16_graphs_keep_f32_inputs_and_stay_close(
     assert peak_signal_to_noise(our_frame(bundle, "mix", 1), expected) > 35
 
 
-@pytest.mark.parametrize("size", [(100, 64), (64, 60), (0, 64)])
+def test_what_f16_cannot_hold_is_refused_with_the_way_out(
+    tmp_path: Path, checkpoint_of: Checkpoints
+) -> None:
+    """Values that overflow f16 between two layers, and that f32 does not mind."""
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(checkpoint_of("sd-turbo"), tmp_path / "loud"))
+    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    state = load_file(path)
+    state["conv_in.weight"] *= 2e5
+    save_file(state, path, metadata={"format": "pt"})
+    spec = ModelSpec("loud", folder, "a test", steps=(1,), precision="f16")
+    with pytest.raises(BuildError, match=r"f16.*not finite.*--precision f32") as caught:
+        build(spec, tmp_path / "bundle")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("size", [(102, 64), (64, 62), (0, 64)])
 def test_a_size_the_networks_cannot_make_is_refused_with_one_they_can(
     size: tuple[int, int], checkpoint_of: Checkpoints
 ) -> None:
     family = checkpoints.FAMILIES["sd15"]
     unet, vae = checkpoints.unet(family, 32, 16), checkpoints.vae(family)
-    with pytest.raises(BuildError, match=r"multiples of 8, for instance \d+x\d+"):
+    with pytest.raises(BuildError, match=r"multiples of 4, for instance \d+x\d+"):
         geometry(unet.config, vae.config, size)
+    unet.register_to_config(sample_size=None)
+    with pytest.raises(BuildError, match="give a --size"):
+        geometry(unet.config, vae.config, None)
+
+
+def test_a_size_whose_halves_are_odd_is_made(tmp_path: Path, checkpoint_of: Checkpoints) -> None:
+    """As 768x432 is for Stable Diffusion, where 64 does not divide 432."""
+    folder = checkpoint_of("lcm")
+    spec = ModelSpec("wide", folder, "a test", steps=(1,), size=(96, 56))
+    bundle = build(spec, tmp_path / "bundle")
+    expected = Diffusers(folder).frame("mix", 1, 8.0, size=(96, 56))
+    assert expected.shape == (56, 96, 3)
+    assert np.abs(our_frame(bundle, "mix", 1).astype(int) - expected).max() <= 2
 
 
 def test_a_bundle_that_fails_the_gate_is_not_written(

@@ -6,15 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import diffusers
 import pytest
 import torch
-from safetensors.torch import save_file
 
-from export.checkpoint import Checkpoint, open_folder, weight_files, with_vae
-from export.models import Hub, Lora, ModelSpec
+from export.checkpoint import open_folder, weight_files, with_vae
+from export.models import ModelSpec
 from export.quiet import quiet
 from export.resolve import open_checkpoint
 from export.tokens import PROBES, write_tokenizer
@@ -142,78 +139,6 @@ def test_another_decoder_takes_the_place_of_the_full_one(tmp_path: Path, folder:
     assert torch.equal(loaded.decoder.layers[0].weight, tiny.decoder.layers[0].weight)
     with pytest.raises(BuildError, match="no decoder but UNet2DConditionModel"):
         with_vae(open_folder(folder), folder / "unet")
-
-
-def lora_file(path: Path, unet: Any, seed: int = 0) -> Path:
-    """Write a random rank-2 LoRA over the cross-attention of ``unet``, in diffusers' layout."""
-    generator = torch.Generator().manual_seed(seed)
-    state = {}
-    for name, module in unet.named_modules():
-        if name.endswith(("attn2.to_q", "attn2.to_v")):
-            wide, high = module.in_features, module.out_features
-            state[f"unet.{name}.lora_A.weight"] = torch.randn(2, wide, generator=generator)
-            state[f"unet.{name}.lora_B.weight"] = torch.randn(high, 2, generator=generator)
-    save_file(state, path, metadata={"format": "pt"})
-    return path
-
-
-def weights(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
-    with quiet():
-        state: dict[str, torch.Tensor] = checkpoint.load("unet").state_dict()
-    return state
-
-
-def test_loras_are_fused_as_diffusers_fuses_them(tmp_path: Path, folder: Path) -> None:
-    with quiet():
-        pipe: Any = diffusers.StableDiffusionPipeline.from_pretrained(folder)
-        first = lora_file(tmp_path / "a.safetensors", pipe.unet, 1)
-        second = lora_file(tmp_path / "b.safetensors", pipe.unet, 2)
-        plain = {name: value.clone() for name, value in pipe.unet.state_dict().items()}
-        for path, weight in ((first, 0.7), (second, -0.25)):
-            pipe.load_lora_weights(path)
-            pipe.fuse_lora(lora_scale=weight)
-            pipe.unload_lora_weights()
-    spec = ModelSpec("m", folder, "", loras=(Lora(first, 0.7), Lora(second, -0.25)))
-    actual = weights(open_checkpoint(spec))
-    expected = pipe.unet.state_dict()
-    assert actual.keys() == expected.keys()
-    changed = 0
-    for name, value in actual.items():
-        assert torch.allclose(value, expected[name], atol=1e-5), name
-        changed += not torch.equal(value, plain[name])
-    assert changed == sum(
-        name.endswith(("attn2.to_q.weight", "attn2.to_v.weight")) for name in plain
-    )
-
-
-def test_what_is_no_lora_is_refused(tmp_path: Path, folder: Path) -> None:
-    with quiet():
-        unet = open_folder(folder).load("unet")
-    good = lora_file(tmp_path / "good.safetensors", unet)
-    partial = tmp_path / "partial.safetensors"
-    partial.write_bytes(good.read_bytes()[:-10])
-    pickled = tmp_path / "lora.pt"
-    pickled.write_bytes(b"\x80\x04")
-    other = tmp_path / "other.safetensors"
-    save_file({"unrelated": torch.zeros(2)}, other)
-    wider = checkpoints.unet(checkpoints.FAMILIES["sd-turbo"], 32, 8)
-    wrong = lora_file(tmp_path / "wrong.safetensors", wider)
-    for path in (tmp_path / "absent.safetensors", partial, pickled, other, wrong):
-        spec = ModelSpec("m", folder, "", loras=(Lora(path),))
-        with pytest.raises(BuildError) as caught:
-            weights(open_checkpoint(spec))
-        assert path.name in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-
-def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import huggingface_hub.constants
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(BuildError, match="could not be fetched") as caught:
-        open_checkpoint(ModelSpec("m", Hub("nobody/nothing", "0" * 40), ""))
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("pad", ["<|endoftext|>", "!"])

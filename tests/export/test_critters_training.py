@@ -1,6 +1,7 @@
 """The pieces of the critters recipe: phases, noise coupling, optimizer, text, dataset."""
 
 import os
+import random
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,23 @@ from hypothesis import strategies as st
 from rich.console import Console
 from scipy.stats import kstest
 from tokenizers import Tokenizer
-from torch import nn
+from torch import Tensor, nn
 from transformers import CLIPTokenizer
 
 from export.critters import conditioning, dataset
 from export.critters.coupling import couple_noise, style_of_noise
-from export.critters.denoiser import make_scheduler, sampling_levels
-from export.critters.draw import ANIMALS, COATS, STYLE_SIZE, render
+from export.critters.dataset import Dataset, calmed
+from export.critters.draw import ANIMALS, COATS, STYLE_SIZE, Spec, Style, render
 from export.critters.muon import Optimizers, orthogonalise
 from export.critters.phase import Budget, Interrupted, Stateful, save, train_phase
-from export.critters.tokenizer import save_tokenizer, token_ids, train_tokenizer
+from export.critters.rollout import Rollout
+from export.critters.schedule import STEPS, make_scheduler, sampling_levels
+from export.critters.tokenizer import (
+    kept_tokenizer,
+    save_tokenizer,
+    token_ids,
+    train_tokenizer,
+)
 from runtime.errors import TargetError
 
 QUIET = Console(quiet=True)
@@ -109,15 +117,72 @@ def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
 
 def test_sampling_begins_at_pure_noise() -> None:
     levels = sampling_levels(make_scheduler())
-    assert levels.first == 999
     assert levels.signal[999] == 0
-    assert set(levels.later) == {749, 666, 499, 332, 249}
-    assert all(0.1 < levels.noise[t] < 0.9 for t in levels.later)
+    assert levels.visited == {1: (999,), 2: (999, 499), 3: (999, 666, 332), 4: (999, 749, 499, 249)}
+    assert all(0.005 < levels.noise[t] < 0.03 for count in STEPS for t in levels.visited[count][1:])
+
+
+def test_a_rollout_takes_the_steps_that_the_scheduler_takes() -> None:
+    """With the same network, the slots' pictures are those of diffusers' own sampling."""
+    generator = torch.Generator().manual_seed(8)
+    noise, target = torch.randn(2, 12, 3, 4, 4, generator=generator)
+    rows = torch.zeros(12, 77, 8)
+    levels = sampling_levels(make_scheduler())
+
+    def network(x: Tensor, timesteps: Tensor) -> Tensor:
+        return torch.tanh(x.roll(1, -1) + timesteps[:, None, None, None] / 1000)
+
+    def predict(x: Tensor, timesteps: Tensor, _: Tensor) -> Tensor:
+        signal, sigma = levels.shares(timesteps)
+        return signal * x - sigma * network(x, timesteps)
+
+    wanted = {}
+    for count in STEPS:
+        scheduler, x = make_scheduler(), noise
+        scheduler.set_timesteps(count)
+        for t in scheduler.timesteps:
+            x = scheduler.step(network(x, t.expand(12)), t, x).prev_sample
+        wanted[count] = x
+
+    rollout = Rollout(levels, 12)
+    drawn = predict(noise, torch.full((12,), 999), rows)
+    rollout.refill(np.random.default_rng(2), torch.arange(12), drawn, noise, rows, target)
+    counts = [len(left) + 1 for left in rollout.left]
+    assert set(counts) == set(STEPS)
+    for done in range(2, max(STEPS) + 1):
+        mended, goal, _ = rollout.advance(predict)
+        for i in (i for i, count in enumerate(counts) if count == done):
+            torch.testing.assert_close(mended[i], wanted[done][i], atol=1e-4, rtol=0)
+            assert torch.equal(goal[i], target[i])
+        rollout.left = [left or (249,) for left in rollout.left]
+
+
+def test_faces_are_found_where_they_are_drawn() -> None:
+    """Where an animal looks changes its face alone."""
+    rng = random.Random(11)
+    for animal in ("cat", "panda", "mouse"):
+        style = Style(*(rng.random() for _ in range(STYLE_SIZE)))
+        left, right = (
+            Spec(animal, None, None, "grass", style._replace(gaze=gaze)) for gaze in (0.0, 1.0)
+        )
+        face = np.kron(Dataset((), ("",), (left,)).face_maps(16)[0], np.ones((16, 16)))
+        change = np.abs(render(calmed(left)).astype(int) - render(calmed(right))).sum(2)
+        assert change.sum() > 0
+        assert change[face == 0].sum() == 0
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> CLIPTokenizer:
     return train_tokenizer(captions=4000)
+
+
+def test_a_resumed_run_keeps_its_tokenizer(tmp_path: Path) -> None:
+    first = kept_tokenizer(tmp_path / "tokenizer")
+    merges = (tmp_path / "tokenizer" / "merges.txt").read_bytes()
+    again = kept_tokenizer(tmp_path / "tokenizer")
+    words = ["a photo of a sleepy tabby kitten on a sofa", "Tokyo"]
+    assert token_ids(again, words) == token_ids(first, words)
+    assert (tmp_path / "tokenizer" / "merges.txt").read_bytes() == merges
 
 
 def test_words_are_single_tokens_and_sentences_have_77_rows(tokenizer: CLIPTokenizer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import diffusers
@@ -11,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.hub import checkpoint_patterns
+from export.identity import KEY, digest, is_built
 from export.models import MODELS, Hub
 from export.resolve import SCHEDULERS, parse_lora, parse_size, slug, spec_for
+from runtime.bundle import MANIFEST
 from runtime.errors import BuildError
+from tests.tinybundle import write_tiny
 
 
 @pytest.mark.parametrize("spec", MODELS.values(), ids=list(MODELS))
@@ -57,7 +61,7 @@ def test_options_override_a_preset() -> None:
 def test_sources_are_told_apart(tmp_path: Path) -> None:
     single = tmp_path / "My Model v2.safetensors"
     single.touch()
-    assert spec_for(str(single)).name == "my-model-v2"
+    assert re.fullmatch("my-model-v2-[0-9a-f]{8}", spec_for(str(single)).name)
     assert spec_for(str(tmp_path)).source == tmp_path
     hub = spec_for("owner/Some.Model@abc").source
     assert hub == Hub("owner/Some.Model", "abc")
@@ -81,6 +85,7 @@ def test_what_names_nothing_is_refused_with_the_list(model: str) -> None:
         ("size", "-8x8"),
         ("precision", "int3"),
         ("scheduler", "dpm"),
+        ("prediction", "x0"),
         ("steps", [0]),
         ("steps", [1, 99]),
         ("name", "../up"),
@@ -117,3 +122,45 @@ def test_loras_with_and_without_a_weight() -> None:
 
 def test_every_short_scheduler_name_exists() -> None:
     assert all(hasattr(diffusers, name) for name in SCHEDULERS.values())
+
+
+def test_only_a_preset_as_it_stands_has_the_presets_name(tmp_path: Path) -> None:
+    fur = tmp_path / "fur.safetensors"
+    fur.touch()
+    assert spec_for("sd-turbo").name == "sd-turbo"
+    assert spec_for("sd-turbo", precision="f16").name == "sd-turbo"
+    made = {
+        spec_for("sd-turbo", **options).name
+        for options in ({"loras": [str(fur)]}, {"size": "640x512"}, {"steps": [2]}, {"vae": "full"})
+    }
+    assert len(made) == 4
+    assert all(re.fullmatch("sd-turbo-[0-9a-f]{8}", name) for name in made)
+    assert spec_for("sd-turbo", name="mine", loras=[str(fur)]).name == "mine"
+
+
+def test_two_sources_of_one_name_are_two_models(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.safetensors").touch()
+    names = [spec_for(str(tmp_path / folder / "x.safetensors")).name for folder in ("a", "b")]
+    assert len({*names, spec_for("owner1/x").name, spec_for("owner2/x").name}) == 4
+
+
+def test_a_bundle_is_known_by_what_it_was_built_from(tmp_path: Path) -> None:
+    """Another option, another revision and other bytes in the same file are all another model."""
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"one")
+    spec = spec_for(str(file), steps=[1])
+    bundle = write_tiny(tmp_path / "bundle")
+    assert not is_built(bundle.folder, spec), "a bundle of before says nothing"
+    manifest = replace(bundle.manifest, sources={KEY: digest(spec)})
+    (bundle.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    assert is_built(bundle.folder, spec)
+    assert not is_built(bundle.folder, spec_for(str(file), steps=[2]))
+    assert not is_built(bundle.folder, replace(spec, precision="f16"))
+    assert is_built(bundle.folder, replace(spec, precision="f16"), spec)
+    file.write_bytes(b"other")
+    assert spec_for(str(file), steps=[1]).name == spec.name
+    assert not is_built(bundle.folder, spec)
+    hub = Hub("owner/x", "0" * 40)
+    assert digest(replace(spec, source=hub)) != digest(replace(spec, source=Hub(hub.repo, "main")))

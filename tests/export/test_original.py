@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export import original
-from export.architectures import Architecture
-from export.checkpoint import Checkpoint, open_folder
+from export import original, sampling
+from export.architectures import SCHEDULER, Architecture
+from export.checkpoint import Checkpoint, open_folder, scheduler_of
 from export.models import ModelSpec
 from export.quiet import quiet
 from export.resolve import open_checkpoint
 from runtime.errors import BuildError
-from tests import ldm
+from tests import checkpoints, ldm
+from tests.checkpoints import FAMILIES
 
 Checkpoints = Callable[[str], Path]
 
@@ -32,7 +34,7 @@ def reduced(folder: Checkpoint) -> Architecture:
         vae=plain(folder.load("vae").config),
         text=text,
         text_2=second,
-        pads=("<|endoftext|>", "!"),
+        pads=(folder.load("tokenizer").pad_token, "!"),
     )
 
 
@@ -46,13 +48,15 @@ def single_file(folder: Checkpoint, path: Path) -> Path:
         first = "conditioner.embedders.0.transformer.text_model."
         state |= ldm.clip(folder.load("text_encoder"), first)
         state |= ldm.open_clip(folder.load("text_encoder_2"))
+    elif folder.load("unet").config.use_linear_projection:
+        state |= ldm.open_clip(folder.load("text_encoder"), "cond_stage_model.model.")
     else:
         state |= ldm.clip(folder.load("text_encoder"))
     save_file({key: value.half().contiguous() for key, value in state.items()}, path)
     return path
 
 
-@pytest.fixture(params=["sd15", "sdxl"])
+@pytest.fixture(params=["sd1", "sd2", "sdxl"])
 def pair(
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -60,11 +64,51 @@ def pair(
     monkeypatch: pytest.MonkeyPatch,
 ) -> tuple[Checkpoint, Path, Path]:
     """A diffusers folder, a single file of the same weights, and a tokenizer's folder."""
-    place = checkpoint_of(request.param)
+    if request.param == "sd2":
+        family = replace(FAMILIES["sd-turbo"], vae="kl", text={"hidden_act": "gelu"})
+        place = checkpoints.make(tmp_path / "folder", family)
+    else:
+        place = checkpoint_of({"sd1": "sd15"}.get(request.param, request.param))
     with quiet():
         folder = open_folder(place)
         monkeypatch.setattr(original, "ARCHITECTURES", {request.param: reduced(folder)})
         return folder, single_file(folder, tmp_path / "my.safetensors"), place / "tokenizer"
+
+
+def test_what_the_network_predicts_is_read_given_or_assumed_aloud(
+    pair: tuple[Checkpoint, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, path, tokenizer = pair
+    architectures: dict[str, Architecture] = vars(original)["ARCHITECTURES"]
+    ((family, architecture),) = architectures.items()
+    spec = ModelSpec("m", path, "", tokenizer=tokenizer)
+
+    def predicted(spec: ModelSpec) -> tuple[str, bool]:
+        config = open_checkpoint(spec).load("scheduler").config
+        return config.prediction_type, config.rescale_betas_zero_snr
+
+    assert predicted(spec) == ("epsilon", False)
+    notes = open_checkpoint(spec).notes
+    assert [("--prediction v" in note) for note in notes] == ([True] if family == "sd2" else [])
+    given = replace(spec, prediction="v")
+    assert predicted(given) == ("v_prediction", False)
+    assert not open_checkpoint(given).notes
+    state = load_file(path)
+    save_file({**state, "v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}, path)
+    assert predicted(spec) == ("v_prediction", True)
+    assert not open_checkpoint(spec).notes
+    assert predicted(replace(spec, prediction="epsilon")) == ("epsilon", True)
+    side = architecture.unet["sample_size"]
+    with quiet():
+        made = open_checkpoint(spec).load("unet").config.sample_size
+    assert made == (side * 3 // 2 if family == "sd2" else side)
+
+
+@pytest.mark.parametrize("name", sampling.LINEAR)
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_every_scheduler_on_offer_serves_a_single_file(name: str, prediction: str) -> None:
+    own = scheduler_of("EulerDiscreteScheduler", {**SCHEDULER, "prediction_type": prediction})
+    assert sampling.probe(scheduler_of(name, own.config), (1, 4)).steps.keys() == {1, 4}
 
 
 def half(network: Any) -> dict[str, torch.Tensor]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.parity import WORST_RELATIVE, Figures, check_exact, peak_signal_to_noise
+from export.likeness import peak_signal_to_noise
+from export.parity import WORST_RELATIVE, Figures, between, check_exact, check_half
 from export.reference import Case, Edit, Reference, edits, hears, schedule
+from export.report import report
 from runtime.bundle import BASIS
 from runtime.errors import BuildError
+from tests.tinybundle import tiny_bundle
 
 GOOD = Figures(worst_levels=2, worst_latent=1e-6, psnr=80.0, embedding=1e-7, frames=7)
 
@@ -27,6 +31,35 @@ def test_the_gate_lets_rounding_through_and_nothing_else() -> None:
     ):
         with pytest.raises(BuildError, match="no bundle was written"):
             check_exact(bad)
+
+
+def test_frames_in_half_must_be_alike_and_finite() -> None:
+    check_half(replace(GOOD, psnr=35.0, worst_levels=40))
+    for bad, why in ((replace(GOOD, psnr=34.9), "34.9 dB"), (not_finite(), "not finite")):
+        with pytest.raises(BuildError, match=rf"{why}.*--precision f32"):
+            check_half(bad)
+
+
+def not_finite() -> Figures:
+    """A black frame where black is right, of a latent that is not a number."""
+    latent = np.ones((1, 2, 2), np.float32)
+    edit = Edit("x", np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
+    black = np.zeros((4, 4, 3), np.uint8)
+    return between([Case(edit, 1, latent * np.nan, black)], [Case(edit, 1, latent, black)])
+
+
+def test_a_latent_that_is_not_a_number_passes_no_gate() -> None:
+    with pytest.raises(BuildError, match="no bundle was written"):
+        check_exact(not_finite())
+
+
+def test_rough_bf16_is_told(tmp_path: Path) -> None:
+    figures = asdict(replace(GOOD, psnr=20.0))
+    manifest = tiny_bundle(tmp_path, {}).manifest
+    parity = {"hears": 1.0, "f32": asdict(GOOD), "bf16": figures}
+    assert any("will run it in f32" in line for line in report(replace(manifest, parity=parity)))
+    parity["bf16"] = asdict(GOOD)
+    assert not any("will run" in line for line in report(replace(manifest, parity=parity)))
 
 
 def test_the_edits_are_a_mix_a_subtraction_and_a_few_rows() -> None:

@@ -1,0 +1,169 @@
+"""A child process that works, tells how far it is, and can be cancelled and mourned from outside.
+
+Work that may be killed by the system for its memory is kept apart from the program that reports
+it. The child's first line on stdin is its order in JSON; it answers in JSON lines on stdout, the
+last one of a kind in ``ENDS``; stdin closing means cancel, which also happens when the parent dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import BuildError, MorphError
+
+CANCEL_WAIT_S = 30.0
+ENDS = ("done", "failed", "disk", "cancelled")
+
+Tell = Callable[..., None]
+"""called with the kind of an answer and its values"""
+
+
+class Cancelled(Exception):
+    """The parent asked the work to stop."""
+
+
+def converse(module: str, order: dict[str, Any], hear: Tell) -> dict[str, Any]:
+    """Run ``python -m module`` on ``order``; return its notes. ``hear`` gets all it says before.
+
+    Raises:
+        BuildError: what the child said went wrong, or the signal that killed it.
+        KeyboardInterrupt: after the child has stopped.
+        OSError: the child could not write.
+    """
+    root = str(Path(__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    with tempfile.TemporaryFile() as stderr:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | {"PYTHONPATH": path},
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is ours to translate
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        answer = None
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it died at once: the status says how
+                child.stdin.write(json.dumps(order) + "\n")
+                child.stdin.flush()
+                answer = _follow(child.stdout, hear)
+        finally:
+            with contextlib.suppress(OSError):  # closing flushes, into a broken pipe too
+                child.stdin.close()
+            _stop(child)
+            child.stdout.close()
+        if answer is None:
+            stderr.seek(0)
+            tail = stderr.read().decode(errors="replace").strip().splitlines()
+            raise BuildError(_died(child.returncode, tail[-1] if tail else ""))
+    kind, *values = answer
+    if kind == "failed":
+        raise BuildError(values[0])
+    if kind == "disk":
+        raise OSError(*values)
+    if kind == "cancelled":
+        raise KeyboardInterrupt
+    notes: dict[str, Any] = values[0]
+    return notes
+
+
+def serve(
+    work: Callable[[dict[str, Any], Tell, threading.Event], dict[str, Any]],
+    cancel: Callable[[], None] = lambda: None,
+) -> int:
+    """Be the child: read the order, do the work, answer; native libraries' prints go to stderr.
+
+    ``work(order, tell, cancelled)`` returns notes; ``cancel`` is called once ``cancelled`` is set.
+    """
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lock, cancelled, over = threading.Lock(), threading.Event(), threading.Event()
+
+    def tell(kind: str, *values: object) -> None:
+        with lock:
+            answers.write(json.dumps([kind, *values]) + "\n")
+            answers.flush()
+
+    order = json.loads(sys.stdin.readline())
+
+    def wait_for_end() -> None:
+        sys.stdin.read()
+        if not over.is_set():
+            cancelled.set()
+            cancel()
+
+    threading.Thread(target=wait_for_end, daemon=True).start()
+    started = time.monotonic()
+    with contextlib.suppress(BrokenPipeError):  # nobody is left to be told
+        try:
+            notes = work(order, tell, cancelled)
+            over.set()
+            seconds = round(time.monotonic() - started, 2)
+            tell("done", {**notes, "seconds": seconds, "peak_bytes": peak_bytes()})
+        except (Cancelled, KeyboardInterrupt):
+            tell("cancelled")
+        except MorphError as error:
+            tell("failed", str(error))
+        except OSError as error:
+            tell("disk", error.errno, str(error))
+        answers.close()
+    sys.stderr.flush()
+    os._exit(0)  # the reader of stdin may still wait, and a cancelled builder's threads too
+
+
+def peak_bytes() -> int:
+    """Return the most memory this process ever held, or 0 where that is unknown."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _follow(lines: Any, hear: Tell) -> list[Any] | None:
+    for line in lines:
+        answer: list[Any] = json.loads(line)
+        if answer[0] in ENDS:
+            return answer
+        hear(*answer)
+    return None
+
+
+def _stop(child: subprocess.Popen[str]) -> None:
+    try:
+        child.wait(CANCEL_WAIT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _died(status: int, last_line: str) -> str:
+    if status == -9 or status == 137:
+        return (
+            "the build was killed (signal 9), most likely because the machine ran out of memory: "
+            "close other programs, or build at a smaller --size"
+        )
+    if status < 0:
+        return f"the build crashed ({signal.Signals(-status).name}): {last_line}"
+    return f"the build ended without a result (status {status}): {last_line}"

@@ -1,0 +1,59 @@
+"""Export one bundle in a process of its own: ``python -m export.exporter``.
+
+An export may need more memory than there is, and then the system kills it without a word.
+``export.childprocess`` says how the two processes talk.
+"""
+
+from __future__ import annotations
+
+import _thread
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from export.childprocess import Tell, converse, serve
+from runtime.bundle import Bundle, open_bundle
+from runtime.errors import TargetError
+
+
+def export_apart(
+    model: str, options: Mapping[str, Any], out: Path, progress: Callable[[str], None]
+) -> tuple[Bundle, dict[str, Any]]:
+    """Build ``spec_for(model, **options)`` at ``out`` in a child; return the bundle and notes.
+
+    ``options`` are JSON values; the notes hold ``seconds`` and ``peak_bytes``. ``progress`` is
+    called with a short text at the start of every stage.
+
+    Raises:
+        BuildError: what went wrong, or the signal that killed the child.
+        TargetError: ``out`` cannot be written.
+        KeyboardInterrupt: after the child has stopped.
+    """
+    order = {"model": model, "options": dict(options), "out": str(out)}
+    try:
+        notes = converse("export.exporter", order, lambda _kind, stage: progress(stage))
+    except OSError as error:
+        raise TargetError(f"{out} cannot be written: {error}") from None
+    return open_bundle(out), notes
+
+
+def main() -> int:
+    """Be the child."""
+
+    def work(order: dict[str, Any], tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
+        from export.build import build
+        from export.resolve import spec_for
+
+        if cancelled.is_set():
+            raise KeyboardInterrupt
+        spec = spec_for(order["model"], **order["options"])
+        build(spec, Path(order["out"]), lambda stage: tell("stage", stage))
+        return {}
+
+    return serve(work, cancel=_thread.interrupt_main)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""What a manifest tells of how its bundle was built, as lines for people."""
+
+from __future__ import annotations
+
+from export.likeness import ENOUGH
+from runtime.bundle import Manifest
+
+
+def report(manifest: Manifest) -> list[str]:
+    """Return where a bundle came from, what was assumed and its figures, as lines for people."""
+    sources = manifest.sources
+    lines = [f"{sources['hub']} at commit {sources['revision']}"] if "hub" in sources else []
+    lines += [str(note) for note in sources.get("notes", ())]
+    halves = manifest.weights == "f16"
+    for precision in ("f32", "bf16", "f16"):
+        if precision not in manifest.parity:
+            continue
+        one = manifest.parity[precision]
+        how = f"f16 graphs computed in {precision}" if halves and precision != "f16" else precision
+        lines.append(
+            f"parity with diffusers, {how}: worst {one['worst_levels']}/255, "
+            f"{one['psnr']:.1f} dB, latents within {one['worst_latent']:.1e} "
+            f"({one['frames']} frames)"
+        )
+        if precision == "bf16" and one["psnr"] < ENOUGH:
+            lines.append(
+                f"bf16 draws this model too roughly (below {ENOUGH:.0f} dB): the CPU will run it "
+                "in f32"
+            )
+    lines.append(
+        f"edits of the text move the picture by {manifest.parity['hears']:.2f}/255 or more"
+    )
+    return lines

@@ -1,0 +1,44 @@
+"""``wordmorph build``: what is there as it would be made now is used, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from player.commands import build as command
+from runtime.bundle import MANIFEST, open_bundle
+from runtime.errors import BuildError
+from runtime.library import HOME_VARIABLE
+
+
+def test_a_checkpoint_is_exported_once_and_again_when_it_changes(
+    tmp_path: Path,
+    checkpoint_of: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setattr(command, "NVIDIA", ())
+    source = Path(shutil.copytree(checkpoint_of("critters"), tmp_path / "mine"))
+    command.build(str(source), steps=[1], precision="f32")
+    said = capsys.readouterr()
+    (folder,) = (tmp_path / "home").iterdir()
+    assert re.fullmatch("mine-[0-9a-f]{8}", folder.name)
+    assert f"--model {folder.name} " in said.out
+    assert "parity with diffusers, f32" in said.err
+    assert "GB at the peak" in said.err
+    made = (folder / MANIFEST).stat().st_mtime_ns
+    command.build(str(source), steps=[1], precision="f32")
+    assert "already built" in capsys.readouterr().err
+    command.build(folder.name)
+    assert (folder / MANIFEST).stat().st_mtime_ns == made
+    (weights,) = (source / "vae").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(BuildError, match="partial or damaged"):
+        command.build(str(source), steps=[1], precision="f32")
+    assert "so replaced" in capsys.readouterr().err
+    open_bundle(folder)  # the old one stays until a new one is whole

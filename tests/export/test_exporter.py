@@ -1,0 +1,85 @@
+"""An export in a process of its own: its stages are heard, its end is told, Ctrl-C stops it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.childprocess import converse
+from export.exporter import export_apart
+from runtime.errors import BuildError
+
+Checkpoints = Callable[[str], Path]
+OPTIONS = {"steps": [1], "precision": "f32"}
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """The child processes that were started."""
+    started: list[subprocess.Popen[str]] = []
+    real = subprocess.Popen
+
+    def remember(*args: Any, **settings: Any) -> Any:
+        started.append(real(*args, **settings))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", remember)
+    return started
+
+
+def test_a_bundle_is_made_and_its_stages_are_heard(
+    tmp_path: Path, checkpoint_of: Checkpoints
+) -> None:
+    heard: list[str] = []
+    model = str(checkpoint_of("critters"))
+    bundle, notes = export_apart(model, OPTIONS, tmp_path / "bundle", heard.append)
+    assert bundle.manifest.parity["f32"]["worst_levels"] <= 2
+    assert notes["seconds"] > 0
+    assert notes["peak_bytes"] > 1e8
+    assert heard[0] == "checkpoint"
+    assert heard[-1] == "bundle"
+
+
+def test_one_that_the_system_kills_is_one_line(
+    tmp_path: Path, checkpoint_of: Checkpoints, children: list[subprocess.Popen[str]]
+) -> None:
+    def kill(stage: str) -> None:
+        children[-1].kill()
+        children[-1].wait()
+
+    model = str(checkpoint_of("critters"))
+    with pytest.raises(BuildError, match=r"killed \(signal 9\).*ran out of memory") as caught:
+        export_apart(model, OPTIONS, tmp_path / "bundle", kill)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_ctrl_c_stops_it_and_leaves_nothing(
+    tmp_path: Path, checkpoint_of: Checkpoints, children: list[subprocess.Popen[str]]
+) -> None:
+    def interrupt(stage: str) -> None:
+        if stage.startswith("text encoder"):
+            raise KeyboardInterrupt
+
+    model = str(checkpoint_of("critters"))
+    with pytest.raises(KeyboardInterrupt):
+        export_apart(model, OPTIONS, tmp_path / "bundle", interrupt)
+    assert children[-1].poll() is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_it_refuses_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match="is missing") as caught:
+        export_apart(str(tmp_path), OPTIONS, tmp_path / "bundle", lambda stage: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_that_dies_before_it_reads_is_one_line() -> None:
+    """More than a pipe holds: writing fails, and closing would fail again."""
+    with pytest.raises(BuildError, match="ended without a result") as caught:
+        converse("export.no_such_module", {"long": "x" * 1_000_000}, lambda *said: None)
+    assert "no_such_module" in str(caught.value)

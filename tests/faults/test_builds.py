@@ -1,0 +1,195 @@
+"""Faults 5 to 8 and 10: builds that are stopped, raced, starved or killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.bundle import Bundle
+from runtime.cachefolder import Key
+from runtime.enginecache import PARTIAL, EngineCache
+from runtime.engines import plans
+from runtime.errors import BuildError, TargetError
+from tests.faults.table import builder, fault, one_line, quiet
+from tests.tinybundle import write_tiny
+
+pytest.importorskip("tensorrt_rtx")
+
+BUILD = """
+import sys
+from pathlib import Path
+from export.tensorrt import Builder, Options
+from runtime.bundle import open_bundle
+from runtime.enginecache import EngineCache
+from runtime.engines.gpu import Gpu
+builder = Builder(
+    open_bundle(Path(sys.argv[1])), "tensorrt_rtx", Gpu("any", "8.9"),
+    EngineCache(Path(sys.argv[2])), Options(),
+)
+print("ready", flush=True)
+entry, made = builder.build(sys.argv[3], lambda *a: None, lambda *a: None)
+print("made" if made else "reused", flush=True)
+"""
+
+
+def start_build(bundle: Bundle, cache: EngineCache) -> subprocess.Popen[str]:
+    root = str(Path(__file__).parent.parent.parent)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(bundle.folder), str(cache.root), "denoiser"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path},
+        text=True,
+    )
+
+
+@fault(5)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_build_stopped_at_a_random_moment_leaves_nothing_visible(
+    tmp_path: Path, cache: EngineCache, how: signal.Signals
+) -> None:
+    """The next build of the same engine is what cleans up, and nothing else."""
+    for seed in range(2, 5):
+        bundle = write_tiny(tmp_path / f"b{seed}", seed)
+        child = start_build(bundle, cache)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(random.uniform(0.0, 1.0))
+        child.send_signal(how)
+        child.communicate(timeout=60)
+        before = [entry.folder for entry in cache.entries()]
+        for entry in cache.entries():
+            assert all(cache.load(entry, name) for name in entry.files)
+        entry, made = builder(bundle, cache).build("denoiser", quiet, quiet)
+        assert made == (entry.folder not in before), "only a build that was quicker is kept"
+        assert cache.load(entry, plans.PLAN)
+        assert not list(cache.root.glob(f"*{PARTIAL}"))
+
+
+@fault(6)
+def test_the_second_builder_waits_and_reuses(bundle: Bundle, cache: EngineCache) -> None:
+    racers = [start_build(bundle, cache) for _ in range(2)]
+    said = sorted(racer.communicate(timeout=120)[0].split()[-1] for racer in racers)
+    assert said == ["made", "reused"]
+    assert len(cache.entries()) == 1
+
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def _full(root: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    def build(folder: Path) -> Mapping[str, Any]:
+        (folder / plans.PLAN).write_bytes(bytes(100_000))
+        return {}
+
+    try:
+        EngineCache(root).replace(Key("m", {"kind": "x"}), build)
+    except TargetError as error:
+        assert "engines prune" in str(error)  # noqa: PT017  # in a child process
+        sys.exit(7)
+
+
+@fault(7)
+def test_no_room_keeps_the_old_engine_and_no_half_of_the_new(cache: EngineCache) -> None:
+    """The kernel refuses to let the file grow, as a full disk or a quota would."""
+    key = Key("m", {"kind": "x"})
+
+    def build(folder: Path) -> Mapping[str, Any]:
+        (folder / plans.PLAN).write_bytes(b"old")
+        return {}
+
+    cache.get_or_build(key, build)
+    child = SPAWN.Process(target=_full, args=(cache.root,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 7
+    entry = cache.find(key)
+    assert entry is not None
+    assert cache.load(entry, plans.PLAN) == b"old"
+    assert not list(cache.root.glob(f"*{PARTIAL}"))
+
+
+@fault(7)
+def test_a_disk_that_is_really_full(bundle: Bundle, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no right to mount a small disk here")
+    try:
+        cache = EngineCache(disk / "cache")
+        with pytest.raises(TargetError, match=r"needs about 0\.0 GB.*engines prune"):
+            builder(bundle, cache).build("decoder", quiet, quiet)
+
+        def build(folder: Path) -> Mapping[str, Any]:
+            (folder / plans.PLAN).write_bytes(bytes(1 << 20))
+            return {}
+
+        with pytest.raises(TargetError, match="filled up") as caught:
+            cache.get_or_build(Key("m", {"kind": "x"}), build)
+        one_line(caught)
+        assert not list(cache.root.glob(f"*{PARTIAL}"))
+        assert not cache.entries()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@fault(7)
+def test_too_little_room_is_said_before_the_work(cache: EngineCache) -> None:
+    def build(folder: Path) -> Mapping[str, Any]:
+        raise AssertionError("the work was begun")
+
+    with pytest.raises(TargetError, match="make room"):
+        cache.get_or_build(Key("m", {"kind": "x"}), build, need_bytes=1 << 60)
+
+
+@fault(8)
+def test_too_little_memory_is_retried_lower_then_said(bundle: Bundle, cache: EngineCache) -> None:
+    said: list[str] = []
+    with pytest.raises(BuildError, match="--size, or play with another --backend") as caught:
+        builder(bundle, cache, workspace=1).build("denoiser", quiet, said.append)
+    one_line(caught)
+    assert said == ["not enough memory, trying once more at optimisation level 1"]
+    assert not cache.entries()
+
+
+@fault(10)
+def test_a_build_the_system_kills_is_reported(
+    bundle: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL to the child that builds is what the kernel's out-of-memory killer sends."""
+    started: list[Any] = []
+    real = subprocess.Popen
+
+    def remember(*args: Any, **settings: Any) -> Any:
+        started.append(real(*args, **settings))
+        return started[-1]
+
+    def kill(name: str, fraction: float, phase: str) -> None:
+        started[-1].kill()
+        started[-1].wait()
+
+    monkeypatch.setattr(subprocess, "Popen", remember)
+    with pytest.raises(BuildError, match=r"killed \(signal 9\).*ran out of memory") as caught:
+        builder(bundle, cache).build("denoiser", kill, quiet)
+    one_line(caught)
+    assert not cache.entries()
+    assert not list(cache.root.glob(f"*{PARTIAL}"))

@@ -1,0 +1,50 @@
+"""Print fps and latency of a model on every NVIDIA engine at hand: ``python -m tests.gpu.figures``.
+
+``python -m tests.gpu.figures MODEL`` takes the name or folder of another bundle than the built-in.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from export.tensorrt import build_engines
+from runtime.bench import measure
+from runtime.engines import usable
+from runtime.errors import MorphError
+from runtime.library import BUILT_IN, find_bundle
+from runtime.pipeline import Pipeline
+
+NVIDIA = ("tensorrt", "tensorrt_rtx", "onnxruntime")
+EXPRESSION = "cat -> kitten"
+FRAMES = 200
+
+
+def figures(model: str, backend: str) -> str:
+    """Return one line: what was measured, or why nothing could be."""
+    try:
+        if reason := usable(backend):
+            return f"{backend}: {reason}"
+        if backend.startswith("tensorrt"):
+            build_engines(find_bundle(model), backend)
+        found = measure(lambda: Pipeline.open(model, backend=backend), EXPRESSION, frames=FRAMES)
+    except MorphError as error:
+        return f"{backend}: {error}"
+    return (
+        f"{backend} {found.precision}, {found.model} {found.width}x{found.height} in {found.steps} "
+        f"steps on {found.device}: {found.fps:.0f} fps, frame p50 {found.frame_ms_p50:.2f} ms, "
+        f"p95 {found.frame_ms_p95:.2f} ms; {found.fill_fps:.0f} fps in batches of "
+        f"{found.fill_batch}; opened in {found.open_seconds:.1f} s, first frame after "
+        f"{found.first_frame_ms:.0f} ms"
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Print a line for each engine; return 1 if none could be measured."""
+    model = argv[0] if argv else BUILT_IN
+    lines = [figures(model, backend) for backend in NVIDIA]
+    print("\n".join(lines))
+    return int(not any(" fps, frame p50 " in line for line in lines))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from player.commands.common import interruptible
 from runtime import library
-from runtime.bundle import Bundle
+from runtime.bundle import MANIFEST, Bundle, open_bundle
 from runtime.engines import usable
 from runtime.engines.gpu import Gpu
 from runtime.engines.plans import load_module
-from runtime.errors import BuildError, RequestError
+from runtime.errors import BuildError, BundleError, EngineError, RequestError
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")
 INSTALL = "pip install '.[export]' in wordmorph's folder"
@@ -49,6 +51,14 @@ def build(
     guidance: Annotated[
         float | None, typer.Option(help="Guidance baked into networks that embed it (LCM).")
     ] = None,
+    prediction: Annotated[
+        str | None,
+        typer.Option(help="epsilon or v: what the network predicts, if its file does not say."),
+    ] = None,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option(help="A folder with CLIP's tokenizer, for a .safetensors file offline."),
+    ] = None,
     compute_capability: Annotated[
         str | None,
         typer.Option(
@@ -58,57 +68,75 @@ def build(
 ) -> None:
     """Turn a checkpoint into a bundle once, and compile its engines once per GPU."""
     console = Console(stderr=True)
-    settings = (name, lora, vae, size, steps, scheduler, guidance)
     gpu = None if compute_capability is None else _elsewhere(compute_capability)
-    changed = any(setting not in (None, [], ()) for setting in settings)
+    options: dict[str, Any] = {
+        "name": name,
+        "loras": lora or [],
+        "vae": vae,
+        "size": size,
+        "steps": steps or [],
+        "scheduler": scheduler,
+        "guidance": guidance,
+        "prediction": prediction,
+        "tokenizer": None if tokenizer is None else str(tokenizer),
+    }
     with interruptible(None):
-        if model in library.known_models() and precision == "auto" and not changed:
+        known = library.known_models().get(model)
+        changed = precision != "auto" or any(one not in (None, []) for one in options.values())
+        if known is not None and not changed and (known == library.built_in() or _is_name(model)):
             bundle = library.find_bundle(model)
         else:
-            chosen = _precision(precision, compute_capability)
-            bundle = _export(
-                console, model, name, lora, vae, size, steps, chosen, scheduler, guidance
-            )
+            choices = ["f16", "f32"] if _has_nvidia(compute_capability) else ["f32", "f16"]
+            asked = choices if precision == "auto" else [precision]
+            bundle = _bundle(console, model, options, asked)
         _compile(console, bundle, gpu)
     print(f'wordmorph play --model {_called(bundle)} "cat -> kitten"')
 
 
-def _export(
-    console: Console,
-    model: str,
-    name: str | None,
-    lora: list[str] | None,
-    vae: str | None,
-    size: str | None,
-    steps: list[int] | None,
-    precision: str,
-    scheduler: str | None,
-    guidance: float | None,
+def _is_name(model: str) -> bool:
+    """Whether ``model`` can only be what a bundle was called, not what one is built from."""
+    from export.models import MODELS
+
+    return model not in MODELS and not Path(model).exists()
+
+
+def _bundle(
+    console: Console, model: str, options: dict[str, Any], precisions: Sequence[str]
 ) -> Bundle:
+    """Return the bundle of a checkpoint, exported unless it is there as it would be made now.
+
+    The first of ``precisions`` is made; the others will do if they are there.
+    """
+    from export.identity import is_built
+    from export.resolve import pinned, spec_for
+
+    spec = pinned(spec_for(model, **options, precision=precisions[0]))
+    others = [pinned(spec_for(model, **options, precision=one)) for one in precisions[1:]]
+    folder = library.home() / spec.name
+    if is_built(folder, spec, *others):
+        with contextlib.suppress(BundleError):  # damaged: made again
+            bundle = open_bundle(folder)
+            _say(console, f"bundle {folder}: already built")
+            return bundle
+    if (folder / MANIFEST).is_file():
+        _say(console, f"bundle {folder}: damaged or built from something else, so replaced")
+    return _export(console, model, {**options, "precision": precisions[0]}, folder)
+
+
+def _export(console: Console, model: str, options: dict[str, Any], folder: Path) -> Bundle:
     if find_spec("torch") is None or find_spec("diffusers") is None:
         raise BuildError(f"building a model needs torch and diffusers: {INSTALL}")
-    from export import parity
-    from export.build import build as export_bundle
-    from export.resolve import spec_for
+    from export.exporter import export_apart
+    from export.report import report
 
-    spec = spec_for(
-        model,
-        name=name,
-        loras=lora or (),
-        vae=vae,
-        size=size,
-        steps=steps or (),
-        precision=precision,
-        scheduler=scheduler,
-        guidance=guidance,
-    )
-    with console.status(f"{spec.name}: starting") as status:
-        bundle = export_bundle(
-            spec, library.home() / spec.name, lambda stage: status.update(f"{spec.name}: {stage}")
+    with console.status(f"{folder.name}: starting") as status:
+        bundle, notes = export_apart(
+            model, options, folder, lambda stage: status.update(f"{folder.name}: {stage}")
         )
-    console.print(f"bundle {bundle.folder}", highlight=False, soft_wrap=True)
-    for line in parity.report(bundle.manifest):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+    took = f"{notes['seconds']:.0f} s, {notes['peak_bytes'] / 1e9:.1f} GB at the peak"
+    _say(console, f"bundle {bundle.folder} ({took})")
+    for line in report(bundle.manifest):
+        _say(console, f"  {line}")
     return bundle
 
 
@@ -127,7 +155,7 @@ def _elsewhere(compute_capability: str) -> Gpu:
 
 
 def _compile(console: Console, bundle: Bundle, gpu: Gpu | None) -> None:
-    """Build the TensorRT engines that can be built here, and say why the others are not."""
+    """Build the first TensorRT engines that can be built here, and say why the others are not."""
     from export.tensorrt import build_engines
 
     if gpu is not None:
@@ -136,16 +164,23 @@ def _compile(console: Console, bundle: Bundle, gpu: Gpu | None) -> None:
     for backend in NVIDIA:
         reason = usable(backend)
         if reason is None:
-            build_engines(bundle, backend)
-            return
-        console.print(f"{backend}: {reason}", highlight=False, soft_wrap=True)
+            try:
+                build_engines(bundle, backend)
+                return
+            except (BuildError, EngineError) as error:
+                reason = str(error)
+        _say(console, f"{backend}: {reason}")
 
 
-def _precision(asked: str, compute_capability: str | None) -> str:
-    if asked != "auto":
-        return asked
-    nvidia = compute_capability or any(usable(name) is None for name in (*NVIDIA, "onnxruntime"))
-    return "f16" if nvidia else "f32"
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _has_nvidia(compute_capability: str | None) -> bool:
+    """Whether an NVIDIA engine will run what is built: those compute in f16."""
+    return compute_capability is not None or any(
+        usable(name) is None for name in (*NVIDIA, "onnxruntime")
+    )
 
 
 def _called(bundle: Bundle) -> str:

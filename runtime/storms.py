@@ -41,6 +41,9 @@ FAINT = 0.2
 """A speed at which a whole film would change no more than a coat colour."""
 _DEPTH = 7
 _STAYS = 0.4
+_LOUD = 0.75
+"""Change, in units of the noise, that noise alone may pretend: of a step of 1.25 times the noise,
+(1.25² - 1)^½ = 0.75 of it is left."""
 _NEAR = 0.02
 _MAX_PROBED = 12
 
@@ -171,7 +174,8 @@ def weather(film: Survey, look_at: LookAt) -> Weather:
         if jump is not None:
             jumps.append(jump)
             jumpy[i] = True
-    zones = find_zones(film, jumpy, (calm + fast) / 2, fast)
+    loud = _LOUD * film.noise / float(np.median(np.diff(film.positions)))
+    zones = find_zones(film, jumpy, min(fast, max((calm + fast) / 2, loud)), fast)
     return Weather(zones, flickers, tuple(sorted(jumps, key=lambda jump: jump.t)), fast)
 
 

@@ -155,13 +155,6 @@ def _short(value: str) -> str:
     return f"{value[:12]}…" if re.fullmatch(r"[0-9a-f]{64}", value) else value
 
 
-def verify(entry: Entry) -> bool:
-    """Return whether the entry's files are exactly those of its manifest, byte for byte."""
-    return set(contents(entry.folder)) == set(entry.files) and all(
-        sha256_file(entry.folder / name) == record for name, record in entry.files.items()
-    )
-
-
 def check_owner(path: Path) -> None:
     """Refuse a file or folder that another user owns or that is a link.
 

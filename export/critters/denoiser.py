@@ -26,7 +26,7 @@ from export.critters.draw import SIZE
 from export.critters.muon import Optimizers
 from export.critters.phase import Budget, cosine, train_phase
 from export.critters.rollout import Rollout
-from export.critters.schedule import make_scheduler, sampling_levels
+from export.critters.schedule import TRAINED_FALL, make_scheduler, sampling_levels
 
 BATCH = 40
 SLOTS = 16
@@ -109,7 +109,7 @@ def train_denoiser(
 
     One-step regression: from noise coupled with the picture's style (see `coupling`) and the
     caption, the UNet predicts the latents. Some pictures go on from there as the sampler would
-    (see `rollout`), so that later steps mend what the first left. The encoder of the pictures
+    (see `rollout`), so that later steps can mend what the first left. The encoder of the pictures
     stays as it is; the decoder goes on learning from its latents, and learns to draw crisply what
     the denoiser gives it.
 
@@ -128,7 +128,7 @@ def train_denoiser(
         console: For the bar.
     """
     device = next(unet.parameters()).device
-    levels = sampling_levels(make_scheduler()).to(device)
+    levels = sampling_levels(make_scheduler(TRAINED_FALL)).to(device)
     (noisiest,) = levels.visited[1]
     styles = torch.from_numpy(data.styles)
     focus = 1 + FACE_WEIGHT * torch.from_numpy(data.face_maps(LATENT_SIZE))[:, None]

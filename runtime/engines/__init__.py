@@ -144,6 +144,15 @@ def choose(
     return _open(backend, bundle, precision)
 
 
+def check_finite(latent: Floats) -> None:
+    """Raise EngineError if a latent that was computed in the graphs' own precision overflowed."""
+    if not np.isfinite(latent).all():
+        raise EngineError(
+            "the latent is not finite: build the model again with --precision f32, "
+            "or try another seed or expression"
+        )
+
+
 def check_backend(backend: str) -> None:
     """Raise EngineError unless ``backend`` is ``auto`` or an engine runtime that works here."""
     if backend == "auto":

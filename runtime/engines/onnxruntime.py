@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle import Bundle, Step
-from runtime.engines import Floats, Rendered, one_by_one, warn_no_batches
+from runtime.engines import Floats, Rendered, check_finite, one_by_one, warn_no_batches
 from runtime.engines.gpu import find_gpu, no_gpu_line
 from runtime.engines.ortsession import PROVIDERS, failure, load_onnxruntime, open_session
 from runtime.errors import EngineError
@@ -127,11 +127,7 @@ class OnnxRuntimeEngine:
                 lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
             )
         rendered, latent = ran
-        if not np.isfinite(latent).all():
-            raise EngineError(
-                "the latent is not finite: build the model again with --precision f32, "
-                "or try another seed or expression"
-            )
+        check_finite(latent)
         return rendered
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.bundle import ROLES, Bundle, Step
 from runtime.enginecache import EngineCache
-from runtime.engines import Floats, Rendered, one_by_one, warn_no_batches
+from runtime.engines import Floats, Rendered, check_finite, one_by_one, warn_no_batches
 from runtime.engines.device import Device
 from runtime.engines.framegraph import FrameGraph, Stage
 from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
@@ -146,11 +146,7 @@ class TensorRtEngine:
                 lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
             )
         pixels, latent = ran
-        if not np.isfinite(latent).all():
-            raise EngineError(
-                "the latent is not finite: build the model again with --precision f32, "
-                "or try another seed or expression"
-            )
+        check_finite(latent)
         return Rendered(pixels, (time.perf_counter() - start) * 1e3, 0.0)
 
     def close(self) -> None:

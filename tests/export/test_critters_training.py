@@ -22,7 +22,7 @@ from export.critters.draw import ANIMALS, COATS, STYLE_SIZE, Spec, Style, render
 from export.critters.muon import Optimizers, orthogonalise
 from export.critters.phase import Budget, Interrupted, Stateful, save, train_phase
 from export.critters.rollout import Rollout
-from export.critters.schedule import STEPS, make_scheduler, sampling_levels
+from export.critters.schedule import STEPS, TRAINED_FALL, make_scheduler, sampling_levels
 from export.critters.tokenizer import (
     kept_tokenizer,
     save_tokenizer,
@@ -119,6 +119,10 @@ def test_sampling_begins_at_pure_noise() -> None:
     levels = sampling_levels(make_scheduler())
     assert levels.signal[999] == 0
     assert levels.visited == {1: (999,), 2: (999, 499), 3: (999, 666, 332), 4: (999, 749, 499, 249)}
+    trained = sampling_levels(make_scheduler(TRAINED_FALL))
+    assert trained.visited == levels.visited
+    for t in {t for count in STEPS for t in levels.visited[count][1:]}:
+        assert levels.noise[t] < trained.noise[t] < 0.08
     assert all(0.005 < levels.noise[t] < 0.03 for count in STEPS for t in levels.visited[count][1:])
 
 

@@ -32,27 +32,17 @@ from export.structure import structure
 from export.tensorrt import Builder, Options, build_engines
 from runtime.bundle import ROLES, Bundle, open_bundle, sha256_file
 from runtime.enginecache import PARTIAL, EngineCache
-from runtime.engines.gpu import Gpu, find_gpu
+from runtime.engines.gpu import Gpu
 from runtime.engines.plans import PLAN
 from runtime.errors import BuildError, EngineError
 from runtime.library import built_in
 from tests.checkpoints import FAMILIES
+from tests.faults.table import gpu_here, quiet
 from tests.tinybundle import tiny_bundle, write_tiny
 
 pytest.importorskip("tensorrt_rtx")
 
 ADA = Gpu("any", "8.9")
-
-
-def quiet(*said: object) -> None:
-    pass
-
-
-def gpu_here() -> bool:
-    try:
-        return find_gpu() is not None
-    except EngineError:  # cuda-bindings is not installed
-        return False
 
 
 def no_leftovers(cache: EngineCache) -> bool:

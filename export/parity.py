@@ -18,6 +18,8 @@ import numpy as np
 from export.likeness import ENOUGH, EQUAL, peak_signal_to_noise
 from export.reference import Case, Edit, Floats, Reference, hears
 from runtime.bundle import Manifest, Step
+from runtime.engines.openvino import best_precision
+from runtime.engines.openvinocore import CORE
 from runtime.errors import BuildError
 
 WORST_LEVELS = 2
@@ -45,9 +47,6 @@ class Graphs:
 
     def __init__(self, precision: str) -> None:
         """``precision`` is f32, bf16 or f16."""
-        import openvino as ov
-
-        self._core = ov.Core()
         self._options = {
             "INFERENCE_PRECISION_HINT": precision,
             "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
@@ -56,19 +55,11 @@ class Graphs:
     def compile(self, path: Path) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
         """Return a function from named inputs to the outputs."""
         try:
-            compiled = self._core.compile_model(path, "CPU", self._options)
+            compiled = CORE.compile_model(path, "CPU", self._options)
         except RuntimeError as error:
             line = " ".join(str(error).split())[-300:]
             raise BuildError(f"OpenVINO cannot compile {path.name}: {line}") from None
         return lambda inputs: tuple(compiled(dict(inputs)).values())
-
-
-def running_precision() -> str:
-    """Return what OpenVINO will compute in on this machine unless told otherwise."""
-    import openvino as ov
-
-    able = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if "BF16" in able else "f32"
 
 
 def gate(
@@ -86,7 +77,7 @@ def gate(
     exact = measure(folder, manifest, ids, expected, "f32", progress)
     check_exact(exact)
     kept: dict[str, Any] = {"hears": hears(expected), "f32": asdict(exact)}
-    running = running_precision()
+    running = best_precision()
     if running != "f32":
         rough = measure(folder, manifest, ids, expected, running, progress)
         kept[running] = asdict(rough)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-import openvino as ov
 
+from runtime.engines.openvinocore import CORE
 from tests.fakecuda import FakeCuda
 
 MAGIC = b"FAKEPLAN"
@@ -125,7 +125,7 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
                     return self._refuse(f"{port.any_name} has no shape")
             model.reshape({name: list(shape) for name, shape in self._shapes.items()})
             config = {"INFERENCE_PRECISION_HINT": "f32"}
-            self._request = ov.Core().compile_model(model, "CPU", config).create_infer_request()
+            self._request = CORE.compile_model(model, "CPU", config).create_infer_request()
             return True
 
         def _refuse(self, why: str) -> bool:
@@ -155,7 +155,7 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
             if not serialized_engine.startswith(MAGIC):
                 self._logger.log(ILogger.Severity.ERROR, "Serialization assertion failed")
                 return None
-            model = ov.Core().read_model(bytes(serialized_engine[len(MAGIC) :]))
+            model = CORE.read_model(bytes(serialized_engine[len(MAGIC) :]))
             return ICudaEngine(model, self._logger)
 
     for kind in (

@@ -39,6 +39,7 @@ from export.critters.draw import render as render_spec
 from export.critters.draw import sample_spec, spec_of_caption
 from export.critters.folder import MODEL, read_folder
 from export.critters.sampler import noise_of, sample, text_rows
+from runtime.engines.openvinocore import CORE
 from runtime.errors import MorphError, TargetError
 
 DEFAULT_STEPS = 1
@@ -166,7 +167,7 @@ def frame_milliseconds(pipeline: StableDiffusionPipeline) -> float:
             Frame().eval().requires_grad_(False), example_input=(noise, rows)
         )
     graph.reshape({0: list(noise.shape), 1: list(rows.shape)})
-    compiled = openvino.Core().compile_model(graph, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+    compiled = CORE.compile_model(graph, "CPU", {"PERFORMANCE_HINT": "LATENCY"})
     times = []
     for _ in range(FRAME_RUNS):
         start = time.perf_counter()

@@ -16,6 +16,7 @@ from openvino.properties import hint
 from runtime.bundle import Bundle, Step
 from runtime.engines import Floats, Rendered
 from runtime.engines.openvinocache import openvino_cache
+from runtime.engines.openvinocore import CORE
 from runtime.errors import EngineError, last_line
 
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
@@ -30,7 +31,7 @@ def available(backend: str = "openvino") -> str | None:
 
 def best_precision() -> str:
     """Return ``bf16`` where the CPU computes in it, else ``f32``."""
-    capabilities = ov.Core().get_property("CPU", props.device.capabilities)
+    capabilities = CORE.get_property("CPU", props.device.capabilities)
     return "bf16" if "BF16" in capabilities else "f32"
 
 
@@ -64,8 +65,7 @@ class OpenVinoEngine:
         """Compile the graphs; buffers live as long as the engine and are shared with it."""
         self.precision = precision
         self._bundle = bundle
-        self._core = ov.Core()
-        self.device = str(self._core.get_property("CPU", props.device.full_name)).strip()
+        self.device = str(CORE.get_property("CPU", props.device.full_name)).strip()
         with openvino_cache(bundle, precision) as cache:
             self._text = self._compile("text_encoder", "f32", cache)
             self._denoiser = self._compile("denoiser", precision, cache)
@@ -146,7 +146,7 @@ class OpenVinoEngine:
         if precision == "f32":
             config = {**config, hint.execution_mode: hint.ExecutionMode.ACCURACY}
         try:
-            model = self._core.read_model(self._bundle.path(role))
+            model = CORE.read_model(self._bundle.path(role))
             shapes = {
                 port: [1, *port.partial_shape[1:]]
                 for port in model.inputs
@@ -154,7 +154,7 @@ class OpenVinoEngine:
             }
             if shapes:
                 model.reshape(shapes)
-            return self._core.compile_model(model, "CPU", config).create_infer_request()
+            return CORE.compile_model(model, "CPU", config).create_infer_request()
         except RuntimeError as error:
             raise EngineError(
                 f"openvino cannot compile the {role} of {self._bundle.folder}: {last_line(error)}"

@@ -8,7 +8,6 @@ from typing import Any
 import diffusers
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 import torch
 from diffusers.image_processor import VaeImageProcessor
@@ -20,6 +19,7 @@ from torch import nn
 from export.graphs import BATCHED, Decoder, export_graph, mix
 from export.sinusoids import guidance_embedding, time_features, turn_rates
 from runtime.bundle import BASIS
+from runtime.engines.openvinocore import CORE
 from runtime.errors import BuildError
 from tests import checkpoints
 
@@ -58,7 +58,7 @@ class TimeFeatures(nn.Module):
 def test_time_features_survive_bf16(tmp_path: Path) -> None:
     path = tmp_path / "features.onnx"
     export_graph(TimeFeatures(), {"timestep": torch.tensor([999.0])}, ("y",), path)
-    compiled = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
+    compiled = CORE.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "bf16"})
     for timestep in (999.0, 749.0, 333.25, 1.0):
         expected = get_timestep_embedding(
             torch.tensor([timestep]), 96, flip_sin_to_cos=True, downscale_freq_shift=0
@@ -137,7 +137,7 @@ def test_only_what_f16_holds_exactly_is_stored_as_f16(
         if np.prod(tensor.dims) == 1600
     }
     assert kinds == {stored}
-    compiled = ov.Core().compile_model(
+    compiled = CORE.compile_model(
         path, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY"}
     )
     sample = torch.randn(5, 40)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,3 +79,33 @@ def test_an_error_that_says_nothing_is_named_by_its_type() -> None:
     assert first_line(RuntimeError("\n a\nb\n")) == "a"
     assert last_line(RuntimeError("\n a\nb\n")) == "b"
     assert first_line(KeyError()) == last_line(KeyError()) == "KeyError"
+
+
+OPEN_AND_CLOSE = """
+import gc, os, signal, sys
+from pathlib import Path
+from runtime.bundle import open_bundle
+from runtime.engines.openvino import open_engine
+signal.signal(signal.SIGINT, signal.default_int_handler)
+engines = [open_engine(open_bundle(Path(sys.argv[1])), "f32") for _ in range(3)]
+while engines:
+    engines.pop(0).close()
+    gc.collect()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_after_engines_have_come_and_gone_is_no_crash(tmp_path: Path) -> None:
+    """A freed alternate signal stack was left in use: see ``openvinocore``."""
+    bundle = write_tiny(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_AND_CLOSE, bundle.folder],
+        cwd=Path(engine_module.__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

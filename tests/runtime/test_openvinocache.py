@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import openvino as ov
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from openvino import properties as props
@@ -16,6 +15,7 @@ from openvino import properties as props
 from runtime.bundle import Bundle, FileRecord, sha256_file
 from runtime.engines import openvinocache
 from runtime.engines.openvinocache import openvino_cache
+from runtime.engines.openvinocore import CORE
 from runtime.errors import EngineError
 from tests.tinybundle import tiny_bundle
 
@@ -36,7 +36,7 @@ def _matmul(path: Path, fill: float) -> None:
 
 
 def _mean(path: Path, cache: Path) -> tuple[float, bool]:
-    model = ov.Core().compile_model(path, "CPU", {props.cache_dir: str(cache)})
+    model = CORE.compile_model(path, "CPU", {props.cache_dir: str(cache)})
     mean = float(model(np.ones((1, 64), np.float32))[0].mean())
     return mean, bool(model.get_property("LOADED_FROM_CACHE"))
 

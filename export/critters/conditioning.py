@@ -75,6 +75,39 @@ def tokenize(tokenizer: CLIPTokenizer, captions: tuple[str, ...]) -> Captions:
     )
 
 
+def mixed_rows(
+    encoder: CLIPTextModel,
+    captions: Captions,
+    others: Captions,
+    picked: Tensor,
+    shares: Tensor,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Text rows [B, 77, TEXT_WIDTH] between two captions, mixed as a player mixes them.
+
+    Whole captions are mixed row by row; where they differ in one word, half of the time that
+    word's row alone. Some are scaled, as in `edited_rows`.
+
+    Args:
+        encoder: Reads the captions.
+        captions: Where the mix begins, of every picture.
+        others: Where it ends.
+        picked: int64 [B]: which pictures.
+        shares: float32 [B]: how far each is on the way.
+        rng: Chooses the edits.
+    """
+    device = next(encoder.parameters()).device
+    batch = len(picked)
+    ids, targets = captions.ids[picked], others.ids[picked]
+    first, second = encoder(torch.cat([ids, targets]).to(device)).last_hidden_state.chunk(2)
+    differs = ids != targets
+    slot = (differs.sum(1) == 1) & torch.from_numpy(rng.random(batch) < 0.5)
+    where = (differs | ~slot[:, None]).to(device)
+    share = shares.to(device)[:, None, None] * where[..., None]
+    text: Tensor = first + share * (second - first)
+    return text * _random_scales(batch, rng).to(device)
+
+
 def edited_rows(
     encoder: CLIPTextModel, captions: Captions, picked: Tensor, rng: np.random.Generator
 ) -> Tensor:
@@ -112,8 +145,13 @@ def edited_rows(
     tail = ((position >= ends[:, None]) & foreign_tail[:, None]).to(device)
     text = torch.where(tail[..., None], foreign, text)
 
+    return text * _random_scales(batch, rng).to(device)
+
+
+def _random_scales(batch: int, rng: np.random.Generator) -> Tensor:
+    """What the rows of some captions are multiplied by: float32 [B, 77, 1], 1 for BOS."""
     scaled = rng.random(batch) < SCALE_SHARE
     scales = np.where(scaled, np.exp(rng.uniform(-0.4, 0.4, batch)), 1.0)
-    scale = torch.from_numpy(scales).float().to(device)[:, None, None].repeat(1, ROWS, 1)
+    scale = torch.from_numpy(scales).float()[:, None, None].repeat(1, ROWS, 1)
     scale[:, 0] = 1
-    return text * scale
+    return scale

@@ -8,11 +8,13 @@ import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.critters.draw import SIZE, Spec, Style, face_of, render, sample_spec
+from export.critters.draw import SIZE, Spec, Style, sample_spec, style_of
+from export.critters.inbetween import Inbetween, sample_inbetween
 from runtime.errors import TargetError
 
 SHARD = 1024
@@ -35,7 +37,9 @@ class Dataset:
     shards: tuple[NDArray[np.uint8], ...]
     """Memory maps, [SHARD, 256, 256, 3] each, sRGB."""
     captions: tuple[str, ...]
-    specs: tuple[Spec, ...]
+    others: tuple[str, ...]
+    """The captions that in-betweens go to; those of plain pictures are their own."""
+    drawings: tuple[Inbetween, ...]
 
     def __len__(self) -> int:
         """How many pictures there are."""
@@ -44,16 +48,21 @@ class Dataset:
     @property
     def styles(self) -> NDArray[np.float32]:
         """The open numbers of every picture, float32 [N, STYLE_SIZE] in (0, 1)."""
-        return np.array([spec.style for spec in self.specs], np.float32)
+        return np.array([drawing.first.style for drawing in self.drawings], np.float32)
+
+    @property
+    def shares(self) -> NDArray[np.float32]:
+        """How far every picture is on the way to its other caption: float32 [N], 0 if plain."""
+        return np.array([drawing.share for drawing in self.drawings], np.float32)
 
     def face_maps(self, cells: int) -> NDArray[np.float32]:
         """How much of each cell of a grid over the picture is face: float32 [N, cells, cells]."""
         maps = np.zeros((len(self), cells, cells), np.float32)
         centres = (np.arange(cells, dtype=np.float32) + 0.5) * (SIZE / cells)
-        for i, spec in enumerate(self.specs):
-            face = face_of(calmed(spec))
-            if face:
-                x, y, radius = face
+        for i, drawing in enumerate(self.drawings):
+            build = drawing.builds[0] or drawing.builds[1]
+            if build:
+                x, y, radius = build.face(style_of(calmed(drawing.first)))
                 distance = np.hypot(centres[None] - x, centres[:, None] - y)
                 maps[i] = np.clip((radius - distance) * cells / SIZE + 0.5, 0, 1)
         return maps
@@ -93,14 +102,23 @@ def calmed(spec: Spec) -> Spec:
     return replace(spec, style=style)
 
 
-def draw_shard(folder: Path, seed: int, shard: int) -> None:
-    """Draw pictures `shard * SHARD` and on; every file appears whole or not at all."""
+def draw_shard(folder: Path, seed: int, shard: int, plain: bool = True) -> None:
+    """Draw pictures `shard * SHARD` and on, plain ones or in-betweens.
+
+    Every file appears whole or not at all.
+    """
     pixels = np.empty((SHARD, SIZE, SIZE, 3), np.uint8)
     rows = []
     for i in range(SHARD):
-        spec, caption = sample_spec(random.Random(f"{seed}:{shard * SHARD + i}"))
-        pixels[i] = render(calmed(spec))
-        rows.append({"caption": caption} | asdict(spec))
+        rng = random.Random(f"{seed}:{shard * SHARD + i}")
+        if plain:
+            spec, caption = sample_spec(rng)
+            drawing, other = Inbetween(spec, spec, 0.0), caption
+        else:
+            drawing, caption, other = sample_inbetween(rng)
+        calm = replace(drawing, first=calmed(drawing.first), second=calmed(drawing.second))
+        pixels[i] = calm.render()
+        rows.append({"caption": caption, "other": other} | asdict(drawing))
     captions, target = _paths(folder, shard)
     scratch = captions.with_suffix(".part")
     scratch.write_text(json.dumps(rows))
@@ -112,13 +130,18 @@ def draw_shard(folder: Path, seed: int, shard: int) -> None:
 
 
 def draw_dataset(
-    folder: Path, count: int, seed: int, advance: Callable[[int], None] = lambda _: None
+    folder: Path,
+    plain: int,
+    inbetween: int,
+    seed: int,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
     """Draw the pictures that `folder` lacks, in worker processes, and open all of them.
 
     Args:
         folder: Where shards live; made if needed.
-        count: Pictures wanted, rounded up to whole shards.
+        plain: Pictures of one caption wanted, rounded up to whole shards.
+        inbetween: Pictures between two captions wanted, likewise; they come after the others.
         seed: Picture i depends on `seed` and i alone.
         advance: Called with the number of pictures that became ready.
 
@@ -127,13 +150,17 @@ def draw_dataset(
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        shards = range(-(-count // SHARD))
+        first = -(-plain // SHARD)
+        shards = range(first + -(-inbetween // SHARD))
         todo = [shard for shard in shards if not _paths(folder, shard)[1].exists()]
         advance(SHARD * (len(shards) - len(todo)))
         if todo:
             context = multiprocessing.get_context("spawn")
             with context.Pool(min(WORKERS, len(todo))) as pool:
-                jobs = [pool.apply_async(draw_shard, (folder, seed, shard)) for shard in todo]
+                jobs = [
+                    pool.apply_async(draw_shard, (folder, seed, shard, shard < first))
+                    for shard in todo
+                ]
                 for job in jobs:
                     job.get()
                     advance(SHARD)
@@ -149,9 +176,14 @@ def open_dataset(folder: Path, shards: int) -> Dataset:
         rows += json.loads(_paths(folder, shard)[0].read_text())
     return Dataset(
         tuple(np.load(_paths(folder, shard)[1], mmap_mode="r") for shard in range(shards)),
-        tuple(row.pop("caption") for row in rows),
-        tuple(Spec(**row | {"style": tuple(row["style"])}) for row in rows),
+        tuple(row["caption"] for row in rows),
+        tuple(row["other"] for row in rows),
+        tuple(Inbetween(_spec(row["first"]), _spec(row["second"]), row["share"]) for row in rows),
     )
+
+
+def _spec(row: dict[str, Any]) -> Spec:
+    return Spec(**row | {"style": tuple(row["style"])})
 
 
 def _paths(folder: Path, shard: int) -> tuple[Path, Path]:

@@ -1,6 +1,7 @@
 """The denoiser: a small UNet and its text encoder, trained together to draw in one step."""
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from export.critters.autoencoder import (
     psnr,
     to_tensor,
 )
-from export.critters.conditioning import TEXT_WIDTH, Captions, edited_rows
+from export.critters.conditioning import TEXT_WIDTH, Captions, edited_rows, mixed_rows
 from export.critters.coupling import couple_noise
 from export.critters.dataset import Dataset
 from export.critters.draw import SIZE
@@ -29,8 +30,6 @@ from export.critters.rollout import Rollout
 from export.critters.schedule import TRAINED_FALL, make_scheduler, sampling_levels
 
 BATCH = 40
-SLOTS = 16
-"""How many pictures go through a later step in every update."""
 LATER_WEIGHT = 0.6
 MOOD_WEIGHT = 2.0
 """How much oftener a picture with a mood is picked: moods are the finest thing to see."""
@@ -41,12 +40,30 @@ CROPS = 16
 MENDED = 2
 """How many of the former come from later steps."""
 PIXEL_WEIGHT = 1.0
-PIXELS_FROM = 0.6
-"""Progress at which the decoder begins to learn along, from the denoiser's latents too.
+"""Of the decoder's loss.
 
 The denoiser itself learns from latents alone: with the pixels' gradient its loss rose from 0.097
 to 0.117 within 120 updates, and its pictures lost 2 dB.
 """
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A phase of the denoiser's training."""
+
+    name: str
+    inbetweens: float
+    """Chance that a picture of the batch is an in-between."""
+    rate: float
+    """What the learning rates are multiplied by."""
+    pixels_from: float
+    """Progress at which the decoder begins to learn along, from the denoiser's latents too."""
+    slots: int
+    """How many pictures go through a later step in every update."""
+
+
+PICTURES = Stage("denoiser", inbetweens=0, rate=1, pixels_from=0.6, slots=16)
+INBETWEENS = Stage("inbetweens", inbetweens=0.4, rate=0.6, pixels_from=0, slots=8)
 
 
 def make_unet() -> UNet2DConditionModel:
@@ -100,20 +117,20 @@ def train_denoiser(
     latents: Tensor,
     data: Dataset,
     captions: Captions,
+    others: Captions,
+    stage: Stage,
     folder: Path,
     budget: Budget,
     seed: int,
     console: Console,
-) -> Average:
-    """Train both in place, and the decoder along with them; return the averages, for use.
+) -> None:
+    """Train both and the decoder along with them; they are averages in the end, ready for use.
 
     One-step regression: from noise coupled with the picture's style (see `coupling`) and the
     caption, the UNet predicts the latents. Some pictures go on from there as the sampler would
     (see `rollout`), so that later steps can mend what the first left. The encoder of the pictures
     stays as it is; the decoder goes on learning from its latents, and learns to draw crisply what
-    the denoiser gives it.
-
-    Returns the averages of UNet, text encoder and decoder.
+    the denoiser gives it. In-betweens are learned in the same way, from mixed text rows.
 
     Args:
         unet: Predicts v; its noise-end output is minus the picture.
@@ -122,6 +139,8 @@ def train_denoiser(
         latents: float16 [N, 16, 16, 16], scaled to about unit variance.
         data: Whose pictures and styles belong to `latents`.
         captions: Theirs, tokenized.
+        others: The captions that in-betweens go to.
+        stage: Of what, and how.
         folder: For checkpoints.
         budget: When to stop.
         seed: Batches depend on it and on the step alone.
@@ -133,12 +152,14 @@ def train_denoiser(
     styles = torch.from_numpy(data.styles)
     focus = 1 + FACE_WEIGHT * torch.from_numpy(data.face_maps(LATENT_SIZE))[:, None]
     focus /= focus.mean()
-    chances = np.array([MOOD_WEIGHT if spec.mood else 1.0 for spec in data.specs])
-    chances /= chances.sum()
+    shares = torch.from_numpy(data.shares)
+    chances = np.array([MOOD_WEIGHT if d.first.mood else 1.0 for d in data.drawings])
+    for kind, chance in ((shares == 0, 1 - stage.inbetweens), (shares > 0, stage.inbetweens)):
+        chances[kind] *= chance / max(chances[kind].sum(), 1e-9)
     decoder = autoencoder.decoder
     optimizers = Optimizers(unet, encoder, decoder, hidden_rate=2e-3, rest_rate=1.5e-3)
     average = Average(unet, encoder, decoder)
-    rollout = Rollout(levels, SLOTS)
+    rollout = Rollout(levels, stage.slots)
     scale = autoencoder.config.scaling_factor
 
     def predict(x: Tensor, timesteps: Tensor, rows: Tensor) -> Tensor:
@@ -161,8 +182,13 @@ def train_denoiser(
         target = latents[picked].to(device).float()
         fresh = torch.from_numpy(rng.standard_normal(target.shape, np.float32)).to(device)
         noise = couple_noise(fresh, styles[picked].to(device))
+        mixed = shares[picked] > 0
+        plain, between = picked[~mixed], picked[mixed]
         with torch.autocast(device.type, torch.bfloat16):
-            rows = edited_rows(encoder, captions, picked, rng)
+            rows = edited_rows(encoder, captions, plain, rng)
+            if len(between):
+                tweened = mixed_rows(encoder, captions, others, between, shares[between], rng)
+                rows = torch.cat([rows, tweened])[mixed.int().argsort(stable=True).argsort()]
 
         drawn = predict(noise, torch.full((BATCH,), noisiest, device=device), rows)
         rollout.refill(rng, picked, drawn, noise, rows, target)
@@ -174,7 +200,7 @@ def train_denoiser(
         # v reaches the picture through sigma: without this its gradient would be as small
         loss = loss + LATER_WEIGHT * (later * focus[rollout.picked].to(device) / sigma).mean()
         figures = {"first": first.mean().item(), "later": later.mean().item()}
-        if progress >= PIXELS_FROM:
+        if progress >= stage.pixels_from:
             half = CROPS // 2
             own = torch.cat([mended[:MENDED], drawn[: half - MENDED]]).detach()
             given = torch.cat([own, target[half - MENDED : CROPS - MENDED]]) / scale
@@ -186,7 +212,7 @@ def train_denoiser(
                 "own dB": psnr(squares[:half].mean()).item(),
                 "true dB": psnr(squares[half:].mean()).item(),
             }
-        optimizers.step(loss, cosine(progress))
+        optimizers.step(loss, stage.rate * cosine(progress))
         average.update(step)
         return figures
 
@@ -197,8 +223,9 @@ def train_denoiser(
         "optimizers": optimizers,
         "average": average,
     }
-    train_phase("denoiser", folder, budget, parts, update, console)
-    return average
+    train_phase(stage.name, folder, budget, parts, update, console)
+    for module, mean in zip(average.modules, average.copies, strict=True):
+        module.load_state_dict(mean.state_dict())
 
 
 def _decoded_quarters(

@@ -25,7 +25,7 @@ from export.critters.pet import Pet
 from export.critters.places import GROUND, PLACE_BACKDROPS, TINT
 from export.critters.scenes import SCENE_BACKDROPS
 from export.critters.species import MOODS as MOOD_FACES
-from export.critters.species import SPECIES
+from export.critters.species import SPECIES, Mood, Species
 
 __all__ = [
     "ANIMALS", "COATS", "MOODS", "PLACES", "SCENES", "SIZE", "STYLE_SIZE", "Picture", "Spec",
@@ -46,36 +46,55 @@ class Picture:
     spec: Spec
 
 
-def _style(spec: Spec) -> Style:
+def style_of(spec: Spec) -> Style:
+    """The style of a spec, the default one where it is empty."""
     return Style(*(spec.style or (0.5,) * STYLE_SIZE))
 
 
-def placed(animal: str, place: str | None, style: Style) -> tuple[float, float, float]:
-    """Where an animal stands in the picture, in pixels, and how much larger it is drawn."""
-    x = SIZE / 2 + 0.2 * SIZE * (style.x - 0.5)
-    y = GROUND.get(place, 230.0) + 20 * (style.y - 0.5)
-    return x, y, (1 + 0.2 * (style.size - 0.5)) * SPECIES[animal].scale
+@dataclass(frozen=True)
+class Build:
+    """The numbers of an animal that do not depend on the style, ready to be drawn."""
+
+    species: Species
+    mood: Mood
+    ground: float
+    """Where it stands, in pixels from the top."""
+
+    def placed(self, style: Style) -> tuple[float, float, float]:
+        """Where it stands in the picture, in pixels, and how much larger it is drawn."""
+        x = SIZE / 2 + 0.2 * SIZE * (style.x - 0.5)
+        y = self.ground + 20 * (style.y - 0.5)
+        return x, y, (1 + 0.2 * (style.size - 0.5)) * self.species.scale
+
+    def face(self, style: Style) -> tuple[float, float, float]:
+        """Centre and radius of the face, in pixels."""
+        x, y, scale = self.placed(style)
+        return x, y + scale * (self.mood.droop - self.species.hy), scale * self.species.hw
 
 
-def face_of(spec: Spec) -> tuple[float, float, float] | None:
-    """Centre and radius of the face, in pixels; None in a picture without an animal."""
+def build_of(spec: Spec) -> Build | None:
+    """The animal of a picture; None where it shows none."""
     if spec.animal is None:
         return None
-    style, species = _style(spec), SPECIES[spec.animal]
-    x, y, scale = placed(spec.animal, spec.place, style)
-    return x, y + scale * (MOOD_FACES[spec.mood].droop - species.hy), scale * species.hw
+    return Build(SPECIES[spec.animal], MOOD_FACES[spec.mood], GROUND.get(spec.place, 230.0))
 
 
-def render(spec: Spec) -> NDArray[np.uint8]:
-    """Draw a picture: uint8 [256, 256, 3], sRGB; a pure, in `spec.style` smooth function."""
-    style = _style(spec)
+def render(spec: Spec, build: Build | None = None) -> NDArray[np.uint8]:
+    """Draw a picture: uint8 [256, 256, 3], sRGB; a pure, in `spec.style` smooth function.
+
+    Args:
+        spec: What it shows.
+        build: The animal's numbers, where they are not those of its words.
+    """
+    style = style_of(spec)
+    build = build or build_of(spec)
     pixels = np.zeros((SIZE, SIZE, 4), np.uint8)
     canvas = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()
     brush = Brush(canvas)
     _BACKDROPS[spec.place](brush, style)
-    if spec.animal is not None:
-        x, y, scale = placed(spec.animal, spec.place, style)
-        pet = Pet(brush, spec.animal, spec.coat, spec.mood, style)
+    if build is not None:
+        x, y, scale = build.placed(style)
+        pet = Pet(brush, build.species, spec.coat, build.mood, style)
         tint = TINT.get(spec.place)
         if tint:
             light = skia.ColorFilters.Blend(

@@ -9,7 +9,7 @@ import random
 import re
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,12 +33,11 @@ from export.critters.classifier import (
     probabilities,
     shrink,
 )
-from export.critters.coupling import style_of_noise
-from export.critters.dataset import calmed
 from export.critters.draw import render as render_spec
 from export.critters.draw import sample_spec, spec_of_caption
 from export.critters.folder import MODEL, read_folder
-from export.critters.sampler import noise_of, sample, text_rows
+from export.critters.sampler import sample, text_rows
+from export.critters.truth import asked_for, halfway, mean_psnr
 from runtime.engines.openvinocore import CORE
 from runtime.errors import MorphError, TargetError
 
@@ -109,28 +108,6 @@ def judged(pixels: NDArray[np.uint8], judge: Classifier) -> dict[str, float]:
             if label >= 0 and not open_ones.get(name):
                 right[name] += (seen[name][rows].argmax(1) == label).tolist()
     return {name: float(np.mean(values)) for name, values in right.items()}
-
-
-def asked_for(pipeline: StableDiffusionPipeline) -> NDArray[np.uint8]:
-    """Render what each of `CAPTIONS` x `SEEDS` stands for, its style read off the seed's noise."""
-    styles = style_of_noise(torch.stack([noise_of(pipeline, seed) for seed in SEEDS])).tolist()
-    specs = [
-        replace(spec_of_caption(caption), style=tuple(style))
-        for caption in CAPTIONS
-        for style in styles
-    ]
-    return np.stack([render_spec(calmed(spec)) for spec in specs])
-
-
-def mean_psnr(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    """Mean over pictures uint8 [N, H, W, 3] of the PSNR of each, in dB."""
-    return float(np.mean([psnr_8bit(*pair) for pair in zip(pixels, truth, strict=True)]))
-
-
-def psnr_8bit(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Peak signal-to-noise ratio of two 8-bit pictures, in dB."""
-    error = np.square(one.astype(np.float64) - other).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
 
 
 def decoder_psnr(pipeline: StableDiffusionPipeline, count: int = 256) -> float:
@@ -211,7 +188,7 @@ def evaluate(model: Path, console: Console) -> tuple[list[Line], dict[str, Any],
     rows = text_rows(pipeline, list(CAPTIONS)).repeat_interleave(len(SEEDS), dim=0)
     columns: list[NDArray[np.uint8]] = []
     figures: dict[str, Any] = {}
-    truth = asked_for(pipeline)
+    truth = asked_for(pipeline, CAPTIONS, SEEDS)
     for steps in STEP_COUNTS:
         animal, place, coat = BARS_BY_DEFAULT if steps == DEFAULT_STEPS else BARS_ELSEWHERE
         console.print(f"sampling {len(rows)} pictures at {steps} step{'s' * (steps > 1)}")
@@ -236,6 +213,12 @@ def evaluate(model: Path, console: Console) -> tuple[list[Line], dict[str, Any],
             Line(f"cat + u*tabby: Spearman {unit}", claims.tabby_spearman, 0.8),
             Line(f"cat -> kitten: right ends of 16 {unit}", claims.morph_ends, 15),
             Line(f"one word of a sentence: right of 16 {unit}", claims.slot_edits, 15),
+        ]
+        between = halfway(pipeline, steps)
+        figures[f"halfway_{steps}"] = asdict(between)
+        lines += [
+            Line(f"two animals mixed: PSNR against the in-between {unit}, dB", between.mixed, None),
+            Line(f"their crossfade: PSNR against it {unit}, dB", between.crossfade, None),
         ]
     lines.append(Line("decoder PSNR, dB", decoder_psnr(pipeline), 30.0))
     lines.append(Line("frame at 1 step, ms", frame_milliseconds(pipeline), 20.0, at_most=True))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from export.critters.brush import Brush
 from export.critters.captions import Style
 from export.critters.palette import COAT_FUR, Fur, is_dark, rgb
-from export.critters.species import MOODS, SPECIES, Mood, Species
+from export.critters.species import Mood, Species
 
 INK = rgb("3a2a30")
 WHITE = rgb("fffdf8")
@@ -35,13 +35,13 @@ class Pet:
     """One animal on one canvas."""
 
     def __init__(
-        self, brush: Brush, animal: str, coat: str | None, mood: str | None, style: Style
+        self, brush: Brush, species: Species, coat: str | None, mood: Mood, style: Style
     ) -> None:
         """Take the species', coat's and mood's numbers; draw nothing yet."""
         self.b = brush
-        self.sp: Species = SPECIES[animal]
+        self.sp = species
         self.fur: Fur = fur_of(self.sp, coat, style.coat)
-        self.mood: Mood = MOODS[mood]
+        self.mood = mood
         self.style = style
         self.turn = (style.turn - 0.5) * 0.64
         self.pose = style.pose * 2 - 1

@@ -2,7 +2,7 @@
 
 From an empty folder to the finished model, in phases that each go on from their checkpoint:
 draw the pictures, train the autoencoder, then the denoiser with its text encoder and, along with
-them, the decoder.
+them, the decoder: first on pictures of one caption, then on those between two as well.
 """
 
 import sys
@@ -17,7 +17,7 @@ from rich.console import Console
 from export.critters.autoencoder import encode_dataset, make_autoencoder, train_autoencoder
 from export.critters.conditioning import make_text_encoder, tokenize
 from export.critters.dataset import SHARD, draw_dataset
-from export.critters.denoiser import make_unet, train_denoiser
+from export.critters.denoiser import INBETWEENS, PICTURES, make_unet, train_denoiser
 from export.critters.folder import write_folder
 from export.critters.phase import Budget, progress_bar, save
 from export.critters.tokenizer import kept_tokenizer
@@ -29,17 +29,19 @@ class Recipe:
     """How much of everything."""
 
     pictures: int = 24 * SHARD
+    inbetweens: int = 8 * SHARD
     autoencoder_steps: int = 5800
     denoiser_steps: int = 3400
+    inbetween_steps: int = 2400
     seed: int = 0
 
-    def budgets(self, minutes: float | None) -> tuple[Budget, Budget]:
-        """Of autoencoder and denoiser; with `minutes`, shares of that time instead of steps."""
-        if minutes is None:
-            return Budget(self.autoencoder_steps), Budget(self.denoiser_steps)
+    def budgets(self, minutes: float | None) -> tuple[Budget, Budget, Budget]:
+        """Of the three phases of training; with `minutes`, shares of that time, not steps."""
+        whole = None if minutes is None else minutes * 60
         return (
-            Budget(self.autoencoder_steps, minutes * 60 * 0.25),
-            Budget(self.denoiser_steps, minutes * 60 * 0.75),
+            Budget(self.autoencoder_steps, whole and whole * 0.15),
+            Budget(self.denoiser_steps, whole and whole * 0.5),
+            Budget(self.inbetween_steps, whole and whole * 0.35),
         )
 
 
@@ -71,15 +73,19 @@ def train(
     if out.exists() and not out.is_dir():
         raise TargetError(f"cannot write the model to {out}: it is a file, not a folder")
     torch.manual_seed(recipe.seed)
-    first, second = recipe.budgets(minutes)
+    first, second, third = recipe.budgets(minutes)
 
     with progress_bar(console) as bar:
-        task = bar.add_task("pictures", total=recipe.pictures, note="")
+        task = bar.add_task("pictures", total=recipe.pictures + recipe.inbetweens, note="")
         data = draw_dataset(
-            work / "pictures", recipe.pictures, recipe.seed, lambda n: bar.advance(task, n)
+            work / "pictures",
+            recipe.pictures,
+            recipe.inbetweens,
+            recipe.seed,
+            lambda n: bar.advance(task, n),
         )
     tokenizer = kept_tokenizer(work / "tokenizer")
-    captions = tokenize(tokenizer, data.captions)
+    captions, others = (tokenize(tokenizer, texts) for texts in (data.captions, data.others))
 
     autoencoder = make_autoencoder().to(device)
     train_autoencoder(autoencoder, data, work, first, recipe.seed, console)
@@ -91,15 +97,14 @@ def train(
         console.print("encoding the pictures")
         latents = encode_dataset(autoencoder, data)
         save(encoded, latents)
-    scale = 1 / float(latents[::16].float().std())
+    scale = 1 / float(latents[: recipe.pictures : 16].float().std())
     autoencoder.register_to_config(scaling_factor=round(scale, 4))
     latents = latents * autoencoder.config.scaling_factor
 
     unet, encoder = make_unet().to(device), make_text_encoder(tokenizer).to(device)
-    average = train_denoiser(
-        unet, encoder, autoencoder, latents, data, captions, work, second, recipe.seed, console
-    )
-    unet, encoder, autoencoder.decoder = average.copies
+    learned = (unet, encoder, autoencoder, latents, data, captions, others)
+    train_denoiser(*learned, PICTURES, work, second, recipe.seed, console)
+    train_denoiser(*learned, INBETWEENS, work, third, recipe.seed + 1, console)
     write_folder(out, unet, encoder, autoencoder, tokenizer)
     console.print(f"the model is in {out}")
 
@@ -116,7 +121,10 @@ def main(
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="Train for this long, not for the full recipe.")
     ] = None,
-    pictures: Annotated[int, typer.Option(min=1, help="Pictures to draw.")] = Recipe.pictures,
+    pictures: Annotated[
+        int,
+        typer.Option(min=1, help="Pictures to draw of one caption; a third as many between two."),
+    ] = Recipe.pictures,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:
     """Train the built-in model, or go on with it; Ctrl-C loses nothing but the current step."""
@@ -125,7 +133,13 @@ def main(
     torch.set_flush_denormal(True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        train(out, work or out.with_name(out.name + "-work"), Recipe(pictures), minutes, device)
+        train(
+            out,
+            work or out.with_name(out.name + "-work"),
+            Recipe(pictures, -(-pictures // 3)),
+            minutes,
+            device,
+        )
     except (MorphError, KeyboardInterrupt) as error:
         print(f"error: {error or 'stopped before the first checkpoint'}", file=sys.stderr)
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None

@@ -18,6 +18,7 @@ from export.critters.claims import spearman
 from export.critters.draw import render, spec_of_caption
 from export.critters.folder import MODEL, read_folder
 from export.critters.sampler import sample, text_rows
+from export.critters.truth import halfway
 from runtime.errors import BuildError
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,13 @@ def test_seeds_give_different_pictures_and_repeat(pipeline: StableDiffusionPipel
     one, two, again = sample(pipeline, rows, [1, 2, 1], 1).astype(float)
     assert np.abs(one - two).mean() > 5
     assert np.abs(one - again).max() <= 1
+
+
+def test_halfway_between_two_animals_is_one_animal(pipeline: StableDiffusionPipeline) -> None:
+    """Four eyes, as laying one picture over the other gives, are far from the drawn in-between."""
+    found = halfway(pipeline, 1)
+    assert found.mixed > 26
+    assert found.mixed > found.crossfade + 5
 
 
 @given(arrays(float, 9, elements=st.integers(-5, 5).map(float)))

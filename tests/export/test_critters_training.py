@@ -2,6 +2,7 @@
 
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,21 @@ from transformers import CLIPTokenizer
 from export.critters import conditioning, dataset
 from export.critters.coupling import couple_noise, style_of_noise
 from export.critters.dataset import Dataset, calmed
-from export.critters.draw import ANIMALS, COATS, STYLE_SIZE, Spec, Style, render
+from export.critters.draw import (
+    ANIMALS,
+    COATS,
+    STYLE_SIZE,
+    Spec,
+    Style,
+    render,
+    spec_of_caption,
+)
+from export.critters.folder import read_folder
+from export.critters.inbetween import Inbetween
 from export.critters.muon import Optimizers, orthogonalise
 from export.critters.phase import Budget, Interrupted, Stateful, save, train_phase
 from export.critters.rollout import Rollout
+from export.critters.sampler import sample, text_rows
 from export.critters.schedule import STEPS, TRAINED_FALL, make_scheduler, sampling_levels
 from export.critters.tokenizer import (
     kept_tokenizer,
@@ -29,6 +41,7 @@ from export.critters.tokenizer import (
     token_ids,
     train_tokenizer,
 )
+from export.critters.train import Recipe, train
 from runtime.errors import TargetError
 
 QUIET = Console(quiet=True)
@@ -169,7 +182,10 @@ def test_faces_are_found_where_they_are_drawn() -> None:
         left, right = (
             Spec(animal, None, None, "grass", style._replace(gaze=gaze)) for gaze in (0.0, 1.0)
         )
-        face = np.kron(Dataset((), ("",), (left,)).face_maps(16)[0], np.ones((16, 16)))
+        face = np.kron(
+            Dataset((), ("",), ("",), (Inbetween(left, left, 0.0),)).face_maps(16)[0],
+            np.ones((16, 16)),
+        )
         change = np.abs(render(calmed(left)).astype(int) - render(calmed(right))).sum(2)
         assert change.sum() > 0
         assert change[face == 0].sum() == 0
@@ -249,20 +265,76 @@ def test_slot_edits_keep_the_true_word_and_tails_keep_all_words(
     assert not same[0, 7:].any(), "rows after the slot must have read the other word"
 
 
+def test_rows_are_mixed_whole_or_in_the_one_word_that_differs(
+    tokenizer: CLIPTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firsts = ("a fox at night", "cat", "a photo of a tabby cat on a sofa")
+    seconds = ("an owl on snow", "dog", "a photo of a tabby lion on a sofa")
+    captions, others = (conditioning.tokenize(tokenizer, texts) for texts in (firsts, seconds))
+    torch.manual_seed(1)
+    encoder = conditioning.make_text_encoder(tokenizer).eval()
+    first, second = (encoder(texts.ids).last_hidden_state for texts in (captions, others))
+    picked, shares = torch.tensor([0, 1, 2] * 12), torch.rand(36)
+    monkeypatch.setattr(conditioning, "SCALE_SHARE", 0.0)
+    rows = conditioning.mixed_rows(
+        encoder, captions, others, picked, shares, np.random.default_rng(4)
+    )
+    whole = torch.lerp(first[picked], second[picked], shares[:, None, None])
+    slot = first[picked].clone()
+    for i, row in ((1, 1), (2, 6)):
+        slot[i::3, row] = whole[i::3, row]
+    as_whole, as_slot = ((rows - t).abs().amax((1, 2)) < 1e-5 for t in (whole, slot))
+    assert (as_whole | as_slot).all()
+    assert as_whole[::3].all(), "more than one word differs"
+    assert as_slot[1::3].any()
+    assert as_slot[2::3].any()
+    assert as_whole[2::3].any()
+
+
 def test_dataset_is_reproducible_and_repairs_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset, "SHARD", 6)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        for shard in (1, 0):
-            dataset.draw_shard(tmp_path / folder, 7, shard)
-    a, b = (dataset.open_dataset(tmp_path / folder, 2) for folder in ("a", "b"))
-    indices = np.array([10, 0, 3])
+        for shard in (2, 1, 0):
+            dataset.draw_shard(tmp_path / folder, 7, shard, plain=shard < 2)
+    a, b = (dataset.open_dataset(tmp_path / folder, 3) for folder in ("a", "b"))
+    indices = np.array([10, 0, 3, 17])
     np.testing.assert_array_equal(a.pixels(indices), b.pixels(indices))
-    np.testing.assert_array_equal(a.pixels(indices)[0], render(dataset.calmed(a.specs[10])))
-    assert len(a) == 12
-    assert a.styles.shape == (12, STYLE_SIZE)
+    np.testing.assert_array_equal(a.pixels(indices)[0], render(calmed(a.drawings[10].first)))
+    assert len(a) == 18
+    assert a.styles.shape == (18, STYLE_SIZE)
+    assert a.captions[:12] == a.others[:12]
+    assert not a.shares[:12].any()
+    assert all(a.shares[12:] > 0)
+    for drawing, caption, other in zip(a.drawings, a.captions, a.others, strict=True):
+        assert replace(drawing.first, style=()) == spec_of_caption(caption)
+        assert replace(drawing.second, style=()) == spec_of_caption(other)
+        assert drawing.first.style == drawing.second.style
     crop = a.crops(np.random.default_rng(0), 5, 64)
     assert crop.shape == (5, 64, 64, 3)
     assert not list((tmp_path / "a").glob("*.part"))
+
+
+def test_the_recipe_ends_in_a_folder_that_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "SHARD", 48)
+    work = tmp_path / "work"
+    (work / "pictures").mkdir(parents=True)
+    for shard in (0, 1):
+        dataset.draw_shard(work / "pictures", 0, shard, plain=shard == 0)
+    recipe = Recipe(48, 48, autoencoder_steps=2, denoiser_steps=2, inbetween_steps=2)
+    train(tmp_path / "model", work, recipe, None, torch.device("cpu"))
+    pipeline = read_folder(tmp_path / "model")
+    (pixels,) = sample(pipeline, text_rows(pipeline, ["cat"]), [1], 2)
+    assert pixels.shape == (256, 256, 3)
+    states = [
+        torch.load(work / f"{phase}.pt", weights_only=True)["parts"]["average"]["copies"][0]
+        for phase in ("denoiser", "inbetweens")
+    ]
+    written = pipeline.unet.state_dict()
+    for name, value in states[1].items():
+        torch.testing.assert_close(written[name], value.half().float(), rtol=0, atol=0)
+    assert any(not torch.equal(value, states[0][name]) for name, value in states[1].items())

@@ -188,6 +188,7 @@ def train_denoiser(
             rows = edited_rows(encoder, captions, plain, rng)
             if len(between):
                 tweened = mixed_rows(encoder, captions, others, between, shares[between], rng)
+                # back to the order of the batch
                 rows = torch.cat([rows, tweened])[mixed.int().argsort(stable=True).argsort()]
 
         drawn = predict(noise, torch.full((BATCH,), noisiest, device=device), rows)

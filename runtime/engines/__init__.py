@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 
 from runtime.bundle import Bundle, Step
 from runtime.errors import EngineError
+
+# OpenVINO reports every import to its maker, from a process that it forks off a thread: that one
+# can hang for ever and hold our pipes open. Without the module OpenVINO reports nothing.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 Floats = NDArray[np.float32]
 

@@ -109,3 +109,26 @@ def test_ctrl_c_after_engines_have_come_and_gone_is_no_crash(tmp_path: Path) -> 
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
+
+
+NO_REPORT = """
+import os, sys
+forks = []
+os.register_at_fork(before=lambda: forks.append(1))
+from runtime.engines.openvinocore import CORE
+import openvino, time
+time.sleep(0.5)
+print(len(forks), sys.modules.get("openvino_telemetry"))
+"""
+
+
+def test_openvino_reports_to_nobody() -> None:
+    """Its telemetry forks, which hung an export's child for good."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_REPORT],
+        cwd=Path(engine_module.__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "0 None\n"), done.stderr

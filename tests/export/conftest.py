@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +35,17 @@ def bundle_of(
         return build(spec, root / family)
 
     return cache(made)
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
+    """The child processes that were started."""
+    started: list[subprocess.Popen[str]] = []
+    real = subprocess.Popen
+
+    def remember(*args: Any, **settings: Any) -> Any:
+        started.append(real(*args, **settings))
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", remember)
+    return started

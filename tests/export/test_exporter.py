@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,20 +14,6 @@ from runtime.errors import BuildError
 
 Checkpoints = Callable[[str], Path]
 OPTIONS = {"steps": [1], "precision": "f32"}
-
-
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[str]]:
-    """The child processes that were started."""
-    started: list[subprocess.Popen[str]] = []
-    real = subprocess.Popen
-
-    def remember(*args: Any, **settings: Any) -> Any:
-        started.append(real(*args, **settings))
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", remember)
-    return started
 
 
 def test_a_bundle_is_made_and_its_stages_are_heard(

@@ -261,22 +261,14 @@ def test_a_build_whose_parent_dies_ends_too(tmp_path: Path) -> None:
 
 
 def test_a_killed_build_names_the_signal_and_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, children: list[subprocess.Popen[str]]
 ) -> None:
-    started: list[subprocess.Popen[str]] = []
-    real = subprocess.Popen
-
-    def remember(*args: Any, **settings: Any) -> Any:
-        started.append(real(*args, **settings))
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", remember)
     graph = layers(tmp_path / "g.onnx", 8)
 
     def kill(fraction: float, phase: str) -> None:
-        if started[-1].poll() is None:
-            started[-1].kill()
-            started[-1].wait()
+        if children[-1].poll() is None:
+            children[-1].kill()
+            children[-1].wait()
 
     with pytest.raises(BuildError, match=r"killed \(signal 9\).*memory"):
         run(job(graph, tmp_path / "p"), kill)

@@ -53,11 +53,16 @@ def psnr(mean_square: Tensor) -> Tensor:
     return 10 * torch.log10(4 / mean_square)
 
 
-def pixel_loss(output: Tensor, target: Tensor) -> Tensor:
-    """Absolute and squared error of the pixels, plus that of their differences: crisp edges."""
-    loss = functional.l1_loss(output, target) + SQUARE_WEIGHT * functional.mse_loss(output, target)
+def pixel_losses(output: Tensor, target: Tensor) -> Tensor:
+    """Absolute and squared error of pixels [B, 3, H, W], and of their differences: crisp edges.
+
+    Returns:
+        The loss of every picture, [B].
+    """
+    error = output - target
+    loss = error.abs().mean((1, 2, 3)) + SQUARE_WEIGHT * error.square().mean((1, 2, 3))
     for axis in (-1, -2):
-        loss = loss + functional.l1_loss(output.diff(dim=axis), target.diff(dim=axis))
+        loss = loss + error.diff(dim=axis).abs().mean((1, 2, 3))
     return loss
 
 
@@ -81,7 +86,7 @@ def train_autoencoder(
         channels = latents.transpose(0, 1).flatten(1)
         spread = (channels.mean(1).square() + (channels.std(1) - 1).square()).mean()
         square = functional.mse_loss(output, pictures)
-        loss = pixel_loss(output, pictures) + 0.02 * spread
+        loss = pixel_losses(output, pictures).mean() + 0.02 * spread
         optimizer.step(loss, restarted_cosine(progress))
         return {
             "loss": loss.item(),

@@ -75,6 +75,33 @@ def tokenize(tokenizer: CLIPTokenizer, captions: tuple[str, ...]) -> Captions:
     )
 
 
+def rows_of(
+    encoder: CLIPTextModel,
+    captions: Captions,
+    others: Captions,
+    picked: Tensor,
+    shares: Tensor,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Text rows [B, 77, TEXT_WIDTH] of pictures: `edited_rows`, or `mixed_rows` of in-betweens.
+
+    Args:
+        encoder: Reads the captions.
+        captions: Where every picture's mix begins.
+        others: Where it ends.
+        picked: int64 [B]: which pictures.
+        shares: float32 [B]: how far each is on the way, 0 if it is no in-between.
+        rng: Chooses the edits.
+    """
+    between = shares > 0
+    rows = edited_rows(encoder, captions, picked[~between], rng)
+    if between.any():
+        mixed = mixed_rows(encoder, captions, others, picked[between], shares[between], rng)
+        # back to the order of the batch
+        rows = torch.cat([rows, mixed])[between.int().argsort(stable=True).argsort()]
+    return rows
+
+
 def mixed_rows(
     encoder: CLIPTextModel,
     captions: Captions,

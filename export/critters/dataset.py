@@ -21,6 +21,9 @@ SHARD = 1024
 """Pictures in one shard file."""
 
 WORKERS = 2
+MOOD_WEIGHT = 2.0
+_KEYS = {"caption", "other", "first", "second", "share"}
+"""What is kept of every picture."""
 
 CALM = Style(
     x=0.3, y=0.3, size=0.35, turn=0.35, tilt=0.25, coat=1, marks=1, hue=1, light=1, detail=0.3,
@@ -54,6 +57,18 @@ class Dataset:
     def shares(self) -> NDArray[np.float32]:
         """How far every picture is on the way to its other caption: float32 [N], 0 if plain."""
         return np.array([drawing.share for drawing in self.drawings], np.float32)
+
+    def chances(self, inbetweens: float) -> NDArray[np.float64]:
+        """How likely a batch is to pick each picture: float64 [N], `inbetweens` for all of those.
+
+        Pictures with a mood are picked `MOOD_WEIGHT` times as often: moods are the finest thing
+        to see.
+        """
+        chances = np.array([MOOD_WEIGHT if d.first.mood else 1.0 for d in self.drawings])
+        between = self.shares > 0
+        for kind, chance in ((~between, 1 - inbetweens), (between, inbetweens)):
+            chances[kind] *= chance / max(chances[kind].sum(), 1e-9)
+        return chances
 
     def face_maps(self, cells: int) -> NDArray[np.float32]:
         """How much of each cell of a grid over the picture is face: float32 [N, cells, cells]."""
@@ -170,10 +185,16 @@ def draw_dataset(
 
 
 def open_dataset(folder: Path, shards: int) -> Dataset:
-    """Open the first `shards` shards of a folder that `draw_dataset` filled."""
+    """Open the first `shards` shards of a folder that `draw_dataset` filled.
+
+    Raises:
+        TargetError: they were drawn by an earlier recipe.
+    """
     rows = []
     for shard in range(shards):
         rows += json.loads(_paths(folder, shard)[0].read_text())
+    if not all(row.keys() == _KEYS for row in rows):
+        raise TargetError(f"{folder} was drawn by an earlier recipe: delete it, or name other WORK")
     return Dataset(
         tuple(np.load(_paths(folder, shard)[1], mmap_mode="r") for shard in range(shards)),
         tuple(row["caption"] for row in rows),

@@ -74,11 +74,13 @@ class Optimizers:
     """Muon for the hidden weights; AdamW for vectors, embeddings and the thin outer layers."""
 
     def __init__(self, *modules: nn.Module, hidden_rate: float, rest_rate: float) -> None:
-        """Share out the parameters of `modules`; the rates are what `step` scales."""
+        """Share out the learning parameters of `modules`; the rates are what `step` scales."""
         hidden: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for module in modules:
             for name, parameter in module.named_parameters():
+                if not parameter.requires_grad:
+                    continue
                 thin = parameter.ndim < 2 or min(parameter.shape[:2]) < _THIN
                 (rest if thin or "embedding" in name else hidden).append(parameter)
         self.rates = (hidden_rate, rest_rate)

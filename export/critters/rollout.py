@@ -34,7 +34,6 @@ class Rollout:
         drawn: Tensor,
         noise: Tensor,
         rows: Tensor,
-        target: Tensor,
     ) -> None:
         """Put pictures that the first step has just drawn into the slots that are done.
 
@@ -44,7 +43,6 @@ class Rollout:
             drawn: What the first step made of them, [B, C, H, W].
             noise: What it made it of.
             rows: The text rows it read, [B, 77, D].
-            target: The true latents.
         """
         slots = len(self.left)
         done = [i for i in range(slots) if not self.left[i]]
@@ -54,18 +52,17 @@ class Rollout:
             self.left[i] = self.levels.visited[count][1:]
         start, spread = self._shares(0, drawn.device)
         x = start * drawn + spread * noise[:slots]
-        fresh = (x, rows, target[:slots], picked[:slots])
+        fresh = (x, rows, picked[:slots])
         if len(done) == slots:
-            self.x, self.rows, self.target, self.picked = (part.clone() for part in fresh)
+            self.x, self.rows, self.picked = (part.clone() for part in fresh)
             return
-        for held, new in zip((self.x, self.rows, self.target, self.picked), fresh, strict=True):
+        for held, new in zip((self.x, self.rows, self.picked), fresh, strict=True):
             held[done] = new[done].to(held.dtype)
 
-    def advance(self, predict: Predict) -> tuple[Tensor, Tensor, Tensor]:
+    def advance(self, predict: Predict) -> tuple[Tensor, Tensor]:
         """Take every slot one step further.
 
-        Returns its prediction and the target, [S, C, H, W] each, and the share of noise it began
-        with, [S, 1, 1, 1].
+        Returns its prediction, [S, C, H, W], and the share of noise it began with, [S].
         """
         device = self.x.device
         times = torch.tensor([left[0] for left in self.left], device=device)
@@ -75,7 +72,7 @@ class Rollout:
         next_signal, next_sigma = self._shares(1, device)
         self.x = next_signal * mended.detach() + next_sigma * noise
         self.left = [left[1:] for left in self.left]
-        return mended, self.target, sigma
+        return mended, sigma.flatten()
 
     def _shares(self, ahead: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """Signal and noise at the timestep `ahead` of each slot, its last if there is none."""

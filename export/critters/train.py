@@ -2,7 +2,8 @@
 
 From an empty folder to the finished model, in phases that each go on from their checkpoint:
 draw the pictures, train the autoencoder, then the denoiser with its text encoder and, along with
-them, the decoder: first on pictures of one caption, then on those between two as well.
+them, the decoder: first on pictures of one caption, then on those between two as well; at last,
+the steps after the first.
 """
 
 import sys
@@ -17,10 +18,12 @@ from rich.console import Console
 from export.critters.autoencoder import encode_dataset, make_autoencoder, train_autoencoder
 from export.critters.conditioning import make_text_encoder, tokenize
 from export.critters.dataset import SHARD, draw_dataset
-from export.critters.denoiser import INBETWEENS, PICTURES, make_unet, train_denoiser
+from export.critters.denoiser import INBETWEENS, PICTURES, train_denoiser
 from export.critters.folder import write_folder
+from export.critters.later import train_later
 from export.critters.phase import Budget, progress_bar, save
 from export.critters.tokenizer import kept_tokenizer
+from export.critters.unet import make_unet
 from runtime.errors import MorphError, TargetError
 
 
@@ -33,15 +36,17 @@ class Recipe:
     autoencoder_steps: int = 5800
     denoiser_steps: int = 3400
     inbetween_steps: int = 2400
+    later_steps: int = 3300
     seed: int = 0
 
-    def budgets(self, minutes: float | None) -> tuple[Budget, Budget, Budget]:
-        """Of the three phases of training; with `minutes`, shares of that time, not steps."""
+    def budgets(self, minutes: float | None) -> tuple[Budget, Budget, Budget, Budget]:
+        """Of the four phases of training; with `minutes`, shares of that time, not steps."""
         whole = None if minutes is None else minutes * 60
         return (
-            Budget(self.autoencoder_steps, whole and whole * 0.15),
-            Budget(self.denoiser_steps, whole and whole * 0.5),
-            Budget(self.inbetween_steps, whole and whole * 0.35),
+            Budget(self.autoencoder_steps, whole and whole * 0.1),
+            Budget(self.denoiser_steps, whole and whole * 0.35),
+            Budget(self.inbetween_steps, whole and whole * 0.25),
+            Budget(self.later_steps, whole and whole * 0.3),
         )
 
 
@@ -73,7 +78,7 @@ def train(
     if out.exists() and not out.is_dir():
         raise TargetError(f"cannot write the model to {out}: it is a file, not a folder")
     torch.manual_seed(recipe.seed)
-    first, second, third = recipe.budgets(minutes)
+    first, second, third, fourth = recipe.budgets(minutes)
 
     with progress_bar(console) as bar:
         task = bar.add_task("pictures", total=recipe.pictures + recipe.inbetweens, note="")
@@ -91,20 +96,20 @@ def train(
     train_autoencoder(autoencoder, data, work, first, recipe.seed, console)
 
     encoded = work / "latents.pt"
-    if encoded.exists():
-        latents = torch.load(encoded, weights_only=True)
-    else:
+    latents = torch.load(encoded, weights_only=True) if encoded.exists() else torch.empty(0)
+    if len(latents) != len(data):
         console.print("encoding the pictures")
         latents = encode_dataset(autoencoder, data)
         save(encoded, latents)
-    scale = 1 / float(latents[: recipe.pictures : 16].float().std())
+    scale = 1 / float(latents[data.shares == 0][::16].float().std())
     autoencoder.register_to_config(scaling_factor=round(scale, 4))
     latents = latents * autoencoder.config.scaling_factor
 
     unet, encoder = make_unet().to(device), make_text_encoder(tokenizer).to(device)
-    learned = (unet, encoder, autoencoder, latents, data, captions, others)
-    train_denoiser(*learned, PICTURES, work, second, recipe.seed, console)
-    train_denoiser(*learned, INBETWEENS, work, third, recipe.seed + 1, console)
+    learned, shown = (unet, encoder, autoencoder), (data, captions, others)
+    train_denoiser(*learned, latents, *shown, PICTURES, work, second, recipe.seed, console)
+    train_denoiser(*learned, latents, *shown, INBETWEENS, work, third, recipe.seed + 1, console)
+    train_later(*learned, *shown, work, fourth, recipe.seed + 2, console)
     write_folder(out, unet, encoder, autoencoder, tokenizer)
     console.print(f"the model is in {out}")
 

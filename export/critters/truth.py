@@ -27,10 +27,15 @@ class Halfway:
     """Of the two animals' own pictures laid over each other, for comparison."""
 
 
+def psnrs(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The PSNR of each of some pictures uint8 [N, H, W, 3], float64 [N] in dB."""
+    pairs = zip(pixels, truth, strict=True)
+    return np.array([peak_signal_to_noise(one, other) for one, other in pairs])
+
+
 def mean_psnr(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     """Mean over pictures uint8 [N, H, W, 3] of the PSNR of each, in dB."""
-    pairs = zip(pixels, truth, strict=True)
-    return float(np.mean([peak_signal_to_noise(one, other) for one, other in pairs]))
+    return float(psnrs(pixels, truth).mean())
 
 
 def asked_for(

@@ -1,0 +1,33 @@
+"""Averages of weights, which draw better than the weights themselves."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Average:
+    """An exponential moving average of the weights of some modules."""
+
+    def __init__(self, *modules: nn.Module, decay: float = 0.998) -> None:
+        """Start from the present weights."""
+        self.modules = modules
+        self.copies = [copy.deepcopy(module).requires_grad_(False) for module in modules]
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the present weights, faster in the first steps."""
+        rate = 1 - min(self.decay, (1 + step) / (10 + step))
+        for mean, module in zip(self.copies, self.modules, strict=True):
+            torch._foreach_lerp_(list(mean.parameters()), list(module.parameters()), rate)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages."""
+        return {"copies": [mean.state_dict() for mean in self.copies]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take them back."""
+        for mean, state in zip(self.copies, state_dict["copies"], strict=True):
+            mean.load_state_dict(state)

@@ -16,20 +16,22 @@ from typing import Any
 
 import torch
 
-from export import graphs, parity, reference, sampling
-from export.checkpoint import Checkpoint, scheduler_of
-from export.geometry import geometry
-from export.identity import KEY, digest
-from export.models import MODELS, PREDICTIONS, ModelSpec
+from export.checkpoints.checkpoint import Checkpoint, scheduler_of
+from export.checkpoints.identity import KEY, digest
+from export.checkpoints.presets import MODELS, PREDICTIONS, ModelSpec
+from export.checkpoints.resolve import open_checkpoint, pinned, spec_for
+from export.graphs import graphs, sampling
+from export.graphs.geometry import geometry
+from export.graphs.sinusoids import guidance_embedding
+from export.graphs.text import export_text
+from export.parity import gate as parity
+from export.parity import reference
 from export.quiet import quiet
 from export.report import report
-from export.resolve import open_checkpoint, pinned, spec_for
-from export.sinusoids import guidance_embedding
-from export.text import export_text
-from runtime.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.library import home
+from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, MorphError
-from runtime.library import home
-from runtime.publish import staging, write_bundle
 
 Progress = Callable[[str], None]
 """called with a short text at the start of every stage"""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from export.childprocess import Tell, converse, serve
-from runtime.bundle import Bundle, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.errors import TargetError
 
 
@@ -44,7 +44,7 @@ def main() -> int:
 
     def work(order: dict[str, Any], tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
         from export.build import build
-        from export.resolve import spec_for
+        from export.checkpoints.resolve import spec_for
 
         if cancelled.is_set():
             raise KeyboardInterrupt

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from export.likeness import ENOUGH
-from runtime.bundle import Manifest
+from export.parity.likeness import ENOUGH
+from runtime.bundles.bundle import Manifest
 
 
 def report(manifest: Manifest) -> list[str]:

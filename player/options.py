@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from runtime.errors import RequestError
-from runtime.line import Axis, axis_of
+from runtime.language.line import Axis, axis_of
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request

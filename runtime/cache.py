@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
-from runtime.line import Axis
+from runtime.language.line import Axis
 from runtime.request import Frame, Request
 
 BUDGET = 1 << 30

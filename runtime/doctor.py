@@ -13,13 +13,13 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Literal
 
-from runtime.bundle import read_manifest
-from runtime.enginecache import QUARANTINE, EngineCache
-from runtime.engines import BACKENDS
+from runtime.bundles.bundle import read_manifest
+from runtime.bundles.library import BUILT_IN, find_bundle, known_models
+from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.engines.choose import BACKENDS
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
 from runtime.engines.gpu import find_gpu, no_gpu_line
 from runtime.errors import EngineError, MorphError, first_line
-from runtime.library import BUILT_IN, find_bundle, known_models
 
 State = Literal["ok", "absent", "problem"]
 LOW_MEMORY = 2 << 30

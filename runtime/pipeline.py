@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle import Bundle
-from runtime.engines import Engine, Floats, choose
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.library import find_bundle
+from runtime.engines.choose import choose
+from runtime.engines.engine import Engine, Floats
 from runtime.errors import RequestError
-from runtime.library import find_bundle
-from runtime.mix import Plan
+from runtime.mixing.mix import Plan
 from runtime.noise import randn
 from runtime.planner import Planner, plan_key
 from runtime.request import Frame, Interp, Request, Rows

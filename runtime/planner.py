@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundle import Manifest, read_manifest
+from runtime.bundles.bundle import Manifest, read_manifest
+from runtime.bundles.library import locate
 from runtime.errors import RequestError
-from runtime.expression import parse
-from runtime.library import locate
-from runtime.mix import Plan, plan
+from runtime.language.expression import parse
+from runtime.mixing.mix import Plan, plan
+from runtime.mixing.tokens import Tokenizer
 from runtime.request import Interp, Request, Rows
-from runtime.text import Tokenizer
 
 PlanKey = tuple[str, Rows, int | None, Interp]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from player.cli import main
-from runtime.film import read_settings
+from runtime.output.film import read_settings
 from runtime.pipeline import Pipeline
 
 

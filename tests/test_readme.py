@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from player.cli import app, main
-from player.keys import HELP
-from runtime.expression import parse
+from player.window.keys import HELP
+from runtime.language.expression import parse
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -22,9 +22,8 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
-from export.critters.autoencoder import to_pixels, to_tensor
-from export.critters.claims import SEEDS, put_to_the_test
-from export.critters.classifier import (
+from export.critters.evaluation.claims import SEEDS, put_to_the_test
+from export.critters.evaluation.classifier import (
     LABELS,
     Classifier,
     draw_labelled,
@@ -33,12 +32,13 @@ from export.critters.classifier import (
     probabilities,
     shrink,
 )
-from export.critters.draw import render as render_spec
-from export.critters.draw import sample_spec, spec_of_caption
+from export.critters.evaluation.truth import asked_for, halfway, mean_psnr, psnrs
 from export.critters.folder import MODEL, read_folder
+from export.critters.pictures.draw import render as render_spec
+from export.critters.pictures.draw import sample_spec, spec_of_caption
 from export.critters.sampler import sample, text_rows
-from export.critters.truth import asked_for, halfway, mean_psnr, psnrs
-from runtime.engines.openvinocore import CORE
+from export.critters.training.autoencoder import to_pixels, to_tensor
+from runtime.engines.openvino.core import CORE
 from runtime.errors import MorphError, TargetError
 
 DEFAULT_STEPS = 1

@@ -9,8 +9,8 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from export.critters.schedule import make_scheduler
-from export.critters.tokenizer import save_tokenizer
+from export.critters.training.schedule import make_scheduler
+from export.critters.training.tokenizer import save_tokenizer
 from runtime.errors import BuildError, TargetError
 
 MODEL = Path(__file__).parent / "model"

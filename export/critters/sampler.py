@@ -6,8 +6,8 @@ from diffusers import StableDiffusionPipeline
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.critters.autoencoder import to_pixels
-from export.critters.tokenizer import token_ids
+from export.critters.training.autoencoder import to_pixels
+from export.critters.training.tokenizer import token_ids
 
 BATCH = 32
 

@@ -15,15 +15,15 @@ import torch
 import typer
 from rich.console import Console
 
-from export.critters.autoencoder import encode_dataset, make_autoencoder, train_autoencoder
-from export.critters.conditioning import make_text_encoder, tokenize
-from export.critters.dataset import SHARD, draw_dataset
-from export.critters.denoiser import INBETWEENS, PICTURES, train_denoiser
 from export.critters.folder import write_folder
-from export.critters.later import train_later
-from export.critters.phase import Budget, progress_bar, save
-from export.critters.tokenizer import kept_tokenizer
-from export.critters.unet import make_unet
+from export.critters.training.autoencoder import encode_dataset, make_autoencoder, train_autoencoder
+from export.critters.training.conditioning import make_text_encoder, tokenize
+from export.critters.training.dataset import SHARD, draw_dataset
+from export.critters.training.denoiser import INBETWEENS, PICTURES, train_denoiser
+from export.critters.training.later import train_later
+from export.critters.training.phase import Budget, progress_bar, save
+from export.critters.training.tokenizer import kept_tokenizer
+from export.critters.training.unet import make_unet
 from runtime.errors import MorphError, TargetError
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from player.commands.common import interruptible
 from player.options import Backend, Model, Precision, Seed, Size, Steps, open_pipeline
-from runtime.bench import Benchmark, measure
+from runtime.bench.measure import Benchmark, measure
 from runtime.errors import RequestError
 
 

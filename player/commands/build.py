@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 
 from player.commands.common import interruptible
-from runtime import library
-from runtime.bundle import MANIFEST, Bundle, open_bundle
-from runtime.engines import usable
+from runtime.bundles import library
+from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
+from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
-from runtime.engines.plans import load_module
+from runtime.engines.tensorrt.plans import load_module
 from runtime.errors import BuildError, BundleError, EngineError, RequestError
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")
@@ -95,7 +95,7 @@ def build(
 
 def _is_name(model: str) -> bool:
     """Whether ``model`` can only be what a bundle was called, not what one is built from."""
-    from export.models import MODELS
+    from export.checkpoints.presets import MODELS
 
     return model not in MODELS and not Path(model).exists()
 
@@ -107,8 +107,8 @@ def _bundle(
 
     The first of ``precisions`` is made; the others will do if they are there.
     """
-    from export.identity import is_built
-    from export.resolve import pinned, spec_for
+    from export.checkpoints.identity import is_built
+    from export.checkpoints.resolve import pinned, spec_for
 
     spec = pinned(spec_for(model, **options, precision=precisions[0]))
     others = [pinned(spec_for(model, **options, precision=one)) for one in precisions[1:]]
@@ -156,7 +156,7 @@ def _elsewhere(compute_capability: str) -> Gpu:
 
 def _compile(console: Console, bundle: Bundle, gpu: Gpu | None) -> None:
     """Build the first TensorRT engines that can be built here, and say why the others are not."""
-    from export.tensorrt import build_engines
+    from export.tensorrt.builder import build_engines
 
     if gpu is not None:
         build_engines(bundle, "tensorrt_rtx", gpu=gpu)

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from runtime.cachefolder import Entry
-from runtime.enginecache import EngineCache
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Entry
 from runtime.errors import RequestError
 
 engines = typer.Typer(help="List or delete the compiled engines on this machine.")

@@ -22,12 +22,12 @@ from player.options import (
     open_pipeline,
     open_planner,
 )
-from player.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
-from runtime.film import save_still
-from runtime.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
-from runtime.settings import settings_of
-from runtime.target import check_target, kind_of
+from runtime.output.film import save_still
+from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
+from runtime.output.settings import settings_of
+from runtime.output.target import check_target, kind_of
 
 
 def grid(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from runtime.bundle import read_manifest
+from runtime.bundles.bundle import read_manifest
+from runtime.bundles.library import known_models
 from runtime.errors import BundleError
-from runtime.library import known_models
 
 
 def models() -> None:
     """List the models that are here, and the presets that 'wordmorph build' knows."""
-    from export.models import MODELS  # data only: no torch
+    from export.checkpoints.presets import MODELS  # data only: no torch
 
     here = known_models()
     table = Table(box=None, pad_edge=False)

@@ -23,11 +23,11 @@ from player.options import (
     open_pipeline,
     open_planner,
 )
-from player.reproduce import Invocation, play_command, still_command
-from runtime.engines import check_backend
+from player.session.reproduce import Invocation, play_command, still_command
+from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
+from runtime.output.settings import model_settings
 from runtime.pipeline import Pipeline
-from runtime.settings import model_settings
 
 
 def play(
@@ -65,7 +65,7 @@ def play(
     )
     check_backend(backend)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    from player.window import Window  # imports pygame, which no other command needs
+    from player.window.window import Window  # imports pygame, which no other command needs
 
     invocation = Invocation(model, backend, precision, size)
     window = Window(

@@ -29,16 +29,16 @@ from player.options import (
     open_pipeline,
     open_planner,
 )
-from player.reproduce import Invocation, command_line
-from runtime import line
+from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError
-from runtime.film import check_fps, open_film, save_still
-from runtime.perception import Look, look
+from runtime.language import line
+from runtime.output.film import check_fps, open_film, save_still
+from runtime.output.settings import settings_of
+from runtime.output.target import check_target, kind_of
+from runtime.perception.distance import Look, look
+from runtime.perception.retime import even_positions, measure
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from runtime.retime import even_positions, measure
-from runtime.settings import settings_of
-from runtime.target import check_target, kind_of
 
 MAX_FRAMES = 100_000
 Pixels = NDArray[np.uint8]

@@ -28,16 +28,16 @@ from player.options import (
     open_pipeline,
     open_planner,
 )
-from player.reproduce import Invocation, command_line
-from runtime import line
-from runtime.chart import THUMBNAIL, Words, draw_storms, moments
+from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
-from runtime.film import save_still
-from runtime.grid import shrink
-from runtime.perception import Look, look, path, smoothness, storm_share
-from runtime.settings import settings_of
-from runtime.storms import Survey, Weather, survey, weather
-from runtime.target import check_target, kind_of
+from runtime.language import line
+from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
+from runtime.output.film import save_still
+from runtime.output.grid import shrink
+from runtime.output.settings import settings_of
+from runtime.output.target import check_target, kind_of
+from runtime.perception.distance import Look, look, path, smoothness, storm_share
+from runtime.perception.storms import Survey, Weather, survey, weather
 
 MAX_FRAMES = 10_000
 

@@ -13,13 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from player.options import Expression, Interp, Model, Row, Rows
-from player.ranges import ranges
 from runtime.errors import RequestError
-from runtime.expression import parse, slot_expression
-from runtime.mix import Edit, Plan
+from runtime.language.expression import parse, slot_expression
+from runtime.mixing.mix import Edit, Plan
+from runtime.mixing.ranges import ranges
+from runtime.mixing.tokens import Tokens
 from runtime.planner import Planner
 from runtime.request import Request
-from runtime.text import Tokens
 
 EDITED = "bold cyan"
 

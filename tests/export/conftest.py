@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from export.build import build
-from export.models import ModelSpec
-from runtime.bundle import Bundle
-from tests import checkpoints
+from export.checkpoints.presets import ModelSpec
+from runtime.bundles.bundle import Bundle
+from tests.support import checkpoints
 
 
 @pytest.fixture(scope="session")

@@ -21,18 +21,18 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export import graphs, sampling
 from export.build import build, main
-from export.geometry import geometry
-from export.likeness import peak_signal_to_noise
-from export.models import ModelSpec
+from export.checkpoints.presets import ModelSpec
+from export.graphs import graphs, sampling
+from export.graphs.geometry import geometry
+from export.parity.likeness import peak_signal_to_noise
 from export.quiet import quiet
 from export.report import report
-from runtime.bundle import BASIS, Bundle, Step, open_bundle
-from runtime.engines import choose
+from runtime.bundles.bundle import BASIS, Bundle, Step, open_bundle
+from runtime.bundles.publish import staging, write_bundle
+from runtime.engines.choose import choose
 from runtime.errors import BuildError, TargetError
-from runtime.publish import staging, write_bundle
-from tests import checkpoints
+from tests.support import checkpoints
 
 Checkpoints = Callable[[str], Path]
 Bundles = Callable[[str], Bundle]

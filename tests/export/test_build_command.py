@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from player.commands import build as command
-from runtime.bundle import MANIFEST, open_bundle
+from runtime.bundles.bundle import MANIFEST, open_bundle
+from runtime.bundles.library import HOME_VARIABLE
 from runtime.errors import BuildError
-from runtime.library import HOME_VARIABLE
 
 
 def test_a_checkpoint_is_exported_once_and_again_when_it_changes(

@@ -12,12 +12,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from export.architectures import ARCHITECTURES
-from export.tensorrt import build_engines
-from runtime.bundle import open_bundle
-from runtime.enginecache import EngineCache
+from export.checkpoints.architectures import ARCHITECTURES
+from export.tensorrt.builder import build_engines
+from runtime.bundles.bundle import open_bundle
+from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
-from tests import checkpoints
+from tests.support import checkpoints
 
 MINUTES = 10
 GIGABYTES = 14

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle import ROLES, Bundle
-from runtime.enginecache import EngineCache
-from runtime.engines import device, gpu, plans
+from runtime.bundles.bundle import ROLES, Bundle
+from runtime.enginecache.cache import EngineCache
+from runtime.engines import gpu
 from runtime.engines.gpu import find_gpu
-from tests.fakecuda import FakeCuda
-from tests.faketensorrt import make_module, make_plan
-from tests.tinybundle import write_tiny
+from runtime.engines.tensorrt import device, plans
+from tests.support.fakecuda import FakeCuda
+from tests.support.faketensorrt import make_module, make_plan
+from tests.support.tinybundle import write_tiny
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def fake_gpu(bundle: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "tensorrt", make_module("tensorrt", cuda))
     for place in (gpu, device):
         monkeypatch.setattr(place, "cuda_runtime", lambda: cuda)
-    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: cache.root)
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: cache.root)
     found = find_gpu()
     assert found is not None
     for role in ROLES:
@@ -51,7 +52,7 @@ def fake_gpu(bundle: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    from tests import checkpoints
+    from tests.support import checkpoints
 
     made: Path = checkpoints.make(tmp_path / "checkpoint", next(iter(checkpoints.FAMILIES)))
     return made

@@ -2,7 +2,7 @@
 
 Every row of ``FAULTS`` is planted for real by at least one test of this folder, which is marked
 with ``@fault(number)``. Where a GPU would be needed the fault is planted in the fakes of
-``tests.fakecuda`` and ``tests.faketensorrt``, and the test says so.
+``tests.support.fakecuda`` and ``tests.support.faketensorrt``, and the test says so.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from export.tensorrt import Builder, Options
-from runtime.bundle import Bundle
-from runtime.enginecache import EngineCache
-from runtime.engines import plans
+from export.tensorrt.builder import Builder, Options
+from runtime.bundles.bundle import Bundle
+from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu, find_gpu
-from runtime.engines.network import Network
+from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt.network import Network
 from runtime.errors import EngineError
 
 FAULTS = {

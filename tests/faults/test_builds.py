@@ -16,22 +16,22 @@ from typing import Any
 
 import pytest
 
-from runtime.bundle import Bundle
-from runtime.cachefolder import Key
-from runtime.enginecache import PARTIAL, EngineCache
-from runtime.engines import plans
+from runtime.bundles.bundle import Bundle
+from runtime.enginecache.cache import PARTIAL, EngineCache
+from runtime.enginecache.entry import Key
+from runtime.engines.tensorrt import plans
 from runtime.errors import BuildError, TargetError
 from tests.faults.table import builder, fault, one_line, quiet
-from tests.tinybundle import write_tiny
+from tests.support.tinybundle import write_tiny
 
 pytest.importorskip("tensorrt_rtx")
 
 BUILD = """
 import sys
 from pathlib import Path
-from export.tensorrt import Builder, Options
-from runtime.bundle import open_bundle
-from runtime.enginecache import EngineCache
+from export.tensorrt.builder import Builder, Options
+from runtime.bundles.bundle import open_bundle
+from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
 builder = Builder(
     open_bundle(Path(sys.argv[1])), "tensorrt_rtx", Gpu("any", "8.9"),

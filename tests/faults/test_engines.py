@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.bundle import Bundle
-from runtime.cachefolder import Key
-from runtime.enginecache import QUARANTINE, EngineCache
-from runtime.engines import plans
-from runtime.engines.openvino import open_engine as open_openvino
-from runtime.engines.tensorrt import open_engine
+from runtime.bundles.bundle import Bundle
+from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.enginecache.entry import Key
+from runtime.engines.openvino.engine import open_engine as open_openvino
+from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt.engine import open_engine
 from runtime.errors import EngineError
-from tests.fakecuda import FakeCuda
 from tests.faults.table import ADA, builder, fault, gpu_here, load, one_line, plan_of, quiet
-from tests.tinybundle import expect_tiny, render_tiny, write_tiny
+from tests.support.fakecuda import FakeCuda
+from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
 
 pytest.importorskip("tensorrt_rtx")
 

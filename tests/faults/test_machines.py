@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from runtime import doctor
-from runtime.bundle import Bundle
-from runtime.engines.onnxruntime import OnnxRuntimeEngine
-from runtime.engines.openvino import open_engine as open_openvino
-from runtime.engines.tensorrt import open_engine
+from runtime.bundles.bundle import Bundle
+from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine
+from runtime.engines.openvino.engine import open_engine as open_openvino
+from runtime.engines.tensorrt.engine import open_engine
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
-from tests.fakecuda import FakeCuda
 from tests.faults.table import fault, one_line
-from tests.tinybundle import expect_tiny, render_tiny
+from tests.support.fakecuda import FakeCuda
+from tests.support.tinybundle import expect_tiny, render_tiny
 
 
 @fault(11)

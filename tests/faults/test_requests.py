@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.checkpoint import open_folder
-from export.resolve import slug
-from runtime.bundle import MANIFEST, Bundle, open_bundle
-from runtime.cachefolder import Key
-from runtime.enginecache import EngineCache
-from runtime.engines.tensorrt import open_engine
+from export.checkpoints.checkpoint import open_folder
+from export.checkpoints.resolve import slug
+from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Key
+from runtime.engines.tensorrt.engine import open_engine
 from runtime.errors import BuildError, BundleError, EngineError, RequestError
 from runtime.pipeline import Pipeline
-from tests.fakecuda import FakeCuda
 from tests.faults.table import fault, one_line
-from tests.tinybundle import STEPS, TOKENS, render_tiny
+from tests.support.fakecuda import FakeCuda
+from tests.support.tinybundle import STEPS, TOKENS, render_tiny
 
 
 @fault(15)

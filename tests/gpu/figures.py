@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from export.tensorrt import build_engines
-from runtime.bench import measure
-from runtime.engines import usable
+from export.tensorrt.builder import build_engines
+from runtime.bench.measure import measure
+from runtime.bundles.library import BUILT_IN, find_bundle
+from runtime.engines.choose import usable
 from runtime.errors import MorphError
-from runtime.library import BUILT_IN, find_bundle
 from runtime.pipeline import Pipeline
 
 NVIDIA = ("tensorrt", "tensorrt_rtx", "onnxruntime")

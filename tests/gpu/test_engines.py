@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from export.tensorrt import Options, build_engines
-from runtime.bundle import open_bundle
-from runtime.engines import BACKENDS, usable
+from export.tensorrt.builder import Options, build_engines
+from runtime.bundles.bundle import open_bundle
+from runtime.bundles.library import built_in
+from runtime.engines.choose import BACKENDS, usable
 from runtime.engines.gpu import find_gpu
-from runtime.engines.tensorrt import open_engine
-from runtime.library import built_in
+from runtime.engines.tensorrt.engine import open_engine
 from runtime.pipeline import Pipeline
-from tests.tinybundle import expect_tiny, render_tiny, write_tiny
+from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
 
 pytestmark = pytest.mark.gpu
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import EngineError
-from runtime.expression import parse
-from runtime.mix import Plan, plan
+from runtime.language.expression import parse
+from runtime.mixing.mix import Plan, plan
+from runtime.mixing.tokens import Tokenizer, Tokens
 from runtime.request import Frame, Request
-from runtime.text import Tokenizer, Tokens
 
 SIZE = 64
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.enginecache import EngineCache
-from runtime.engines import device, gpu
-from tests.fakecuda import FakeCuda
-from tests.faketensorrt import make_module
-from tests.runtime.machine import Machine
+from runtime.enginecache.cache import EngineCache
+from runtime.engines import gpu
+from runtime.engines.tensorrt import device
+from tests.runtime.engines.machine import Machine
+from tests.support.fakecuda import FakeCuda
+from tests.support.faketensorrt import make_module
 
 
 @pytest.fixture(params=["tensorrt", "tensorrt_rtx"])
@@ -23,6 +24,6 @@ def machine(
     for place in (gpu, device):
         monkeypatch.setattr(place, "cuda_runtime", lambda: cuda)
     cache = EngineCache(tmp_path / "cache")
-    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: cache.root)
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: cache.root)
     yield Machine(cuda, module, cache, request.param)
     assert not cuda.pending

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundle import MANIFEST
-from runtime.cachefolder import Key
+from runtime.bundles.bundle import MANIFEST
+from runtime.bundles.library import built_in
 from runtime.doctor import Finding, examine
-from runtime.enginecache import EngineCache
-from runtime.engines import BACKENDS, gpu
-from runtime.library import built_in
-from tests.fakecuda import FakeCuda
-from tests.tinybundle import write_tiny
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Key
+from runtime.engines import gpu
+from runtime.engines.choose import BACKENDS
+from tests.support.fakecuda import FakeCuda
+from tests.support.tinybundle import write_tiny
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_no_display_suggests_a_film(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_quarantined_engines_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = EngineCache(tmp_path)
-    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: tmp_path)
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: tmp_path)
     assert find("quarantine") is None
     entry = cache.get_or_build(Key("m", {"kind": "x"}), lambda folder: {})
     cache.quarantine(entry.folder)
@@ -118,7 +119,7 @@ def test_a_damaged_built_in_model_is_a_problem(
     assert model is not None
     if (built_in() / MANIFEST).exists():
         assert model.state == "ok"
-    monkeypatch.setattr("runtime.library.built_in", lambda: tmp_path / "gone")
+    monkeypatch.setattr("runtime.bundles.library.built_in", lambda: tmp_path / "gone")
     model = find("model critters")
     assert model is not None
     assert model.state == "problem"
@@ -143,7 +144,7 @@ def test_a_built_model_that_cannot_be_read_is_a_problem(
 def test_a_cache_that_others_can_write_to_is_a_problem_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.enginecache.cache_root", lambda: tmp_path)
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: tmp_path)
     tmp_path.chmod(0o777)
     finding = find("engine cache")
     assert finding is not None

@@ -1,0 +1,1 @@
+"""Where weights come from: presets, hubs, folders, single files and LoRAs."""

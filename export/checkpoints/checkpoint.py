@@ -1,0 +1,254 @@
+"""A checkpoint on disk: its components, loaded one at a time, by class, from safetensors only."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from runtime.bundles.bundle import sha256_file
+from runtime.errors import BuildError
+
+CLASSES: Mapping[str, Mapping[str, str]] = {
+    "text_encoder": {"CLIPTextModel": "transformers"},
+    "text_encoder_2": {"CLIPTextModelWithProjection": "transformers"},
+    "tokenizer": {"CLIPTokenizer": "transformers", "CLIPTokenizerFast": "transformers"},
+    "tokenizer_2": {"CLIPTokenizer": "transformers", "CLIPTokenizerFast": "transformers"},
+    "unet": {"UNet2DConditionModel": "diffusers"},
+    "vae": {"AutoencoderKL": "diffusers", "AutoencoderTiny": "diffusers"},
+}
+"""component → the classes it may be, and their library; schedulers are any of diffusers'"""
+
+NETWORKS = ("text_encoder", "text_encoder_2", "unet", "vae")
+INDEX = "model_index.json"
+WEIGHTS = re.compile(
+    r"(model|diffusion_pytorch_model)(?P<half>\.fp16)?(-\d{5}-of-\d{5})?\.safetensors"
+)
+PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
+CONVERT = (
+    "only .safetensors is read, because other formats can run code: convert it to safetensors "
+    "first (diffusers' save_pretrained does, as does the hub's convert space)"
+)
+
+
+class NoWeights(BuildError):
+    """A component that has no weights in safetensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A checkpoint whose index was checked; nothing is loaded until ``load`` asks for it."""
+
+    loaders: Mapping[str, Callable[[], Any]]
+    """component → what makes it"""
+    weights: Mapping[str, Path]
+    """label → weight file"""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """where it came from, for the manifest"""
+    loras: tuple[tuple[Path, float], ...] = ()
+    notes: tuple[str, ...] = ()
+    """what had to be assumed, in words"""
+
+    @property
+    def is_xl(self) -> bool:
+        """Whether two text encoders and a pooled vector condition the network."""
+        return "text_encoder_2" in self.loaders
+
+    def load(self, component: str) -> Any:
+        """Load a network in f32, its LoRAs fused, or a tokenizer or a scheduler.
+
+        Raises:
+            BuildError: naming the file that is missing, partial or of another kind.
+        """
+        loaded = self.loaders[component]()
+        if component in NETWORKS and component != "vae" and self.loras:
+            from export.checkpoints.lora import fuse
+
+            for path, weight in self.loras:
+                used = fuse(loaded, component, path, weight, is_xl=self.is_xl)
+                if component == "unet" and not used:
+                    raise BuildError(f"{path} has nothing for this checkpoint's UNet")
+        return loaded
+
+    def bytes(self) -> int:
+        """Return the size of all weight files."""
+        return sum(path.stat().st_size for path in self.weights.values())
+
+    def sources(self) -> dict[str, Any]:
+        """Return where everything came from, with the sha256 of every weight file."""
+        noted = {"notes": list(self.notes)} if self.notes else {}
+        return {
+            **self.source,
+            **noted,
+            "weights": {name: sha256_file(path).sha256 for name, path in self.weights.items()},
+            "loras": [
+                {"file": path.name, "sha256": sha256_file(path).sha256, "weight": weight}
+                for path, weight in self.loras
+            ],
+        }
+
+
+def open_folder(folder: Path) -> Checkpoint:
+    """Read ``folder``/model_index.json and check the class of every component that is needed.
+
+    Code in the folder is never read.
+
+    Raises:
+        BuildError: no index, a missing component, or a class that is not on the list.
+    """
+    index = read_json(folder / INDEX)
+    loaders: dict[str, Callable[[], Any]] = {}
+    weights: dict[str, Path] = {}
+    for component, classes in CLASSES.items():
+        name = _class_named(index, component)
+        if name is None and component.endswith("_2"):
+            continue
+        if name is None or name not in classes:
+            raise BuildError(
+                f"{folder / INDEX} names {name or 'nothing'} as its {component}: only "
+                f"{', '.join(classes)} can be exported"
+            )
+        place = folder / component
+        if component in NETWORKS:
+            loaders[component] = partial(load_network, classes[name], name, place)
+            weights.update({f"{component}/{file.name}": file for file in weight_files(place)})
+        else:
+            loaders[component] = partial(_load_tokenizer, place)
+    scheduler = _class_named(index, "scheduler")
+    if scheduler is None:
+        raise BuildError(f"{folder / INDEX} names no scheduler: the checkpoint is incomplete")
+    config = read_json(folder / "scheduler" / "scheduler_config.json")
+    loaders["scheduler"] = partial(scheduler_of, scheduler, config)
+    return Checkpoint(loaders, weights, {"folder": folder.resolve().name})
+
+
+def with_vae(checkpoint: Checkpoint, place: Path) -> Checkpoint:
+    """Replace the decoder by the one in the folder ``place``.
+
+    Raises:
+        BuildError: it is absent, or of a class that is not on the list.
+    """
+    name = read_json(place / "config.json").get("_class_name")
+    if not isinstance(name, str) or name not in CLASSES["vae"]:
+        raise BuildError(f"{place} holds no decoder but {name}: use {', '.join(CLASSES['vae'])}")
+    kept = {key: path for key, path in checkpoint.weights.items() if not key.startswith("vae/")}
+    added = {f"vae/{file.name}": file for file in weight_files(place)}
+    loader = partial(load_network, CLASSES["vae"][name], name, place)
+    return replace(
+        checkpoint,
+        loaders={**checkpoint.loaders, "vae": loader},
+        weights={**kept, **added},
+    )
+
+
+def _class_named(index: Mapping[str, Any], component: str) -> str | None:
+    """Return the class that a model_index.json gives a component: ``[library, class]``."""
+    entry = index.get(component)
+    if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[1], str):
+        return entry[1]
+    return None
+
+
+def weight_files(place: Path) -> list[Path]:
+    """Return a component's safetensors: the plain ones, or else its ``fp16`` variant.
+
+    Raises:
+        BuildError: the weights are absent, pickled or cut short; the file is named.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not place.is_dir():
+        raise NoWeights(f"{place} is missing: the checkpoint is incomplete, fetch it again")
+    every = [(path, WEIGHTS.fullmatch(path.name)) for path in sorted(place.iterdir())]
+    plain = [path for path, match in every if match and not match["half"]]
+    files = plain or [path for path, match in every if match]
+    if not files:
+        for path in sorted(place.iterdir()):
+            if path.suffix in PICKLES:
+                raise BuildError(f"{path}: {CONVERT}")
+        raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
+    for path in files:
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
+    return files
+
+
+def load_network(library: str, name: str, place: Path) -> Any:
+    """Load a network of an allowed class in f32 from a folder of config.json and safetensors."""
+    import torch
+
+    files = weight_files(place)
+    try:
+        return (
+            getattr(importlib.import_module(library), name)
+            .from_pretrained(
+                place,
+                use_safetensors=True,
+                local_files_only=True,
+                torch_dtype=torch.float32,
+                variant="fp16" if ".fp16" in files[0].name else None,
+            )
+            .eval()
+            .requires_grad_(False)
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise BuildError(f"{place} cannot be loaded: {one_line(error)}") from None
+
+
+def scheduler_of(name: str, config: Mapping[str, Any]) -> Any:
+    """Make the diffusers scheduler of class ``name``.
+
+    Raises:
+        BuildError: diffusers has no such scheduler, or the configuration does not fit it.
+    """
+    import diffusers
+
+    kind: Any = getattr(diffusers, name, None)
+    is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not is_scheduler:
+        raise BuildError(f"diffusers has no scheduler {name}")
+    try:
+        return kind.from_config(dict(config))
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise BuildError(f"{name} cannot be configured: {one_line(error)}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        BuildError: no such file, or something else in it.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BuildError(f"no checkpoint in {path.parent}: {path.name} is missing") from None
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{path} cannot be read: {one_line(error)}") from None
+    if not isinstance(content, dict):
+        raise BuildError(f"{path} is not a JSON object")
+    return content
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception's text on one line, shortened."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _load_tokenizer(place: Path) -> Any:
+    import transformers
+
+    if not place.is_dir():
+        raise BuildError(f"{place} is missing: the checkpoint is incomplete, fetch it again")
+    try:
+        return transformers.CLIPTokenizer.from_pretrained(place, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BuildError(f"{place} cannot be loaded: {one_line(error)}") from None

@@ -1,0 +1,204 @@
+"""What a user names, as a ModelSpec; and what a ModelSpec names, as a Checkpoint."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from export.checkpoints.checkpoint import Checkpoint, NoWeights, open_folder, with_vae
+from export.checkpoints.hub import checkpoint_patterns, commit_of, fetch, fetch_file, refuse_pickles
+from export.checkpoints.identity import is_plain, tag
+from export.checkpoints.presets import (
+    MAX_STEPS,
+    MODELS,
+    TAESD,
+    TAESDXL,
+    Hub,
+    Lora,
+    ModelSpec,
+    Precision,
+    Prediction,
+)
+from runtime.errors import BuildError
+
+SCHEDULERS = {
+    "ddim": "DDIMScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "euler-ancestral": "EulerAncestralDiscreteScheduler",
+    "lcm": "LCMScheduler",
+    "tcd": "TCDScheduler",
+}
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def spec_for(
+    model: str,
+    *,
+    name: str | None = None,
+    loras: Sequence[str] = (),
+    vae: str | None = None,
+    size: str | None = None,
+    steps: Sequence[int] = (),
+    default_steps: int | None = None,
+    precision: str | None = None,
+    scheduler: str | None = None,
+    guidance: float | None = None,
+    tokenizer: Path | str | None = None,
+    prediction: str | None = None,
+) -> ModelSpec:
+    """Turn what stands on a command line into a spec; options left out keep the preset's value.
+
+    ``model`` is the name of a preset, a folder, a ``.safetensors`` file, or a hub id with or
+    without ``@revision``. ``loras`` are ``FILE@weight``, ``size`` is ``WxH``. What is not a preset
+    as it stands gets a name that ends in a short digest of what was asked, unless ``name`` is
+    given.
+
+    Raises:
+        BuildError: an unknown model (the presets are listed) or an option that cannot be read.
+    """
+    spec = MODELS[model] if model in MODELS else _spec_of_source(model)
+    if name is not None and slug(name) != name:
+        raise BuildError(f"{name!r} cannot name a model: {slug(name)!r} can")
+    if loras:
+        spec = replace(spec, loras=(*spec.loras, *map(parse_lora, loras)))
+    if vae is not None:
+        spec = replace(spec, vae=vae)
+    if size is not None:
+        spec = replace(spec, size=parse_size(size))
+    if steps:
+        if not all(1 <= count <= MAX_STEPS for count in steps):
+            raise BuildError(f"steps must lie between 1 and {MAX_STEPS}, not {list(steps)}")
+        first = spec.default_steps if spec.default_steps in steps else min(steps)
+        spec = replace(spec, steps=tuple(sorted(set(steps))), default_steps=first)
+    if default_steps is not None:
+        spec = replace(
+            spec,
+            steps=tuple(sorted({*spec.steps, default_steps})),
+            default_steps=default_steps,
+        )
+    if precision is not None:
+        spec = replace(spec, precision=_parse_precision(precision))
+    if scheduler is not None:
+        if scheduler not in SCHEDULERS and scheduler not in SCHEDULERS.values():
+            raise BuildError(f"unknown scheduler {scheduler!r}: use {', '.join(SCHEDULERS)}")
+        spec = replace(spec, scheduler=SCHEDULERS.get(scheduler, scheduler))
+    if guidance is not None:
+        spec = replace(spec, guidance=guidance)
+    if tokenizer is not None:
+        spec = replace(spec, tokenizer=Path(tokenizer))
+    if prediction is not None:
+        spec = replace(spec, prediction=_parse_prediction(prediction))
+    if name is None and not is_plain(spec):
+        name = f"{spec.name[:55].rstrip('-._')}-{tag(spec)}"
+    return replace(spec, name=name or spec.name)
+
+
+def pinned(spec: ModelSpec) -> ModelSpec:
+    """Return a spec whose source cannot move: a branch or tag of a hub becomes its commit.
+
+    Raises:
+        BuildError: the hub cannot be asked and nothing is in its cache, or it has no such thing.
+    """
+    if not isinstance(spec.source, Hub):
+        return spec
+    return replace(spec, source=replace(spec.source, revision=commit_of(spec.source)))
+
+
+def open_checkpoint(spec: ModelSpec) -> Checkpoint:
+    """Fetch what must be fetched and open the checkpoint of a spec; nothing is loaded yet.
+
+    Raises:
+        BuildError: it is absent, incomplete, of another kind, or cannot be fetched.
+    """
+    loras = tuple(
+        (fetch_file(lora.source) if isinstance(lora.source, Hub) else lora.source, lora.weight)
+        for lora in spec.loras
+    )
+    if isinstance(spec.source, Path) and not spec.source.is_dir():
+        from export.checkpoints.singlefile import open_original
+
+        checkpoint = open_original(spec.source, spec.tokenizer, spec.prediction)
+    elif isinstance(spec.source, Path):
+        checkpoint = open_folder(spec.source)
+    else:
+        folder = fetch(spec.source, checkpoint_patterns(spec.source.variant))
+        try:
+            checkpoint = open_folder(folder)
+        except NoWeights:
+            refuse_pickles(spec.source)
+            raise
+        source = {"hub": spec.source.repo, "revision": folder.name}
+        checkpoint = replace(checkpoint, source=source)
+    if spec.vae == "taesd":
+        tiny = spec.tiny_vae or (TAESDXL if checkpoint.is_xl else TAESD)
+        files = ["config.json", "diffusion_pytorch_model.safetensors"]
+        checkpoint = with_vae(checkpoint, fetch(tiny, files))
+    elif spec.vae != "full":
+        checkpoint = with_vae(checkpoint, Path(spec.vae).expanduser())
+    return replace(checkpoint, loras=loras)
+
+
+def slug(text: str) -> str:
+    """Return a name that is one plain folder name on every system: a-z, 0-9, dot, dash, underline.
+
+    Never empty, never dots alone, at most 64 characters.
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:64].rstrip("-._")
+    return name or "model"
+
+
+def parse_lora(text: str) -> Lora:
+    """Read ``FILE@weight``; without a weight it is 1."""
+    file, at, weight = text.rpartition("@")
+    if not at:
+        return Lora(Path(text))
+    try:
+        return Lora(Path(file), float(weight))
+    except ValueError:
+        if text.endswith(".safetensors"):
+            return Lora(Path(text))
+        raise BuildError(f"--lora {text}: write FILE@weight, for instance {file}@0.8") from None
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read ``WxH``."""
+    match = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text.strip())
+    if match is None:
+        raise BuildError(f"size {text!r} cannot be read: write width x height, such as 512x512")
+    return int(match[1]), int(match[2])
+
+
+def _parse_precision(text: str) -> Precision:
+    if text == "f32":
+        return "f32"
+    if text == "f16":
+        return "f16"
+    raise BuildError(f"unknown precision {text!r}: use f32 or f16")
+
+
+def _parse_prediction(text: str) -> Prediction:
+    if text == "epsilon":
+        return "epsilon"
+    if text == "v":
+        return "v"
+    raise BuildError(f"unknown prediction {text!r}: use epsilon or v")
+
+
+def _spec_of_source(model: str) -> ModelSpec:
+    path = Path(model).expanduser()
+    known = ", ".join(MODELS)
+    if model and (path.is_dir() or path.is_file() or path.suffix == ".safetensors"):
+        if not path.exists():
+            raise BuildError(f"{path} does not exist")
+        return ModelSpec(slug(path.stem if path.is_file() else path.resolve().name), path, model)
+    repo, _, revision = model.partition("@")
+    if HUB_ID.fullmatch(repo) and not model.startswith("."):
+        return ModelSpec(slug(repo.split("/")[1]), Hub(repo, revision or "main"), model)
+    raise BuildError(
+        f"unknown model {model!r}: use {known}, a hub id such as owner/name, a diffusers folder "
+        "or a .safetensors file"
+    )

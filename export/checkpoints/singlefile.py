@@ -1,0 +1,180 @@
+"""A single ``.safetensors`` file in the original layout: weights only, no configuration."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Architecture
+from export.checkpoints.checkpoint import CONVERT, Checkpoint, scheduler_of
+from export.checkpoints.hub import fetch
+from export.checkpoints.presets import CLIP, Prediction
+from runtime.errors import BuildError
+
+UNET = "model.diffusion_model."
+CONTEXT = ".attn2.to_k.weight"
+INPUT = UNET + "input_blocks.0.0.weight"
+V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
+"""empty tensors by which a file says that it predicts velocity, and that its noise ends in noise"""
+ASSUMED = (
+    "this Stable Diffusion 2 file does not say what it predicts: assumed noise (epsilon), as the "
+    "512x512 checkpoints do; for a 768x768 one give --prediction v"
+)
+
+
+def open_original(
+    path: Path, tokenizer: Path | None = None, prediction: Prediction | None = None
+) -> Checkpoint:
+    """Recognise the family of the checkpoint in ``path`` by the width of its cross-attention.
+
+    ``tokenizer`` is a folder with CLIP's; the hub's is fetched when it is None. ``prediction`` is
+    what the network predicts; by default what the file's own marks say, else noise.
+
+    Raises:
+        BuildError: not safetensors, partial, or not a Stable Diffusion checkpoint.
+    """
+    shapes = _shapes(path)
+    family, architecture = _recognise(path, shapes)
+    if any(key.endswith("cond_proj.weight") for key in shapes):
+        raise BuildError(
+            f"{path} takes a guidance embedding, which this layout does not describe: use the "
+            "diffusers folder of the checkpoint"
+        )
+    if shapes[INPUT][1] != architecture.unet["in_channels"]:
+        raise BuildError(f"{path} is an inpainting or depth checkpoint: those are not supported")
+    marked = V_PREDICTION in shapes
+    is_v = prediction == "v" or (prediction is None and marked)
+    unet = architecture.unet
+    if is_v and family == "sd2":  # those were trained on 768x768
+        unet = {**unet, "sample_size": unet["sample_size"] * 3 // 2}
+    scheduler = {
+        **SCHEDULER,
+        "prediction_type": "v_prediction" if is_v else "epsilon",
+        "rescale_betas_zero_snr": ZERO_SNR in shapes,
+    }
+    loaders: dict[str, Callable[[], Any]] = {
+        "unet": partial(_diffusers_network, "UNet2DConditionModel", path, unet),
+        "vae": partial(_diffusers_network, "AutoencoderKL", path, architecture.vae),
+        "text_encoder": partial(_text_encoder, "CLIPTextModel", path, architecture.text),
+        "tokenizer": partial(_tokenizer, tokenizer, architecture.pads[0]),
+        "scheduler": partial(scheduler_of, "EulerDiscreteScheduler", scheduler),
+    }
+    if architecture.text_2 is not None:
+        loaders["text_encoder_2"] = partial(
+            _text_encoder, "CLIPTextModelWithProjection", path, architecture.text_2
+        )
+        loaders["tokenizer_2"] = partial(_tokenizer, tokenizer, architecture.pads[1])
+    unsure = family == "sd2" and prediction is None and not marked
+    return Checkpoint(
+        loaders, {path.name: path}, {"file": path.name}, notes=(ASSUMED,) if unsure else ()
+    )
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors":
+        raise BuildError(f"{path}: {CONVERT}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
+
+
+def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> tuple[str, Architecture]:
+    """Return the name of the family and its networks."""
+    widths = {
+        shape[-1] for key, shape in shapes.items() if key.startswith(UNET) and key.endswith(CONTEXT)
+    }
+    for family, architecture in ARCHITECTURES.items():
+        if widths == {architecture.context} and INPUT in shapes:
+            return family, architecture
+    if any(".lora_" in key for key in shapes):
+        raise BuildError(f"{path} is a LoRA: build a checkpoint with --lora {path}")
+    raise BuildError(
+        f"{path} is not a Stable Diffusion 1, 2 or XL checkpoint in the original layout: for "
+        "others give a diffusers folder"
+    )
+
+
+def _weights(path: Path, prefixes: tuple[str, ...]) -> dict[str, Any]:
+    """Read the tensors under ``prefixes``, in f32."""
+    import torch
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return {
+            key: value.to(torch.float32) if value.is_floating_point() else value
+            for key in file.keys()  # noqa: SIM118
+            if key.startswith(prefixes)
+            for value in [file.get_tensor(key)]
+        }
+
+
+def _diffusers_network(name: str, path: Path, config: Mapping[str, Any]) -> Any:
+    import diffusers
+    import torch
+
+    state = _weights(path, (UNET,) if name.startswith("UNet") else ("first_stage_model.",))
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder) / "config.json", {"_class_name": name, **config})
+        try:
+            network = getattr(diffusers, name).from_single_file(
+                state, config=folder, local_files_only=True, torch_dtype=torch.float32
+            )
+        except (ValueError, KeyError, RuntimeError, AttributeError) as error:
+            raise _misfit(path, error) from None
+    return _complete(network, path)
+
+
+def _text_encoder(name: str, path: Path, config: Mapping[str, Any]) -> Any:
+    import transformers
+    from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+
+    state = _weights(path, ("cond_stage_model.", "conditioner.embedders."))
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder) / "config.json", {"model_type": "clip_text_model", **config})
+        try:
+            network = create_diffusers_clip_model_from_ldm(
+                getattr(transformers, name), state, config=folder, local_files_only=True
+            )
+        except (ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+            raise _misfit(path, error) from None
+    return _complete(network, path)
+
+
+def _complete(network: Any, path: Path) -> Any:
+    missing = [name for name, tensor in network.named_parameters() if tensor.is_meta]
+    if missing:
+        raise BuildError(
+            f"{path} lacks {len(missing)} weights of {type(network).__name__}, "
+            f"{missing[0]} among them: fetch it again"
+        )
+    return network.eval().requires_grad_(False)
+
+
+def _tokenizer(folder: Path | None, pad: str) -> Any:
+    import transformers
+
+    place = folder or fetch(CLIP, ["tokenizer*.json", "vocab.json", "merges.txt"])
+    try:
+        return transformers.CLIPTokenizer.from_pretrained(
+            place, local_files_only=True, pad_token=pad, model_max_length=77
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise BuildError(f"{place} holds no CLIP tokenizer: {line}") from None
+
+
+def _misfit(path: Path, error: Exception) -> BuildError:
+    line = " ".join(str(error).split())[:200]
+    return BuildError(f"{path} does not fit the architecture it looks like: {line}")
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(dict(content)), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""The pictures that the built-in model learns, drawn by formula."""

@@ -1,0 +1,1 @@
+"""What the recipe trains, and how."""

@@ -1,0 +1,1 @@
+"""Torch modules in, ONNX graphs and step tables out."""

@@ -1,0 +1,1 @@
+"""Every graph against diffusers."""

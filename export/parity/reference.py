@@ -1,0 +1,211 @@
+"""What diffusers itself draws: the frames that the exported graphs must equal.
+
+Everything runs in torch f32 inside the real diffusers pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils._pytree import tree_map
+
+from runtime.bundles.bundle import BASIS
+
+PROMPTS = ("cat", "kitten", "a photo of a tabby cat on a sofa")
+SEED = 7
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A way of mixing the basis: weights [K, T] and, for two-encoder models, [K]."""
+
+    name: str
+    weights: Floats
+    pooled_weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What diffusers made of one edit in one number of steps."""
+
+    edit: Edit
+    steps: int
+    latent: Floats
+    """final latent [C, h, w]"""
+    frame: NDArray[np.uint8]
+    """[H, W, 3]"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Everything diffusers said: ``basis`` [K, T, D], ``pooled`` [K, P] or None, and the cases."""
+
+    basis: Floats
+    pooled: Floats | None
+    noise: Floats
+    """[S, C, h, w]: the unit initial latent, then the draws of the steps, in generator order"""
+    cases: tuple[Case, ...]
+
+
+def pipeline_of(is_xl: bool, **components: Any) -> Any:
+    """Return the diffusers pipeline over the components at hand; the others are None."""
+    import diffusers
+
+    absent = dict.fromkeys(("vae", "unet", "scheduler", "tokenizer", "text_encoder"))
+    if is_xl:
+        absent.update(dict.fromkeys(("tokenizer_2", "text_encoder_2")))
+        pipe = diffusers.StableDiffusionXLPipeline(
+            **{**absent, **components}, add_watermarker=False
+        )
+    else:
+        pipe = diffusers.StableDiffusionPipeline(
+            **{**absent, **components},
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def edits(tokens: int) -> tuple[Edit, ...]:
+    """Return a plain mix, a subtraction, an edit of three rows, and the plain first prompt."""
+
+    def edit(name: str, rows: slice, values: tuple[float, float, float]) -> Edit:
+        weights = np.zeros((BASIS, tokens), np.float32)
+        weights[0] = 1.0
+        weights[:3, rows] = np.array(values, np.float32)[:, None]
+        pooled = np.zeros(BASIS, np.float32)
+        pooled[:3] = values
+        return Edit(name, weights, pooled)
+
+    everything = slice(1, None)
+    return (
+        edit("mix", everything, (0.63, 0.37, 0.0)),
+        edit("subtraction", everything, (1.0, 0.0, -3 / 7)),
+        edit("rows", slice(1, 4), (0.25, 0.75, 0.0)),
+        edit("plain", everything, (1.0, 0.0, 0.0)),
+    )
+
+
+def schedule(counts: tuple[int, ...], tokens: int) -> list[tuple[Edit, int]]:
+    """Return which edit is tried at which step count: all at the smallest, then one at each."""
+    every = edits(tokens)
+    smallest, *others = sorted(counts)
+    return [(edit, smallest) for edit in every] + [
+        (every[i % 3], count) for i, count in enumerate(others)
+    ]
+
+
+def encode(pipe: Any, is_xl: bool) -> tuple[Floats, Floats | None]:
+    """Return the basis [K, T, D] and pooled basis [K, P] that diffusers makes of ``PROMPTS``."""
+    rows, pooled = [], []
+    for prompt in PROMPTS:
+        with torch.no_grad():
+            encoded = pipe.encode_prompt(
+                prompt=prompt,
+                device=torch.device("cpu"),
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=False,
+            )
+        rows.append(encoded[0][0].numpy())
+        if is_xl:
+            pooled.append(encoded[2][0].numpy())
+    return _fill(rows), _fill(pooled) if is_xl else None
+
+
+def _fill(rows: list[Any]) -> Floats:
+    """Stack arrays of one shape, repeating the first until there are ``BASIS`` of them."""
+    arrays = [np.asarray(row, np.float32) for row in rows]
+    return np.stack([*arrays, *[arrays[0]] * (BASIS - len(arrays))])
+
+
+def draw(
+    pipe: Any,
+    basis: Floats,
+    pooled: Floats | None,
+    latent: tuple[int, int, int],
+    size: tuple[int, int],
+    counts: tuple[int, ...],
+    guidance: float,
+    progress: Callable[[str], None],
+) -> Reference:
+    """Run the diffusers pipeline ``pipe`` on every scheduled edit. ``size`` is (width, height)."""
+    generator = torch.Generator().manual_seed(SEED)
+    draws = [torch.randn(1, *latent, generator=generator) for _ in range(1 + max(counts))]
+    cases = []
+    for edit, count in schedule(counts, basis.shape[1]):
+        progress(f"diffusers reference: {edit.name}, {count} steps")
+        extra: dict[str, Any] = {}
+        if pooled is not None:
+            extra["pooled_prompt_embeds"] = torch.from_numpy(edit.pooled_weights @ pooled)[None]
+        generator = torch.Generator().manual_seed(SEED)
+        start = torch.randn(1, *latent, generator=generator)
+        finals: list[torch.Tensor] = []
+
+        def keep(
+            _pipe: Any, _index: int, _timestep: Any, state: Any, finals: list[Any] = finals
+        ) -> Any:
+            finals[:] = [state["latents"].clone()]
+            return state
+
+        with torch.no_grad():
+            picture = pipe(
+                prompt_embeds=torch.from_numpy(
+                    np.einsum("kt,ktd->td", edit.weights, basis)[None].astype(np.float32)
+                ),
+                latents=start,
+                generator=generator,
+                num_inference_steps=count,
+                guidance_scale=guidance,
+                width=size[0],
+                height=size[1],
+                output_type="np",
+                callback_on_step_end=keep,
+                **extra,
+            ).images[0]
+        frame = (picture * 255).round().astype(np.uint8)
+        cases.append(Case(edit, count, finals[0][0].numpy().astype(np.float32), frame))
+    return Reference(basis, pooled, torch.cat(draws).numpy(), tuple(cases))
+
+
+@contextmanager
+def in_half(*networks: nn.Module) -> Iterator[None]:
+    """Let networks round to f16 what every layer makes, as an engine that computes in f16 does.
+
+    Sums inside a layer stay f32, as they do on a GPU; what f16 cannot hold becomes infinite.
+    """
+    hooks = [
+        module.register_forward_hook(lambda _module, _inputs, made: tree_map(_halved, made))
+        for network in networks
+        for module in network.modules()
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _halved(value: Any) -> Any:
+    is_float = isinstance(value, torch.Tensor) and value.dtype == torch.float32
+    return value.half().float() if is_float else value
+
+
+def hears(expected: Reference) -> float:
+    """Return the smallest mean difference, in grey levels, between frames of different edits.
+
+    A randomly initialised network hardly hears its text: there, parity says nothing about the mix.
+    """
+    smallest = min(case.steps for case in expected.cases)
+    frames = [case.frame.astype(np.float32) for case in expected.cases if case.steps == smallest]
+    return min(float(np.abs(a - b).mean()) for i, a in enumerate(frames) for b in frames[i + 1 :])

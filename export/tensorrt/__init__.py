@@ -1,0 +1,1 @@
+"""ONNX graphs in, TensorRT engines out, once per GPU."""

@@ -1,0 +1,281 @@
+"""A bundle's graphs → TensorRT engines, once per GPU, through ``tensorrt`` or ``tensorrt_rtx``.
+
+Precision lives in the graphs (TensorRT 11 has no other place for it), shapes are static with one
+profile for each batch size, and every engine is built in a child process into the engine cache.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from export.parity.likeness import ENOUGH
+from export.tensorrt.planbuilder import Job, free_workspace
+from export.tensorrt.planprocess import run
+from export.tensorrt.progress import BuildBar
+from export.tensorrt.retry import attempt
+from export.tensorrt.structure import structure
+from export.tensorrt.timings import Timings
+from export.tensorrt.verify import likeness
+from runtime.bundles.bundle import ROLES, Bundle
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Entry, Key
+from runtime.engines.gpu import NO_GPU, Gpu, find_gpu
+from runtime.engines.tensorrt.plans import (
+    LEVEL,
+    PLAN,
+    load_module,
+    plan_key,
+    profiles,
+    weight_files,
+)
+from runtime.errors import BuildError, EngineError
+
+GUESS_S = {"tensorrt": (60.0, 300.0), "tensorrt_rtx": (2.0, 18.0)}
+"""Backend → (seconds, seconds per GB of weights) that a first build takes, roughly."""
+MORE_MEMORY = 1.25
+"""how much more scratch space makes it worth trying for a better engine"""
+BAD_REFIT = ("11", "3")
+"""the TensorRT whose refittable engines may compute wrongly, by NVIDIA's own release notes"""
+
+Show = Callable[[str, float, str], None]
+"""called with an engine's name, how much of it is done (0 to 1), and the running phase"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to build; none of it changes what an engine computes."""
+
+    workspace: int = 0
+    """scratch space in bytes, 0 for a share of what is free"""
+    refit: bool | None = None
+    """make engines that take another checkpoint's weights, where TensorRT can; None is yes for the
+    GPU at hand"""
+
+
+def build_engines(
+    bundle: Bundle,
+    backend: str,
+    *,
+    gpu: Gpu | None = None,
+    cache: EngineCache | None = None,
+    options: Options | None = None,
+) -> list[Entry]:
+    """Build the engines of a bundle for the GPU at hand, with a progress bar; reuse known ones.
+
+    ``gpu`` builds for another GPU than the one here (``tensorrt_rtx`` needs none to build):
+    ``Gpu("any", "8.9")``. Ctrl-C cancels the build, leaves nothing half-made, and is raised.
+
+    Raises:
+        EngineError: the package is absent or broken, or there is no GPU to build for.
+        BuildError: TensorRT cannot read or build a graph, the build was killed, or what was built
+            for the GPU at hand draws something else than the CPU does.
+        TargetError: the engine cache cannot be written, or the disk is full.
+    """
+    builder = Builder(bundle, backend, gpu, cache or EngineCache(), options or Options())
+    with BuildBar({_words(role): builder.expect(role) for role in ROLES}) as bar:
+        entries, fresh = [], False
+        for role in ROLES:
+            entry, made = builder.build(role, bar.show, bar.say)
+            entries.append(entry)
+            fresh |= made
+            bar.show(_words(role), 1.0, "")
+            how = describe(entry) if made else "already built"
+            bar.say(f"{_words(role)}: {entry.bytes / 1e6:.0f} MB, {how}")
+        if fresh and gpu is None:
+            bar.say(builder.prove(entries))
+        return entries
+
+
+def describe(entry: Entry) -> str:
+    """Return how long an engine took to build and how much memory, in words."""
+    peak = entry.notes.get("peak_bytes", 0) / 1e9
+    verb = "refitted" if entry.notes.get("refitted") else "built"
+    level = entry.notes.get("level", LEVEL)
+    poor = f" at optimisation level {level}, for want of memory," if level < LEVEL else ""
+    return f"{verb}{poor} in {entry.notes.get('seconds', 0):.1f} s with {peak:.1f} GB at the peak"
+
+
+class Builder:
+    """Builds the engines of one bundle for one GPU."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: str,
+        gpu: Gpu | None,
+        cache: EngineCache,
+        options: Options,
+    ) -> None:
+        """Find out what to build for; nothing is written yet."""
+        self._bundle, self._backend, self._cache, self._options = bundle, backend, cache, options
+        self._version = str(load_module(backend).__version__)
+        here = _gpu_here()
+        chosen = gpu or here
+        if chosen is None:
+            raise EngineError(f"{NO_GPU}, and {backend} builds for the GPU it finds")
+        self._gpu = chosen
+        wanted = gpu is None if options.refit is None else options.refit
+        wrong = backend == "tensorrt" and tuple(self._version.split(".")[:2]) == BAD_REFIT
+        self._timings = Timings(cache, backend, self._version, chosen)
+        self._refit = wanted and here is not None and not wrong  # TensorRT-RTX needs the GPU for it
+
+    def expect(self, role: str) -> float:
+        """Return how many seconds the build of one graph should take: as the nearest in size."""
+        size = _weight_bytes(self._bundle, role)
+        if self._cache.find(self._key(role)):
+            return 0.0
+        past = [
+            (abs(entry.bytes - size), entry.notes["seconds"])
+            for entry in self._cache.entries()
+            if entry.fields.get("engine") == self._backend
+            and entry.fields.get("role") == role
+            and "seconds" in entry.notes
+        ]
+        base, per_gb = GUESS_S[self._backend]
+        return float(min(past)[1]) if past else base + per_gb * size / 1e9
+
+    def build(
+        self, role: str, show: Show, say: Callable[[str], None] = print
+    ) -> tuple[Entry, bool]:
+        """Return the engine of one graph, and whether it was made now.
+
+        One that memory was too short for is made again when there is more.
+        """
+        key, name = self._key(role), _words(role)
+        made = False
+
+        def make(folder: Path) -> Mapping[str, Any]:
+            nonlocal made
+            notes = self._make(role, key, folder, lambda done, phase: show(name, done, phase), say)
+            made = True
+            return notes
+
+        entry = self._cache.get_or_build(
+            key,
+            make,
+            need_bytes=self._need(role),
+            on_wait=lambda: say(f"{name}: another process is building it, waiting"),
+        )
+        if not made and self._could_be_better(entry):
+            say(f"{name}: it was {describe(entry)}; there is more memory now, building it again")
+            try:
+                entry = self._cache.replace(key, make)
+            except BuildError as error:
+                say(f"the old engine stays, because {error}")
+        return entry, made
+
+    def prove(self, entries: list[Entry]) -> str:
+        """Draw a frame on new engines and on the CPU; return a line that says how like they are.
+
+        Raises:
+            BuildError: they differ, and are in quarantine now; or they cannot be run.
+        """
+        try:
+            found = likeness(self._bundle, self._backend, self._gpu, self._cache)
+        except EngineError as error:
+            raise BuildError(f"the new {self._backend} engines cannot be tried: {error}") from None
+        if found >= ENOUGH:
+            return f"a frame of these engines is {found:.1f} dB from f32 on the CPU"
+        for entry in entries:
+            self._cache.quarantine(entry.folder)
+        raise BuildError(
+            f"the new {self._backend} engines draw something else, {found:.1f} dB from f32 on the "
+            "CPU, and are in quarantine: play with another --backend, or build the model with "
+            "--precision f32"
+        )
+
+    def _need(self, role: str) -> int:
+        """Return a guess at the bytes of an engine; weights stored in f16 widen in f32 graphs."""
+        half = self._bundle.manifest.weights == "f16" and role == "denoiser"
+        return int(_weight_bytes(self._bundle, role) * (1.2 if half else 2.4)) + (16 << 20)
+
+    def _could_be_better(self, entry: Entry) -> bool:
+        if entry.notes.get("level", LEVEL) >= LEVEL:
+            return False
+        now = self._options.workspace or free_workspace()
+        return now > MORE_MEMORY * float(entry.notes.get("workspace", 0))
+
+    def _key(self, role: str) -> Key:
+        return plan_key(self._bundle, role, self._backend, self._version, self._gpu)
+
+    def _make(
+        self,
+        role: str,
+        key: Key,
+        folder: Path,
+        show: Callable[[float, str], None],
+        say: Callable[[str], None],
+    ) -> dict[str, Any]:
+        graph = self._bundle.path(role)
+        job = Job(
+            backend=self._backend,
+            graph=str(graph),
+            plan=str(folder / PLAN),
+            profiles=list(profiles(self._bundle.manifest, role)),
+            capability=self._gpu.capability,
+            precision=self._bundle.manifest.weights,
+            level=LEVEL,
+            refit=self._refit,
+            workspace=self._options.workspace,
+        )
+        shape = structure(graph)
+        notes = {"structure": shape, "driver": self._gpu.driver, "made": time.time()}
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            work = Path(temporary)
+            base = self._base(key, shape, work)
+            if base:
+                try:
+                    return notes | run(replace(job, base=base), show)
+                except BuildError as error:
+                    say(f"building anew, because {error}")
+            if self._backend == "tensorrt":  # tensorrt_rtx times nothing
+                job = replace(job, timing=str(self._timings.read(work)))
+            try:
+                return notes | attempt(job, show, say)
+            except BuildError as error:
+                raise BuildError(f"the {_words(role)}: {error}") from None
+            finally:
+                self._timings.keep(work)
+
+    def _base(self, key: Key, shape: str, work: Path) -> str:
+        """Copy out an engine that differs only in its weights, if it can be refitted here."""
+        if not (self._refit and shape):
+            return ""
+        for entry in self._cache.entries():
+            same = all(
+                entry.fields.get(name) == value
+                for name, value in key.fields.items()
+                if name not in ("graph", "weights")
+            )
+            if same and entry.notes.get("refit") and entry.notes.get("structure") == shape:
+                try:
+                    path = work / "base.plan"
+                    path.write_bytes(self._cache.load(entry, PLAN))
+                    return str(path)
+                except EngineError:
+                    continue  # it is in quarantine now
+        return ""
+
+
+def _words(role: str) -> str:
+    return role.replace("_", " ")
+
+
+def _weight_bytes(bundle: Bundle, role: str) -> int:
+    manifest = bundle.manifest
+    return sum(
+        manifest.files[name].bytes
+        for name in [manifest.graphs[role], *weight_files(manifest, role)]
+    )
+
+
+def _gpu_here() -> Gpu | None:
+    try:
+        return find_gpu()
+    except EngineError:
+        return None

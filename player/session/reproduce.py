@@ -1,0 +1,96 @@
+"""The exact command that makes the present view again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from runtime.output.target import being_written
+from runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The options of ``wordmorph play`` that choose the model and where it runs."""
+
+    model: str = "critters"
+    backend: str = "auto"
+    precision: str = "auto"
+    size: str | None = None
+
+    def options(self) -> list[str]:
+        """Return those that differ from the defaults, as command-line arguments."""
+        plain = Invocation()
+        chosen = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != getattr(plain, field.name):
+                chosen += [f"--{field.name}", str(value)]
+        return chosen
+
+
+def play_command(request: Request, invocation: Invocation) -> str:
+    """Return the ``wordmorph play`` line that opens the player at ``request``."""
+    return command_line("play", request, None, invocation, _position(request))
+
+
+def still_command(request: Request, invocation: Invocation, target: str) -> str:
+    """Return the ``wordmorph render`` line that writes the picture of ``request``."""
+    return command_line("render", request, target, invocation, _position(request))
+
+
+def command_line(
+    verb: str,
+    request: Request,
+    target: str | None,
+    invocation: Invocation,
+    options: Mapping[str, object],
+) -> str:
+    """Return the shell command that makes ``target`` again, or does what writes no file.
+
+    ``options`` maps long option names to values; True is a bare flag, None and False are left out.
+    """
+    given: dict[str, object] = {
+        "rows": None if request.rows == "word" else request.rows,
+        **options,
+        "seed": request.seed,
+        "steps": request.steps,
+        "row": request.row,
+        "interp": None if request.interp == "lerp" else request.interp,
+    }
+    words = ["wordmorph", verb]
+    if target is not None:
+        words += ["-o", target]
+    for name, value in given.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False:
+            text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+            words += [f"--{name}", text]
+    words += invocation.options()
+    if request.expression.startswith("-"):
+        words.append("--")
+    return shlex.join([*words, request.expression])
+
+
+def stem(request: Request) -> str:
+    """Return a file name without suffix that says what a picture shows."""
+    words = re.sub(r"[^\w]+", "-", request.expression).strip("-")[:60] or "morph"
+    return f"{words}-seed{request.seed}"
+
+
+def free_path(folder: Path, name: str, suffix: str) -> Path:
+    """Return ``folder/name.suffix``, numbered if that exists or is just being written."""
+    path = folder / f"{name}{suffix}"
+    number = 2
+    while path.exists() or being_written(path):
+        path = folder / f"{name}-{number}{suffix}"
+        number += 1
+    return path
+
+
+def _position(request: Request) -> dict[str, object]:
+    return {"t": request.t, "u": None if request.u == 0.5 else request.u}

@@ -1,0 +1,118 @@
+"""What idle filling has learned of one line of the morph: how different its neighbours look."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from player.session.playhead import DIVISIONS, Warp
+from runtime.cache import FrameCache
+from runtime.language.line import Axis, at
+from runtime.perception.distance import Look, distance, look
+from runtime.request import Request
+
+LOOKS_KEPT = 48
+
+
+@dataclass(frozen=True, eq=False)
+class Speeds:
+    """How fast the picture changes along ``line`` (a request at its start).
+
+    ``values`` [DIVISIONS] is the distance per unit of length in each division, NaN where unknown;
+    where only frames further apart are known, their mean speed. ``known`` counts the divisions
+    whose both ends are known.
+    """
+
+    line: Request
+    values: NDArray[np.float64]
+    known: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every division was measured."""
+        return self.known == len(self.values)
+
+    def warp(self) -> Warp:
+        """Return perceptual time; only sensible once complete."""
+        return Warp.of_steps(self.values / len(self.values))
+
+
+class Scan:
+    """The distances between neighbouring known frames of one line, kept as frames arrive."""
+
+    def __init__(self, line: Request, axis: Axis, cache: FrameCache) -> None:
+        """Read the pixels of neighbours from ``cache``."""
+        self.line = line
+        self._axis: Axis = axis
+        self.differences: dict[tuple[int, int], float] = {}
+        self._cache = cache
+        self._order: list[int] = []
+        self._looks: OrderedDict[int, Look] = OrderedDict()
+
+    def add(self, index: int) -> bool:
+        """Take note of the cached frame at index/DIVISIONS; False if that tells nothing new."""
+        place = bisect_left(self._order, index)
+        news = self._order[place : place + 1] != [index]
+        if news:
+            insort(self._order, index)
+        before = self._order[place - 1] if place else None
+        after = self._order[place + 1] if place + 1 < len(self._order) else None
+        if before is not None and after is not None:
+            self.differences.pop((before, after), None)
+        for low, high in ((before, index), (index, after)):
+            if low is not None and high is not None and (low, high) not in self.differences:
+                news |= self._measure(low, high)
+        return news
+
+    def speeds(self) -> Speeds:
+        """Return a snapshot that later additions do not change."""
+        values = np.full(DIVISIONS, np.nan)
+        known = 0
+        for (low, high), difference in self.differences.items():
+            values[low:high] = difference * DIVISIONS / (high - low)
+            known += high - low == 1
+        return Speeds(self.line, values, known)
+
+    def _measure(self, low: int, high: int) -> bool:
+        """Compare two frames; False if one is no longer at hand."""
+        if not (self._at_hand(low) and self._at_hand(high)):
+            return False
+        first, second = self._look(low), self._look(high)
+        if first is None or second is None:
+            return False
+        self.differences[low, high] = distance(first, second)
+        return True
+
+    def _at_hand(self, index: int) -> bool:
+        return index in self._looks or self._request(index) in self._cache
+
+    def _request(self, index: int) -> Request:
+        return at(self.line, self._axis, index / DIVISIONS)
+
+    def _look(self, index: int) -> Look | None:
+        known = self._looks.get(index)
+        if known is None:
+            frame = self._cache.peek(self._request(index))
+            if frame is None:
+                return None
+            known = self._looks[index] = look(frame.pixels)
+            if len(self._looks) > LOOKS_KEPT:
+                self._looks.popitem(last=False)
+        else:
+            self._looks.move_to_end(index)
+        return known
+
+
+def place(request: Request, axis: Axis) -> float:
+    """Return where on ``axis`` a request stands, 0 to 1."""
+    return request.t if axis == "t" else request.u
+
+
+def division(place: float) -> int | None:
+    """Return the index of the division at a place, or None between divisions."""
+    index = round(place * DIVISIONS)
+    return index if index / DIVISIONS == place else None

@@ -1,0 +1,91 @@
+"""What is to be drawn: one frozen value, so that a picture that would not change is not drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from player.session.playhead import TICKS, Point
+from player.session.scan import Speeds, place
+from runtime.language.line import Axis, at
+from runtime.mixing.mix import Plan
+from runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything on screen besides the picture itself."""
+
+    request: Request
+    axis: Axis
+    """which axis the bar shows"""
+    shown: Request | None
+    """the position of the picture on show: behind ``request`` until the model caught up"""
+    cached: tuple[float, ...]
+    hits: int
+    speeds: Speeds | None
+    mark_a: Point | None
+    mark_b: Point | None
+    playing: bool
+    speed: float
+    perceptual: bool
+    pad: bool
+    tokens: bool
+    storms: bool
+    help: bool
+    plan: Plan | None
+    engine: str
+    milliseconds: float | None
+    """mean render time of recent frames"""
+    hertz: int
+    """turns of the window's loop a second"""
+    recording: float | None
+    """seconds of film so far"""
+    notice: str
+    error: str
+
+    @property
+    def place(self) -> float:
+        """Where on the bar the request is."""
+        return place(self.request, self.axis)
+
+    @property
+    def ghost(self) -> float | None:
+        """Where on the bar the picture on show is, if that is elsewhere."""
+        if self.shown is None or self.shown == self.request:
+            return None
+        return place(self.shown, self.axis)
+
+    @property
+    def line(self) -> Request:
+        """The start of the bar."""
+        return at(self.request, self.axis, 0.0)
+
+    @property
+    def marks(self) -> tuple[tuple[str, float, float], ...]:
+        """The set marks as (name, place on the bar, place across it)."""
+        named = (("A", self.mark_a), ("B", self.mark_b))
+        return tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None)
+
+    @property
+    def covers(self) -> bool:
+        """Whether something lies on the picture."""
+        return self.tokens or self.help or bool(self.error)
+
+    @property
+    def foreground(self) -> tuple[object, ...]:
+        """What must be drawn at once when it changes; the rest may wait a tenth of a second."""
+        return (
+            self.request,
+            self.shown,
+            self.mark_a,
+            self.mark_b,
+            self.playing,
+            self.speed,
+            self.perceptual,
+            self.tokens,
+            self.storms,
+            self.help,
+            self.plan is None,
+            self.notice,
+            self.error,
+        )

@@ -1,0 +1,285 @@
+"""The render thread: newest request first, and the frame cache filled when nothing is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from player.session.mailbox import Latest
+from player.session.playhead import DIVISIONS
+from player.session.scan import Scan, Speeds, division, place
+from runtime.cache import FrameCache, next_to_fill
+from runtime.errors import MorphError
+from runtime.language.line import Axis, at
+from runtime.mixing.mix import Plan
+from runtime.request import Frame, Request
+
+LINES_KEPT = 16
+RECENT = 30
+"""Renders over which the time of a frame is averaged."""
+NICE = 1
+"""Added to the render thread's niceness. Enough for the window to be served first; more would
+keep a busy machine from the render thread while it holds the interpreter's lock."""
+PATIENCE_SECONDS = 0.5
+FAILURES = 3
+"""After this many failed fills in a row, idle filling waits for the next request."""
+
+
+class EngineFacts(Protocol):
+    """What the readouts say of an engine."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def precision(self) -> str: ...  # noqa: D102
+
+
+class Renderer(Protocol):
+    """The part of ``runtime.pipeline.Pipeline`` that the render thread uses."""
+
+    @property
+    def engine(self) -> EngineFacts: ...  # noqa: D102
+    def check(self, request: Request) -> None: ...  # noqa: D102
+    def plan(self, request: Request) -> Plan: ...  # noqa: D102
+    def render(self, request: Request) -> Frame: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The picture asked for, and which way along t the playhead moves (+1 or -1)."""
+
+    request: Request
+    direction: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a request: a frame, or an error in one line. ``request`` shows stale ones."""
+
+    request: Request
+    frame: Frame | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known once the model is open."""
+
+    engine: str
+    precision: str
+    plan: Plan
+    settings: Mapping[str, object]
+    """what belongs into the metadata of every still and film"""
+
+
+class Worker:
+    """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
+    ``facts``, ``speeds``, ``milliseconds`` and ``failure`` are for other threads; each of those
+    attributes is replaced whole, never changed in place. ``errand`` is set by others: frames to
+    put into the cache before any other idle work; ``errand_error`` says why that cannot be.
+
+    Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
+    """
+
+    def __init__(
+        self,
+        open_renderer: Callable[[], Renderer],
+        cache: FrameCache,
+        axis: Axis | None = "t",
+        describe: Callable[[Renderer], Mapping[str, object]] = lambda _: {},
+    ) -> None:
+        """Render with what ``open_renderer`` returns; it is called in the render thread, as is
+        ``describe``, once, for ``Facts.settings``. Idle time fills lines along ``axis``; None
+        fills nothing.
+        """
+        self.requests: Latest[Wanted] = Latest()
+        self.results: Latest[Result] = Latest()
+        self.cache = cache
+        self.facts: Facts | None = None
+        self.speeds: Speeds | None = None
+        self.milliseconds: tuple[float, ...] = ()
+        self.failure: Exception | None = None
+        self.errand: tuple[Request, ...] = ()
+        self.errand_error: str | None = None
+        self._open_renderer = open_renderer
+        self._axis = axis
+        self._describe = describe
+        self._renderer: Renderer | None = None
+        self._wanted: Wanted | None = None
+        self._scans: OrderedDict[Request, Scan] = OrderedDict()
+        self._failures = 0
+        self._idle = True
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the render thread."""
+        self._thread = threading.Thread(target=self._run, name="render", daemon=True)
+        self._thread.start()
+
+    def stop(self, patience: Callable[[], None] = lambda: None) -> None:
+        """Finish the frame in flight, release the engine and end the thread.
+
+        ``patience`` is called if that takes a while: a model in the midst of opening cannot be
+        interrupted.
+        """
+        self.requests.close()
+        if self._thread is not None:
+            self._thread.join(PATIENCE_SECONDS)
+            if self._thread.is_alive():
+                patience()
+                self._thread.join()
+        elif self._renderer is not None:
+            self._renderer.close()
+
+    def open(self) -> None:
+        """Open the model and check the request that waits.
+
+        Raises:
+            MorphError: the model cannot be opened or cannot serve the request.
+        """
+        wanted = self.requests.take(None)
+        if wanted is None:
+            return
+        self._renderer = self._open_renderer()
+        self._renderer.check(wanted.request)
+        engine = self._renderer.engine
+        self.facts = Facts(
+            engine.name,
+            engine.precision,
+            self._renderer.plan(wanted.request),
+            self._describe(self._renderer),
+        )
+        if not self.requests.waiting():
+            self.requests.put(wanted)
+
+    def turn(self, timeout: float | None = 0.0) -> None:
+        """Serve the request that waits; else fill one frame; else wait up to ``timeout``."""
+        wanted = self.requests.take(timeout if self._idle else 0.0)
+        if wanted is not None:
+            self._wanted = wanted
+            self._idle = False
+            self._failures = 0
+            self._serve(wanted.request)
+        elif not self._idle and not self._fill():
+            self._idle = True
+
+    def _run(self) -> None:
+        _yield_to_the_window()
+        try:
+            self.open()
+            while not self.requests.closed:
+                self.turn(None)
+        except Exception as error:  # shown by the window, which raises it where it is fatal
+            self.failure = error
+        finally:
+            if self._renderer is not None:
+                self._renderer.close()
+
+    def _serve(self, request: Request) -> None:
+        frame = self.cache.peek(request)
+        try:
+            if frame is None:
+                frame = self._render(request)
+            self.results.put(Result(request, frame))
+            self._learn(request)
+        except Exception as error:  # one picture that fails must not end the session
+            self.results.put(Result(request, error=_line(error)))
+
+    def _fill(self) -> bool:
+        """Render one frame nobody asked for yet; False if there is nothing left to do."""
+        for request in self.errand:
+            if request not in self.cache:
+                return self._run_errand(request)
+        if self._wanted is None or self._axis is None or self._failures >= FAILURES:
+            return False
+        wanted = self._wanted.request
+        scan = self._scan(wanted, self._axis)
+        places = self.cache.positions(wanted, self._axis)
+        have = {i for known in places if (i := division(known)) is not None}
+        here = round(place(wanted, self._axis) * DIVISIONS)
+        index = next_to_fill(have, DIVISIONS, here, self._wanted.direction, scan.differences)
+        if index is None or not self._room(len(places)):
+            return self._catch_up(scan, have)
+        request = at(wanted, self._axis, index / DIVISIONS)
+        try:
+            self._render(request)
+            self._learn(request)
+            self._failures = 0
+        except Exception:  # reported if and when somebody asks for that very picture
+            self._failures += 1
+        return True
+
+    def _run_errand(self, request: Request) -> bool:
+        try:
+            self._render(request)
+        except Exception as error:  # told to whoever sent us
+            self.errand_error = _line(error)
+            self.errand = ()
+        return True
+
+    def _room(self, filled: int) -> bool:
+        """Tell whether one more frame of a line fits without dropping one of its own."""
+        count = len(self.cache)
+        each = self.cache.bytes / count if count else 0
+        return each * (filled + 1) <= self.cache.budget
+
+    def _catch_up(self, scan: Scan, have: set[int]) -> bool:
+        """Measure one cached frame the scan has not seen (rendered for another visit)."""
+        for index in sorted(have):
+            if scan.add(index):
+                self.speeds = scan.speeds()
+                return True
+        return False
+
+    def _render(self, request: Request) -> Frame:
+        assert self._renderer is not None, "open comes first"
+        frame = self._renderer.render(request)
+        self.cache.put(frame)
+        total = frame.timings.get("total")
+        if total is not None:
+            self.milliseconds = (*self.milliseconds[-RECENT + 1 :], total)
+        return frame
+
+    def _learn(self, request: Request) -> None:
+        if self._axis is None:
+            return
+        scan = self._scan(request, self._axis)
+        index = division(place(request, self._axis))
+        added = index is not None and scan.add(index)
+        if added or self.speeds is None or self.speeds.line != scan.line:
+            self.speeds = scan.speeds()
+
+    def _scan(self, request: Request, axis: Axis) -> Scan:
+        line = at(request, axis, 0.0)
+        scan = self._scans.get(line)
+        if scan is None:
+            scan = self._scans[line] = Scan(line, axis, self.cache)
+            if len(self._scans) > LINES_KEPT:
+                self._scans.popitem(last=False)
+        self._scans.move_to_end(line)
+        return scan
+
+
+def _yield_to_the_window() -> None:
+    """Give this thread, and those that the engine starts from it, a slightly lower priority.
+
+    With two threads busy on two cores, another that wakes every 16 ms was late by 21 ms at the
+    95th percentile at equal priority, by 8 ms at one step more. Linux alone has this per thread.
+    """
+    if sys.platform.startswith("linux"):
+        thread = threading.get_native_id()
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
+
+
+def _line(error: Exception) -> str:
+    """Return an error as one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, MorphError) else f"{type(error).__name__}: {text}"

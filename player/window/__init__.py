@@ -1,0 +1,1 @@
+"""The pygame window: events in, picture out."""

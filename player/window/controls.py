@@ -1,0 +1,52 @@
+"""Held arrow keys: one step at once, then a glide whose speed does not depend on key repeat."""
+
+from __future__ import annotations
+
+from player.session.playhead import FINE, GLIDE
+from player.window.keys import ARROWS, CTRL, SHIFT
+
+HOLD_SECONDS = 0.22
+"""A key held this long glides; shorter is a single step."""
+
+
+class Controls:
+    """Which arrow keys are down, since when, and with which of Shift and Ctrl."""
+
+    def __init__(self) -> None:
+        """Start with no key held."""
+        self._since: dict[int, float] = {}
+        self._scale = 1.0
+
+    def press(self, key: int, mods: int, now: float) -> tuple[int, int] | None:
+        """Note a key going down; an arrow returns the step to make at once, in ticks."""
+        self._modify(mods)
+        if key not in ARROWS or key in self._since:
+            return None
+        self._since[key] = now
+        dx, dy = ARROWS[key]
+        ticks = round(FINE * self._scale)
+        return dx * ticks, dy * ticks
+
+    def release(self, key: int, mods: int) -> bool:
+        """Note a key going up; tells whether it was the last arrow."""
+        self._modify(mods)
+        return self._since.pop(key, None) is not None and not self._since
+
+    def drop(self) -> None:
+        """Forget every key: the window lost the keyboard, so releases will not be seen."""
+        self._since.clear()
+
+    def velocity(self, now: float) -> tuple[float, float]:
+        """Return the gliding speed in ticks a second on both axes."""
+        vx = vy = 0.0
+        for key, since in self._since.items():
+            if now - since >= HOLD_SECONDS:
+                dx, dy = ARROWS[key]
+                vx += dx * GLIDE * FINE * self._scale
+                vy += dy * GLIDE * FINE * self._scale
+        return vx, vy
+
+    def _modify(self, mods: int) -> None:
+        self._scale = 10.0 if mods & SHIFT else 1.0
+        if mods & CTRL:
+            self._scale = 1.0 / FINE

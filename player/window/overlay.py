@@ -1,0 +1,50 @@
+"""The whole window: the picture, what stands below it, and what may lie on it."""
+
+from __future__ import annotations
+
+import pygame
+
+from player.session.view import View
+from player.window import help as keys_help
+from player.window import pad, readouts, seekbar, theme, tokenstrip
+from player.window.layout import Layout
+
+
+def draw(
+    surface: pygame.Surface,
+    layout: Layout,
+    view: View,
+    picture: pygame.Surface | None,
+) -> None:
+    """Draw everything; ``picture`` is already scaled to ``layout.picture``, None while loading."""
+    surface.fill(theme.ROOM)
+    if picture is None:
+        pygame.draw.rect(surface, theme.TROUGH, layout.picture, border_radius=4)
+        if not view.error:
+            words = "loading …" if not view.engine else "drawing …"
+            at = layout.picture.centerx, layout.picture.centery - 12
+            theme.write(surface, theme.fonts().title, words, theme.DIM, at, "centre")
+    else:
+        surface.blit(picture, layout.picture)
+    readouts.draw_title(surface, layout.title, view)
+    if view.storms:
+        seekbar.draw_strip(surface, layout.strip, view)
+    seekbar.draw_bar(surface, layout.bar, view)
+    readouts.draw(surface, layout.readouts, view)
+    if layout.pad.width:
+        pad.draw(surface, layout.pad, view)
+    if view.tokens:
+        tokenstrip.draw(surface, layout.picture, view)
+    if view.error:
+        _error(surface, layout, view.error)
+    if view.help:
+        keys_help.draw(surface, layout.picture)
+
+
+def _error(surface: pygame.Surface, layout: Layout, message: str) -> None:
+    font = theme.fonts().body
+    bar = pygame.Rect(0, 0, surface.get_width(), font.get_height() + 16)
+    bar.centery = layout.picture.centery
+    theme.veil(surface, bar)
+    words = theme.fit(font, message, bar.width - 32)
+    theme.write(surface, font, words, theme.ALARM, (bar.centerx, bar.top + 8), "centre")

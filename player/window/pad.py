@@ -1,0 +1,67 @@
+"""The 2-D pad: t across, u up, following the mouse."""
+
+from __future__ import annotations
+
+import pygame
+from pygame import Rect
+
+from player.session.view import View
+from player.window import theme
+from player.window.layout import fraction, share_x, share_y
+from runtime.language.line import label
+
+INSET = 10
+
+
+def field(box: Rect) -> Rect:
+    """Return the part of the pad that stands for the square [0, 1]²."""
+    return box.inflate(-2 * INSET, -2 * INSET)
+
+
+def place(box: Rect, position: tuple[int, int]) -> tuple[float, float]:
+    """Return (t, u) under the mouse, clamped to the pad."""
+    inner = field(box)
+    u = 1 - min(max((position[1] - inner.top) / max(inner.height - 1, 1), 0.0), 1.0)
+    return fraction(inner, position[0]), u
+
+
+def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
+    """Draw the pad with the ends of both axes written at its edges."""
+    inner = field(box)
+    pygame.draw.rect(surface, theme.TROUGH, box, border_radius=6)
+    pygame.draw.line(surface, theme.EDGE, inner.midleft, inner.midright)
+    pygame.draw.line(surface, theme.EDGE, inner.midtop, inner.midbottom)
+    _label(surface, inner, view.request.expression)
+    row = share_y(inner, view.request.u)
+    for t in view.cached:
+        surface.set_at((share_x(inner, t), row), theme.DIM)
+    for name, t, u in view.marks:
+        theme.write(
+            surface,
+            theme.fonts().small,
+            name,
+            theme.TEXT,
+            (share_x(inner, t), share_y(inner, u) - 7),
+            "centre",
+        )
+    if view.ghost is not None and view.shown is not None:
+        ghost = share_x(inner, view.shown.t), share_y(inner, view.shown.u)
+        pygame.draw.circle(surface, theme.DIM, ghost, 6, width=2)
+    here = share_x(inner, view.request.t), row
+    pygame.draw.circle(surface, theme.ROOM, here, 9)
+    pygame.draw.circle(surface, theme.ACCENT, here, 7)
+
+
+def _label(surface: pygame.Surface, inner: Rect, expression: str) -> None:
+    font = theme.fonts().small
+    half = inner.width // 2 - 8
+    middle = inner.centery + 3
+    first = theme.fit(font, label(expression, "t", 0.0), half)
+    theme.write(surface, font, first, theme.DIM, (inner.left, middle))
+    last = theme.fit(font, label(expression, "t", 1.0), half)
+    theme.write(surface, font, last, theme.DIM, (inner.right, middle), "right")
+    high = theme.fit(font, label(expression, "u", 1.0), inner.width - 8)
+    theme.write(surface, font, high, theme.DIM, (inner.centerx, inner.top - 4), "centre")
+    low = theme.fit(font, label(expression, "u", 0.0), inner.width - 8)
+    at = inner.centerx, inner.bottom - font.get_height() + 4
+    theme.write(surface, font, low, theme.DIM, at, "centre")

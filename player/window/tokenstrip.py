@@ -1,0 +1,92 @@
+"""The token strip: what the encoder read, row by row, which rows are edited and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pygame
+from pygame import Rect
+
+from player.session.view import View
+from player.window import theme
+from runtime.mixing.mix import Plan
+
+LINE = 40
+PADDING = 16
+WEIGHT = 66
+GAP = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One token: its row of the embedding, its text, and whether its value is in the mix."""
+
+    row: int
+    text: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One prompt with its coefficient in each slot it edits; none for the unchanged layout."""
+
+    weights: tuple[float, ...]
+    cells: tuple[Cell, ...]
+
+
+def lines(plan: Plan, t: float, u: float) -> tuple[Line, ...]:
+    """Return the prompts of a plan as the strip shows them, in the plan's order."""
+    mixed = plan.coefficients(t, u)
+    made = []
+    for entry, tokens in enumerate(plan.tokens):
+        edits = [edit for edit in plan.edited if edit.entry == entry]
+        used = {row for edit in edits for row in edit.sources}
+        slots = sorted({edit.slot for edit in edits})
+        weights = tuple(float(mixed[slot][entry]) for slot in slots)
+        cells = [Cell(row, text, row in used) for row, text in enumerate(tokens.texts)]
+        padding = [row for row in used if row > tokens.eos]
+        if padding:
+            cells.append(Cell(tokens.eos + 1, f"padding to {max(padding)}", True))
+        made.append(Line(weights, tuple(cells)))
+    return tuple(made)
+
+
+def draw(surface: pygame.Surface, picture: Rect, view: View) -> None:
+    """Draw the strip over the lower edge of the picture, and the whole width of the window."""
+    if view.plan is None:
+        return
+    box = Rect(0, picture.top, surface.get_width(), picture.height)
+    shown = lines(view.plan, view.request.t, view.request.u)
+    placed: list[tuple[int, int, Cell]] = []
+    weights: list[tuple[int, tuple[float, ...]]] = []
+    fonts = theme.fonts()
+    left = box.left + PADDING + WEIGHT * max(1, *(len(line.weights) for line in shown))
+    y = PADDING
+    for line in shown:
+        weights.append((y, line.weights))
+        x = left
+        for cell in line.cells:
+            width = fonts.body.size(cell.text)[0] + GAP
+            if x + width > box.right - PADDING and x > left:
+                x, y = left, y + LINE
+            placed.append((x, y, cell))
+            x += width
+        y += LINE
+    height = min(y + PADDING // 2, box.height)
+    area = Rect(box.left, box.bottom - height, box.width, height)
+    theme.veil(surface, area)
+    surface.set_clip(area)
+    for top, of_slots in weights:
+        place = area.left + PADDING, area.top + top
+        if not of_slots:
+            theme.write(surface, fonts.figures, "layout", theme.DIM, place)
+        for slot, weight in enumerate(of_slots):
+            colour = theme.blend(theme.DIM, theme.ACCENT, min(abs(weight), 1.0))
+            at = place[0] + slot * WEIGHT, place[1]
+            theme.write(surface, fonts.figures, f"{weight:+.3f}", colour, at)
+    for x, top, cell in placed:
+        colour = theme.TEXT if cell.used else theme.DIM
+        theme.write(surface, fonts.body, cell.text, colour, (x, area.top + top))
+        number = theme.ACCENT if cell.used else theme.DIM
+        theme.write(surface, fonts.small, str(cell.row), number, (x, area.top + top + 18))
+    surface.set_clip(None)

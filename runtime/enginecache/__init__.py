@@ -1,0 +1,1 @@
+"""Compiled engines on disk."""

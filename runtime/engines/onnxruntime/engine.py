@@ -1,0 +1,279 @@
+"""Frames through ONNX Runtime: the CUDA provider, or the CPU's if that was asked for by name.
+
+Every tensor lives in buffers on the device that are bound once. Each sampler step has a binding
+of its own with its constants resident, so a frame is one upload of the weights, a run for each
+step, and one download of the pixels; on CUDA each binding is captured as a CUDA graph.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundles.bundle import Bundle, Step
+from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
+from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session
+from runtime.errors import EngineError
+
+BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
+"""Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
+INSTALL = {
+    "onnxruntime": (
+        "pip uninstall -y onnxruntime; pip install 'onnxruntime-gpu[cuda,cudnn]' cuda-bindings"
+    ),
+    "onnxruntime-cpu": "pip install onnxruntime",
+}
+
+
+def available(backend: str = "onnxruntime") -> str | None:
+    """Return None if the backend can be used, else one line: why not, and what would add it."""
+    try:
+        runtime = load_onnxruntime()
+    except EngineError as error:
+        return f"{error}; add it with: {INSTALL[backend]}"
+    wanted = PROVIDERS[backend]
+    if wanted not in runtime.get_available_providers():
+        return f"this onnxruntime is built without {wanted}; add it with: {INSTALL[backend]}"
+    if backend == "onnxruntime":
+        try:
+            gpu = find_gpu()
+        except EngineError as error:
+            return f"{error}; add it with: pip install cuda-bindings"
+        if gpu is None:
+            return no_gpu_line()
+    return None
+
+
+def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") -> OnnxRuntimeEngine:
+    """Load a bundle on the execution provider that ``backend`` stands for.
+
+    Raises:
+        EngineError: another precision than the bundle's graphs compute in, or ONNX Runtime did
+            not give the provider asked for (it would have run on the CPU without a word), or not
+            for every costly operator.
+    """
+    made = bundle.manifest.weights
+    if precision not in ("auto", made):
+        raise EngineError(
+            f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
+            f"build it again with --precision {precision}"
+        )
+    return OnnxRuntimeEngine(bundle, backend)
+
+
+class OnnxRuntimeEngine:
+    """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.Engine``."""
+
+    def __init__(self, bundle: Bundle, backend: str) -> None:
+        """Load the graphs; buffers and CUDA graphs are made when a shape is first rendered."""
+        self.batches = BATCHES[backend]
+        self.name = backend
+        self.precision = bundle.manifest.weights
+        self._bundle = bundle
+        self._device = "cpu" if backend == "onnxruntime-cpu" else "cuda"
+        self.device = "CPU" if self._device == "cpu" else _gpu_name()
+        self._text = self._session("text_encoder", cuda_graph=False)
+        self._captures = self._device == "cuda"
+        self._denoiser = self._session("denoiser", cuda_graph=self._captures)
+        self._decoder = self._session("decoder", cuda_graph=self._captures)
+        manifest = bundle.manifest
+        self._basis = self._buffer((manifest.basis, manifest.tokens, manifest.embedding))
+        self._pooled = self._buffer((manifest.basis, manifest.pooled)) if manifest.pooled else None
+        self._noise: Floats | None = None
+        self._no_batches = False
+        self._count = 0  # of loops ever made, so that no two name their CUDA graphs alike
+        self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
+
+    def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
+        """See ``Engine.encode``."""
+        names = [node.name for node in self._text.get_inputs()]
+        outputs = [node.name for node in self._text.get_outputs()]
+        try:
+            values = self._text.run(outputs, dict(zip(names, input_ids, strict=True)))
+        except Exception as error:
+            raise failure("text encoder", error) from None
+        results = dict(zip(outputs, values, strict=True))
+        pooled = results["pooled"][0] if self._bundle.manifest.pooled else None
+        return results["embedding"][0], pooled
+
+    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
+        """See ``Engine.load_basis``."""
+        self._basis.update_inplace(np.ascontiguousarray(basis, np.float32))
+        if self._pooled is not None and pooled is not None:
+            self._pooled.update_inplace(np.ascontiguousarray(pooled, np.float32))
+
+    def load_noise(self, noise: Floats) -> None:
+        """See ``Engine.load_noise``."""
+        self._noise = noise
+        for loop in self._loops.values():
+            loop.stale = True
+
+    def render(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Rendered:
+        """See ``Engine.render``."""
+        if self._noise is None:
+            raise EngineError("render was called before load_noise")
+        ran = None
+        if not (self._no_batches and len(weights) > 1):
+            ran = self._run(weights, pooled_weights, steps)
+        if ran is None:
+            return one_by_one(
+                lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
+            )
+        rendered, latent = ran
+        check_finite(latent)
+        return rendered
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._loops.clear()
+        del self._text, self._denoiser, self._decoder
+
+    def _run(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> tuple[Rendered, Floats] | None:
+        """Return a frame and its latent, or None if there is no room for a batch of this size."""
+        assert self._noise is not None
+        key = (len(weights), steps)
+        known = self._loops.get(key)
+        self._count += known is None
+        try:
+            loop = known or _Loop(self, len(weights), steps, self._count)
+            if loop.stale:
+                loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
+            ran = loop.run(weights, pooled_weights)
+        except Exception as error:
+            failed = failure("denoiser or decoder", error)
+            if self._captures and "captur" in str(error).lower():
+                self._stop_capturing(failed)
+                return self._run(weights, pooled_weights, steps)
+            if known or len(weights) == 1:
+                raise failed from None
+            self.batches, self._no_batches = (1,), True
+            warn_no_batches(self.name, failed)
+            return None
+        self._loops[key] = loop
+        return ran
+
+    def _stop_capturing(self, error: EngineError) -> None:
+        """Load the graphs anew, to run without CUDA graphs."""
+        self._captures = False
+        self._loops.clear()
+        self._denoiser = self._session("denoiser", cuda_graph=False)
+        self._decoder = self._session("decoder", cuda_graph=False)
+        warnings.warn(
+            f"frames run without a CUDA graph, a little slower: {error}",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def _session(self, role: str, *, cuda_graph: bool) -> Any:
+        return open_session(
+            self._bundle.path(role),
+            self.name,
+            exact=self.precision == "f32",
+            cuda_graph=cuda_graph,
+            what=role.replace("_", " "),
+        )
+
+    def _buffer(self, shape: tuple[int, ...], kind: Any = np.float32) -> Any:
+        values = np.zeros(shape, kind)
+        return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+
+
+class _Loop:
+    """The bindings of one batch size and step table."""
+
+    def __init__(
+        self, engine: OnnxRuntimeEngine, batch: int, steps: tuple[Step, ...], number: int
+    ) -> None:
+        manifest = engine._bundle.manifest
+        picture = (batch, *manifest.latent)
+        self._engine, self._steps, self._batch = engine, steps, batch
+        self.stale = True
+        self._first = engine._buffer(picture)
+        self._weights = engine._buffer((batch, manifest.basis, manifest.tokens))
+        self._pooled_weights = None
+        if manifest.pooled:
+            self._pooled_weights = engine._buffer((batch, manifest.basis))
+        self._fresh = [engine._buffer(picture) for _ in steps]
+        self._bindings = []
+        sample = self._first
+        for step, fresh in zip(steps, self._fresh, strict=True):
+            timestep, coefficients = engine._buffer((1,)), engine._buffer((4,))
+            timestep.update_inplace(np.array([step.timestep], np.float32))
+            coefficients.update_inplace(
+                np.array([step.scale, step.sample, step.output, step.noise], np.float32)
+            )
+            takes = {
+                "sample": sample,
+                "timestep": timestep,
+                "basis": engine._basis,
+                "weights": self._weights,
+                "coefficients": coefficients,
+                "noise": fresh,
+            }
+            if self._pooled_weights is not None:
+                takes |= {"pooled_basis": engine._pooled, "pooled_weights": self._pooled_weights}
+            sample = engine._buffer(picture)
+            self._bindings.append(_bind(engine._denoiser, takes, {"next_sample": sample}))
+        self._latent = sample
+        self._pixels = engine._buffer((batch, manifest.height, manifest.width, 3), np.uint8)
+        self._decode = _bind(engine._decoder, {"latent": sample}, {"pixels": self._pixels})
+        self._options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
+
+    def load_noise(self, noise: Floats, sigma: float) -> None:
+        def batched(one: Floats) -> Floats:
+            return np.repeat(one[None], self._batch, axis=0)
+
+        self._first.update_inplace(batched(noise[0] * np.float32(sigma)))
+        number = 0
+        for step, buffer in zip(self._steps, self._fresh, strict=True):
+            if step.noise:
+                number += 1
+                buffer.update_inplace(batched(noise[number]))
+        self.stale = False
+
+    def run(self, weights: Floats, pooled_weights: Floats | None) -> tuple[Rendered, Floats]:
+        """Return the frame and its latent; nothing is fetched before all of it is done."""
+        start = time.perf_counter()
+        self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
+        if self._pooled_weights is not None and pooled_weights is not None:
+            self._pooled_weights.update_inplace(np.ascontiguousarray(pooled_weights, np.float32))
+        for binding, options in zip(self._bindings, self._options, strict=False):
+            self._engine._denoiser.run_with_iobinding(binding, options)
+        denoised = time.perf_counter()
+        self._engine._decoder.run_with_iobinding(self._decode, self._options[-1])
+        pixels, latent = np.array(self._pixels.numpy()), self._latent.numpy()
+        done = time.perf_counter()
+        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3), latent
+
+
+def _bind(session: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Any:
+    binding = session.io_binding()
+    for name in (node.name for node in session.get_inputs()):
+        binding.bind_ortvalue_input(name, takes[name])
+    for name, value in gives.items():
+        binding.bind_ortvalue_output(name, value)
+    return binding
+
+
+def _graph_options(number: int) -> Any:
+    """Name the CUDA graph of one binding: captures differ by the addresses they hold."""
+    options = load_onnxruntime().RunOptions()
+    options.add_run_config_entry("gpu_graph_id", str(number))
+    return options
+
+
+def _gpu_name() -> str:
+    try:
+        gpu = find_gpu()
+    except EngineError:  # no cuda-bindings: ONNX Runtime itself needs none
+        gpu = None
+    return gpu.name if gpu else "GPU"

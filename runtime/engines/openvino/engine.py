@@ -1,0 +1,173 @@
+"""Frames on the CPU through OpenVINO."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import properties as props
+from openvino.properties import hint
+
+from runtime.bundles.bundle import Bundle, Step
+from runtime.engines.engine import Floats, Rendered
+from runtime.engines.openvino.cache import openvino_cache
+from runtime.engines.openvino.core import CORE
+from runtime.errors import EngineError, last_line
+
+PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
+FAITHFUL_DB = 35.0
+"""a bundle whose frames in bf16 are further from f32 than this PSNR runs in f32"""
+
+
+def available(backend: str = "openvino") -> str | None:
+    """Return None: OpenVINO comes with the base install and runs on any CPU."""
+    return None
+
+
+def best_precision() -> str:
+    """Return ``bf16`` where the CPU computes in it, else ``f32``."""
+    capabilities = CORE.get_property("CPU", props.device.capabilities)
+    return "bf16" if "BF16" in capabilities else "f32"
+
+
+def suited_precision(bundle: Bundle) -> str:
+    """Return ``best_precision``, or ``f32`` where the bundle's own figures speak against bf16."""
+    best = best_precision()
+    figures = bundle.manifest.parity.get(best)
+    measured = figures.get("psnr") if isinstance(figures, Mapping) else None
+    return best if measured is None or measured >= FAITHFUL_DB else "f32"
+
+
+def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> OpenVinoEngine:
+    """Compile a bundle for this CPU.
+
+    Raises:
+        EngineError: an unknown precision, or graphs that OpenVINO cannot compile.
+    """
+    chosen = suited_precision(bundle) if precision == "auto" else precision
+    if chosen not in PRECISIONS:
+        raise EngineError(f"openvino computes in {' or '.join(PRECISIONS)}, not {precision}")
+    return OpenVinoEngine(bundle, chosen)
+
+
+class OpenVinoEngine:
+    """A bundle compiled for the CPU; the protocol is ``runtime.engines.Engine``."""
+
+    name = "openvino"
+    batches = (1,)  # a larger batch gains a CPU nothing and could round differently
+
+    def __init__(self, bundle: Bundle, precision: str) -> None:
+        """Compile the graphs; buffers live as long as the engine and are shared with it."""
+        self.precision = precision
+        self._bundle = bundle
+        self.device = str(CORE.get_property("CPU", props.device.full_name)).strip()
+        with openvino_cache(bundle, precision) as cache:
+            self._text = self._compile("text_encoder", "f32", cache)
+            self._denoiser = self._compile("denoiser", precision, cache)
+            self._decoder = self._compile("decoder", precision, cache)
+        self._inputs = {
+            port.get_node().get_friendly_name(): np.zeros(
+                tuple(port.shape), port.element_type.to_dtype()
+            )
+            for port in self._denoiser.model_inputs
+        }
+        for name, array in self._inputs.items():
+            self._denoiser.set_tensor(name, ov.Tensor(array, shared_memory=True))
+        self._latent = self._denoiser.get_tensor("next_sample")
+        self._decoder.set_tensor("latent", self._latent)
+        self._noise: Floats | None = None
+
+    def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
+        """See ``Engine.encode``."""
+        results = _infer(self._text, "text encoder", list(input_ids))
+        embedding = np.array(results["embedding"][0])
+        if not self._bundle.manifest.pooled:
+            return embedding, None
+        return embedding, np.array(results["pooled"][0])
+
+    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
+        """See ``Engine.load_basis``."""
+        self._inputs["basis"][:] = basis
+        if pooled is not None:
+            self._inputs["pooled_basis"][:] = pooled
+
+    def load_noise(self, noise: Floats) -> None:
+        """See ``Engine.load_noise``."""
+        self._noise = noise
+
+    def render(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Rendered:
+        """See ``Engine.render``."""
+        if self._noise is None:
+            raise EngineError("render was called before load_noise")
+        start = time.perf_counter()
+        inputs = self._inputs
+        inputs["weights"][:] = weights
+        if pooled_weights is not None:
+            inputs["pooled_weights"][:] = pooled_weights
+        inputs["sample"][:] = self._noise[0] * np.float32(self._bundle.manifest.init_noise_sigma)
+        latent = self._latent.data
+        fresh = 1
+        for index, step in enumerate(steps):
+            if index:
+                inputs["sample"][:] = latent
+            inputs["timestep"][:] = step.timestep
+            inputs["coefficients"][:] = (step.scale, step.sample, step.output, step.noise)
+            if step.noise:
+                inputs["noise"][:] = self._noise[fresh]
+                fresh += 1
+            _infer(self._denoiser, "denoiser")
+        if not np.isfinite(latent).all():
+            raise EngineError(
+                "the latent is not finite: try --precision f32, or another seed or expression"
+            )
+        denoised = time.perf_counter()
+        _infer(self._decoder, "decoder")
+        pixels = np.array(self._decoder.get_tensor("pixels").data)
+        done = time.perf_counter()
+        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
+
+    def close(self) -> None:
+        """See ``Engine.close``; the graphs are freed with the engine itself."""
+        self._noise = None
+
+    def _compile(self, role: str, precision: str, cache: Path) -> ov.InferRequest:
+        config: Mapping[Any, Any] = {
+            hint.inference_precision: PRECISIONS[precision],
+            hint.performance_mode: hint.PerformanceMode.LATENCY,
+            props.cache_dir: str(cache),
+        }
+        if precision == "f32":
+            config = {**config, hint.execution_mode: hint.ExecutionMode.ACCURACY}
+        try:
+            model = CORE.read_model(self._bundle.path(role))
+            shapes = {
+                port: [1, *port.partial_shape[1:]]
+                for port in model.inputs
+                if port.partial_shape.is_dynamic
+            }
+            if shapes:
+                model.reshape(shapes)
+            return CORE.compile_model(model, "CPU", config).create_infer_request()
+        except RuntimeError as error:
+            raise EngineError(
+                f"openvino cannot compile the {role} of {self._bundle.folder}: {last_line(error)}"
+            ) from None
+
+
+def _infer(
+    request: ov.InferRequest, what: str, inputs: list[NDArray[np.int64]] | None = None
+) -> Any:
+    try:
+        return request.infer(inputs)
+    except RuntimeError as error:
+        raise EngineError(
+            f"openvino failed in the {what} ({last_line(error)[:300]}): "
+            "close other programs if memory is short, or try --precision f32"
+        ) from None

@@ -1,0 +1,204 @@
+"""Frames on an NVIDIA GPU through TensorRT: the whole frame is one captured CUDA graph.
+
+The weights go up in one copy, the sampler's steps and the decoder run on buffers that never
+leave the GPU, and the pixels come down in one copy to pinned memory. ``tensorrt`` and
+``tensorrt_rtx`` share this code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundles.bundle import ROLES, Bundle, Step
+from runtime.enginecache.cache import EngineCache
+from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
+from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
+from runtime.engines.tensorrt.device import Device
+from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
+from runtime.engines.tensorrt.network import Network
+from runtime.engines.tensorrt.plans import BATCHES, PACKAGES, RTX_CAPABILITIES, load_module
+from runtime.errors import EngineError
+
+
+def available(backend: str = "tensorrt") -> str | None:
+    """Return None if the backend can be used, else one line: why not, and what would add it."""
+    install = f"add it with: pip install {PACKAGES[backend]} cuda-bindings"
+    try:
+        load_module(backend)
+        gpu = find_gpu()
+    except EngineError as error:
+        return f"{error}; {install}"
+    if gpu is None:
+        return no_gpu_line()
+    if backend == "tensorrt_rtx" and gpu.capability not in RTX_CAPABILITIES:
+        return (
+            f"{gpu.name} (compute capability {gpu.capability}) is no RTX card, which is all it "
+            f"serves; use tensorrt: pip install {PACKAGES['tensorrt']}"
+        )
+    return None
+
+
+def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> TensorRtEngine:
+    """Load the engines that were built for this bundle and this GPU.
+
+    Raises:
+        EngineError: they were not built (with what differs and the command that builds them), do
+            not verify, cannot be loaded, or compute in another precision than asked for.
+    """
+    gpu = find_gpu()
+    if gpu is None:
+        raise EngineError(NO_GPU)
+    return TensorRtEngine(bundle, precision, backend, gpu, EngineCache())
+
+
+class TensorRtEngine:
+    """A bundle's three engines on one GPU; the protocol is ``runtime.engines.Engine``."""
+
+    def __init__(
+        self, bundle: Bundle, precision: str, backend: str, gpu: Gpu, cache: EngineCache
+    ) -> None:
+        """Load the engines; contexts and CUDA graphs are made when a shape is first rendered."""
+        manifest = bundle.manifest
+        if precision not in ("auto", manifest.weights):
+            raise EngineError(
+                f"{backend} computes as the graphs of {manifest.model} do, in {manifest.weights}: "
+                f"build it again with --precision {precision}"
+            )
+        self.batches: tuple[int, ...] = BATCHES
+        self.name, self.precision, self.device = backend, manifest.weights, gpu.name
+        self._manifest = manifest
+        self._networks = {role: Network(bundle, role, backend, gpu, cache) for role in ROLES}
+        self._gpu = Device()
+        try:
+            self._text = self._networks["text_encoder"].context(self._gpu, 0)
+            rows = manifest.basis * manifest.tokens * manifest.embedding
+            self._basis = self._gpu.allocate(rows * 4)
+            self._pooled = self._gpu.allocate(manifest.basis * max(1, manifest.pooled) * 4)
+        except EngineError:
+            self._gpu.close()
+            raise
+        self._encoded = False
+        self._noise: Floats | None = None
+        self._frames: dict[tuple[int, tuple[Step, ...]], FrameGraph] = {}
+        self._stages: dict[int, dict[str, Stage]] = {}
+
+    def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
+        """See ``Engine.encode``."""
+        manifest, gpu = self._manifest, self._gpu
+        outputs: dict[str, Floats] = {
+            "embedding": np.empty((manifest.tokens, manifest.embedding), np.float32)
+        }
+        if manifest.pooled:
+            outputs["pooled"] = np.empty(manifest.pooled, np.float32)
+        network, places = self._networks["text_encoder"], {}
+        mark = gpu.mark()
+        try:
+            for name, ids in zip(("input_ids", "input_ids_2"), input_ids, strict=False):
+                places[name] = gpu.allocate(ids.nbytes)
+                gpu.upload(places[name], ids)
+            for name, array in outputs.items():
+                places[name] = gpu.allocate(array.nbytes)
+            network.enqueue(self._text, places, gpu)
+            gpu.wait("encoding the text")
+            for name, array in outputs.items():
+                gpu.download(array, places[name])
+        finally:
+            gpu.release(mark)
+        if not self._encoded:
+            network.settle()
+            self._encoded = True
+        return outputs["embedding"], outputs.get("pooled")
+
+    def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
+        """See ``Engine.load_basis``."""
+        self._gpu.upload(self._basis, basis.astype(np.float32, copy=False))
+        if pooled is not None:
+            self._gpu.upload(self._pooled, pooled.astype(np.float32, copy=False))
+
+    def load_noise(self, noise: Floats) -> None:
+        """See ``Engine.load_noise``."""
+        self._noise = noise
+        for frame in self._frames.values():
+            frame.stale = True
+
+    def render(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Rendered:
+        """See ``Engine.render``."""
+        start = time.perf_counter()
+        manifest = self._manifest
+        if self._noise is None:
+            raise EngineError("render was called before load_noise")
+        batch = len(weights)
+        if batch not in BATCHES or weights.shape[1:] != (manifest.basis, manifest.tokens):
+            raise EngineError(
+                f"weights of shape {weights.shape} are outside the engine's profiles: use "
+                f"{' or '.join(map(str, BATCHES))} frames of {manifest.basis} prompts x "
+                f"{manifest.tokens} tokens"
+            )
+        ran = self._run(weights, pooled_weights, steps) if batch in self.batches else None
+        if ran is None:
+            return one_by_one(
+                lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
+            )
+        pixels, latent = ran
+        check_finite(latent)
+        return Rendered(pixels, (time.perf_counter() - start) * 1e3, 0.0)
+
+    def close(self) -> None:
+        """See ``Engine.close``."""
+        self._frames.clear()
+        self._stages.clear()
+        del self._text
+        self._networks.clear()
+        self._gpu.close()
+
+    def _run(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> tuple[NDArray[np.uint8], Floats] | None:
+        """Return pixels and latent, or None if the GPU has no room for a batch of this size."""
+        batch = len(weights)
+        frame = self._frames.get((batch, steps))
+        mark = self._gpu.mark()
+        try:
+            made = self._frame(batch, steps) if frame is None else frame
+            if made.stale:
+                assert self._noise is not None
+                made.load_noise(self._noise, self._manifest.init_noise_sigma)
+            ran = made.run(weights, pooled_weights)
+            self._frames[batch, steps] = made
+            return ran
+        except EngineError as error:
+            if frame is not None:  # it ran before: memory is not what it lacks
+                raise
+            self._give_up(batch, mark)
+            if batch == 1:
+                raise
+            self.batches = (1,)
+            warn_no_batches(self.name, error)
+            return None
+
+    def _frame(self, batch: int, steps: tuple[Step, ...]) -> FrameGraph:
+        stages = self._stages.get(batch)
+        if stages is None:
+            index = BATCHES.index(batch)
+            stages = self._stages[batch] = {
+                role: Stage(self._networks[role], self._networks[role].context(self._gpu, index))
+                for role in ("denoiser", "decoder")
+            }
+        resident = {"basis": self._basis}
+        if self._manifest.pooled:
+            resident["pooled_basis"] = self._pooled
+        return FrameGraph(self._manifest, self._gpu, batch, steps, stages, resident)
+
+    def _give_up(self, batch: int, mark: tuple[int, int]) -> None:
+        """Release what a frame took that failed before it was ever whole."""
+        with contextlib.suppress(EngineError):  # whatever of it is still on the stream
+            self._gpu.wait()
+        self._gpu.release(mark)
+        if not any(other == batch for other, _ in self._frames):
+            self._stages.pop(batch, None)  # their contexts hold scratch memory

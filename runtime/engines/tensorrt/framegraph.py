@@ -1,0 +1,138 @@
+"""One frame as one captured CUDA graph, and the buffers it runs on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundles.bundle import Manifest, Step
+from runtime.engines.engine import Floats
+from runtime.engines.tensorrt.device import Device, aligned
+from runtime.engines.tensorrt.network import Network
+from runtime.errors import EngineError
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A network and its context for one batch size."""
+
+    network: Network
+    context: trt.IExecutionContext
+
+
+class FrameGraph:
+    """The buffers and the captured graph of one batch size and step table."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        gpu: Device,
+        batch: int,
+        steps: tuple[Step, ...],
+        stages: Mapping[str, Stage],
+        resident: Mapping[str, int],
+    ) -> None:
+        """Take memory on ``gpu``; ``resident`` has the addresses of the basis."""
+        self._gpu, self._batch, self._steps = gpu, batch, steps
+        self._stages = stages
+        self.stale = True
+        self._graph: Any = None
+        self._tried = False
+
+        weights = batch * manifest.basis * manifest.tokens * 4
+        pooled = batch * manifest.basis * 4 if manifest.pooled else 0
+        self._pooled_at = aligned(weights)
+        self._up = gpu.pin(self._pooled_at + pooled)
+        self._inputs = gpu.allocate(self._pooled_at + pooled)
+
+        self._frame = (batch, manifest.height, manifest.width, 3)
+        self._picture = (batch, *manifest.latent)
+        self._latent_at = aligned(int(np.prod(self._frame)))
+        latent = int(np.prod(self._picture)) * 4
+        self._down = gpu.pin(self._latent_at + latent)
+        self._outputs = gpu.allocate(self._latent_at + latent)
+
+        self._first = gpu.allocate(latent)
+        self._fresh = [gpu.allocate(latent) for _ in steps]
+        turns = [gpu.allocate(latent) for _ in steps[1:]]
+        self._samples = [self._first, *turns, self._outputs + self._latent_at]
+        slot = aligned(16)
+        table = np.zeros((len(steps), 2, slot // 4), np.float32)
+        for row, step in zip(table, steps, strict=True):
+            row[0, 0] = step.timestep
+            row[1, :4] = step.scale, step.sample, step.output, step.noise
+        self._table = gpu.allocate(table.nbytes)
+        gpu.upload(self._table, table)
+        self._slot = slot
+        self._resident = {**resident, "weights": self._inputs}
+        if manifest.pooled:
+            self._resident["pooled_weights"] = self._inputs + self._pooled_at
+
+    def load_noise(self, noise: Floats, sigma: float) -> None:
+        """Make noise [S, C, h, w] resident, the first scaled by ``sigma``."""
+
+        def batched(one: Floats) -> Floats:
+            return np.repeat(one.astype(np.float32)[None], self._batch, axis=0)
+
+        self._gpu.upload(self._first, batched(noise[0] * np.float32(sigma)))
+        wanting = [at for at, step in zip(self._fresh, self._steps, strict=True) if step.noise]
+        for at, one in zip(wanting, noise[1:], strict=False):
+            self._gpu.upload(at, batched(one))
+        self.stale = False
+
+    def run(
+        self, weights: Floats, pooled_weights: Floats | None
+    ) -> tuple[NDArray[np.uint8], Floats]:
+        """Return copies of the pixels uint8 [B, H, W, 3] and the last latent f32 [B, C, h, w]."""
+        up = self._up.array
+        up[: weights.nbytes].view(np.float32)[:] = weights.ravel()
+        if pooled_weights is not None:
+            up[self._pooled_at :].view(np.float32)[:] = pooled_weights.ravel()
+        if self._graph is not None:
+            self._gpu.launch(self._graph)
+        else:
+            self._enqueue()
+        self._gpu.wait()
+        down = self._down.array
+        pixels = down[: int(np.prod(self._frame))].reshape(self._frame).copy()
+        latent = down[self._latent_at :].view(np.float32).reshape(self._picture).copy()
+        if not self._tried:
+            self._capture()  # after a plain run: the first one allocates, which no graph may
+        return pixels, latent
+
+    def _enqueue(self) -> None:
+        self._gpu.enqueue_upload(self._inputs, self._up)
+        denoiser, decoder = self._stages["denoiser"], self._stages["decoder"]
+        for index, fresh in enumerate(self._fresh):
+            places = self._resident | {
+                "sample": self._samples[index],
+                "timestep": self._table + 2 * index * self._slot,
+                "coefficients": self._table + (2 * index + 1) * self._slot,
+                "noise": fresh,
+                "next_sample": self._samples[index + 1],
+            }
+            denoiser.network.enqueue(denoiser.context, places, self._gpu)
+        places = {"latent": self._samples[-1], "pixels": self._outputs}
+        decoder.network.enqueue(decoder.context, places, self._gpu)
+        self._gpu.enqueue_download(self._down, self._outputs)
+
+    def _capture(self) -> None:
+        self._tried = True
+        for stage in self._stages.values():
+            stage.network.settle()
+        try:
+            self._graph = self._gpu.capture(self._enqueue)
+        except EngineError as error:
+            warnings.warn(
+                f"the frame runs without a CUDA graph, a little slower: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )

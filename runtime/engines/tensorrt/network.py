@@ -1,0 +1,172 @@
+"""One deserialised TensorRT engine: loaded from the cache, checked, and set to fixed shapes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runtime.bundles.bundle import Bundle
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Entry, Key
+from runtime.engines.gpu import Gpu
+from runtime.engines.tensorrt.device import Device
+from runtime.engines.tensorrt.plans import (
+    JIT,
+    PLAN,
+    build_command,
+    load_module,
+    make_log,
+    plan_key,
+    profiles,
+)
+from runtime.errors import EngineError, MorphError
+
+if TYPE_CHECKING:
+    import tensorrt as trt
+
+
+class Network:
+    """One deserialised engine, and what TensorRT said about it."""
+
+    def __init__(
+        self, bundle: Bundle, role: str, backend: str, gpu: Gpu, cache: EngineCache
+    ) -> None:
+        """Load the engine of one graph.
+
+        Raises:
+            EngineError: it was not built for this GPU (with the field that differs), does not
+                verify, or TensorRT will not load it (with what it said).
+        """
+        if TYPE_CHECKING:
+            import tensorrt as trt
+        else:
+            trt = load_module(backend)
+        self._role, self._backend, self._cache = role.replace("_", " "), backend, cache
+        self._shapes = profiles(bundle.manifest, role)
+        key = plan_key(bundle, role, backend, str(trt.__version__), gpu)
+        again = f"run: {build_command(bundle.manifest.model)}"
+        entry = cache.find(key)
+        if entry is None:
+            raise EngineError(
+                f"no {backend} engine of {bundle.manifest.model} for this GPU "
+                f"({cache.explain_miss(key)}); {again}"
+            )
+        try:
+            plan = cache.load(entry, PLAN)
+        except EngineError as error:
+            raise EngineError(f"{error}; {again}") from None
+        self._log, self._said = make_log(backend)
+        self._runtime = trt.Runtime(self._log)
+        engine = self._runtime.deserialize_cuda_engine(plan)
+        if engine is None:
+            raise EngineError(
+                f"{backend} cannot load the {self._role}: {self._said.tail()}"
+                f"{_other_driver(entry, gpu)}; {again}"
+            )
+        self._engine = engine
+        self._jit = _JitCache(backend, cache, entry.files[PLAN].sha256, gpu)
+
+    def context(self, gpu: Device, profile: int) -> trt.IExecutionContext:
+        """Return a context set to one profile's shapes.
+
+        Raises:
+            EngineError: the GPU has no memory for it, or the engine has no such profile.
+        """
+        if TYPE_CHECKING:
+            import tensorrt as trt
+        else:
+            trt = load_module(self._backend)
+        config = self._engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(
+            trt.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE
+        )
+        self._jit.attach(config)
+        context = self._engine.create_execution_context(config)
+        if context is None:
+            raise EngineError(
+                f"{self._backend} cannot run the {self._role}: {self._said.tail()}; "
+                "close other programs that use the GPU"
+            )
+        if self._shapes:
+            ready = context.set_optimization_profile_async(profile, gpu.stream)
+            gpu.wait()
+            for name, shape in self._shapes[profile].items():
+                ready = ready and context.set_input_shape(name, tuple(shape))
+            if not ready:
+                raise EngineError(f"the {self._role} refused its shapes: {self._said.tail()}")
+        return context
+
+    def enqueue(
+        self, context: trt.IExecutionContext, places: Mapping[str, int], gpu: Device
+    ) -> None:
+        """Put one run on the stream, its tensors at ``places``."""
+        for name, address in places.items():
+            if not context.set_tensor_address(name, address):
+                raise EngineError(f"the {self._role} has no tensor {name}: {self._said.tail()}")
+        if not context.execute_async_v3(gpu.stream):
+            raise EngineError(f"{self._backend} failed in the {self._role}: {self._said.tail()}")
+
+    def settle(self) -> None:
+        """Keep what was compiled during the first run for the next start."""
+        self._jit.keep()
+
+
+def _other_driver(entry: Entry, gpu: Gpu) -> str:
+    """Say so if an engine was built under another driver than the one that would load it."""
+    then = str(entry.notes.get("driver", ""))
+    if not then or then == gpu.driver:
+        return ""
+    return f" (built under a driver for CUDA {then}, this one is for {gpu.driver})"
+
+
+class _JitCache:
+    """The kernels that ``tensorrt_rtx`` compiles when an engine first runs; others have none."""
+
+    def __init__(self, backend: str, cache: EngineCache, plan: str, gpu: Gpu) -> None:
+        self._backend, self._cache = backend, cache
+        fields = {
+            "kind": "jit",
+            "plan": plan,
+            "version": str(load_module(backend).__version__),
+            "gpu": gpu.name,
+            "capability": gpu.capability,
+            "driver": gpu.driver,
+        }
+        self._key = Key("jit", fields)
+        self._kernels: Any = None
+        self._known = b""
+
+    def attach(self, config: trt.IRuntimeConfig) -> None:
+        if self._backend != "tensorrt_rtx":
+            return
+        trt: Any = load_module(self._backend)
+        settings: Any = config  # only tensorrt_rtx has these
+        # A captured graph would keep the slower stand-ins that LAZY runs at first.
+        settings.dynamic_shapes_kernel_specialization_strategy = (
+            trt.DynamicShapesKernelSpecializationStrategy.EAGER
+        )
+        if self._kernels is None:
+            self._kernels = settings.create_runtime_cache()
+            entry = self._cache.find(self._key)
+            if entry is not None:
+                with contextlib.suppress(EngineError):  # in quarantine now: compile again
+                    self._known = self._cache.load(entry, JIT)
+                    self._kernels.deserialize(self._known)
+        settings.set_runtime_cache(self._kernels)
+
+    def keep(self) -> None:
+        if self._kernels is None:
+            return
+        data = bytes(memoryview(self._kernels.serialize()))
+        if data == self._known:
+            return
+
+        def write(folder: Path) -> dict[str, Any]:
+            (folder / JIT).write_bytes(data)
+            return {}
+
+        with contextlib.suppress(MorphError):  # a full disk only costs time at the next start
+            self._cache.replace(self._key, write)
+            self._known = data

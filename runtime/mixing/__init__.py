@@ -1,0 +1,1 @@
+"""Expressions in, weights over prompts out: tokens, slots, slerp and the mix."""

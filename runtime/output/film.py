@@ -1,0 +1,248 @@
+"""Pictures and films on disk: whole or not at all, with their exact settings inside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import av
+import av.error
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from runtime.errors import MorphError, TargetError
+from runtime.output import gif
+from runtime.output.settings import KEY, to_text
+from runtime.output.target import check_target, staged, writing
+
+Pixels = NDArray[np.uint8]
+
+MAX_FPS = 240
+_BT709 = 1
+
+
+class Film(Protocol):
+    """An open film that takes frames in order."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames were written."""
+
+    def write(self, pixels: Pixels) -> None:
+        """Add a frame, uint8 [H, W, 3] of the film's size.
+
+        Raises:
+            TargetError: the disk is full or fails.
+            ValueError: another shape or type.
+        """
+
+
+def check_fps(fps: float, kind: str = "mp4") -> Fraction:
+    """Return frames per second as the nearest fraction a container can hold.
+
+    Raises:
+        TargetError: not in (0, 240], or above 50 for a gif.
+    """
+    most = gif.MAX_FPS if kind == "gif" else MAX_FPS
+    if not 0.01 <= fps <= most:
+        why = ": a gif cannot play faster, use .mp4" if kind == "gif" and fps > most else ""
+        raise TargetError(f"{fps:g} frames per second is not between 0.01 and {most}{why}")
+    return Fraction(fps).limit_denominator(1001)
+
+
+@contextmanager
+def open_film(
+    target: str | Path, size: tuple[int, int], fps: float, settings: Mapping[str, Any]
+) -> Iterator[Film]:
+    """Open a film of ``size`` (W, H); its name decides what it is.
+
+    - ``.mp4``: H.264 at constant rate, high quality, yuv420p in BT.709, index first, a key frame
+      every half second for the seek bar. Odd sides are padded by one repeated row or column,
+      because 4:2:0 needs even ones and 4:4:4 is not played by browsers and phones.
+    - ``.gif``: 256 colours of its own for every frame, endless.
+    - a folder (no suffix, or a name ending in ``/``): 00000.png, 00001.png …
+
+    The film is written beside its target and moved there when the block ends; when the block
+    raises, or Ctrl-C ends it, it is removed and what was there before stays.
+
+    Raises:
+        TargetError: the target cannot be written, is a folder of other things, or no frame came.
+    """
+    kind = check_target(str(target))
+    if kind == "png":
+        raise TargetError(f"{target} holds one picture: use .mp4, .gif or a folder for a film")
+    rate = check_fps(fps, kind)
+    path = Path(target)
+    with staged(path, folder=kind == "folder") as partial:
+        film: _Mp4 | _Gif | _Folder
+        with writing(path):
+            if kind == "mp4":
+                film = _Mp4(partial, size, rate, settings)
+            elif kind == "gif":
+                film = _Gif(partial, size, rate, settings)
+            else:
+                film = _Folder(partial, size, settings)
+        try:
+            yield _Named(film, path)
+            if film.frames == 0:
+                raise TargetError(f"{target}: no frames, nothing was written")
+            with writing(path):
+                film.finish()
+        except BaseException:
+            with contextlib.suppress(OSError, av.error.FFmpegError):
+                film.abandon()
+            raise
+
+
+def save_still(target: str | Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:
+    """Write uint8 [H, W, 3] as PNG with the settings in its metadata.
+
+    Raises:
+        TargetError: the name does not end in .png, or the file cannot be written.
+    """
+    if check_target(str(target)) != "png":
+        raise TargetError(f"{target}: a picture's name ends in .png")
+    path = Path(target)
+    with staged(path, folder=False) as partial, writing(path):
+        _save_png(partial, pixels, settings)
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """Return the settings in the metadata of a file or folder that this program wrote.
+
+    Raises:
+        MorphError: no such file, or none of ours.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            path = min(path.glob("*.png"), default=path / "00000.png")
+        if path.suffix.lower() == ".mp4":
+            with av.open(str(path)) as container:
+                text = container.metadata.get("comment", "")
+        else:
+            with Image.open(path) as image:
+                text = image.info.get(KEY) or image.info.get("comment", "")
+        settings = json.loads(text)
+    except FileNotFoundError:
+        raise MorphError(f"{path} does not exist") from None
+    except (OSError, ValueError, TypeError, av.error.FFmpegError):
+        settings = None
+    if not isinstance(settings, dict) or "expression" not in settings:
+        raise MorphError(f"{path} carries no settings of this program")
+    return settings
+
+
+class _Named:
+    """A film whose failing writes name its target."""
+
+    def __init__(self, film: _Mp4 | _Gif | _Folder, target: Path) -> None:
+        self._film, self._target = film, target
+
+    @property
+    def frames(self) -> int:
+        return self._film.frames
+
+    def write(self, pixels: Pixels) -> None:
+        with writing(self._target):
+            self._film.write(pixels)
+
+
+class _Mp4:
+    def __init__(
+        self, path: Path, size: tuple[int, int], rate: Fraction, settings: Mapping[str, Any]
+    ) -> None:
+        self.path, self.size, self.rate, self.frames = path, size, rate, 0
+        self.container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self.container.metadata["comment"] = to_text(settings)
+        self.container.metadata["title"] = str(settings.get("expression", ""))
+        stream = self.container.add_stream("libx264", rate=rate)
+        stream.width, stream.height = size[0] + size[0] % 2, size[1] + size[1] % 2
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "14", "preset": "medium"}
+        context = stream.codec_context
+        context.gop_size = max(1, round(rate / 2))
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
+        self.stream = stream
+
+    def write(self, pixels: Pixels) -> None:
+        _check(pixels, self.size)
+        odd = self.size[1] % 2, self.size[0] % 2
+        if any(odd):
+            pixels = np.pad(pixels, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709
+        )
+        frame.pts, frame.time_base = self.frames, 1 / self.rate
+        frame.duration = 1
+        self.container.mux(self.stream.encode(frame))
+        self.frames += 1
+
+    def finish(self) -> None:
+        self.container.mux(self.stream.encode(None))
+        self.container.close()
+        with av.open(str(self.path)) as made:
+            kept = made.streams.video[0].frames
+        if kept != self.frames:
+            raise TargetError(f"only {kept} of {self.frames} frames could be written")
+
+    def abandon(self) -> None:
+        self.container.close()
+
+
+class _Gif:
+    def __init__(
+        self, path: Path, size: tuple[int, int], rate: Fraction, settings: Mapping[str, Any]
+    ) -> None:
+        self.size, self.rate, self.frames = size, rate, 0
+        self.stream: BinaryIO = path.open("wb")
+        gif.write_header(self.stream, size, to_text(settings))
+
+    def write(self, pixels: Pixels) -> None:
+        _check(pixels, self.size)
+        gif.write_frame(self.stream, pixels, gif.delay(self.frames, self.rate))
+        self.frames += 1
+
+    def finish(self) -> None:
+        gif.write_end(self.stream)
+        self.stream.close()
+
+    def abandon(self) -> None:
+        self.stream.close()
+
+
+class _Folder:
+    def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
+        self.path, self.size, self.settings, self.frames = path, size, settings, 0
+
+    def write(self, pixels: Pixels) -> None:
+        _check(pixels, self.size)
+        name = f"{self.frames:05d}.png"
+        _save_png(self.path / name, pixels, {**self.settings, "frame": self.frames})
+        self.frames += 1
+
+    def finish(self) -> None:
+        pass
+
+    def abandon(self) -> None:
+        pass
+
+
+def _check(pixels: Pixels, size: tuple[int, int]) -> None:
+    if pixels.dtype != np.uint8 or pixels.shape != (size[1], size[0], 3):
+        raise ValueError(f"a frame is uint8 {(size[1], size[0], 3)}, not {pixels.shape}")
+
+
+def _save_png(path: Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:
+    info = PngInfo()
+    info.add_text(KEY, to_text(settings))
+    Image.fromarray(pixels).save(path, "PNG", pnginfo=info)

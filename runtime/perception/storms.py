@@ -1,0 +1,283 @@
+"""Where a morph is calm, where it storms, where it flickers and where it jumps.
+
+The rules, on N frames at increasing positions t with steps s(i) = d(f(i), f(i+1)):
+
+*Flicker.* 1 to 3 frames that leave the film and come back: both steps at its edges are visible
+and at least twice the distance across, between the frames before and after it.
+
+*Fresh breeze.* Speeds are taken with the noise of the frames out of them. The calm level c is
+the median speed of the slower half of the steps (flickers left out), its spread σ is 1.4826 times
+the median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film may
+storm for two thirds of its length and still be read.
+
+*Jump.* A fast, visible step that bisection cannot break: of the two halves the one with the
+greater distance is followed until its distance is below 0.4 of the step's (a slope, however
+steep) or the interval is 1/128 of the step (a jump).
+
+*Storm.* A run of steps with a fast one among them, extended on both sides while the speed stays
+above the middle between c and fast, that brings visible change; runs closer than 2 % of the film
+are one. Jumps alone are no storm. What is no storm is calm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.perception.distance import VISIBLE, Look, distance
+
+Floats = NDArray[np.float64]
+LookAt = Callable[[float], Look]
+
+REACH = 4
+"""Frames are compared with their next 1 … REACH followers, to see up to 3-frame flickers."""
+FAINT = 0.2
+"""A speed at which a whole film would change no more than a coat colour."""
+_DEPTH = 7
+_STAYS = 0.4
+_LOUD = 0.75
+"""Change, in units of the noise, that noise alone may pretend: of a step of 1.25 times the noise,
+(1.25² - 1)^½ = 0.75 of it is left."""
+_NEAR = 0.02
+_MAX_PROBED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Distances along a film: ``reach[k-1][i]`` = d(frame i, frame i+k) for k = 1 … REACH."""
+
+    positions: Floats
+    """[N], increasing"""
+    reach: tuple[Floats, ...]
+
+    @property
+    def steps(self) -> Floats:
+        """[N-1] distances of neighbouring frames."""
+        return self.reach[0]
+
+    @property
+    def speed(self) -> Floats:
+        """[N-1] steps per unit of t."""
+        return self.steps / np.diff(self.positions)
+
+    @property
+    def noise(self) -> float:
+        """What every step holds of noise that differs from frame to frame.
+
+        Noise n and change s add as d(1)² = n² + s² over one frame and d(2)² = n² + (2s)² over two,
+        so n² = (4·d(1)² - d(2)²) / 3; the median over the film.
+        """
+        if len(self.reach[1]) == 0:
+            return 0.0
+        one = (self.steps[:-1] ** 2 + self.steps[1:] ** 2) / 2
+        return float(np.sqrt(max(0.0, np.median(4 * one - self.reach[1] ** 2) / 3)))
+
+    @property
+    def change(self) -> Floats:
+        """[N-1] speed with the noise taken out."""
+        still = np.sqrt(np.maximum(0.0, self.steps**2 - self.noise**2))
+        speed: Floats = still / np.diff(self.positions)
+        return speed
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """An interval [start, end] of t, ``calm`` or ``storm``, and the change inside it."""
+
+    kind: Literal["calm", "storm"]
+    start: float
+    end: float
+    path: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flicker:
+    """Frames ``first`` … ``last`` look different from both neighbours, which look alike."""
+
+    first: int
+    last: int
+    start: float
+    end: float
+    size: float
+    """the smaller of the distances at its two edges"""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A change of ``size`` at ``t`` that does not shrink with the step, so far as was tried."""
+
+    t: float
+    width: float
+    """of the smallest interval that still holds it"""
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """All that was found; zones tile [0, 1] in order, flickers and jumps are sorted by t."""
+
+    zones: tuple[Zone, ...]
+    flickers: tuple[Flicker, ...]
+    jumps: tuple[Jump, ...]
+    fast: float
+    """the speed above which a step is fast"""
+
+
+def survey(positions: Sequence[float] | Floats, looks: Iterable[Look]) -> Survey:
+    """Measure a film from its frames' looks, in order; keeps REACH of them at a time.
+
+    Raises:
+        ValueError: fewer looks than positions, or fewer than two, or positions not increasing.
+    """
+    at = np.asarray(positions, np.float64)
+    if len(at) < 2 or not np.all(np.diff(at) > 0):
+        raise ValueError("a film needs two or more frames at increasing positions")
+    reach: list[list[float]] = [[] for _ in range(REACH)]
+    recent: list[Look] = []
+    count = 0
+    for now in looks:
+        for back, earlier in enumerate(reversed(recent)):
+            reach[back].append(distance(earlier, now))
+        recent = [*recent[-(REACH - 1) :], now]
+        count += 1
+    if count != len(at):
+        raise ValueError(f"{count} frames for {len(at)} positions")
+    return Survey(at, tuple(np.asarray(row, np.float64) for row in reach))
+
+
+def weather(film: Survey, look_at: LookAt) -> Weather:
+    """Find zones, flickers and jumps; ``look_at(t)`` renders in-between frames for bisection.
+
+    It is called for the 12 fastest steps at most, up to 9 times each.
+    """
+    flickers = find_flickers(film)
+    shaken = np.zeros(len(film.steps), bool)
+    for flicker in flickers:
+        shaken[flicker.first - 1 : flicker.last + 1] = True
+    speed = film.change
+    calm, fast = thresholds(speed[~shaken])
+    jumps: list[Jump] = []
+    suspects = [
+        int(i)
+        for i in np.argsort(-speed, kind="stable")
+        if speed[i] > fast and film.steps[i] > max(VISIBLE, film.noise) and not shaken[i]
+    ]
+    jumpy = shaken.copy()
+    for i in suspects[:_MAX_PROBED]:
+        jump = bisect(look_at, float(film.positions[i]), float(film.positions[i + 1]), film.noise)
+        if jump is not None:
+            jumps.append(jump)
+            jumpy[i] = True
+    loud = _LOUD * film.noise / float(np.median(np.diff(film.positions)))
+    zones = find_zones(film, jumpy, min(fast, max((calm + fast) / 2, loud)), fast)
+    return Weather(zones, flickers, tuple(sorted(jumps, key=lambda jump: jump.t)), fast)
+
+
+def find_flickers(film: Survey) -> tuple[Flicker, ...]:
+    """Find frames that leave and come back, the shortest first where several overlap."""
+    steps = film.steps
+    taken = np.zeros(len(steps), bool)
+    found: list[Flicker] = []
+    for width in range(1, REACH):
+        across = film.reach[width]  # d(f(i-1), f(i+width))
+        for before in range(len(across)):
+            out, back = before, before + width
+            size = min(steps[out], steps[back])
+            if size < VISIBLE or 2 * across[before] > size or taken[out : back + 1].any():
+                continue
+            taken[out : back + 1] = True
+            found.append(
+                Flicker(
+                    before + 1,
+                    before + width,
+                    float(film.positions[before + 1]),
+                    float(film.positions[before + width]),
+                    float(size),
+                )
+            )
+    return tuple(sorted(found, key=lambda flicker: flicker.first))
+
+
+def thresholds(speed: Floats) -> tuple[float, float]:
+    """Return the calm level and the speed above which a step is fast; infinite for no steps."""
+    if len(speed) == 0:
+        return 0.0, float("inf")
+    slow = np.sort(speed)[: max(1, (len(speed) + 1) // 2)]
+    calm = float(np.median(slow))
+    spread = 1.4826 * float(np.median(np.abs(slow - calm)))
+    return calm, calm + max(4 * spread, 2 * calm, FAINT)
+
+
+def bisect(look_at: LookAt, start: float, end: float, noise: float = 0.0) -> Jump | None:
+    """Follow the greater half of the change between two positions; None if it is a slope.
+
+    ``noise`` is ``Survey.noise``: it does not shrink with the interval, and is no jump.
+    """
+
+    def change(a: Look, b: Look) -> float:
+        return math.sqrt(max(0.0, distance(a, b) ** 2 - noise**2))
+
+    left, right = look_at(start), look_at(end)
+    whole = size = change(left, right)
+    for _ in range(_DEPTH):
+        middle = (start + end) / 2
+        if not start < middle < end:
+            break
+        centre = look_at(middle)
+        first, second = change(left, centre), change(centre, right)
+        if first >= second:
+            right, end, size = centre, middle, first
+        else:
+            left, start, size = centre, middle, second
+        if size < _STAYS * whole:
+            return None
+    return Jump((start + end) / 2, end - start, size)
+
+
+def find_zones(
+    film: Survey, left_out: NDArray[np.bool_], rising: float, fast: float
+) -> tuple[Zone, ...]:
+    """Tile the film with calm and stormy zones by hysteresis between ``rising`` and ``fast``.
+
+    Steps in ``left_out`` [N-1] (flickers, jumps) neither start a storm nor end one.
+    """
+    speed = film.change
+    stormy = np.zeros(len(speed), bool)
+    run: list[int] = []
+    for i in range(len(speed) + 1):
+        if i < len(speed) and (left_out[i] or speed[i] > rising):
+            run.append(i)
+            continue
+        while run and left_out[run[-1]]:
+            run.pop()
+        while run and left_out[run[0]]:
+            run.pop(0)
+        inside = [j for j in run if not left_out[j]]
+        if any(speed[inside] > fast) and film.steps[inside].sum() > VISIBLE:
+            stormy[run] = True
+        run = []
+    near = _NEAR * float(film.positions[-1] - film.positions[0])
+    edges = [i for i in range(1, len(speed)) if stormy[i] != stormy[i - 1]]
+    for a, b in pairwise(edges):
+        if not stormy[a] and film.positions[b] - film.positions[a] < near:
+            stormy[a:b] = True
+    zones: list[Zone] = []
+    begin = 0
+    for i in range(1, len(speed) + 1):
+        if i == len(speed) or stormy[i] != stormy[begin]:
+            zones.append(
+                Zone(
+                    "storm" if stormy[begin] else "calm",
+                    float(film.positions[begin]),
+                    float(film.positions[i]),
+                    float(film.steps[begin:i].sum()),
+                )
+            )
+            begin = i
+    return tuple(zones)

@@ -1,0 +1,240 @@
+"""What is tried again when TensorRT refuses, and that new engines must draw what the CPU draws.
+
+The builder is a script here: running out of memory at one level and not at another needs a GPU.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export.tensorrt import builder as built
+from export.tensorrt import retry as attempts
+from export.tensorrt.builder import Builder, Options, build_engines, describe
+from export.tensorrt.planbuilder import STARVED, Job, _listen
+from export.tensorrt.retry import attempt
+from runtime.bundles.bundle import Bundle
+from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.engines import gpu
+from runtime.engines.gpu import Gpu
+from runtime.engines.tensorrt import device
+from runtime.errors import BuildError, TargetError
+from tests.support.fakecuda import FakeCuda
+from tests.support.faketensorrt import make_module, make_plan
+from tests.support.tinybundle import write_tiny
+
+NO_MEMORY = "TensorRT could not build the engine: OutOfMemory"
+NO_REFIT = "TensorRT could not build the engine: REFIT is not supported for this layer"
+CARD = Gpu("RTX 4090", "8.9")
+
+
+def quiet(*said: object) -> None:
+    pass
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[int, bool], str]], list[Job]]:
+    """Let builds at (level, refit) fail with the words given; return the jobs that were tried."""
+
+    def prepare(failures: dict[tuple[int, bool], str]) -> list[Job]:
+        tried: list[Job] = []
+
+        def run(job: Job, show: Any) -> dict[str, Any]:
+            tried.append(job)
+            if (job.level, job.refit) in failures:
+                raise BuildError(failures[job.level, job.refit])
+            graph = Path(job.graph)
+            Path(job.plan).write_bytes(make_plan(graph))
+            return {
+                "refit": job.refit,
+                "level": job.level,
+                "workspace": job.workspace,
+                "seconds": 1.0,
+            }
+
+        monkeypatch.setattr(attempts, "run", run)
+        return tried
+
+    return prepare
+
+
+def job(**changed: Any) -> Job:
+    settings: dict[str, Any] = {
+        "backend": "tensorrt",
+        "graph": "g",
+        "plan": "p",
+        "profiles": [],
+        "capability": "8.9",
+        "precision": "f32",
+        "level": 3,
+        "refit": True,
+    }
+    return Job(**settings | changed)
+
+
+@pytest.mark.parametrize(
+    ("failures", "tried"),
+    [
+        ({(3, True): NO_MEMORY, (1, True): NO_MEMORY}, [(3, True), (1, True)]),
+        ({(3, True): "TensorRT cannot read the graph: Bogus"}, [(3, True)]),
+        ({(3, True): "the build was killed (signal 9)"}, [(3, True)]),
+        (
+            {(3, True): NO_REFIT, (3, False): NO_MEMORY, (1, False): NO_MEMORY},
+            [(3, True), (3, False), (1, False)],
+        ),
+    ],
+)
+def test_each_thing_is_given_up_once_and_only_for_its_own_reason(
+    script: Callable[..., list[Job]],
+    failures: dict[tuple[int, bool], str],
+    tried: list[tuple[int, bool]],
+    tmp_path: Path,
+) -> None:
+    jobs = script(failures)
+    with pytest.raises(BuildError):
+        attempt(job(), quiet, quiet)
+    assert [(one.level, one.refit) for one in jobs] == tried
+
+
+def test_tactics_skipped_for_memory_count_as_memory() -> None:
+    """TensorRT only warns of them; what it says in the end names a layer."""
+    pytest.importorskip("tensorrt_rtx")
+    log, said, starved = _listen("tensorrt_rtx")
+    warning = "Skipping tactic 0x2 due to insufficient memory on requested size of 8589934592"
+    severity = type(log).Severity
+    log.log(severity.WARNING, warning)
+    log.log(severity.WARNING, "something else")
+    log.log(severity.ERROR, "Could not find any implementation for node conv1")
+    assert starved == [warning]
+    assert said.tail() == "Could not find any implementation for node conv1"
+    assert STARVED in attempts.NEEDS_MEMORY
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+    cuda = FakeCuda()
+    monkeypatch.setitem(sys.modules, "tensorrt", make_module("tensorrt", cuda, "10.16"))
+    for place in (gpu, device):
+        monkeypatch.setattr(place, "cuda_runtime", lambda: cuda)
+    return cuda
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_an_engine_of_a_lower_level_says_so_and_gives_way(
+    tmp_path: Path, script: Callable[..., list[Job]]
+) -> None:
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b")
+    script({(3, False): NO_MEMORY})
+
+    def builder(workspace: int) -> Builder:
+        return Builder(bundle, "tensorrt", CARD, cache, Options(workspace=workspace, refit=False))
+
+    entry, made = builder(1000).build("decoder", quiet, quiet)
+    assert made
+    assert "optimisation level 1, for want of memory" in describe(entry)
+    assert not builder(1100).build("decoder", quiet, quiet)[1], "as little memory as before"
+    said: list[str] = []
+    again, _ = builder(2000).build("decoder", quiet, said.append)
+    assert "there is more memory now" in said[0]
+    assert again.notes["level"] == 1
+    script({})
+    better, made = builder(4000).build("decoder", quiet, quiet)
+    assert made
+    assert better.notes["level"] == 3
+    assert "level" not in describe(better)
+
+
+@pytest.mark.usefixtures("fake_gpu")
+@pytest.mark.parametrize(("version", "refit"), [("11.3.0.99", False), ("11.4.0", True)])
+def test_no_engine_of_tensorrt_11_3_is_refittable(
+    version: str,
+    refit: bool,
+    tmp_path: Path,
+    script: Callable[..., list[Job]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorrt", make_module("tensorrt", FakeCuda(), version))
+    jobs = script({})
+    cache = EngineCache(tmp_path / "cache")
+    builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", None, cache, Options(refit=True))
+    builder.build("decoder", quiet, quiet)
+    assert [one.refit for one in jobs] == [refit]
+
+
+def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
+    tmp_path: Path,
+    script: Callable[..., list[Job]],
+    fake_gpu: FakeCuda,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the fake GPU, which executes whatever graph the plan holds."""
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
+    script({})
+    assert len(build_engines(bundle, "tensorrt", cache=cache)) == 3
+    assert "dB from f32 on the CPU" in capsys.readouterr().err
+    shutil.rmtree(cache.root)
+    other = write_tiny(tmp_path / "other", 2)
+    honest = vars(attempts)["run"]
+
+    def crooked(job: Job, show: Any) -> dict[str, Any]:
+        notes: dict[str, Any] = honest(job, show)
+        if "denoiser" in job.graph:
+            Path(job.plan).write_bytes(make_plan(other.path("denoiser")))
+        return notes
+
+    monkeypatch.setattr(attempts, "run", crooked)
+    with pytest.raises(BuildError, match=r"draw something else.* quarantine") as caught:
+        build_engines(bundle, "tensorrt", cache=cache)
+    assert "\n" not in str(caught.value)
+    assert not [entry for entry in cache.entries() if entry.fields["kind"] == "tensorrt"]
+    assert len(list((cache.root / QUARANTINE).iterdir())) == 3
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_timings_that_cannot_be_kept_lose_no_engine(
+    tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = EngineCache(tmp_path / "cache")
+    script({})
+    honest = vars(attempts)["run"]
+
+    def with_timings(job: Job, show: Any) -> dict[str, Any]:
+        Path(job.timing).write_bytes(b"timings")
+        notes: dict[str, Any] = honest(job, show)
+        return notes
+
+    def full(*given: object) -> None:
+        raise TargetError("the disk filled up")
+
+    monkeypatch.setattr(attempts, "run", with_timings)
+    monkeypatch.setattr(EngineCache, "replace", full)
+    builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", CARD, cache, Options())
+    assert builder.build("decoder", quiet, quiet)[1]
+    assert len(cache.entries()) == 1
+
+
+def test_a_backend_that_fails_gives_way_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from rich.console import Console
+
+    from player.commands import build as command
+
+    tried: list[str] = []
+
+    def fail_once(bundle: Bundle, backend: str) -> None:
+        tried.append(backend)
+        if backend == "tensorrt":
+            raise BuildError("the denoiser: no memory [/tmp]")
+
+    monkeypatch.setattr(command, "usable", lambda name: None)
+    monkeypatch.setattr(built, "build_engines", fail_once)
+    command._compile(Console(stderr=True), write_tiny(tmp_path), None)
+    assert tried == ["tensorrt", "tensorrt_rtx"]
+    assert "tensorrt: the denoiser: no memory [/tmp]" in capsys.readouterr().err

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from player.cli import app
+from player.commands.build import _elsewhere
+from player.window.tokenstrip import lines
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Key
+from runtime.engines.choose import BACKENDS
+from runtime.errors import ExpressionError, MorphError
+from runtime.request import Request
+from tests.player.fakes import FakeRenderer
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineCache:
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: tmp_path / "engines")
+    return EngineCache(tmp_path / "engines")
+
+
+def put(cache: EngineCache, model: str) -> None:
+    def build(folder: Path) -> dict[str, object]:
+        (folder / "engine.plan").write_bytes(bytes(2_000_000))
+        return {}
+
+    key = Key(model, {"kind": "tensorrt", "engine": "tensorrt", "gpu": "RTX 4090", "model": model})
+    cache.get_or_build(key, build)
+
+
+@pytest.mark.usefixtures("cache")
+def test_doctor_prints_a_line_for_every_backend_and_the_same_as_json() -> None:
+    findings = json.loads(run("doctor", "--json"))
+    subjects = {finding["subject"] for finding in findings}
+    assert set(BACKENDS) | {"processor", "memory", "display", "engine cache"} <= subjects
+    table = run("doctor")
+    assert all(subject in table for subject in BACKENDS)
+
+
+def test_engines_are_listed_and_pruned(cache: EngineCache) -> None:
+    assert "0 entries" in run("engines", "list")
+    put(cache, "sd-turbo")
+    put(cache, "critters")
+    listed = run("engines", "list")
+    assert "2 entries, 4.0 MB" in listed
+    assert "sd-turbo" in listed
+    assert "RTX 4090" in listed
+    assert "deleted 0 entries" in run("engines", "prune")
+    assert "deleted 2 entries, 4.0 MB" in run("engines", "prune", "--days", "0")
+    assert not cache.entries()
+
+
+def test_a_negative_age_is_refused() -> None:
+    result = CliRunner().invoke(app, ["engines", "prune", "--days", "-1"])
+    assert result.exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("render", "cat -> -> kitten", "-o", "x.mp4"), "cat -> -> kitten"),
+        (("grid", "cat -> [kitten", "-o", "x.png"), "cat -> [kitten"),
+        (("storms", "cat"), "nothing moves in 'cat'"),
+        (("storms", "cat | -tabby .. tabby", "--u", "0.2"), "leave out --u"),
+        (("play", "cat -> kitten", "--backend", "foo"), "unknown backend 'foo'"),
+        (("play", "cat -> kitten", "--seed", "-1"), "seed"),
+    ],
+)
+def test_what_is_typed_wrong_is_said_before_a_model_is_compiled(
+    words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def compiled(*_: object, **__: object) -> None:
+        raise AssertionError("an engine was opened")
+
+    monkeypatch.setattr("runtime.pipeline.choose", compiled)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, MorphError), result.output
+    error = result.exception
+    assert said in (error.text if isinstance(error, ExpressionError) else str(error))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_that_knows_no_arrows_gets_question_marks() -> None:
+    """Python's encoding of a redirected stdout on Windows is cp1252."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from player.cli import main; main()",
+            "tokens",
+            "a [cat -> fox] asleep",
+        ],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"fox" in done.stdout
+    assert b"?" in done.stdout
+
+
+def test_a_gpu_that_is_not_like_one_is_refused_before_the_export() -> None:
+    with pytest.raises(MorphError, match="'89' is not like"):
+        _elsewhere("89")
+    assert _elsewhere("8.9").capability == "8.9"
+
+
+def test_the_token_strip_gives_each_slot_its_own_weight() -> None:
+    plan = FakeRenderer().plan(Request("a [cat -> kitten] on a [sofa -> bed]"))
+    weights = {tuple(round(w, 3) for w in line.weights) for line in lines(plan, 0.25, 0.5)}
+    assert (0.75, 0.75) in weights
+    assert (0.25,) in weights

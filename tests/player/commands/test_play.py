@@ -1,0 +1,158 @@
+"""``wordmorph play`` on the built-in model, in a real window under SDL's dummy driver."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pygame
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+import player.window.window
+from player.commands.play import play
+from runtime.errors import (
+    BundleError,
+    DisplayError,
+    ExpressionError,
+    MorphError,
+    RequestError,
+)
+from runtime.output.film import read_settings
+from runtime.pipeline import Pipeline
+from runtime.request import Request
+
+app = typer.Typer()
+app.command()(play)
+
+
+def tap(code: int) -> None:
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=0, unicode=""))
+    pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, mod=0))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[player.window.window.Window]:
+    """Collect the windows that are opened."""
+    windows: list[player.window.window.Window] = []
+    real = player.window.window.Window.run
+
+    def run(window: player.window.window.Window, max_seconds: float | None = None) -> Request:
+        windows.append(window)
+        return real(window, max_seconds)
+
+    monkeypatch.setattr(player.window.window.Window, "run", run)
+    return windows
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.perf_counter() + seconds
+    while not condition() and time.perf_counter() < deadline:
+        time.sleep(0.01)
+
+
+def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
+    dummy_display: None,
+    opened: list[player.window.window.Window],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    monkeypatch.chdir(tmp_path)
+
+    def act() -> None:
+        wait_for(lambda: bool(opened) and opened[0].deck.frame is not None)
+        deck = opened[0].deck
+
+        def exact() -> bool:
+            return deck.frame is not None and deck.frame.request == deck.request
+
+        for code in (pygame.K_s, pygame.K_r, pygame.K_END, pygame.K_LEFT, pygame.K_s):
+            tap(code)
+            time.sleep(0.1)
+            wait_for(exact)
+        time.sleep(0.3)
+        tap(pygame.K_ESCAPE)
+
+    actor = threading.Thread(target=act, daemon=True)
+    actor.start()
+    result = CliRunner().invoke(app, ["cat -> kitten", "--seed", "3"], catch_exceptions=False)
+    actor.join()
+    assert result.exit_code == 0
+
+    stills = sorted(tmp_path.glob("*.png"))
+    with Pipeline.open() as pipeline:
+        for path, t in zip(stills, (0.0, 0.9975), strict=True):
+            frame = pipeline.render(pipeline.request("cat -> kitten", t=t, seed=3))
+            assert np.array_equal(np.asarray(Image.open(path)), frame.pixels)
+        alone = pipeline.render(pipeline.request("cat", seed=3)).pixels
+    assert np.array_equal(np.asarray(Image.open(stills[0])), alone)
+    settings = read_settings(stills[1])
+    assert (settings["model"], settings["seed"], settings["t"]) == ("critters", 3, 0.9975)
+    (film,) = tmp_path.glob("*.mp4")
+    with av.open(str(film)) as container:
+        assert sum(1 for _ in container.decode(video=0)) >= 5
+    printed = result.stdout
+    assert str(settings["command"]) in printed
+    again = next(line for line in printed.splitlines() if "wordmorph play" in line)
+    words = shlex.split(again)
+    assert words[words.index("--t") + 1] == "0.9975"
+    assert words[-1] == "cat -> kitten"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        (["cat -> [kitten"], ExpressionError, "]"),
+        ([""], ExpressionError, "cat -> kitten"),
+        (["cat " * 90], RequestError, "tokens"),
+        (["cat -> kitten", "--model", "nope"], BundleError, "critters"),
+        (["cat -> kitten", "--seed", "-1"], RequestError, "seed"),
+        (["cat -> kitten", "--t", "1.5"], RequestError, "between 0 and 1"),
+        (["cat -> kitten", "--rows", "some"], RequestError, "word, tail, all"),
+        (["cat -> kitten", "--row", "0"], RequestError, "BOS"),
+        (["cat -> kitten", "--interp", "cubic"], RequestError, "slerp"),
+        (["cat -> kitten", "--size", "big"], RequestError, "WIDTHxHEIGHT"),
+        (["cat -> kitten", "--steps", "31"], RequestError, "31 steps"),
+        (["cat -> kitten", "--scale", "0"], RequestError, "--scale"),
+    ],
+)
+def test_bad_input_is_one_line_before_any_window(
+    dummy_display: None,
+    opened: list[player.window.window.Window],
+    arguments: list[str],
+    error: type[MorphError],
+    says: str,
+) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, error)
+    assert says in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert not opened
+    assert not pygame.display.get_init()
+
+
+def test_a_size_the_model_cannot_make_closes_the_window_with_one_line(dummy_display: None) -> None:
+    result = CliRunner().invoke(app, ["cat -> kitten", "--size", "7x7"])
+    assert isinstance(result.exception, RequestError)
+    assert "7x7" in str(result.exception)
+    assert not pygame.display.get_init()
+
+
+def test_without_a_display_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    result = CliRunner().invoke(app, ["cat -> kitten"])
+    assert isinstance(result.exception, DisplayError)
+    assert "wordmorph render" in str(result.exception)

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from player.session.scan import Scan
+from player.session.worker import Result, Wanted, Worker
+from runtime.cache import FrameCache
+from runtime.errors import BundleError
+from runtime.perception.distance import distance, look
+from runtime.request import Request
+from tests.player.fakes import FakeRenderer, picture
+
+BASE = Request("cat -> kitten")
+
+
+def opened(fake: FakeRenderer, budget: int = 1 << 30) -> Worker:
+    worker = Worker(lambda: fake, FrameCache(budget))
+    worker.requests.put(Wanted(BASE))
+    worker.open()
+    return worker
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.perf_counter() + seconds
+    while not condition():
+        assert time.perf_counter() < deadline, "it did not happen in time"
+        time.sleep(0.002)
+
+
+def test_a_live_request_comes_before_filling_and_only_the_newest_is_rendered() -> None:
+    fake = FakeRenderer()
+    worker = opened(fake)
+    worker.turn()
+    for _ in range(5):
+        worker.turn()
+    for t in (0.11, 0.12, 0.13):
+        worker.requests.put(Wanted(BASE.at(t)))
+    worker.turn()
+    assert fake.rendered[-1].t == 0.13
+    assert not {0.11, 0.12} & {request.t for request in fake.rendered}
+    result = worker.results.take()
+    assert result is not None
+    assert result.frame is not None
+    assert np.array_equal(result.frame.pixels, picture(BASE.at(0.13)))
+
+
+def test_idle_time_fills_the_whole_line_and_measures_it() -> None:
+    fake = FakeRenderer()
+    worker = opened(fake)
+    for _ in range(500):
+        worker.turn()
+    assert [request.t for request in fake.rendered[1:4]] == [1.0, 0.5, 0.25]
+    assert len(fake.rendered) == len(set(fake.rendered)) == 401
+    assert worker.cache.positions(BASE) == tuple(k / 400 for k in range(401))
+    speeds = worker.speeds
+    assert speeds is not None
+    assert speeds.complete
+    pair = [look(picture(BASE.at(t))) for t in (0.25, 0.2525)]
+    assert speeds.values[100] == pytest.approx(distance(*pair) * 400)
+    assert 0.6 < np.argmax(speeds.values) / 400 < 0.64  # where the fake storms
+
+
+def test_the_order_in_which_frames_arrive_does_not_change_the_scan() -> None:
+    cache = FrameCache()
+    indices = list(range(0, 401, 8))
+    for index in indices:
+        cache.put(FakeRenderer().render(BASE.at(index / 400)))
+    scans = [Scan(BASE, "t", cache), Scan(BASE, "t", cache)]
+    for index in indices:
+        scans[0].add(index)
+    for index in np.random.default_rng(3).permutation(indices):
+        scans[1].add(int(index))
+    assert scans[0].differences == scans[1].differences
+    assert len(scans[0].differences) == len(indices) - 1
+
+
+def test_filling_stays_inside_a_budget_that_cannot_hold_the_line() -> None:
+    fake = FakeRenderer()
+    worker = opened(fake, budget=50 * 64 * 64 * 3)
+    for _ in range(200):
+        worker.turn()
+    assert len(fake.rendered) <= 50
+    assert BASE in worker.cache
+
+
+def test_the_second_axis_alone_is_a_line_too() -> None:
+    fake = FakeRenderer()
+    worker = Worker(lambda: fake, FrameCache(), axis="u")
+    worker.requests.put(Wanted(Request("cat | -tabby .. tabby")))
+    worker.open()
+    for _ in range(500):
+        worker.turn()
+    assert len({request.u for request in fake.rendered}) == 401
+    assert {request.t for request in fake.rendered} == {0.0}
+
+
+def test_a_frame_that_fails_is_a_result_and_the_thread_lives_on() -> None:
+    fake = FakeRenderer(refuse=(0.3, 0.5))
+    worker = Worker(lambda: fake, FrameCache())
+    worker.requests.put(Wanted(BASE.at(0.3)))
+    worker.start()
+    results: list[Result] = []
+
+    def received() -> bool:
+        result = worker.results.take()
+        results.extend([result] if result is not None else [])
+        return bool(results)
+
+    until(received)
+    assert results[0].error == "the latent is not finite: lower the weights"
+    assert results[0].frame is None
+    results.clear()
+    worker.requests.put(Wanted(BASE.at(0.4)))
+    until(received)
+    assert results[0].frame is not None
+    worker.stop()
+    assert fake.closed
+    assert worker.failure is None
+
+
+def test_a_model_that_cannot_be_opened_is_a_failure_for_the_window_to_raise() -> None:
+    def refuse() -> FakeRenderer:
+        raise BundleError("no such model")
+
+    worker = Worker(refuse, FrameCache())
+    worker.requests.put(Wanted(BASE))
+    worker.start()
+    until(lambda: worker.failure is not None)
+    assert isinstance(worker.failure, BundleError)
+    worker.stop()
+
+
+def test_stopping_ends_an_idle_thread_and_a_filling_one() -> None:
+    for requests in ([], [Wanted(BASE)]):
+        fake = FakeRenderer(seconds=0.01)
+        worker = Worker(lambda fake=fake: fake, FrameCache())  # type: ignore[misc]
+        for wanted in requests:
+            worker.requests.put(wanted)
+        worker.start()
+        time.sleep(0.05)
+        worker.stop()
+        assert fake.closed or not requests

@@ -1,0 +1,80 @@
+"""Plays a window from a script in virtual time: one turn of its loop is 1/60 s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+
+import pygame
+
+from player.window.window import HERTZ, Window
+from runtime.request import Request
+from tests.player.fakes import SIZE, FakeRenderer
+
+Script = Generator[int | Callable[[], bool], None, None]
+"""Yields how many turns to wait, or a condition to wait for; Escape is pressed at its end."""
+
+MOST_TURNS = 4000
+
+
+class Conductor:
+    """The window's clock, which runs the script as it is asked for the time."""
+
+    def __init__(self) -> None:
+        self.script: Script | None = None
+        self._turn = 0
+        self._until: Callable[[], bool] = lambda: True
+
+    def __call__(self) -> float:
+        self._turn += 1
+        assert self._turn < MOST_TURNS, "what the script waits for does not happen"
+        if self.script is not None and self._turn > 2 and self._until():
+            self._advance(self.script)
+        return self._turn / HERTZ
+
+    def _advance(self, script: Script) -> None:
+        try:
+            wait = next(script)
+        except StopIteration:
+            tap(pygame.K_ESCAPE)
+            self._until = lambda: False
+            return
+        if isinstance(wait, int):
+            due = self._turn + wait
+            self._until = lambda: self._turn >= due
+        else:
+            self._until = wait
+
+
+def stage(
+    fake: FakeRenderer, expression: str = "cat -> kitten", **options: object
+) -> tuple[Window, Conductor]:
+    """Return a window without threads and the clock that conducts it."""
+    conductor = Conductor()
+    settings = {"picture": (SIZE, SIZE), "threads": False, "now": conductor, **options}
+    request = Request(expression, steps=4)
+    return Window(lambda: fake, request, **settings), conductor  # type: ignore[arg-type]
+
+
+def exact(player: Window) -> Callable[[], bool]:
+    """Return the condition that the picture asked for is the one on show."""
+    return lambda: (
+        player.deck.frame is not None and player.deck.frame.request == player.deck.request
+    )
+
+
+def press(code: int, mod: int = 0) -> None:
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=mod, unicode=""))
+
+
+def release(code: int, mod: int = 0) -> None:
+    pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, mod=mod))
+
+
+def tap(code: int, mod: int = 0) -> None:
+    press(code, mod)
+    release(code, mod)
+
+
+def mouse(kind: int, position: tuple[int, int]) -> None:
+    event = {"pos": position, "button": 1, "buttons": (1, 0, 0), "rel": (0, 0)}
+    pygame.event.post(pygame.event.Event(kind, event))

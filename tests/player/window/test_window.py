@@ -1,0 +1,445 @@
+"""The real window under SDL's dummy driver, played by posted events."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import threading
+import time
+from pathlib import Path
+from statistics import median
+
+import av
+import numpy as np
+import pygame
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from player.window.layout import share_x
+from player.window.pad import field
+from player.window.window import Window
+from runtime.errors import DisplayError, EngineError, ExpressionError
+from runtime.output.film import read_settings
+from runtime.request import Request
+from tests.player.fakes import FakeRenderer, picture
+from tests.player.window.stage import Script, exact, mouse, press, release, stage, tap
+
+pytestmark = pytest.mark.usefixtures("dummy_display")
+
+PAD = "cat -> kitten | -tabby .. tabby"
+
+
+def perform(fake: FakeRenderer, *keys: int | tuple[int, int], expression: str = PAD) -> Request:
+    """Tap keys, one or (key, modifiers), two turns apart; return where that leads."""
+    player, conductor = stage(fake, expression)
+
+    def script() -> Script:
+        for key in keys:
+            tap(*(key if isinstance(key, tuple) else (key,)))
+            yield 2
+        yield exact(player)
+
+    conductor.script = script()
+    return player.run()
+
+
+@pytest.mark.parametrize(
+    ("keys", "t", "u"),
+    [
+        ([pygame.K_RIGHT] * 3, 0.0075, 0.5),
+        ([(pygame.K_RIGHT, pygame.KMOD_SHIFT)], 0.025, 0.5),
+        ([pygame.K_RIGHT, (pygame.K_LEFT, pygame.KMOD_CTRL)], 0.00225, 0.5),
+        ([pygame.K_LEFT], 0.0, 0.5),
+        ([pygame.K_UP, pygame.K_UP, (pygame.K_DOWN, pygame.KMOD_SHIFT)], 0.0, 0.48),
+        ([pygame.K_END], 1.0, 0.5),
+        ([pygame.K_6, pygame.K_HOME], 0.0, 0.5),
+        ([pygame.K_3], 0.3, 0.5),
+        ([pygame.K_KP7], 0.7, 0.5),
+        ([pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_TAB], 0.2, 0.5),
+        ([pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, *[pygame.K_TAB] * 2], 0.8, 0.5),
+    ],
+)
+def test_keys_move_the_playhead_by_exact_amounts(keys: list[int], t: float, u: float) -> None:
+    fake = FakeRenderer()
+    last = perform(fake, *keys)
+    assert (last.t, last.u) == (t, u)
+    assert last in fake.rendered
+
+
+def test_without_a_second_axis_up_and_down_do_nothing() -> None:
+    assert perform(FakeRenderer(), pygame.K_UP, expression="cat -> kitten").u == 0.5
+
+
+def test_where_only_the_second_axis_moves_left_and_right_go_along_it() -> None:
+    fake = FakeRenderer()
+    last = perform(fake, pygame.K_4, pygame.K_RIGHT, expression="cat | -tabby .. tabby")
+    assert (last.t, last.u) == (0.0, 0.4025)
+
+
+def test_seeds_go_forward_and_back() -> None:
+    fake = FakeRenderer()
+    back = (pygame.K_n, pygame.KMOD_SHIFT)
+    assert perform(fake, pygame.K_n, pygame.K_n, pygame.K_n, back).seed == 2
+    assert {request.seed for request in fake.rendered} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("modifier", "t"), [(0, 0.1), (pygame.KMOD_SHIFT, 1.0), (pygame.KMOD_CTRL, 0.01)]
+)
+def test_a_held_arrow_steps_once_and_then_glides(modifier: int, t: float) -> None:
+    player, conductor = stage(FakeRenderer())
+    begun: list[float] = []
+
+    def script() -> Script:
+        press(pygame.K_RIGHT, modifier)
+        yield 6
+        begun.append(player.deck.request.t)
+        yield 67
+        release(pygame.K_RIGHT)
+        yield 20
+
+    conductor.script = script()
+    last = player.run()
+    scale = {0: 1, pygame.KMOD_SHIFT: 10, pygame.KMOD_CTRL: 0.1}[modifier]
+    assert begun == [scale / 400]
+    assert last.t == pytest.approx(t, abs=0.005 * scale)
+    assert last.t * 4000 == round(last.t * 4000)
+
+
+def test_losing_the_keyboard_stops_the_glide() -> None:
+    player, conductor = stage(FakeRenderer())
+
+    def script() -> Script:
+        press(pygame.K_RIGHT)
+        yield 30
+        pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
+        yield 5
+        here.append(player.deck.request.t)
+        yield 30
+
+    here: list[float] = []
+    conductor.script = script()
+    assert player.run().t == here[0] > 0
+
+
+def test_space_plays_twenty_divisions_a_second_and_comma_halves_it() -> None:
+    player, conductor = stage(FakeRenderer())
+    places: list[float] = []
+
+    def script() -> Script:
+        tap(pygame.K_SPACE)
+        yield 60
+        places.append(player.deck.request.t)
+        tap(pygame.K_COMMA)
+        yield 60
+        places.append(player.deck.request.t)
+        tap(pygame.K_SPACE)
+        yield 30
+
+    conductor.script = script()
+    last = player.run()
+    assert places == pytest.approx([20 / 400, 30 / 400], abs=1.5 / 400)
+    assert last.t == pytest.approx(places[1], abs=1.5 / 400)
+
+
+def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> None:
+    player, conductor = stage(FakeRenderer(), PAD)
+    places: list[tuple[float, float]] = []
+
+    def script() -> Script:
+        layout = player.canvas.layout
+        assert layout is not None
+        bar, inner = layout.bar, field(layout.pad)
+        for kind, position in (
+            (pygame.MOUSEBUTTONDOWN, (share_x(bar, 0.25), bar.centery)),
+            (pygame.MOUSEMOTION, (bar.right + 50, bar.bottom + 90)),
+            (pygame.MOUSEBUTTONUP, bar.center),
+            (pygame.MOUSEMOTION, bar.midleft),
+            (pygame.MOUSEBUTTONDOWN, inner.center),
+            (pygame.MOUSEMOTION, inner.topleft),
+        ):
+            mouse(kind, position)
+            yield 2
+            places.append((player.deck.request.t, player.deck.request.u))
+
+    conductor.script = script()
+    player.run()
+    assert places[0][0] == pytest.approx(0.25, abs=0.002)
+    assert places[1:4] == [(1.0, 0.5)] * 3
+    assert places[4] == pytest.approx((0.5, 0.5), abs=0.01)
+    assert places[5] == (0.0, 1.0)
+
+
+def test_a_still_holds_the_picture_on_show_and_the_command_that_makes_it_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    described = {"model": "gradient"}
+    player, conductor = stage(FakeRenderer(), folder=tmp_path, describe=lambda _: described)
+
+    def script() -> Script:
+        tap(pygame.K_4)
+        yield 2
+        yield exact(player)
+        tap(pygame.K_s)
+        yield 2
+
+    conductor.script = script()
+    player.run()
+    (path,) = tmp_path.glob("*.png")
+    request = Request("cat -> kitten", t=0.4, steps=4)
+    assert np.array_equal(np.asarray(Image.open(path)), picture(request))
+    settings = read_settings(path)
+    words = shlex.split(settings["command"])
+    assert words[:2] == ["wordmorph", "render"]
+    assert words[words.index("--t") + 1] == "0.4"
+    assert words[-1] == "cat -> kitten"
+    assert settings["command"] in capsys.readouterr().out
+    assert (settings["model"], settings["seed"], settings["t"]) == ("gradient", 0, 0.4)
+    assert json.dumps(settings)
+
+
+def film_of(path: Path) -> list[NDArray[np.int64]]:
+    with av.open(str(path)) as film:
+        assert film.streams.video[0].average_rate == 20
+        return [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(video=0)]
+
+
+def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
+    player, conductor = stage(FakeRenderer(), folder=tmp_path)
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_r)
+        yield 31
+        tap(pygame.K_END)
+        yield 60
+        tap(pygame.K_r)
+        yield 2
+
+    conductor.script = script()
+    player.run()
+    (path,) = tmp_path.iterdir()
+    assert path.suffix == ".mp4"
+    frames = film_of(path)
+    assert len(frames) == pytest.approx(1.5 * 20, abs=2)
+    at_end = [
+        np.abs(frame - picture(Request("cat -> kitten", t=1.0))).mean() < 6 for frame in frames
+    ]
+    assert at_end.index(True) == pytest.approx(10, abs=2)
+    assert all(at_end[12:])
+    assert np.abs(frames[0] - picture(Request("cat -> kitten"))).mean() < 6
+
+
+def test_quitting_completes_the_recording_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    player, conductor = stage(FakeRenderer(), folder=tmp_path)
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_r)
+        yield 30
+
+    conductor.script = script()
+    player.run()
+    (path,) = tmp_path.iterdir()
+    assert len(film_of(path)) >= 9
+    assert f"recorded {path}" in capsys.readouterr().out
+
+
+def test_ctrl_c_completes_the_recording_too(tmp_path: Path) -> None:
+    player, conductor = stage(FakeRenderer(), folder=tmp_path)
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_r)
+        yield 30
+        raise KeyboardInterrupt
+
+    conductor.script = script()
+    with pytest.raises(KeyboardInterrupt):
+        player.run()
+    (path,) = tmp_path.iterdir()
+    assert len(film_of(path)) >= 9
+    assert not pygame.display.get_init()
+
+
+def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -> None:
+    player, conductor = stage(FakeRenderer(), folder=tmp_path / "missing")
+    notices: list[str] = []
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_s)
+        yield 2
+        notices.append(player.deck.notice)
+        tap(pygame.K_r)
+        yield lambda: "recording failed" in player.deck.notice
+        notices.append(player.deck.notice)
+
+    conductor.script = script()
+    player.run()
+    assert len(notices) == 2
+    assert all("cannot be written" in notice for notice in notices)
+    assert player.deck.recorder is None
+
+
+def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) -> None:
+    player, conductor = stage(FakeRenderer(), PAD, folder=tmp_path)
+
+    def script() -> Script:
+        tap(pygame.K_SPACE)
+        yield 2
+        tap(pygame.K_g)
+        yield 2
+        yield lambda: player.deck.grid_shot is None
+
+    conductor.script = script()
+    assert player.run().t > 0.03
+    (path,) = tmp_path.iterdir()
+    words = shlex.split(read_settings(path)["command"])
+    assert words[:2] == ["wordmorph", "grid"]
+    assert (words[words.index("--rows") + 1], words[words.index("--cols") + 1]) == ("5", "7")
+    grid = np.asarray(Image.open(path).convert("RGB"))
+    for t, u in ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
+        assert contains(grid, picture(Request(PAD, t=t, u=u, steps=4)))
+
+
+def contains(whole: NDArray[np.uint8], part: NDArray[np.uint8]) -> bool:
+    """Tell whether the part stands somewhere in the whole, pixel for pixel."""
+    h, w = part.shape[:2]
+    for y, x in np.argwhere((whole == part[h // 2, w // 2]).all(axis=-1)):
+        top, left = y - h // 2, x - w // 2
+        if top >= 0 and left >= 0 and np.array_equal(whole[top : top + h, left : left + w], part):
+            return True
+    return False
+
+
+def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None:
+    player, conductor = stage(FakeRenderer(refuse=(0.5,)))
+    errors: list[str] = []
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_5)
+        yield 4
+        errors.append(player.shown_error)
+        tap(pygame.K_RIGHT)
+        yield 2
+        yield exact(player)
+        errors.append(player.shown_error)
+
+    conductor.script = script()
+    assert player.run().t == 0.5025
+    assert errors == ["the latent is not finite: lower the weights", ""]
+
+
+def test_every_overlay_can_be_opened_and_changes_what_is_seen() -> None:
+    player, conductor = stage(FakeRenderer(), "a [cat -> kitten] on a sofa")
+    shots: list[bytes] = []
+
+    def shot() -> None:
+        surface = pygame.display.get_surface()
+        assert surface is not None
+        shots.append(pygame.image.tobytes(surface, "RGB"))
+
+    def script() -> Script:
+        yield 500  # everything is filled and still
+        shot()
+        for code in (pygame.K_t, pygame.K_h, pygame.K_F1):
+            tap(code)
+            yield 10
+            shot()
+            tap(code)
+            yield 10
+
+    conductor.script = script()
+    player.run()
+    assert len(set(shots)) == 4
+
+
+def test_perceptual_time_waits_for_the_scan_and_then_evens_the_steps_out() -> None:
+    player, conductor = stage(FakeRenderer())
+    notices: list[str] = []
+
+    def script() -> Script:
+        tap(pygame.K_p)
+        yield 2
+        notices.append(player.deck.notice)
+        yield (lambda: player.deck.speeds is not None and player.deck.speeds.complete)
+        tap(pygame.K_p)
+        yield 2
+        notices.append(player.deck.notice)
+        for _ in range(3):
+            tap(pygame.K_PERIOD)  # 8 times as fast
+        tap(pygame.K_SPACE)
+        yield 20 * 60 // 8 // 2  # half of the way in this time
+
+    conductor.script = script()
+    last = player.run()
+    assert "needs the whole scan" in notices[0]
+    assert notices[1].startswith("perceptual time")
+    speeds = player.deck.speeds
+    assert speeds is not None
+    seen = np.nansum(speeds.values[: round(last.t * 400)]) / speeds.values.sum()
+    assert seen == pytest.approx(0.5, abs=0.05)
+    assert last.t > 0.52  # the storm comes late, so half of the change is past the middle
+
+
+def test_the_window_keeps_its_pace_and_shows_what_is_near_while_a_frame_takes_half_a_second() -> (
+    None
+):
+    paces = []
+    for seconds in (0.0, 0.5):
+        player, _ = stage(FakeRenderer(seconds=seconds), threads=True, now=time.perf_counter)
+        shown: list[float] = []
+
+        def act(player: Window = player, shown: list[float] = shown) -> None:
+            while player.deck.frame is None:
+                time.sleep(0.01)
+            press(pygame.K_RIGHT, pygame.KMOD_SHIFT)
+            time.sleep(2)
+            release(pygame.K_RIGHT)
+            tap(pygame.K_3)
+            while player.deck.request.t != 0.3:
+                time.sleep(0.002)
+            time.sleep(0.05)
+            shown.append(player.deck.frame.request.t)
+            while not exact(player)():
+                time.sleep(0.01)
+            tap(pygame.K_ESCAPE)
+
+        actor = threading.Thread(target=act)
+        actor.start()
+        assert player.run(30).t == 0.3
+        actor.join()
+        paces.append(median(player.intervals))
+    assert shown[0] != 0.3  # the nearest there was, at once
+    assert paces[1] < max(0.025, 1.3 * paces[0])
+
+
+def test_errors_in_opening_end_the_window_with_the_error() -> None:
+    class Broken(FakeRenderer):
+        def check(self, request: Request) -> None:
+            raise EngineError("this engine is not for this machine")
+
+    for threads in (True, False):
+        player, _ = stage(Broken(), threads=threads)
+        with pytest.raises(EngineError, match="not for this machine"):
+            player.run(10)
+        assert not pygame.display.get_init()
+
+
+def test_an_expression_that_cannot_be_read_opens_no_window() -> None:
+    with pytest.raises(ExpressionError):
+        stage(FakeRenderer(), "cat -> [")
+    assert not pygame.display.get_init()
+
+
+def test_without_a_display_it_says_what_to_use_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    player, _ = stage(FakeRenderer())
+    with pytest.raises(DisplayError, match="wordmorph render"):
+        player.run(1)

@@ -1,0 +1,48 @@
+"""A machine with a fake GPU, for what needs more of TensorRT than its builder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from runtime.bundles.bundle import ROLES, Bundle
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Key
+from runtime.engines import gpu
+from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
+from tests.support.fakecuda import FakeCuda
+from tests.support.faketensorrt import make_plan
+
+
+@dataclass
+class Machine:
+    """A machine with a fake GPU, and the engines that were built for it."""
+
+    cuda: FakeCuda
+    module: ModuleType
+    cache: EngineCache
+    backend: str
+
+    def build(self, bundle: Bundle, **notes: Any) -> None:
+        """Write the engine of every graph."""
+        for role in ROLES:
+            plan = make_plan(bundle.path(role))
+
+            def write(folder: Path, plan: bytes = plan) -> dict[str, Any]:
+                (folder / plans.PLAN).write_bytes(plan)
+                return notes
+
+            self.cache.get_or_build(self.key(bundle, role), write)
+
+    def key(self, bundle: Bundle, role: str) -> Key:
+        """Return the key of one engine on the GPU of this machine."""
+        found = gpu.find_gpu()
+        assert found is not None
+        return plans.plan_key(bundle, role, self.backend, "0.0", found)
+
+    def open(self, bundle: Bundle) -> TensorRtEngine:
+        """Load a bundle."""
+        return open_engine(bundle, "auto", self.backend)

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.bundles.bundle import ROLES
+from runtime.engines.onnxruntime import engine as engine_module
+from runtime.engines.onnxruntime import session as ortsession
+from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine, available, open_engine
+from runtime.engines.onnxruntime.session import foreign_operators, open_session
+from runtime.errors import EngineError
+from runtime.pipeline import Pipeline
+from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_frames_are_those_of_the_graphs(
+    tmp_path: Path, batch: int, steps: int, pooled: bool
+) -> None:
+    engine = open_engine(write_tiny(tmp_path, 5, pooled=pooled), "auto", "onnxruntime-cpu")
+    for seed in (1, 2, 1):  # buffers are reused: nothing of the frame before may show
+        made = render_tiny(engine, seed, batch, steps, pooled=pooled).pixels
+        wanted = expect_tiny(5, seed, batch, steps, pooled=pooled)
+        assert np.abs(made.astype(int) - wanted).max() <= 1
+    assert np.abs(wanted.astype(int) - expect_tiny(5, 2, batch, steps, pooled=pooled)).max() > 20
+
+
+def test_a_frame_outlives_the_next_one(tmp_path: Path) -> None:
+    engine = open_engine(write_tiny(tmp_path, 5), "f32", "onnxruntime-cpu")
+    first = render_tiny(engine, 1, 1, 1).pixels
+    before = first.copy()
+    render_tiny(engine, 2, 1, 1)
+    assert np.array_equal(first, before)
+
+
+def test_the_text_encoder_answers_with_rows_and_a_pooled_vector(tmp_path: Path) -> None:
+    engine = open_engine(write_tiny(tmp_path, 5, pooled=True), "auto", "onnxruntime-cpu")
+    ids = np.arange(TOKENS)[None].astype(np.int64)
+    rows, pooled = engine.encode((ids,))
+    other, _ = engine.encode((ids[:, ::-1],))
+    assert np.array_equal(rows, other[::-1])
+    assert pooled is not None
+    assert pooled.ndim == 1
+
+
+def test_f16_graphs_run(tmp_path: Path) -> None:
+    engine = open_engine(write_tiny(tmp_path, 5, precision="f16"), "f16", "onnxruntime-cpu")
+    assert engine.precision == "f16"
+    made = render_tiny(engine, 1, 1, 1).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 1)).max() <= 2
+
+
+def test_another_precision_than_the_graphs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="--precision f16"):
+        open_engine(write_tiny(tmp_path), "f16", "onnxruntime-cpu")
+
+
+def test_the_gpu_backend_never_runs_on_the_cpu_without_a_word(tmp_path: Path) -> None:
+    """ONNX Runtime itself only warns and goes on."""
+    if available("onnxruntime") is None:
+        pytest.skip("this machine has what the test plants the absence of")
+    with pytest.raises(EngineError, match="instead of CUDAExecutionProvider"):
+        OnnxRuntimeEngine(write_tiny(tmp_path), "onnxruntime")
+
+
+def test_a_latent_that_is_not_finite_is_an_error(tmp_path: Path) -> None:
+    engine = open_engine(write_tiny(tmp_path), "auto", "onnxruntime-cpu")
+    render_tiny(engine, 1, 1, 1)
+    engine.load_noise(np.full((1, 3, 4, 8), np.inf, np.float32))
+    with pytest.raises(EngineError, match="not finite"):
+        engine.render(np.ones((1, 8, TOKENS), np.float32), None, STEPS[1])
+    render_tiny(engine, 1, 1, 1)
+
+
+def test_absence_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert available("onnxruntime-cpu") is None
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    reason = available("onnxruntime")
+    assert reason is not None
+    assert "pip install" in reason
+    assert "\n" not in reason
+
+
+def test_the_built_in_model_shows_what_openvino_shows(pipeline: Pipeline) -> None:
+    request = pipeline.request("cat -> kitten", 0.4, seed=3)
+    with Pipeline.open("critters", backend="onnxruntime-cpu") as other:
+        made = other.render(request).pixels
+    assert np.abs(made.astype(int) - pipeline.render(request).pixels).max() <= 2
+
+
+def test_costly_operators_left_to_another_provider_are_named(tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path)
+    found = {}
+    for role in ROLES:
+        session = open_session(
+            bundle.path(role), "onnxruntime-cpu", exact=True, cuda_graph=False, what=role
+        )
+        assert foreign_operators(session, "CPUExecutionProvider") == []
+        found[role] = foreign_operators(session, "CUDAExecutionProvider")
+    assert found["denoiser"] == ["Conv", "Einsum", "MatMul"]
+    assert found["decoder"] == ["Conv"]
+    assert found["text_encoder"] == []  # looking words up may stay on the CPU
+
+
+def test_a_session_never_falls_back_to_another_provider(tmp_path: Path) -> None:
+    session = open_session(
+        write_tiny(tmp_path).path("decoder"),
+        "onnxruntime-cpu",
+        exact=True,
+        cuda_graph=False,
+        what="decoder",
+    )
+    assert session._enable_fallback == 0
+
+
+def test_a_graph_that_cannot_be_captured_runs_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CPU stands for a GPU whose ONNX Runtime refuses a capture."""
+    make, asked = ortsession._make, []
+
+    def refuse(path: Path, backend: str, exact: bool, cuda_graph: bool, what: str) -> Any:
+        asked.append(cuda_graph)
+        if cuda_graph:
+            raise EngineError("cannot use the graph capture feature")
+        return make(path, "onnxruntime-cpu", exact, False, what)
+
+    monkeypatch.setattr(ortsession, "_make", refuse)
+    monkeypatch.setitem(ortsession.PROVIDERS, "onnxruntime", "CPUExecutionProvider")
+    path = write_tiny(tmp_path).path("denoiser")
+    with pytest.warns(RuntimeWarning, match="denoiser runs without a CUDA graph.*capture"):
+        open_session(path, "onnxruntime", exact=True, cuda_graph=True, what="denoiser")
+    assert asked == [True, False]
+
+
+def test_a_capture_that_fails_in_the_first_run_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = open_engine(write_tiny(tmp_path, 5), "auto", "onnxruntime-cpu")
+    engine._captures = True  # the CPU stands for a GPU
+    run = engine_module._Loop.run
+
+    def refuse(self: Any, weights: Any, pooled: Any) -> Any:
+        if engine._captures:
+            raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
+        return run(self, weights, pooled)
+
+    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    with pytest.warns(RuntimeWarning, match="frames run without a CUDA graph"):
+        made = render_tiny(engine, 1, 1, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 1
+
+
+def test_a_batch_that_does_not_fit_is_rendered_frame_by_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = engine_module._Loop.run
+
+    def refuse(self: Any, weights: Any, pooled: Any) -> Any:
+        if len(weights) > 1:
+            raise RuntimeError("Failed to allocate memory for requested buffer")
+        return run(self, weights, pooled)
+
+    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    monkeypatch.setitem(engine_module.BATCHES, "onnxruntime-cpu", (1, 4))
+    engine = open_engine(write_tiny(tmp_path, 5), "auto", "onnxruntime-cpu")
+    with pytest.warns(RuntimeWarning, match=r"no room for batches.*with a smaller --size"):
+        made = render_tiny(engine, 1, 4, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 4, 2)).max() <= 1
+    assert engine.batches == (1,)
+    made = render_tiny(engine, 2, 4, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 2, 4, 2)).max() <= 1
+
+
+def test_a_single_frame_that_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Any, weights: Any, pooled: Any) -> Any:
+        raise RuntimeError("CUDA failure 700: an illegal memory access\nand more")
+
+    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    engine = open_engine(write_tiny(tmp_path), "auto", "onnxruntime-cpu")
+    assert engine.batches == (1,)
+    with pytest.raises(EngineError, match="illegal memory access") as caught:
+        render_tiny(engine, 1, 1, 1)
+    assert "\n" not in str(caught.value)

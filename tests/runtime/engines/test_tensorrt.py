@@ -1,0 +1,272 @@
+"""The TensorRT engine on a fake of TensorRT and CUDA (no GPU here): the frames must be right,
+and what the code asks of the fake must exist in every TensorRT we serve."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from runtime.enginecache.cache import QUARANTINE
+from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt.engine import available
+from runtime.errors import EngineError
+from tests.runtime.engines.machine import Machine
+from tests.support.fakecuda import FakeCuda
+from tests.support.faketensorrt import make_module
+from tests.support.tensorrt_surface import surfaces
+from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
+
+SURFACE = surfaces()
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_frames_are_those_of_the_graphs(machine: Machine, tmp_path: Path, pooled: bool) -> None:
+    bundle = write_tiny(tmp_path / "b", 5, pooled=pooled)
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    for batch in (1, 4):
+        for steps in (1, 2, 3, 1):
+            for seed in (1, 2, 1):  # run plainly, then as a captured graph, with other noise
+                made = render_tiny(engine, seed, batch, steps, pooled=pooled).pixels
+                wanted = expect_tiny(5, seed, batch, steps, pooled=pooled)
+                assert np.abs(made.astype(int) - wanted).max() <= 1
+    engine.close()
+    assert not machine.cuda.device
+    assert not machine.cuda.pinned
+
+
+def test_a_frame_is_one_graph_with_one_copy_each_way(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b", pooled=True)
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    render_tiny(engine, 1, 1, 3, pooled=True)
+    weights = np.random.default_rng(0).normal(size=(1, 8, TOKENS)).astype(np.float32)
+    machine.cuda.calls.clear()
+    engine.render(weights, np.ones((1, 8), np.float32), STEPS[3])
+    assert machine.cuda.calls == {
+        "cudaGraphLaunch": 1,
+        "cudaMemcpyHostToDevice": 1,
+        "cudaMemcpyDeviceToHost": 1,
+    }
+    engine.close()
+
+
+def test_a_failed_capture_warns_once_and_frames_go_on(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b", 5)
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    machine.cuda.capturable = False
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        frames = [render_tiny(engine, seed, 1, 2).pixels for seed in (1, 2, 3)]
+    for seed, made in enumerate(frames, start=1):
+        assert np.abs(made.astype(int) - expect_tiny(5, seed, 1, 2)).max() <= 1
+    (only,) = caught
+    assert "without a CUDA graph" in str(only.message)
+    assert "cudaGraphLaunch" not in machine.cuda.calls
+    engine.close()
+
+
+def test_the_text_encoder_runs_and_frees_what_it_took(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b", pooled=True)
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    before = set(machine.cuda.device)
+    ids = np.arange(TOKENS)[None].astype(np.int64)
+    rows, pooled = engine.encode((ids,))
+    other, _ = engine.encode((ids[:, ::-1],))
+    assert np.array_equal(rows, other[::-1])
+    assert not np.array_equal(rows, other)
+    assert pooled is not None
+    assert set(machine.cuda.device) == before
+    engine.close()
+
+
+def test_shapes_outside_the_profiles_are_refused_with_those_inside(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    render_tiny(engine, 1, 1, 1)
+    for shape in ((3, 8, TOKENS), (1, 8, TOKENS + 1)):
+        with pytest.raises(EngineError, match="use 1 or 4 frames of 8 prompts x 5 tokens"):
+            engine.render(np.zeros(shape, np.float32), None, STEPS[1])
+    engine.close()
+
+
+def test_an_absent_engine_says_what_differs_and_what_builds_it(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    with pytest.raises(EngineError, match=r"nothing was built yet.*wordmorph build tiny"):
+        machine.open(bundle)
+    machine.build(bundle)
+    machine.cuda.capability = (12, 0)
+    with pytest.raises(EngineError, match=r"capability is 12.0, built for 8.9"):
+        machine.open(bundle)
+    machine.cuda.capability = (8, 9)
+    other = write_tiny(tmp_path / "b2", 6)
+    with pytest.raises(EngineError, match=r"weights is \w+…, built for \w+…"):
+        machine.open(other)
+
+
+def test_only_tensorrt_is_tied_to_the_card(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    machine.cuda.name = "Fake 4080"
+    if machine.backend == "tensorrt_rtx":
+        machine.open(bundle).close()
+    else:
+        with pytest.raises(EngineError, match="gpu is Fake 4080, built for Fake 4090"):
+            machine.open(bundle)
+
+
+def test_an_altered_engine_never_reaches_tensorrt(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    entry = machine.cache.find(machine.key(bundle, "text_encoder"))
+    assert entry is not None
+    plan = entry.folder / plans.PLAN
+    data = bytearray(plan.read_bytes())
+    data[-20] ^= 1
+    plan.write_bytes(data)
+
+    def explode(*args: Any) -> None:
+        raise AssertionError("deserialised")
+
+    monkeypatch.setattr(machine.module, "Runtime", explode)
+    with pytest.raises(EngineError, match=r"sha256; moved to .*quarantine.*run: wordmorph build"):
+        machine.open(bundle)
+    assert len(list((machine.cache.root / QUARANTINE).iterdir())) == 1
+
+
+def test_what_tensorrt_refuses_is_an_error_with_its_own_words(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+
+    def write(folder: Path) -> dict[str, Any]:
+        (folder / plans.PLAN).write_bytes(b"of another version")
+        return {}
+
+    machine.cache.get_or_build(machine.key(bundle, "text_encoder"), write)
+    with pytest.raises(EngineError, match="Serialization assertion failed; run: wordmorph build"):
+        machine.open(bundle)
+
+
+def test_a_driver_that_has_changed_since_is_named_where_loading_fails(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+
+    def write(folder: Path) -> dict[str, Any]:
+        (folder / plans.PLAN).write_bytes(b"of another driver")
+        return {"driver": "12.4"}
+
+    machine.cache.get_or_build(machine.key(bundle, "text_encoder"), write)
+    with pytest.raises(EngineError, match=r"under a driver for CUDA 12\.4, this one is for 13\.1"):
+        machine.open(bundle)
+
+
+def test_an_engine_filed_under_another_gpus_name_says_which_field_differs(
+    machine: Machine, tmp_path: Path
+) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    manifest = machine.cache.folder(machine.key(bundle, "text_encoder")) / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"8.9"', '"8.6"'))
+    with pytest.raises(EngineError, match=r"capability is 8\.9, built for 8\.6"):
+        machine.open(bundle)
+
+
+def test_no_memory_for_a_context_is_an_error(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    machine.cuda.free_bytes = 10
+    with pytest.raises(EngineError, match="OutOfMemory; close other programs"):
+        machine.open(bundle)
+
+
+def test_a_latent_that_is_not_finite_is_an_error(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    render_tiny(engine, 1, 1, 1)
+    engine.load_noise(np.full((1, 3, 4, 8), np.nan, np.float32))
+    with pytest.raises(EngineError, match="not finite"):
+        engine.render(np.ones((1, 8, TOKENS), np.float32), None, STEPS[1])
+    engine.close()
+
+
+def test_compiled_kernels_are_kept_for_the_next_start(machine: Machine, tmp_path: Path) -> None:
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    for _ in range(2):
+        engine = machine.open(bundle)
+        engine.encode((np.zeros((1, TOKENS), np.int64),))
+        render_tiny(engine, 1, 1, 1)
+        engine.close()
+    kinds = [entry.fields["kind"] for entry in machine.cache.entries()]
+    assert kinds.count("jit") == (3 if machine.backend == "tensorrt_rtx" else 0)
+
+
+def test_availability_is_none_or_a_line_with_a_command(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert available(machine.backend) is None
+    machine.cuda.capability, machine.cuda.name = (9, 0), "Fake H100"
+    reason = available(machine.backend)
+    if machine.backend == "tensorrt_rtx":
+        assert "Fake H100 (compute capability 9.0) is no RTX card" in str(reason)
+    else:
+        assert reason is None
+    machine.cuda.devices = 0
+    assert "no NVIDIA GPU or driver" in str(available(machine.backend))
+    assert "install its driver" in str(available(machine.backend))
+    monkeypatch.setitem(sys.modules, machine.backend, None)
+    assert f"pip install {plans.PACKAGES[machine.backend]}" in str(available(machine.backend))
+
+
+@pytest.mark.parametrize("version", sorted(SURFACE))
+def test_the_fake_has_nothing_that_tensorrt_lacks(version: str) -> None:
+    """So the engine, which runs on the fake, uses nothing that is absent from the stubs."""
+    module = make_module("tensorrt", FakeCuda())
+    only_rtx = {
+        "DynamicShapesKernelSpecializationStrategy",
+        "IRuntimeCache",
+        "IRuntimeConfig.create_runtime_cache",
+        "IRuntimeConfig.set_runtime_cache",
+        "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy",
+    }
+    surface = SURFACE[version]
+    for name, kind in vars(module).items():
+        if not isinstance(kind, type) or (name in only_rtx and version != "rtx-1.7"):
+            continue
+        assert name in surface, f"{version} has no {name}"
+        for member, value in vars(kind).items():
+            full = f"{name}.{member}"
+            if member.startswith("_") or (full in only_rtx and version != "rtx-1.7"):
+                continue
+            assert member in surface[name], f"{version} has no {full}"
+            if callable(value) and not isinstance(value, type):
+                code = value.__code__
+                taken = list(code.co_varnames[1 : code.co_argcount])
+                assert taken in surface[name][member], f"{full}{taken} in {version}"
+
+
+def test_the_fake_cuda_has_nothing_that_cuda_lacks() -> None:
+    real = pytest.importorskip("cuda.bindings.runtime")
+    for name in dir(FakeCuda):
+        if name.startswith("cuda"):
+            assert hasattr(real, name), name
+    for kind in (FakeCuda.cudaMemcpyKind, FakeCuda.cudaStreamCaptureMode, FakeCuda.cudaError_t):
+        for member in kind:
+            assert int(getattr(getattr(real, kind.__name__), member.name)) == int(member)

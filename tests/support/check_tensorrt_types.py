@@ -1,0 +1,42 @@
+"""Type-check what calls TensorRT against its real signatures.
+
+``tests/support/tensorrt_api`` holds the signatures of each version. The code imports ``tensorrt`` for
+its types whichever module runs, so each stub stands in under that name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULES = (
+    "export.tensorrt.planbuilder",
+    "export.tensorrt.planprocess",
+    "export.tensorrt.builder",
+    "runtime.engines.tensorrt.plans",
+    "runtime.engines.tensorrt.network",
+    "runtime.engines.tensorrt.framegraph",
+    "runtime.engines.tensorrt.engine",
+)
+
+
+def check(stub: Path, modules: tuple[str, ...] = MODULES, path: Path = ROOT) -> str:
+    """Return mypy's complaints about ``modules``, empty if there are none."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(stub, Path(folder) / "tensorrt.pyi")
+        wanted = [word for module in modules for word in ("-m", module)]
+        cache = f"--cache-dir={ROOT / '.mypy_cache' / stub.parent.name}"
+        done = subprocess.run(
+            [sys.executable, "-m", "mypy", "--follow-imports=silent", cache, *wanted],
+            cwd=ROOT,
+            env=os.environ | {"MYPYPATH": f"{folder}{os.pathsep}{path}"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return done.stdout + done.stderr if done.returncode else ""

@@ -1,7 +1,7 @@
 """What a TensorRT engine is built from, and the name it is therefore cached under.
 
-``export.tensorrt.builder`` builds by these keys and ``runtime.engines.tensorrt.engine`` loads by them, so the
-two cannot drift.
+``export.tensorrt.builder`` builds by these keys and ``runtime.engines.tensorrt.engine`` loads by
+them, so the two cannot drift.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def plan_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) ->
                 " ".join(f"{name}={'x'.join(map(str, shape))}" for name, shape in one.items())
                 for one in profiles(manifest, role)
             ),
-            "precision": manifest.weights,
+            "precision": manifest.precision,
             "options": f"level {LEVEL}, strongly typed, no TF32 in f32",
             "engine": backend,
             "version": version,

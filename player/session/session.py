@@ -98,6 +98,7 @@ class Session:
             tokens=state.tokens,
             storms=state.storms,
             help=state.help,
+            clean=state.clean,
             plan=None if state.info is None else state.info.plan,
             engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
             milliseconds=round(fmean(times), 1) if times else None,
@@ -126,7 +127,8 @@ class Session:
             return
         if result.request != self._asked:
             assert self._asked is not None
-            self.state.show(self.state.cache.nearest(self._asked))
+            # on the way to another seed or setting, what arrives is shown as it arrives
+            self.state.show(self.state.cache.nearest(self._asked) or result.frame)
         elif result.error is not None:
             self.error = result.error
         else:

@@ -48,6 +48,8 @@ class PlayerState:
         self.tokens = False
         self.storms = True
         self.help = False
+        self.clean = False
+        """whether nothing but the picture is shown"""
         self.speeds: Speeds | None = None
         self.info: ModelInfo | None = None
         self.notice = ""
@@ -196,6 +198,19 @@ class PlayerState:
     def toggle_fullscreen(self) -> None:
         """Fill the screen, or leave it."""
         self.fullscreen = not self.fullscreen
+
+    def toggle_clean(self) -> None:
+        """Show nothing but the picture, or everything again."""
+        self.clean = not self.clean
+
+    def back(self) -> None:
+        """Close the help, else leave full screen, else end the session."""
+        if self.help:
+            self.help = False
+        elif self.fullscreen:
+            self.fullscreen = False
+        else:
+            self.quit()
 
     def quit(self) -> None:
         """End the session."""

@@ -16,7 +16,8 @@ def check_overwrite(target: str, settings: Mapping[str, Any], *, force: bool) ->
     """Look whether ``target`` may be written: it is not there, or it is what would be made now.
 
     ``settings`` are those that decide the pictures (``command`` does not count); a file of this
-    program that records the same ones loses nothing by being made again. Folders have a rule of their own in ``target``.
+    program that records the same ones loses nothing by being made again. Folders have a rule of
+    their own in ``target``.
 
     Raises:
         TargetError: something else is there, and ``force`` is not given.

@@ -34,7 +34,7 @@ def test_anything_else_is_kept_unless_force_is_given(
     recorded = settings_of(MODEL, REQUEST, "", frames=1)
     save_still(path, np.zeros((16, 16, 3), np.uint8), recorded)
     wanted = {"model": "drawings", **asdict(REQUEST), "frames": 1, **change}
-    with pytest.raises(TargetError, match="exists already.*--force"):
+    with pytest.raises(TargetError, match=r"exists already.*--force"):
         check_overwrite(str(path), wanted, force=False)
     check_overwrite(str(path), wanted, force=True)
 

@@ -1,7 +1,7 @@
 """What a TensorRT engine is built from, and the name it is therefore cached under.
 
-``export.tensorrt.builder`` builds by these keys and ``runtime.engines.tensorrt.engine`` loads by them, so the
-two cannot drift.
+``export.tensorrt.builder`` builds by these keys and ``runtime.engines.tensorrt.engine`` loads by
+them, so the two cannot drift.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ from runtime.output.film import read_settings
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
+LONGEST_WAIT_S = 60.0
+
 app = typer.Typer()
 app.command()(play)
 
@@ -41,19 +43,19 @@ def tap(code: int) -> None:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[player.window.window.Window]:
-    """Collect the windows that are opened."""
+    """Collect the windows that are opened; none outlives what may be waited for in it."""
     windows: list[player.window.window.Window] = []
     real = player.window.window.Window.run
 
     def run(window: player.window.window.Window, max_seconds: float | None = None) -> Request:
         windows.append(window)
-        return real(window, max_seconds)
+        return real(window, max_seconds or 2 * LONGEST_WAIT_S)
 
     monkeypatch.setattr(player.window.window.Window, "run", run)
     return windows
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = LONGEST_WAIT_S) -> None:
     deadline = time.perf_counter() + seconds
     while not condition():
         assert time.perf_counter() < deadline, f"it did not happen within {seconds:g} s"

@@ -158,7 +158,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         graphs=GRAPHS,
         files={},
         sources={**checkpoint.sources(), "licence": spec.licence},
-        weights=spec.precision,
+        precision=spec.precision,
     )
     figures |= parity.gate(staged, manifest, text.ids, expected, progress)
     return replace(manifest, parity=figures)

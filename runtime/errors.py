@@ -15,6 +15,12 @@ def last_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error as one line; one that is not ours is named by its type."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, MorphError) else f"{type(error).__name__}: {text}"
+
+
 class ExpressionError(MorphError):
     """An expression that cannot be read.
 

@@ -9,19 +9,19 @@ from player.session.gridshot import GridShot
 from player.session.playhead import DIVISIONS, RATE, Playhead
 from player.session.recorder import Recorder
 from player.session.reproduce import Invocation, free_path, play_command, stem, still_command
-from player.session.scan import Speeds, place
-from player.session.worker import Facts
+from player.session.scan import Speeds
+from player.session.worker import ModelInfo
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import MorphError
 from runtime.language.expression import parse
-from runtime.language.line import Axis, at, axis_of
+from runtime.language.line import Axis, Line
 from runtime.output.film import save_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
 
 
-class Deck:
+class PlayerState:
     """What the person at the keyboard changes. Every public method without arguments is an
     action that a key can be bound to."""
 
@@ -38,10 +38,10 @@ class Deck:
         """
         self.base = request
         self.expression = parse(request.expression)
-        self.axis: Axis = axis_of(request) if self.moves else "t"
+        self.axis: Axis = Line.through(request).axis if self.moves else "t"
         """what the seek bar, ← and →, and playing move along"""
-        here = place(request, self.axis)
-        self.playhead = Playhead.at(here, request.u if self.has_pad else 0.5)
+        here = Line(request, self.axis)
+        self.playhead = Playhead.at(here.place, request.u if self.has_pad else 0.5)
         self.invocation = invocation
         self.folder = folder
         self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
@@ -55,7 +55,7 @@ class Deck:
         self.storms = True
         self.help = False
         self.speeds: Speeds | None = None
-        self.facts: Facts | None = None
+        self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
         self.printed: list[str] = []
@@ -66,7 +66,7 @@ class Deck:
         """The picture asked for."""
         if self.axis == "t":
             return self.playhead.request(self.base)
-        return at(self.base, self.axis, self.playhead.t)
+        return Line(self.base, self.axis).at(self.playhead.t)
 
     @property
     def moves(self) -> bool:
@@ -99,20 +99,20 @@ class Deck:
 
     def rest(self) -> None:
         """Stop gliding, exactly where the shown position is."""
-        self.playhead = self.playhead.settle()
+        self.playhead = self.playhead.at_rest()
 
-    def learn(self, facts: Facts | None, speeds: Speeds | None) -> None:
+    def learn(self, info: ModelInfo | None, speeds: Speeds | None) -> None:
         """Take what the render thread knows; perceptual time ends where its scan does."""
-        self.facts = facts
+        self.info = info
         self.speeds = speeds
         if self.playhead.warp is not None and not self._scanned():
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
 
-    def step(self, dx: int, dy: int) -> None:
+    def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""
         if dx or self.has_pad:
-            self.playhead = self.playhead.step(dx, dy if self.has_pad else 0)
+            self.playhead = self.playhead.move(dx, dy if self.has_pad else 0)
 
     def seek(self, t: float | None = None, u: float | None = None) -> None:
         """Jump to a position; None keeps that axis."""
@@ -200,7 +200,7 @@ class Deck:
             self.say("nothing to save yet")
             return
         request = self.frame.request
-        name = f"{stem(request)}-{self.axis}{place(request, self.axis):.4f}"
+        name = f"{stem(request)}-{self.axis}{Line(request, self.axis).place:.4f}"
         if self.has_pad:
             name += f"-u{request.u:.4f}"
         path = free_path(self.folder, name, ".png")
@@ -293,11 +293,11 @@ class Deck:
         self.printed.append(problem)
 
     def _scanned(self) -> bool:
-        line = at(self.request, self.axis, 0.0)
+        line = Line(self.request, self.axis).start
         return self.speeds is not None and self.speeds.line == line and self.speeds.complete
 
     def _settings(self, request: Request, command: str) -> dict[str, object]:
-        known = {} if self.facts is None else self.facts.settings
+        known = {} if self.info is None else self.info.settings
         return {**known, **asdict(request), "command": command}
 
     def _reseed(self, change: int) -> None:

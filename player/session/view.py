@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from player.session.playhead import TICKS, Point
-from player.session.scan import Speeds, place
-from runtime.language.line import Axis, at
+from player.session.scan import Speeds
+from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.request import Request
 
@@ -46,19 +46,19 @@ class View:
     @property
     def place(self) -> float:
         """Where on the bar the request is."""
-        return place(self.request, self.axis)
+        return Line(self.request, self.axis).place
 
     @property
     def ghost(self) -> float | None:
         """Where on the bar the picture on show is, if that is elsewhere."""
         if self.shown is None or self.shown == self.request:
             return None
-        return place(self.shown, self.axis)
+        return Line(self.shown, self.axis).place
 
     @property
-    def line(self) -> Request:
-        """The start of the bar."""
-        return at(self.request, self.axis, 0.0)
+    def line(self) -> Line:
+        """What the bar shows, from its start."""
+        return Line(self.request, self.axis).start
 
     @property
     def marks(self) -> tuple[tuple[str, float, float], ...]:

@@ -12,7 +12,7 @@ CTRL = pygame.KMOD_CTRL
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Keys that do one thing: ``action`` names a method of ``Deck``, or of the window."""
+    """Keys that do one thing: ``action`` names a method of ``PlayerState``, or of the window."""
 
     label: str
     meaning: str

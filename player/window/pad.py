@@ -8,7 +8,8 @@ from pygame import Rect
 from player.session.view import View
 from player.window import theme
 from player.window.layout import fraction, share_x, share_y
-from runtime.language.line import label
+from runtime.language.line import Line
+from runtime.request import Request
 
 INSET = 10
 
@@ -31,7 +32,7 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
     pygame.draw.rect(surface, theme.TROUGH, box, border_radius=6)
     pygame.draw.line(surface, theme.EDGE, inner.midleft, inner.midright)
     pygame.draw.line(surface, theme.EDGE, inner.midtop, inner.midbottom)
-    _label(surface, inner, view.request.expression)
+    _label(surface, inner, view.request)
     row = share_y(inner, view.request.u)
     for t in view.cached:
         surface.set_at((share_x(inner, t), row), theme.DIM)
@@ -52,16 +53,17 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
     pygame.draw.circle(surface, theme.ACCENT, here, 7)
 
 
-def _label(surface: pygame.Surface, inner: Rect, expression: str) -> None:
+def _label(surface: pygame.Surface, inner: Rect, request: Request) -> None:
     font = theme.fonts().small
+    along, across = Line(request, "t"), Line(request, "u")
     half = inner.width // 2 - 8
     middle = inner.centery + 3
-    first = theme.fit(font, label(expression, "t", 0.0), half)
+    first = theme.fit(font, along.label(0.0), half)
     theme.write(surface, font, first, theme.DIM, (inner.left, middle))
-    last = theme.fit(font, label(expression, "t", 1.0), half)
+    last = theme.fit(font, along.label(1.0), half)
     theme.write(surface, font, last, theme.DIM, (inner.right, middle), "right")
-    high = theme.fit(font, label(expression, "u", 1.0), inner.width - 8)
+    high = theme.fit(font, across.label(1.0), inner.width - 8)
     theme.write(surface, font, high, theme.DIM, (inner.centerx, inner.top - 4), "centre")
-    low = theme.fit(font, label(expression, "u", 0.0), inner.width - 8)
+    low = theme.fit(font, across.label(0.0), inner.width - 8)
     at = inner.centerx, inner.bottom - font.get_height() + 4
     theme.write(surface, font, low, theme.DIM, at, "centre")

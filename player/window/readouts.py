@@ -93,8 +93,8 @@ def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:
         yield f"● recording {view.recording:.1f} s", theme.ALARM
     if view.perceptual:
         yield "perceptual time", theme.ACCENT
-    if view.plan is not None and view.plan.beyond_hull(view.request.t, view.request.u):
-        yield "beyond the hull", theme.ACCENT
+    if view.plan is not None and view.plan.extrapolates(view.request.t, view.request.u):
+        yield "extrapolating", theme.ACCENT
     if view.notice:
         yield view.notice, theme.TEXT
     elif view.recording is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
@@ -12,9 +12,9 @@ import pygame
 
 from player.session.gridshot import GridShot
 from player.session.reproduce import Invocation
-from player.session.state import Deck
+from player.session.state import PlayerState
 from player.session.view import View
-from player.session.worker import Renderer, Wanted, Worker
+from player.session.worker import PendingRequest, Renderer, Worker
 from player.window import pad, theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
@@ -24,7 +24,7 @@ from player.window.layout import first_window, fraction
 from runtime.request import Request
 
 HERTZ = 60
-LONGEST_STEP = 0.1
+LONGEST_TURN = 0.1
 """Seconds that one turn may stand for: after a stall the picture does not leap."""
 
 
@@ -41,20 +41,18 @@ class Window:
         folder: Path | None = None,
         scale: float | None = None,
         fullscreen: bool = False,
-        describe: Callable[[Renderer], Mapping[str, object]] = lambda _: {},
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); ``scale`` window pixels for each of them, None
-        for a good size. ``describe`` says of the open model what belongs into the metadata of
-        stills and films. For tests: ``threads=False`` renders between two turns of the loop and
+        for a good size. For tests: ``threads=False`` renders between two turns of the loop and
         waits for nothing; ``now``, called once a turn, gives the time in seconds.
         """
-        self.deck = Deck(request, invocation or Invocation(), folder or Path.cwd(), picture)
+        self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
         self.worker = Worker(
-            open_renderer, self.deck.cache, self.deck.axis if self.deck.moves else None, describe
+            open_renderer, self.state.cache, self.state.axis if self.state.moves else None
         )
         self.intervals: deque[float] = deque(maxlen=3600)
         """seconds between turns of the loop"""
@@ -88,18 +86,18 @@ class Window:
                 self.worker.start()
             self._loop(max_seconds)
         finally:
-            self.deck.finish_recording()
-            self.deck.finish_grid()
+            self.state.finish_recording()
+            self.state.finish_grid()
             self._print()
             theme.forget()
             close_display()
             self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
-        return self.deck.request
+        return self.state.request
 
     def _open(self, desktop: tuple[int, int]) -> None:
-        size = first_window(self._picture, desktop, pad=self.deck.has_pad, scale=self._scale)
+        size = first_window(self._picture, desktop, pad=self.state.has_pad, scale=self._scale)
         self._size = size
-        pygame.display.set_caption(f"wordmorph  {self.deck.base.expression}")
+        pygame.display.set_caption(f"wordmorph  {self.state.base.expression}")
         open_window(size, fullscreen=self._fullscreen)
 
     def _loop(self, max_seconds: float | None) -> None:
@@ -115,63 +113,65 @@ class Window:
                 counted = now
             for event in pygame.event.get():
                 self._handle(event, now)
-            self._turn(min(dt, LONGEST_STEP), now)
+            self._turn(min(dt, LONGEST_TURN), now)
             clock.tick(HERTZ if self._threads else 0)
 
     def _turn(self, dt: float, now: float) -> None:
         velocity = self._controls.velocity(now)
         if self._drag is None:
-            self.deck.advance(dt, *velocity)
+            self.state.advance(dt, *velocity)
         else:
-            self.deck.advance(0.0)
+            self.state.advance(0.0)
         self._ask()
         if not self._threads:
-            if self.worker.facts is None:
+            if self.worker.info is None:
                 self.worker.open()
             self.worker.turn()
         self._receive()
-        self.deck.advance_recording(now)
+        self.state.advance_recording(now)
         self._tend_grid()
         self._print()
-        self.canvas.draw(self._view(), self.deck.frame, now)
+        self.canvas.draw(self._view(), self.state.frame, now)
 
     def _tend_grid(self) -> None:
-        shot = self.deck.grid_shot
+        shot = self.state.grid_shot
         if shot is None:
             return
         if shot is not self._sent:
             self._sent = shot
-            self.worker.errand_error = None
-            self.worker.errand = shot.requests
-            self.worker.requests.put(Wanted(self.deck.request, self.deck.playhead.direction))
-        self.deck.advance_grid(self.worker.errand_error)
-        if self.deck.grid_shot is None:
-            self.worker.errand = ()
+            self.worker.priority_error = None
+            self.worker.priority = shot.requests
+            self.worker.requests.put(
+                PendingRequest(self.state.request, self.state.playhead.direction)
+            )
+        self.state.advance_grid(self.worker.priority_error)
+        if self.state.grid_shot is None:
+            self.worker.priority = ()
 
     def _ask(self) -> None:
         """Leave the request for the render thread if it is a new one, and show what is known."""
-        request = self.deck.request
+        request = self.state.request
         if request == self._asked:
             return
         self._asked = request
         self.shown_error = ""
-        self.worker.requests.put(Wanted(request, self.deck.playhead.direction))
-        self.deck.show(self.deck.cache.get(request) or self.deck.cache.nearest(request))
+        self.worker.requests.put(PendingRequest(request, self.state.playhead.direction))
+        self.state.show(self.state.cache.get(request) or self.state.cache.nearest(request))
 
     def _receive(self) -> None:
         if self.worker.failure is not None:
             raise self.worker.failure
-        self.deck.learn(self.worker.facts, self.worker.speeds)
+        self.state.learn(self.worker.info, self.worker.speeds)
         result = self.worker.results.take()
         if result is None:
             return
         if result.request != self._asked:
             assert self._asked is not None
-            self.deck.show(self.deck.cache.nearest(self._asked))
+            self.state.show(self.state.cache.nearest(self._asked))
         elif result.error is not None:
             self.shown_error = result.error
         else:
-            self.deck.show(result.frame)
+            self.state.show(result.frame)
 
     def _handle(self, event: pygame.event.Event, now: float) -> None:
         if event.type == pygame.QUIT:
@@ -180,7 +180,7 @@ class Window:
             self._press(key_of(event), event.mod, now)
         elif event.type == pygame.KEYUP:
             if self._controls.release(event.key, event.mod):
-                self.deck.rest()
+                self.state.rest()
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._controls.drop()
         elif event.type == pygame.WINDOWEXPOSED:
@@ -193,11 +193,11 @@ class Window:
             self._drag = None
 
     def _press(self, key: int, mods: int, now: float) -> None:
-        step = self._controls.press(key, mods, now)
-        if step is not None:
-            self.deck.step(*step)
+        ticks = self._controls.press(key, mods, now)
+        if ticks is not None:
+            self.state.move(*ticks)
         elif key in DIGITS:
-            self.deck.seek(DIGITS[key])
+            self.state.seek(DIGITS[key])
         else:
             action = action_for(key, bool(mods & SHIFT))
             if action == "quit":
@@ -205,7 +205,7 @@ class Window:
             elif action == "fullscreen":
                 self._toggle_fullscreen()
             elif action is not None:
-                getattr(self.deck, action)()
+                getattr(self.state, action)()
 
     def _grab(self, position: tuple[int, int]) -> None:
         layout = self.canvas.layout
@@ -222,9 +222,9 @@ class Window:
         if layout is None:
             return
         if self._drag == "bar":
-            self.deck.seek(fraction(layout.bar, position[0]))
+            self.state.seek(fraction(layout.bar, position[0]))
         elif self._drag == "pad":
-            self.deck.seek(*pad.place(layout.pad, position))
+            self.state.seek(*pad.place(layout.pad, position))
 
     def _toggle_fullscreen(self) -> None:
         if not self._fullscreen:
@@ -234,35 +234,35 @@ class Window:
         self.canvas.forget()
 
     def _view(self) -> View:
-        deck = self.deck
-        head = deck.playhead
+        state = self.state
+        head = state.playhead
         times = self.worker.milliseconds
-        recorder = deck.recorder
+        recorder = state.recorder
         return View(
-            request=deck.request,
-            axis=deck.axis,
-            shown=None if deck.frame is None else deck.frame.request,
-            cached=deck.cache.positions(deck.request, deck.axis),
-            hits=deck.cache.hits,
-            speeds=deck.speeds,
+            request=state.request,
+            axis=state.axis,
+            shown=None if state.frame is None else state.frame.request,
+            cached=state.cache.positions(state.request, state.axis),
+            hits=state.cache.hits,
+            speeds=state.speeds,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
             playing=head.playing,
             speed=head.speed,
             perceptual=head.warp is not None,
-            pad=deck.has_pad,
-            tokens=deck.tokens,
-            storms=deck.storms,
-            help=deck.help,
-            plan=None if deck.facts is None else deck.facts.plan,
-            engine="" if deck.facts is None else f"{deck.facts.engine} {deck.facts.precision}",
+            pad=state.has_pad,
+            tokens=state.tokens,
+            storms=state.storms,
+            help=state.help,
+            plan=None if state.info is None else state.info.plan,
+            engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
             milliseconds=round(fmean(times), 1) if times else None,
             hertz=self._hertz,
             recording=None if recorder is None else round(recorder.seconds, 1),
-            notice=deck.notice,
+            notice=state.notice,
             error=self.shown_error,
         )
 
     def _print(self) -> None:
-        while self.deck.printed:
-            print(self.deck.printed.pop(0), flush=True)
+        while self.state.printed:
+            print(self.state.printed.pop(0), flush=True)

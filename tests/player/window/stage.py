@@ -58,7 +58,7 @@ def stage(
 def exact(player: Window) -> Callable[[], bool]:
     """Return the condition that the picture asked for is the one on show."""
     return lambda: (
-        player.deck.frame is not None and player.deck.frame.request == player.deck.request
+        player.state.frame is not None and player.state.frame.request == player.state.request
     )
 
 

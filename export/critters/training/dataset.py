@@ -5,6 +5,7 @@ import mmap
 import multiprocessing
 import os
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -94,6 +95,8 @@ class Dataset:
         for i in indices.tolist():
             shard = self.shards[i // SHARD]
             file = shard.base
+            if sys.platform == "win32":  # it has no such advice
+                continue
             if isinstance(shard, np.memmap) and isinstance(file, mmap.mmap):
                 start = (shard.offset + i % SHARD * size) // mmap.PAGESIZE * mmap.PAGESIZE
                 file.madvise(

@@ -12,6 +12,7 @@ from runtime.language.line import Axis, axis_of
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
+from runtime.size import parse_size
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
 Model = Annotated[
@@ -30,20 +31,6 @@ Steps = Annotated[
 Rows = Annotated[str, typer.Option(help="Rows a slot edits: word, tail or all.")]
 Row = Annotated[int | None, typer.Option(help="Edit only this row of the embedding (0 is BOS).")]
 Interp = Annotated[str, typer.Option(help="lerp or slerp.")]
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """Read ``512x512`` as (width, height) in pixels; None stays None.
-
-    Raises:
-        RequestError: anything else.
-    """
-    if text is None:
-        return None
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise RequestError(f"size {text!r} is not WIDTHxHEIGHT, e.g. 512x512")
-    return int(width), int(height)
 
 
 def open_pipeline(model: str, backend: str, precision: str, size: str | None) -> Pipeline:

@@ -15,6 +15,11 @@ def last_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
+def one_line(error: BaseException, length: int = 300) -> str:
+    """Return all that an error says on one line of at most ``length`` characters, or its type."""
+    return " ".join(str(error).split())[:length] or type(error).__name__
+
+
 class ExpressionError(MorphError):
     """An expression that cannot be read.
 

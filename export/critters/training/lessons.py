@@ -25,7 +25,8 @@ class Networks:
     @property
     def device(self) -> torch.device:
         """Where they are."""
-        return next(self.unet.parameters()).device
+        device: torch.device = next(self.unet.parameters()).device
+        return device
 
     @property
     def scale(self) -> float:

@@ -33,6 +33,7 @@ from runtime.bundles.publish import staging, write_bundle
 from runtime.engines.choose import choose
 from runtime.errors import BuildError, TargetError
 from tests.support import checkpoints
+from tests.support.seeds import draw_seed
 
 Checkpoints = Callable[[str], Path]
 Bundles = Callable[[str], Bundle]
@@ -387,8 +388,6 @@ def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
     target = tmp_path / "bundles" / "mine"
     options: dict[str, Any] = {}
     task = {"model": str(checkpoint_of("critters")), "options": options, "out": str(target)}
-    seed = random.SystemRandom().randrange(2**32)
-    print("seed", seed)
     with subprocess.Popen(
         [sys.executable, "-m", "export.exporter"],
         stdin=subprocess.PIPE,
@@ -405,7 +404,7 @@ def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
             if process.poll() is not None or time.monotonic() > deadline:
                 break
             time.sleep(0.05)
-        time.sleep(random.Random(seed).uniform(0, 4))
+        time.sleep(random.Random(draw_seed()).uniform(0, 4))
         os.killpg(process.pid, signal.SIGKILL)
     assert not target.exists()
     assert all(path.name.startswith(".") for path in target.parent.iterdir())

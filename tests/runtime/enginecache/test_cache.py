@@ -20,6 +20,7 @@ from runtime.enginecache.entry import Entry, Key, contents
 from runtime.enginecache.place import QUARANTINE
 from runtime.errors import EngineError, TargetError
 from runtime.slug import slug
+from tests.support.seeds import draw_seed
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes the POSIX way")
 busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -169,12 +170,13 @@ def _slow_write(root: Path) -> None:
 
 def test_a_builder_killed_at_any_moment_leaves_nothing_visible(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
+    draws = random.Random(draw_seed())
     for _ in range(3):
         builder = SPAWN.Process(target=_slow_write, args=(tmp_path,))
         builder.start()
         while builder.is_alive() and not list(tmp_path.glob(f"*{PARTIAL}")):
             time.sleep(0.001)
-        time.sleep(random.uniform(0.0, 0.3))
+        time.sleep(draws.uniform(0.0, 0.3))
         assert builder.pid is not None
         os.kill(builder.pid, signal.SIGKILL)
         builder.join()

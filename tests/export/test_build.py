@@ -248,6 +248,7 @@ def edit_json(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
 
 
+@pytest.mark.fault(21)
 def test_a_planted_script_never_runs(awkward: tuple[Path, Bundle], tmp_path: Path) -> None:
     folder, bundle = awkward
     assert bundle.manifest.model == "awkward"
@@ -382,6 +383,7 @@ def test_a_bundle_that_fails_the_gate_is_not_written(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(5)
 def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
     tmp_path: Path, checkpoint_of: Checkpoints
 ) -> None:
@@ -437,6 +439,7 @@ def test_a_bundle_replaces_an_older_one_and_nothing_else(
     assert (holiday / "photo.jpg").read_bytes() == b"precious"
 
 
+@pytest.mark.fault(7)
 def test_a_full_disk_is_noticed_before_the_work(
     tmp_path: Path, checkpoint_of: Checkpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:

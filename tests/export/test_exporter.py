@@ -29,6 +29,7 @@ def test_a_bundle_is_made_and_its_stages_are_heard(
     assert heard[-1] == "bundle"
 
 
+@pytest.mark.fault(10)
 def test_one_that_the_system_kills_is_one_line(
     tmp_path: Path, checkpoint_of: Checkpoints, children: list[subprocess.Popen[str]]
 ) -> None:

@@ -193,7 +193,7 @@ def _manifest(
         graphs=GRAPHS,
         files={},
         sources={**checkpoint.sources(), "licence": spec.licence},
-        weights=spec.precision,
+        precision=spec.precision,
     )
 
 

@@ -11,7 +11,7 @@ def report(manifest: Manifest) -> list[str]:
     sources = manifest.sources
     lines = [f"{sources['hub']} at commit {sources['revision']}"] if "hub" in sources else []
     lines += [str(note) for note in sources.get("notes", ())]
-    halves = manifest.weights == "f16"
+    halves = manifest.precision == "f16"
     for precision in ("f32", "bf16", "f16"):
         if precision not in manifest.parity:
             continue

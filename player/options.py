@@ -1,95 +1,144 @@
-"""The arguments and options that several commands share."""
+"""The options that several commands share: each is a dataclass field, written once."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Annotated, Any, cast, get_type_hints
 
 import typer
 
+from player.session.reproduce import Invocation
 from runtime.errors import RequestError
-from runtime.language.line import Axis, axis_of
+from runtime.language.line import Line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
-from runtime.request import Request
-from runtime.size import parse_size
+from runtime.request import EditScope, Interp, Request, parse_size
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
-Model = Annotated[
-    str, typer.Option("--model", "-m", help="A model's name, or the folder of its bundle.")
-]
-Backend = Annotated[
-    str,
-    typer.Option(help="auto, tensorrt, tensorrt_rtx, onnxruntime, onnxruntime-cpu or openvino."),
-]
-Precision = Annotated[str, typer.Option(help="auto, f32, bf16 or f16.")]
-Size = Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels.")]
-Seed = Annotated[int, typer.Option(help="Seed of the noise, 0 to 4294967295.")]
-Steps = Annotated[
-    int | None, typer.Option(help="Sampler steps; the model's own default if left out.")
-]
-Rows = Annotated[str, typer.Option(help="Rows a slot edits: word, tail or all.")]
-Row = Annotated[int | None, typer.Option(help="Edit only this row of the embedding (0 is BOS).")]
-Interp = Annotated[str, typer.Option(help="lerp or slerp.")]
 
 
-def open_pipeline(model: str, backend: str, precision: str, size: str | None) -> Pipeline:
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a picture is drawn, as the user typed it; ``Request`` checks the values."""
+
+    seed: int = 0
+    steps: int | None = None
+    edit: str = "word"
+    edit_row: int | None = None
+    interp: str = "lerp"
+
+    def request(
+        self, planner: Planner, expression: str, *, t: float = 0.0, u: float = 0.5
+    ) -> Request:
+        """Return a request that the model can serve.
+
+        Raises:
+            ExpressionError, RequestError: what the user typed cannot be rendered.
+        """
+        return planner.request(
+            expression,
+            t=t,
+            u=u,
+            seed=self.seed,
+            edit=cast(EditScope, self.edit),
+            edit_row=self.edit_row,
+            interp=cast(Interp, self.interp),
+            **({} if self.steps is None else {"steps": self.steps}),
+        )
+
+
+OPTIONS: dict[str, Any] = {
+    "model": typer.Option("--model", "-m", help="A model's name, or the folder of its bundle."),
+    "backend": typer.Option(
+        help="auto, tensorrt, tensorrt_rtx, onnxruntime, onnxruntime-cpu or openvino."
+    ),
+    "precision": typer.Option(help="auto, f32, bf16 or f16."),
+    "size": typer.Option(metavar="WxH", help="Picture size in pixels."),
+    "seed": typer.Option(help="Seed of the noise, 0 to 4294967295."),
+    "steps": typer.Option(help="Sampler steps; the model's own default if left out."),
+    "edit": typer.Option(help="What a slot edits: word, tail or all."),
+    "edit_row": typer.Option(help="Edit only this row of the embedding (0 is BOS)."),
+    "interp": typer.Option(help="lerp or slerp."),
+}
+"""What typer needs to know of each shared field, by its name."""
+
+
+def shared(command: Callable[..., None]) -> Callable[..., None]:
+    """Let typer see the fields of a command's dataclass parameters as options of their own."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {}
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if not is_dataclass(kind):
+            parameters.append(
+                parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[parameter.name])
+            )
+            continue
+        groups[parameter.name] = kind
+        types = get_type_hints(kind)
+        parameters += [
+            inspect.Parameter(
+                field.name,
+                parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[types[field.name], OPTIONS[field.name]],
+            )
+            for field in fields(kind)
+        ]
+
+    @functools.wraps(command)
+    def flat(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        command(**given)
+
+    del flat.__wrapped__  # typer would read its signature instead
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return flat
+
+
+def open_pipeline(invocation: Invocation) -> Pipeline:
     """Open a model with the options as the user typed them.
 
     What ``auto`` passes over although this machine could run it is said on stderr: a slow picture
     must never be a silent surprise.
     """
     return Pipeline.open(
-        model,
-        backend=backend,
-        precision=precision,
-        size=parse_size(size),
+        invocation.model,
+        backend=invocation.backend,
+        precision=invocation.precision,
+        size=parse_size(invocation.size),
         passed_over=lambda reason: print(f"not used: {reason}", file=sys.stderr),
     )
 
 
-def open_planner(model: str, size: str | None) -> Planner:
+def open_planner(invocation: Invocation) -> Planner:
     """Read what a model can be asked: no engine, so that a typing error is said before one opens.
 
     Raises:
         BundleError, RequestError: an unknown model, or a size it was not built for.
     """
-    planner = Planner.of(model)
-    planner.check_size(parse_size(size))
+    planner = Planner.of(invocation.model)
+    planner.check_size(parse_size(invocation.size))
     return planner
 
 
-def make_request(
-    planner: Planner,
-    expression: str,
-    *,
-    seed: int,
-    steps: int | None,
-    rows: str,
-    row: int | None,
-    interp: str,
-    t: float = 0.0,
-    u: float = 0.5,
-) -> Request:
-    """Build a request from options as the user typed them; the model can serve it.
-
-    Raises:
-        ExpressionError, RequestError: what the user typed cannot be rendered.
-    """
-    asked = {"seed": seed, "rows": rows, "row": row, "interp": interp, "t": t, "u": u}
-    return planner.request(expression, **asked, **({} if steps is None else {"steps": steps}))
-
-
-def film_axis(request: Request, u: float | None) -> Axis:
-    """Return the axis that a film of a request travels; ``u`` is what ``--u`` was.
+def film_line(request: Request, u: float | None) -> Line:
+    """Return the line that a film of a request runs along; ``u`` is what ``--u`` was.
 
     Raises:
         RequestError: nothing moves, or ``--u`` would place what the film itself moves.
     """
-    axis = axis_of(request)
-    if axis == "u" and u is not None:
+    line = Line.through(request)
+    if line.axis == "u" and u is not None:
         raise RequestError(
             f"only the second axis moves in {request.expression!r}, so the film runs along it: "
             "leave out --u"
         )
-    return axis
+    return line

@@ -21,8 +21,9 @@ from runtime.engines.engine import Engine, Floats
 from runtime.errors import RequestError
 from runtime.mixing.mix import Plan
 from runtime.noise import randn
-from runtime.planner import Planner, plan_key
-from runtime.request import Frame, Interp, Request, Rows
+from runtime.planner import PlanKey, Planner, plan_key
+from runtime.request import EditScope, Frame, Interp, Request
+from runtime.version import program_version
 
 EMBEDDINGS_KEPT = 256
 
@@ -48,11 +49,14 @@ class _Mixture:
 class Pipeline:
     """A bundle on an engine. Not thread-safe: one thread renders at a time."""
 
-    def __init__(self, bundle: Bundle, engine: Engine) -> None:
-        """Serve ``bundle`` on ``engine``, which the pipeline closes with itself."""
+    def __init__(self, bundle: Bundle, engine: Engine, planner: Planner | None = None) -> None:
+        """Serve ``bundle`` on ``engine``, which the pipeline closes with itself.
+
+        ``planner`` is that of the bundle, where it is at hand already.
+        """
         self.bundle = bundle
         self.engine = engine
-        self.planner = Planner(bundle.manifest, bundle.folder)
+        self.planner = planner or Planner(bundle.manifest, bundle.folder)
         self._embeddings: OrderedDict[str, Embedding] = OrderedDict()
         self._basis_of = lru_cache(maxsize=8)(self._make_basis)
         self._loaded_basis: object = None
@@ -78,8 +82,9 @@ class Pipeline:
             EngineError: the backend or precision asked for cannot run here.
         """
         bundle = find_bundle(model)
-        Planner(bundle.manifest, bundle.folder).check_size(size)
-        return cls(bundle, choose(bundle, backend, precision, passed_over))
+        planner = Planner(bundle.manifest, bundle.folder)
+        planner.check_size(size)
+        return cls(bundle, choose(bundle, backend, precision, passed_over), planner)
 
     @property
     def default_steps(self) -> int:
@@ -90,6 +95,18 @@ class Pipeline:
     def size(self) -> tuple[int, int]:
         """(width, height) of every frame, in pixels."""
         return self.bundle.manifest.width, self.bundle.manifest.height
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the model and the engine decide of a picture, for its metadata."""
+        return {
+            "model": self.bundle.manifest.model,
+            "digest": self.bundle.digest(),
+            "width": self.size[0],
+            "height": self.size[1],
+            "engine": self.engine.name,
+            "precision": self.engine.precision,
+            "version": program_version(),
+        }
 
     def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.
@@ -151,16 +168,11 @@ class Pipeline:
                 raise RequestError(f"embedding {name}: need finite numbers of shape {shape}")
         request = Request("", seed=seed, steps=self.default_steps if steps is None else steps)
         self.planner.check_steps(request.steps)
-        self._loaded_basis = None
+        one = np.ones((1, manifest.tokens), np.float32)
+        mixture = _Mixture((0,), one, one[:, 0] if manifest.pooled else None)
         basis = np.asarray(given.rows, np.float32)[None]
         pooled = np.asarray(given.pooled, np.float32)[None] if manifest.pooled else None
-        self.engine.load_basis(
-            self._pad(basis, (0,)), None if pooled is None else self._pad(pooled, (0,))
-        )
-        self._load_noise(request)
-        one = np.ones((1, 1), np.float32)
-        weights = self._pad(np.broadcast_to(one, (1, manifest.tokens)), (0,))[None]
-        pooled_weights = None if pooled is None else self._pad(one[0], (0,))[None]
+        weights, pooled_weights = self._load(None, request, [mixture], basis, pooled)
         rendered = self.engine.render(weights, pooled_weights, manifest.steps[request.steps])
         pixels: NDArray[np.uint8] = rendered.pixels[0]
         return pixels
@@ -209,7 +221,7 @@ class Pipeline:
         basis, pooled = self._basis_of(*plan_key(first))
         embedded = time.perf_counter()
         mixtures = [self._mixture(request, basis) for request in requests]
-        chosen = tuple(sorted(set().union(*(mixture.prompts for mixture in mixtures))))
+        chosen = _prompts(mixtures)
         if len(chosen) > self.bundle.manifest.basis:
             if len(requests) > 1:
                 return [frame for request in requests for frame in self._render_batch([request])]
@@ -217,22 +229,10 @@ class Pipeline:
                 f"{len(chosen)} prompts are mixed in one frame, "
                 f"the model holds {self.bundle.manifest.basis}: use fewer terms"
             )
-        self._load_basis(first, chosen, basis, pooled)
-        self._load_noise(first)
-        weights = np.stack([self._pad(mixture.weights, chosen) for mixture in mixtures])
-        pooled_weights = None
-        if pooled is not None:
-            pooled_weights = np.stack(
-                [
-                    self._pad(m.pooled_weights, chosen)
-                    for m in mixtures
-                    if m.pooled_weights is not None
-                ]
-            )
+        weights, pooled_weights = self._load(plan_key(first), first, mixtures, basis, pooled)
         mixed = time.perf_counter()
-        rendered = self.engine.render(
-            weights, pooled_weights, self.bundle.manifest.steps[first.steps]
-        )
+        steps = self.bundle.manifest.steps[first.steps]
+        rendered = self.engine.render(weights, pooled_weights, steps)
         total = time.perf_counter() - start
         count = len(requests)
         timings = {
@@ -247,6 +247,33 @@ class Pipeline:
             pixels.flags.writeable = False
             frames.append(Frame(pixels, request, timings))
         return frames
+
+    def _load(
+        self,
+        key: PlanKey | None,
+        request: Request,
+        mixtures: Sequence[_Mixture],
+        basis: Floats,
+        pooled: Floats | None,
+    ) -> tuple[Floats, Floats | None]:
+        """Make a basis and the noise resident; return the weights of ``mixtures`` over it.
+
+        ``key`` names the basis, None is one that is never met again.
+        """
+        chosen = _prompts(mixtures)
+        self._load_basis(key, chosen, basis, pooled)
+        self._load_noise(request)
+        weights = np.stack([self._pad(mixture.weights, chosen) for mixture in mixtures])
+        pooled_weights = None
+        if pooled is not None:
+            pooled_weights = np.stack(
+                [
+                    self._pad(m.pooled_weights, chosen)
+                    for m in mixtures
+                    if m.pooled_weights is not None
+                ]
+            )
+        return weights, pooled_weights
 
     def _mixture(self, request: Request, basis: Floats) -> _Mixture:
         made = self.plan(request)
@@ -264,15 +291,18 @@ class Pipeline:
         return padded
 
     def _load_basis(
-        self, request: Request, chosen: tuple[int, ...], basis: Floats, pooled: Floats | None
+        self,
+        key: PlanKey | None,
+        chosen: tuple[int, ...],
+        basis: Floats,
+        pooled: Floats | None,
     ) -> None:
-        key = (plan_key(request), chosen)
-        if key != self._loaded_basis:
+        if key is None or (key, chosen) != self._loaded_basis:
             self._loaded_basis = None  # a failed upload must not pass for a loaded one
             self.engine.load_basis(
                 self._pad(basis, chosen), None if pooled is None else self._pad(pooled, chosen)
             )
-            self._loaded_basis = key
+            self._loaded_basis = None if key is None else (key, chosen)
 
     def _load_noise(self, request: Request) -> None:
         steps = self.bundle.manifest.steps[request.steps]
@@ -284,9 +314,9 @@ class Pipeline:
             self._loaded_noise = key
 
     def _make_basis(
-        self, expression: str, rows: Rows, row: int | None, interp: Interp
+        self, expression: str, edit: EditScope, edit_row: int | None, interp: Interp
     ) -> tuple[Floats, Floats | None]:
-        made = self.planner.plan(Request(expression, rows=rows, row=row, interp=interp))
+        made = self.planner.plan(Request(expression, edit=edit, edit_row=edit_row, interp=interp))
         embedded = [self.embed(prompt) for prompt in made.prompts]
         basis = np.stack(
             [
@@ -296,6 +326,11 @@ class Pipeline:
         )
         vectors = [pooled for _, pooled in embedded if pooled is not None]
         return basis, np.stack(vectors) if vectors else None
+
+
+def _prompts(mixtures: Sequence[_Mixture]) -> tuple[int, ...]:
+    """Return the prompts that any of them mixes, ascending."""
+    return tuple(sorted(set().union(*(mixture.prompts for mixture in mixtures))))
 
 
 def _shared(request: Request) -> tuple[object, ...]:

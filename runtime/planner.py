@@ -15,14 +15,14 @@ from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
 from runtime.mixing.tokens import Tokenizer
-from runtime.request import Interp, Request, Rows
+from runtime.request import EditScope, Interp, Request
 
-PlanKey = tuple[str, Rows, int | None, Interp]
+PlanKey = tuple[str, EditScope, int | None, Interp]
 
 
 def plan_key(request: Request) -> PlanKey:
     """Return what of a request decides its plan."""
-    return request.expression, request.rows, request.row, request.interp
+    return request.expression, request.edit, request.edit_row, request.interp
 
 
 class Planner:
@@ -99,5 +99,7 @@ class Planner:
         """
         return tuple(tokenizer.ids(prompt) for tokenizer in self.tokenizers)
 
-    def _make(self, expression: str, rows: Rows, row: int | None, interp: Interp) -> Plan:
-        return plan(parse(expression), self.tokenizers[0], rows=rows, row=row, interp=interp)
+    def _make(self, expression: str, edit: EditScope, edit_row: int | None, interp: Interp) -> Plan:
+        return plan(
+            parse(expression), self.tokenizers[0], edit=edit, edit_row=edit_row, interp=interp
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 
-Rows = Literal["word", "tail", "all"]
+EditScope = Literal["word", "tail", "all"]
 Interp = Literal["lerp", "slerp"]
 
 MAX_SEED = 2**32 - 1
@@ -24,12 +25,12 @@ class Request:
 
     ``t`` in [0, 1] runs along ``->``; ``u`` in [0, 1] runs from the ``from`` to the ``to`` of the
     second axis (0.5 is its middle). ``seed`` in [0, 2³²-1] is that of ``torch.manual_seed`` on the
-    CPU. ``steps`` counts denoiser evaluations. ``rows`` says what a slot edits; ``row`` restricts
-    the edit to one row of the embedding (0 is BOS and is refused).
+    CPU. ``steps`` counts denoiser evaluations. ``edit`` says what a slot edits; ``edit_row``
+    restricts the edit to one row of the embedding (0 is BOS and is refused).
 
     Raises:
         RequestError: a position that is not finite or outside [0, 1], a seed, step count or row
-            out of range, an unknown ``rows`` or ``interp``.
+            out of range, an unknown ``edit`` or ``interp``.
     """
 
     expression: str
@@ -37,8 +38,8 @@ class Request:
     u: float = 0.5
     seed: int = 0
     steps: int = 1
-    rows: Rows = "word"
-    row: int | None = None
+    edit: EditScope = "word"
+    edit_row: int | None = None
     interp: Interp = "lerp"
 
     def __post_init__(self) -> None:  # noqa: D105
@@ -49,12 +50,12 @@ class Request:
             raise RequestError(f"seed {self.seed} is out of range: use 0 to {MAX_SEED}")
         if self.steps < 1:
             raise RequestError(f"{self.steps} steps make no picture: use 1 or more")
-        if self.rows not in get_args(Rows):
-            raise RequestError(f"unknown rows {self.rows!r}: use {', '.join(get_args(Rows))}")
+        if self.edit not in get_args(EditScope):
+            raise RequestError(f"unknown edit {self.edit!r}: use {', '.join(get_args(EditScope))}")
         if self.interp not in get_args(Interp):
             raise RequestError(f"unknown interp {self.interp!r}: use {', '.join(get_args(Interp))}")
-        if self.row is not None and self.row < 1:
-            raise RequestError(f"row {self.row} cannot be edited: row 0 is BOS, use 1 or more")
+        if self.edit_row is not None and self.edit_row < 1:
+            raise RequestError(f"row {self.edit_row} cannot be edited: row 0 is BOS, use 1 or more")
 
     def at(self, t: float, u: float | None = None) -> Request:
         """Return the same request at another position."""
@@ -72,3 +73,18 @@ class Frame:
     pixels: NDArray[np.uint8]
     request: Request
     timings: Mapping[str, float] = field(default_factory=dict)
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Read ``512x512`` as (width, height) in pixels; None stays None.
+
+    Raises:
+        RequestError: anything else.
+    """
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text.strip().lower())
+    width, height = map(int, match.groups()) if match else (0, 0)
+    if not (width and height):
+        raise RequestError(f"size {text!r} is not WIDTHxHEIGHT, e.g. 512x512")
+    return width, height

@@ -37,7 +37,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
         (["cat", "--model", "stable-difusion"], "known here are critters"),
         (["the " * 80 + "cat -> kitten"], "81 tokens"),
         (["cat -> kitten", "--interp", "cubic"], "lerp"),
-        (["a [cat -> kitten]", "--row", "77"], "77"),
+        (["a [cat -> kitten]", "--edit-row", "77"], "77"),
     ],
 )
 def test_bad_words_end_in_a_line_and_nothing_on_disk(

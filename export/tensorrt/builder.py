@@ -185,7 +185,7 @@ class Builder:
 
     def _need(self, role: str) -> int:
         """Return a guess at the bytes of an engine; weights stored in f16 widen in f32 graphs."""
-        half = self._bundle.manifest.weights == "f16" and role == "denoiser"
+        half = self._bundle.manifest.precision == "f16" and role == "denoiser"
         return int(_weight_bytes(self._bundle, role) * (1.2 if half else 2.4)) + (16 << 20)
 
     def _could_be_better(self, entry: Entry) -> bool:
@@ -212,7 +212,7 @@ class Builder:
             plan=str(folder / PLAN),
             profiles=list(profiles(self._bundle.manifest, role)),
             capability=self._gpu.capability,
-            precision=self._bundle.manifest.weights,
+            precision=self._bundle.manifest.precision,
             level=LEVEL,
             refit=self._refit,
             workspace=self._options.workspace,

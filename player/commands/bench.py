@@ -11,20 +11,18 @@ from rich.console import Console
 from rich.table import Table
 
 from player.commands.common import interruptible
-from player.options import Backend, Model, Precision, Seed, Size, Steps, open_pipeline
+from player.options import Sampling, open_pipeline, open_planner, shared
+from player.session.reproduce import Invocation
 from runtime.bench.measure import Benchmark, measure
 from runtime.errors import RequestError
 
 
+@shared
 def bench(
     expression: Annotated[str, typer.Argument(help="What to morph.")] = "cat -> kitten",
     frames: Annotated[int, typer.Option(help="Distinct positions to time.")] = 100,
-    model: Model = "critters",
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    size: Size = None,
-    seed: Seed = 0,
-    steps: Steps = None,
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
@@ -32,14 +30,9 @@ def bench(
     """Measure frames per second and milliseconds per stage on the engine that really runs."""
     if frames < 1:
         raise RequestError(f"{frames} frames cannot be timed: use 1 or more")
+    request = sampling.request(open_planner(invocation), expression)
     with interruptible(None):
-        result = measure(
-            lambda: open_pipeline(model, backend, precision, size),
-            expression,
-            frames=frames,
-            seed=seed,
-            steps=steps,
-        )
+        result = measure(lambda: open_pipeline(invocation), request, frames=frames)
     if as_json:
         print(json.dumps(asdict(result), indent=1))
     else:

@@ -7,21 +7,7 @@ from typing import Annotated
 import typer
 
 from player.commands.common import frames_of, interruptible, progress
-from player.options import (
-    Backend,
-    Expression,
-    Interp,
-    Model,
-    Precision,
-    Row,
-    Rows,
-    Seed,
-    Size,
-    Steps,
-    make_request,
-    open_pipeline,
-    open_planner,
-)
+from player.options import Expression, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
 from runtime.output.film import save_still
@@ -30,6 +16,7 @@ from runtime.output.settings import settings_of
 from runtime.output.target import check_target, kind_of
 
 
+@shared
 def grid(
     expression: Expression,
     output: Annotated[
@@ -44,15 +31,8 @@ def grid(
     ] = None,
     t: Annotated[float, typer.Option(help="Place on t of a single row, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Place on u of a single column, 0 to 1.")] = 0.5,
-    model: Model = "critters",
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    size: Size = None,
-    seed: Seed = 0,
-    steps: Steps = None,
-    slot_rows: Rows = "word",
-    row: Row = None,
-    interp: Interp = "lerp",
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
 ) -> None:
     """Draw the morph as a grid: t downwards, the second axis to the right.
 
@@ -63,21 +43,10 @@ def grid(
     check_target(output)
     if tile is not None and not 16 <= tile <= MAX_SIDE:
         raise RequestError(f"tiles of {tile} pixels make no picture: use 16 to {MAX_SIDE}")
-    invocation = Invocation(model, backend, precision, size)
-    start = make_request(
-        open_planner(model, size),
-        expression,
-        t=t,
-        u=u,
-        seed=seed,
-        steps=steps,
-        rows=slot_rows,
-        row=row,
-        interp=interp,
-    )
+    start = sampling.request(open_planner(invocation), expression, t=t, u=u)
     layout = lay_out(start, rows, cols)
     side = min(tile_side(layout), tile or MAX_SIDE)
-    with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
+    with interruptible(output), open_pipeline(invocation) as pipeline:
         with progress() as bars:
             tiles = [
                 shrink(frame.pixels, side)
@@ -89,9 +58,9 @@ def grid(
             "tile": tile,
             "t": t or None,
             "u": None if u == 0.5 else u,
-            "slot-rows": None if slot_rows == "word" else slot_rows,
         }
         command = command_line("grid", start, output, invocation, options)
         more = {"grid": counts, "tile": tile}
-        save_still(output, draw_grid(layout, tiles), settings_of(pipeline, start, command, **more))
+        settings = settings_of(pipeline.settings(), start, command, **more)
+        save_still(output, draw_grid(layout, tiles), settings)
     print(f"{output}: {counts['rows']} × {counts['cols']} pictures")

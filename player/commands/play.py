@@ -3,79 +3,52 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from player.commands.common import interruptible
-from player.options import (
-    Backend,
-    Expression,
-    Interp,
-    Model,
-    Precision,
-    Row,
-    Rows,
-    Seed,
-    Size,
-    Steps,
-    make_request,
-    open_pipeline,
-    open_planner,
-)
+from player.options import Expression, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, play_command, still_command
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
-from runtime.output.settings import model_settings
-from runtime.pipeline import Pipeline
 
 
+@shared
 def play(
     expression: Expression,
     t: Annotated[float, typer.Option(help="Where to start, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
-    model: Model = "critters",
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    size: Size = None,
-    seed: Seed = 0,
-    steps: Steps = None,
-    rows: Rows = "word",
-    row: Row = None,
-    interp: Interp = "lerp",
-    scale: Annotated[
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
+    zoom: Annotated[
         float | None, typer.Option(help="Window pixels for each of the picture's.")
+    ] = None,
+    ui_scale: Annotated[
+        float | None,
+        typer.Option(help="Size of type and panel; the display's own if left out."),
     ] = None,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
-    if scale is not None and not 0.1 <= scale <= 32:
-        raise RequestError(f"--scale {scale:g} makes no window: use 0.1 to 32")
-    planner = open_planner(model, size)
-    request = make_request(
-        planner,
-        expression,
-        t=t,
-        u=u,
-        seed=seed,
-        steps=steps,
-        rows=rows,
-        row=row,
-        interp=interp,
-    )
-    check_backend(backend)
+    if zoom is not None and not 0.1 <= zoom <= 32:
+        raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
+    if ui_scale is not None and not 0.5 <= ui_scale <= 4:
+        raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
+    planner = open_planner(invocation)
+    request = sampling.request(planner, expression, t=t, u=u)
+    check_backend(invocation.backend)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame, which no other command needs
 
-    invocation = Invocation(model, backend, precision, size)
     window = Window(
-        lambda: open_pipeline(model, backend, precision, size),
+        lambda: open_pipeline(invocation),
         request,
         picture=(planner.manifest.width, planner.manifest.height),
         invocation=invocation,
-        scale=scale,
+        zoom=zoom,
+        ui_scale=ui_scale,
         fullscreen=fullscreen,
-        describe=lambda pipeline: model_settings(cast(Pipeline, pipeline)),
     )
     with interruptible(None):
         last = window.run()

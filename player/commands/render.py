@@ -14,36 +14,28 @@ from rich.progress import Progress
 
 from player.commands.common import frames_of, interruptible, progress
 from player.options import (
-    Backend,
     Expression,
-    Interp,
-    Model,
-    Precision,
-    Row,
-    Rows,
-    Seed,
-    Size,
-    Steps,
-    film_axis,
-    make_request,
+    Sampling,
+    film_line,
     open_pipeline,
     open_planner,
+    shared,
 )
 from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError
-from runtime.language import line
+from runtime.language.line import Line
 from runtime.output.film import check_fps, open_film, save_still
 from runtime.output.settings import settings_of
 from runtime.output.target import check_target, kind_of
-from runtime.perception.distance import Look, look
+from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.retime import even_positions, measure
 from runtime.pipeline import Pipeline
-from runtime.request import Request
 
 MAX_FRAMES = 100_000
 Pixels = NDArray[np.uint8]
 
 
+@shared
 def render(
     expression: Expression,
     output: Annotated[
@@ -66,15 +58,8 @@ def render(
     retime: Annotated[
         bool, typer.Option("--retime", help="Perceptually even time instead of even t.")
     ] = False,
-    model: Model = "critters",
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    size: Size = None,
-    seed: Seed = 0,
-    steps: Steps = None,
-    rows: Rows = "word",
-    row: Row = None,
-    interp: Interp = "lerp",
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
 ) -> None:
     """Write a film of the whole morph, or with --t one picture of it, without crossfade."""
     kind = kind_of(output)
@@ -92,20 +77,11 @@ def render(
         raise RequestError("--bounce and --retime need a film: use --frames 2 or more")
     check_fps(fps, kind)
     check_target(output)
-    invocation = Invocation(model, backend, precision, size)
-    start = make_request(
-        open_planner(model, size),
-        expression,
-        t=t or 0.0,
-        u=0.5 if u is None else u,
-        seed=seed,
-        steps=steps,
-        rows=rows,
-        row=row,
-        interp=interp,
+    start = sampling.request(
+        open_planner(invocation), expression, t=t or 0.0, u=0.5 if u is None else u
     )
-    axis = film_axis(start, u) if count > 1 else "t"
-    with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
+    line = film_line(start, u) if count > 1 else Line(start, "t")
+    with interruptible(output), open_pipeline(invocation) as pipeline:
         options = {
             "frames": count,
             "fps": None if kind in ("png", "folder") else fps,
@@ -115,7 +91,7 @@ def render(
             "retime": retime,
         }
         settings = settings_of(
-            pipeline,
+            pipeline.settings(),
             start,
             command_line("render", start, output, invocation, options),
             frames=count,
@@ -128,11 +104,11 @@ def render(
             print(output)
             return
         with open_film(output, pipeline.size, fps, settings) as film, progress() as bars:
-            places = _places(pipeline, start, axis, count, bars) if retime else _even(count)
+            places = _places(pipeline, line, count, bars) if retime else _even(count)
             if count == 1:
                 requests = [start]
             else:
-                requests = [line.at(start, axis, float(place)) for place in places]
+                requests = [line.at(float(place)) for place in places]
             pictures: Iterable[Pixels] = (
                 frame.pixels for frame in frames_of(pipeline, requests, bars, "rendering")
             )
@@ -148,16 +124,14 @@ def _even(count: int) -> NDArray[np.float64]:
     return np.arange(count) / max(1, count - 1)
 
 
-def _places(
-    pipeline: Pipeline, start: Request, axis: line.Axis, count: int, bars: Progress
-) -> NDArray[np.float64]:
+def _places(pipeline: Pipeline, line: Line, count: int, bars: Progress) -> NDArray[np.float64]:
     task = bars.add_task("measuring", total=None)
 
-    def look_at(place: float) -> Look:
+    def descriptor_at(place: float) -> Descriptor:
         bars.advance(task)
-        return look(pipeline.render(line.at(start, axis, place)).pixels)
+        return describe_frame(pipeline.render(line.at(place)).pixels)
 
-    measured = measure(look_at, count)
+    measured = measure(descriptor_at, count)
     bars.remove_task(task)
     return even_positions(*measured, count)
 

@@ -13,35 +13,27 @@ from rich.text import Text
 
 from player.commands.common import frames_of, interruptible, progress
 from player.options import (
-    Backend,
     Expression,
-    Interp,
-    Model,
-    Precision,
-    Row,
-    Rows,
-    Seed,
-    Size,
-    Steps,
-    film_axis,
-    make_request,
+    Sampling,
+    film_line,
     open_pipeline,
     open_planner,
+    shared,
 )
 from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
-from runtime.language import line
 from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.settings import settings_of
 from runtime.output.target import check_target, kind_of
-from runtime.perception.distance import Look, look, path, smoothness, storm_share
-from runtime.perception.storms import Survey, Weather, survey, weather
+from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
+from runtime.perception.storms import StormReport, Survey, find_storms, survey
 
 MAX_FRAMES = 10_000
 
 
+@shared
 def storms(
     expression: Expression,
     output: Annotated[
@@ -57,15 +49,8 @@ def storms(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
-    model: Model = "critters",
-    backend: Backend = "auto",
-    precision: Precision = "auto",
-    size: Size = None,
-    seed: Seed = 0,
-    steps: Steps = None,
-    rows: Rows = "word",
-    row: Row = None,
-    interp: Interp = "lerp",
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
 ) -> None:
     """Measure how fast the picture changes, as a table, as JSON, and as a chart with -o."""
     if not 3 <= frames <= MAX_FRAMES:
@@ -74,76 +59,61 @@ def storms(
         if kind_of(output) != "png":
             raise TargetError(f"{output}: a chart is one picture, so its name ends in .png")
         check_target(output)
-    invocation = Invocation(model, backend, precision, size)
-    start = make_request(
-        open_planner(model, size),
-        expression,
-        u=0.5 if u is None else u,
-        seed=seed,
-        steps=steps,
-        rows=rows,
-        row=row,
-        interp=interp,
-    )
-    axis = film_axis(start, u)
-    with interruptible(output), open_pipeline(model, backend, precision, size) as pipeline:
+    start = sampling.request(open_planner(invocation), expression, u=0.5 if u is None else u)
+    line = film_line(start, u)
+    with interruptible(output), open_pipeline(invocation) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
-        requests = [line.at(start, axis, place) for place in places]
+        requests = [line.at(place) for place in places]
         with progress() as bars:
             rendered = frames_of(pipeline, requests, bars, "rendering")
-            film = survey(places, (look(frame.pixels) for frame in rendered))
+            film = survey(places, (describe_frame(frame.pixels) for frame in rendered))
             probing = bars.add_task("bisecting", total=None)
 
-            def look_at(place: float) -> Look:
+            def descriptor_at(place: float) -> Descriptor:
                 bars.advance(probing)
-                return look(pipeline.render(line.at(start, axis, place)).pixels)
+                return describe_frame(pipeline.render(line.at(place)).pixels)
 
-            found = weather(film, look_at)
+            found = find_storms(film, descriptor_at)
         options = {"frames": frames, "u": u}
         command = command_line("storms", start, output or "storms.png", invocation, options)
-        settings = settings_of(pipeline, start, command, frames=frames)
+        settings = settings_of(pipeline.settings(), start, command, frames=frames)
         if output is not None:
             shown = {i: pipeline.render(requests[i]).pixels for i in moments(film, found)}
-            words = Words(
-                expression,
-                line.label(expression, axis, 0.0),
-                line.label(expression, axis, 1.0),
-                axis,
-            )
+            words = Words(expression, line.label(0.0), line.label(1.0), line.axis)
             chart = draw_storms(film, found, lambda i: shrink(shown[i], THUMBNAIL), words)
             save_still(output, chart, settings)
     if as_json:
-        print(json.dumps({**settings, "axis": axis, **_figures(film, found)}, indent=1))
+        print(json.dumps({**settings, "axis": line.axis, **_figures(film, found)}, indent=1))
         return
     Console().print(_table(film, found), _summary(expression, film), sep="")
     if output is not None:
         print(output)
 
 
-def _figures(film: Survey, found: Weather) -> dict[str, Any]:
+def _figures(film: Survey, found: StormReport) -> dict[str, Any]:
     return {
-        "smoothness": smoothness(film.steps),
-        "path": path(film.steps),
-        "storm_share": storm_share(film.steps),
+        "smoothness": smoothness(film.distances),
+        "path": path(film.distances),
+        "storm_share": storm_share(film.distances),
         "fast": found.fast,
         "zones": [asdict(zone) for zone in found.zones],
         "flickers": [asdict(flicker) for flicker in found.flickers],
         "jumps": [asdict(jump) for jump in found.jumps],
         "positions": film.positions.tolist(),
-        "distances": film.steps.tolist(),
+        "distances": film.distances.tolist(),
     }
 
 
 def _summary(expression: str, film: Survey) -> Text:
     return Text(
-        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(film.steps):.2f}, "
-        f"path {path(film.steps):.2f}, of which the worst 5 % of steps hold "
-        f"{100 * storm_share(film.steps):.0f} %"
+        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(film.distances):.2f}, "
+        f"path {path(film.distances):.2f}, of which the worst 5 % of steps hold "
+        f"{100 * storm_share(film.distances):.0f} %"
     )
 
 
-def _table(film: Survey, found: Weather) -> Table:
-    whole = path(film.steps)
+def _table(film: Survey, found: StormReport) -> Table:
+    whole = path(film.distances)
     table = Table()
     table.add_column("")
     for name in ("from", "to", "change", "of path"):

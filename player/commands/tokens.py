@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from player.options import Expression, Interp, Model, Row, Rows
+from player.options import OPTIONS, Expression, Sampling
 from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
 from runtime.mixing.mix import Edit, Plan
@@ -28,10 +28,10 @@ def tokens(
     expression: Expression,
     t: Annotated[float, typer.Option(help="Position of the weights, 0 to 1.")] = 0.5,
     u: Annotated[float, typer.Option(help="Position on the second axis, 0 to 1.")] = 0.5,
-    model: Model = "critters",
-    rows: Rows = "word",
-    row: Row = None,
-    interp: Interp = "lerp",
+    model: Annotated[str, OPTIONS["model"]] = "critters",
+    edit: Annotated[str, OPTIONS["edit"]] = "word",
+    edit_row: Annotated[int | None, OPTIONS["edit_row"]] = None,
+    interp: Annotated[str, OPTIONS["interp"]] = "lerp",
     word: Annotated[
         str | None,
         typer.Option(help="A word of a plain prompt to change; cat#2 is the second cat."),
@@ -48,7 +48,8 @@ def tokens(
         expression = slot_expression(expression, word, to)
     expression = str(parse(expression))  # what cannot be read is said before any model is opened
     planner = Planner.of(model)
-    request = planner.request(expression, t=t, u=u, rows=rows, row=row, interp=interp)
+    sampling = Sampling(edit=edit, edit_row=edit_row, interp=interp)
+    request = sampling.request(planner, expression, t=t, u=u)
     made = planner.plan(request)
     if as_json:
         print(json.dumps(describe(made, request), indent=1, ensure_ascii=False))
@@ -66,11 +67,11 @@ def describe(made: Plan, request: Request) -> dict[str, object]:
         "expression": request.expression,
         "t": request.t,
         "u": request.u,
-        "rows": request.rows,
-        "row": request.row,
+        "edit": request.edit,
+        "edit_row": request.edit_row,
         "interp": request.interp,
         "length": made.row_map.shape[1],
-        "beyond_hull": made.beyond_hull(request.t, request.u),
+        "extrapolates": made.extrapolates(request.t, request.u),
         "prompts": [
             {
                 "prompt": found.prompt,
@@ -112,8 +113,8 @@ def show(made: Plan, request: Request, console: Console) -> None:
         console.print("token counts differ: the words are aligned at their last token")
     if request.interp == "slerp":
         console.print("slerp turns each row by its own angle: the weights shown are those of lerp")
-    if made.beyond_hull(request.t, request.u):
-        console.print("beyond the hull of the words: a weight is outside 0 to 1", style="yellow")
+    if made.extrapolates(request.t, request.u):
+        console.print("extrapolating: a coefficient is outside 0 to 1", style="yellow")
 
 
 def _layout_cells(found: Tokens, made: Plan, length: int) -> list[Text]:

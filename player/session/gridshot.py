@@ -40,7 +40,6 @@ class GridShot:
                 "cols": COLS,
                 "t": request.t if rows == 1 and request.t else None,
                 "u": None if request.u == 0.5 else request.u,
-                "slot-rows": None if request.rows == "word" else request.rows,
             },
         )
         self._frames: dict[Request, Frame] = {}

@@ -107,14 +107,14 @@ class Playhead:
         """Return ``base`` at the shown position on both axes."""
         return base.at(self.t, self.u)
 
-    def settle(self) -> Playhead:
+    def at_rest(self) -> Playhead:
         """Rest exactly where the shown position is."""
         x, y = self.point
         return replace(self, x=float(x), y=float(y), grain=1)
 
-    def step(self, dx: int = 0, dy: int = 0) -> Playhead:
+    def move(self, dx: int = 0, dy: int = 0) -> Playhead:
         """Stop playing and move by ticks, staying on the axes."""
-        rest = replace(self.settle(), playing=False)
+        rest = replace(self.at_rest(), playing=False)
         x = float(_snap(rest._moved(rest.x, dx), 1))
         if x == rest.x and dx:  # in perceptual time, a step inside a storm is less than a tick
             x = _clamp(x + (1 if dx > 0 else -1))
@@ -122,7 +122,7 @@ class Playhead:
 
     def seek(self, t: float | None = None, u: float | None = None) -> Playhead:
         """Jump to the division nearest to ``t`` and ``u``; None keeps that axis."""
-        rest = self.settle()
+        rest = self.at_rest()
         x = rest.x if t is None else float(_snap(t * TICKS, FINE))
         y = rest.y if u is None else float(_snap(u * TICKS, FINE))
         return replace(rest, x=x, y=y, direction=rest._facing(x - rest.x))
@@ -157,7 +157,7 @@ class Playhead:
     def toggle(self) -> Playhead:
         """Play or pause; from an end, play away from it."""
         if self.playing:
-            return replace(self.settle(), playing=False)
+            return replace(self.at_rest(), playing=False)
         direction = 1 if self.x <= 0 else -1 if self.x >= TICKS else self.direction
         return replace(self, playing=True, direction=direction)
 
@@ -177,7 +177,7 @@ class Playhead:
         target = self.mark_b if self.point == self.mark_a else self.mark_a or self.mark_b
         if target is None:
             return self
-        rest = replace(self.settle(), playing=False)
+        rest = replace(self.at_rest(), playing=False)
         return replace(rest, x=float(target[0]), y=float(target[1]))
 
     def _moved(self, x: float, dx: float) -> float:

@@ -54,11 +54,11 @@ def command_line(
     ``options`` maps long option names to values; True is a bare flag, None and False are left out.
     """
     given: dict[str, object] = {
-        "rows": None if request.rows == "word" else request.rows,
+        "edit": None if request.edit == "word" else request.edit,
         **options,
         "seed": request.seed,
         "steps": request.steps,
-        "row": request.row,
+        "edit-row": request.edit_row,
         "interp": None if request.interp == "lerp" else request.interp,
     }
     words = ["wordmorph", verb]

@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from player.session.playhead import DIVISIONS, Warp
 from runtime.cache import FrameCache
-from runtime.language.line import Axis, at
-from runtime.perception.distance import Look, distance, look
+from runtime.language.line import Line
+from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.request import Request
 
-LOOKS_KEPT = 48
+DESCRIPTORS_KEPT = 48
 
 
 @dataclass(frozen=True, eq=False)
 class Speeds:
-    """How fast the picture changes along ``line`` (a request at its start).
+    """How fast the picture changes along ``line``, which stands at its start.
 
     ``values`` [DIVISIONS] is the distance per unit of length in each division, NaN where unknown;
     where only frames further apart are known, their mean speed. ``known`` counts the divisions
     whose both ends are known.
     """
 
-    line: Request
+    line: Line
     values: NDArray[np.float64]
     known: int
 
@@ -44,14 +44,13 @@ class Speeds:
 class Scan:
     """The distances between neighbouring known frames of one line, kept as frames arrive."""
 
-    def __init__(self, line: Request, axis: Axis, cache: FrameCache) -> None:
+    def __init__(self, line: Line, cache: FrameCache) -> None:
         """Read the pixels of neighbours from ``cache``."""
         self.line = line
-        self._axis: Axis = axis
         self.differences: dict[tuple[int, int], float] = {}
         self._cache = cache
         self._order: list[int] = []
-        self._looks: OrderedDict[int, Look] = OrderedDict()
+        self._descriptors: OrderedDict[int, Descriptor] = OrderedDict()
 
     def add(self, index: int) -> bool:
         """Take note of the cached frame at index/DIVISIONS; False if that tells nothing new."""
@@ -81,35 +80,30 @@ class Scan:
         """Compare two frames; False if one is no longer at hand."""
         if not (self._at_hand(low) and self._at_hand(high)):
             return False
-        first, second = self._look(low), self._look(high)
+        first, second = self._descriptor(low), self._descriptor(high)
         if first is None or second is None:
             return False
         self.differences[low, high] = distance(first, second)
         return True
 
     def _at_hand(self, index: int) -> bool:
-        return index in self._looks or self._request(index) in self._cache
+        return index in self._descriptors or self._request(index) in self._cache
 
     def _request(self, index: int) -> Request:
-        return at(self.line, self._axis, index / DIVISIONS)
+        return self.line.at(index / DIVISIONS)
 
-    def _look(self, index: int) -> Look | None:
-        known = self._looks.get(index)
+    def _descriptor(self, index: int) -> Descriptor | None:
+        known = self._descriptors.get(index)
         if known is None:
             frame = self._cache.peek(self._request(index))
             if frame is None:
                 return None
-            known = self._looks[index] = look(frame.pixels)
-            if len(self._looks) > LOOKS_KEPT:
-                self._looks.popitem(last=False)
+            known = self._descriptors[index] = describe_frame(frame.pixels)
+            if len(self._descriptors) > DESCRIPTORS_KEPT:
+                self._descriptors.popitem(last=False)
         else:
-            self._looks.move_to_end(index)
+            self._descriptors.move_to_end(index)
         return known
-
-
-def place(request: Request, axis: Axis) -> float:
-    """Return where on ``axis`` a request stands, 0 to 1."""
-    return request.t if axis == "t" else request.u
 
 
 def division(place: float) -> int | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from player.session.playhead import TICKS, Point
-from player.session.scan import Speeds, place
-from runtime.language.line import Axis, at
+from player.session.scan import Speeds
+from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.request import Request
 
@@ -32,6 +32,8 @@ class View:
     tokens: bool
     storms: bool
     help: bool
+    clean: bool
+    """whether nothing but the picture is shown"""
     plan: Plan | None
     engine: str
     milliseconds: float | None
@@ -46,25 +48,31 @@ class View:
     @property
     def place(self) -> float:
         """Where on the bar the request is."""
-        return place(self.request, self.axis)
+        return Line(self.request, self.axis).place
 
     @property
     def ghost(self) -> float | None:
         """Where on the bar the picture on show is, if that is elsewhere."""
         if self.shown is None or self.shown == self.request:
             return None
-        return place(self.shown, self.axis)
+        place = Line(self.shown, self.axis).place
+        return None if place == self.place else place
 
     @property
-    def line(self) -> Request:
-        """The start of the bar."""
-        return at(self.request, self.axis, 0.0)
+    def line(self) -> Line:
+        """What the bar shows, from its start."""
+        return Line(self.request, self.axis).start
 
     @property
     def marks(self) -> tuple[tuple[str, float, float], ...]:
         """The set marks as (name, place on the bar, place across it)."""
         named = (("A", self.mark_a), ("B", self.mark_b))
         return tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the picture on show is not yet the one asked for."""
+        return self.shown is not None and self.shown != self.request
 
     @property
     def covers(self) -> bool:
@@ -85,6 +93,7 @@ class View:
             self.tokens,
             self.storms,
             self.help,
+            self.clean,
             self.plan is None,
             self.notice,
             self.error,

@@ -9,14 +9,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from player.session.mailbox import Latest
 from player.session.playhead import DIVISIONS
-from player.session.scan import Scan, Speeds, division, place
+from player.session.scan import Scan, Speeds, division
 from runtime.cache import FrameCache, next_to_fill
-from runtime.errors import MorphError
-from runtime.language.line import Axis, at
+from runtime.errors import one_line
+from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.request import Frame, Request
 
@@ -31,7 +31,7 @@ FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
 
-class EngineFacts(Protocol):
+class EngineInfo(Protocol):
     """What the readouts say of an engine."""
 
     @property
@@ -44,15 +44,16 @@ class Renderer(Protocol):
     """The part of ``runtime.pipeline.Pipeline`` that the render thread uses."""
 
     @property
-    def engine(self) -> EngineFacts: ...  # noqa: D102
+    def engine(self) -> EngineInfo: ...  # noqa: D102
     def check(self, request: Request) -> None: ...  # noqa: D102
     def plan(self, request: Request) -> Plan: ...  # noqa: D102
     def render(self, request: Request) -> Frame: ...  # noqa: D102
+    def settings(self) -> dict[str, Any]: ...  # noqa: D102
     def close(self) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PendingRequest:
     """The picture asked for, and which way along t the playhead moves (+1 or -1)."""
 
     request: Request
@@ -69,7 +70,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ModelInfo:
     """What is known once the model is open."""
 
     engine: str
@@ -81,9 +82,9 @@ class Facts:
 
 class Worker:
     """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
-    ``facts``, ``speeds``, ``milliseconds`` and ``failure`` are for other threads; each of those
-    attributes is replaced whole, never changed in place. ``errand`` is set by others: frames to
-    put into the cache before any other idle work; ``errand_error`` says why that cannot be.
+    ``info``, ``speeds``, ``milliseconds`` and ``failure`` are for other threads; each of those
+    attributes is replaced whole, never changed in place. ``priority`` is set by others: frames to
+    put into the cache before any other idle work; ``priority_error`` says why that cannot be.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
     """
@@ -93,27 +94,24 @@ class Worker:
         open_renderer: Callable[[], Renderer],
         cache: FrameCache,
         axis: Axis | None = "t",
-        describe: Callable[[Renderer], Mapping[str, object]] = lambda _: {},
     ) -> None:
-        """Render with what ``open_renderer`` returns; it is called in the render thread, as is
-        ``describe``, once, for ``Facts.settings``. Idle time fills lines along ``axis``; None
-        fills nothing.
+        """Render with what ``open_renderer`` returns; it is called in the render thread. Idle time
+        fills lines along ``axis``; None fills nothing.
         """
-        self.requests: Latest[Wanted] = Latest()
+        self.requests: Latest[PendingRequest] = Latest()
         self.results: Latest[Result] = Latest()
         self.cache = cache
-        self.facts: Facts | None = None
+        self.info: ModelInfo | None = None
         self.speeds: Speeds | None = None
         self.milliseconds: tuple[float, ...] = ()
         self.failure: Exception | None = None
-        self.errand: tuple[Request, ...] = ()
-        self.errand_error: str | None = None
+        self.priority: tuple[Request, ...] = ()
+        self.priority_error: str | None = None
         self._open_renderer = open_renderer
         self._axis = axis
-        self._describe = describe
         self._renderer: Renderer | None = None
-        self._wanted: Wanted | None = None
-        self._scans: OrderedDict[Request, Scan] = OrderedDict()
+        self._pending: PendingRequest | None = None
+        self._scans: OrderedDict[Line, Scan] = OrderedDict()
         self._failures = 0
         self._idle = True
         self._thread: threading.Thread | None = None
@@ -144,29 +142,29 @@ class Worker:
         Raises:
             MorphError: the model cannot be opened or cannot serve the request.
         """
-        wanted = self.requests.take(None)
-        if wanted is None:
+        pending = self.requests.take(None)
+        if pending is None:
             return
         self._renderer = self._open_renderer()
-        self._renderer.check(wanted.request)
+        self._renderer.check(pending.request)
         engine = self._renderer.engine
-        self.facts = Facts(
+        self.info = ModelInfo(
             engine.name,
             engine.precision,
-            self._renderer.plan(wanted.request),
-            self._describe(self._renderer),
+            self._renderer.plan(pending.request),
+            self._renderer.settings(),
         )
         if not self.requests.waiting():
-            self.requests.put(wanted)
+            self.requests.put(pending)
 
     def turn(self, timeout: float | None = 0.0) -> None:
         """Serve the request that waits; else fill one frame; else wait up to ``timeout``."""
-        wanted = self.requests.take(timeout if self._idle else 0.0)
-        if wanted is not None:
-            self._wanted = wanted
+        pending = self.requests.take(timeout if self._idle else 0.0)
+        if pending is not None:
+            self._pending = pending
             self._idle = False
             self._failures = 0
-            self._serve(wanted.request)
+            self._serve(pending.request)
         elif not self._idle and not self._fill():
             self._idle = True
 
@@ -190,24 +188,25 @@ class Worker:
             self.results.put(Result(request, frame))
             self._learn(request)
         except Exception as error:  # one picture that fails must not end the session
-            self.results.put(Result(request, error=_line(error)))
+            self.results.put(Result(request, error=one_line(error)))
 
     def _fill(self) -> bool:
         """Render one frame nobody asked for yet; False if there is nothing left to do."""
-        for request in self.errand:
+        for request in self.priority:
             if request not in self.cache:
-                return self._run_errand(request)
-        if self._wanted is None or self._axis is None or self._failures >= FAILURES:
+                return self._render_priority(request)
+        if self._pending is None or self._axis is None or self._failures >= FAILURES:
             return False
-        wanted = self._wanted.request
-        scan = self._scan(wanted, self._axis)
-        places = self.cache.positions(wanted, self._axis)
+        pending = self._pending.request
+        scan = self._scan(pending, self._axis)
+        line = Line(pending, self._axis)
+        places = self.cache.positions(pending, self._axis)
         have = {i for known in places if (i := division(known)) is not None}
-        here = round(place(wanted, self._axis) * DIVISIONS)
-        index = next_to_fill(have, DIVISIONS, here, self._wanted.direction, scan.differences)
+        here = round(line.place * DIVISIONS)
+        index = next_to_fill(have, DIVISIONS, here, self._pending.direction, scan.differences)
         if index is None or not self._room(len(places)):
             return self._catch_up(scan, have)
-        request = at(wanted, self._axis, index / DIVISIONS)
+        request = line.at(index / DIVISIONS)
         try:
             self._render(request)
             self._learn(request)
@@ -216,12 +215,12 @@ class Worker:
             self._failures += 1
         return True
 
-    def _run_errand(self, request: Request) -> bool:
+    def _render_priority(self, request: Request) -> bool:
         try:
             self._render(request)
         except Exception as error:  # told to whoever sent us
-            self.errand_error = _line(error)
-            self.errand = ()
+            self.priority_error = one_line(error)
+            self.priority = ()
         return True
 
     def _room(self, filled: int) -> bool:
@@ -251,16 +250,16 @@ class Worker:
         if self._axis is None:
             return
         scan = self._scan(request, self._axis)
-        index = division(place(request, self._axis))
+        index = division(Line(request, self._axis).place)
         added = index is not None and scan.add(index)
         if added or self.speeds is None or self.speeds.line != scan.line:
             self.speeds = scan.speeds()
 
     def _scan(self, request: Request, axis: Axis) -> Scan:
-        line = at(request, axis, 0.0)
+        line = Line(request, axis).start
         scan = self._scans.get(line)
         if scan is None:
-            scan = self._scans[line] = Scan(line, axis, self.cache)
+            scan = self._scans[line] = Scan(line, self.cache)
             if len(self._scans) > LINES_KEPT:
                 self._scans.popitem(last=False)
         self._scans.move_to_end(line)
@@ -277,9 +276,3 @@ def _yield_to_the_window() -> None:
         thread = threading.get_native_id()
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICE)
-
-
-def _line(error: Exception) -> str:
-    """Return an error as one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, MorphError) else f"{type(error).__name__}: {text}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.pipeline import Pipeline
-from runtime.request import Frame
+from runtime.request import Frame, Request
 
 WARM_UP = 3
 """frames before the clock starts: the first ones load kernels and fill caches"""
@@ -42,13 +42,11 @@ class Benchmark:
 
 def measure(
     open_pipeline: Callable[[], Pipeline],
-    expression: str,
+    first: Request,
     *,
     frames: int,
-    seed: int = 0,
-    steps: int | None = None,
 ) -> Benchmark:
-    """Open a pipeline, then time ``frames`` distinct positions along the morph.
+    """Open a pipeline, then time ``frames`` distinct positions of ``first``'s morph along t.
 
     Warm-up frames are not counted; text encoding is cached after the first frame, as it is
     while scrubbing.
@@ -60,9 +58,6 @@ def measure(
     pipeline = open_pipeline()
     opened = time.perf_counter()
     with pipeline:
-        first = pipeline.request(
-            expression, seed=seed, steps=pipeline.default_steps if steps is None else steps
-        )
         pipeline.render(first)
         first_done = time.perf_counter()
         positions = [first.at(t) for t in np.linspace(0.0, 1.0, frames).tolist()]

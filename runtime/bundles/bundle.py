@@ -11,7 +11,7 @@ from typing import Any
 
 from runtime.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 ROLES = ("text_encoder", "denoiser", "decoder")
 BASIS = 8
@@ -77,7 +77,7 @@ class Manifest:
     sources: Mapping[str, Any] = field(default_factory=dict)
     """where the weights came from, with hashes"""
     basis: int = BASIS
-    weights: str = "f32"
+    precision: str = "f32"
     """the type the graphs compute in: f32, f16 or bf16"""
     format: int = FORMAT
 
@@ -146,7 +146,7 @@ def read_manifest(folder: Path) -> Manifest:
             parity=raw["parity"],
             sources=raw["sources"],
             basis=int(raw["basis"]),
-            weights=str(raw["weights"]),
+            precision=str(raw["precision"]),
         )
     except FileNotFoundError:
         raise BundleError(f"no bundle in {folder}: {MANIFEST} is missing") from None

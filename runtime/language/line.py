@@ -1,9 +1,10 @@
-"""The line that a film runs along, and the words that stand along it."""
+"""The line that a film runs along: a request and the axis it moves on."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, Self
 
 from runtime.errors import RequestError
 from runtime.language.expression import Morph, parse
@@ -13,40 +14,58 @@ from runtime.request import Request
 Axis = Literal["t", "u"]
 
 
-def axis_of(request: Request) -> Axis:
-    """Return the axis to travel: ``t`` for ``a -> b``, ``u`` for ``a | from .. to`` alone.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All requests that differ from ``request`` at most in their place on ``axis``."""
 
-    Raises:
-        ExpressionError: the expression cannot be read.
-        RequestError: nothing in it moves.
-    """
-    expression = parse(request.expression)
-    if expression.moves:
-        return "t"
-    if expression.has_axis:
-        return "u"
-    raise RequestError(
-        f"nothing moves in {request.expression!r}: write a morph such as 'cat -> kitten'"
-    )
+    request: Request
+    axis: Axis
 
+    @classmethod
+    def through(cls, request: Request) -> Self:
+        """Return the line to travel: on t for ``a -> b``, on u for ``a | from .. to`` alone.
 
-def at(request: Request, axis: Axis, place: float) -> Request:
-    """Return the request at ``place`` in [0, 1] on ``axis``, the other axis as it was."""
-    return request.at(place) if axis == "t" else request.at(request.t, place)
+        Raises:
+            ExpressionError: the expression cannot be read.
+            RequestError: nothing in it moves.
+        """
+        expression = parse(request.expression)
+        if expression.moves:
+            return cls(request, "t")
+        if expression.has_axis:
+            return cls(request, "u")
+        raise RequestError(
+            f"nothing moves in {request.expression!r}: write a morph such as 'cat -> kitten'"
+        )
 
+    @property
+    def place(self) -> float:
+        """Where on the axis the request stands, 0 to 1."""
+        return self.request.t if self.axis == "t" else self.request.u
 
-def label(expression: str, axis: Axis, place: float) -> str:
-    """Return what stands at ``place`` in [0, 1] on ``axis``, in the expression's own words.
+    @property
+    def start(self) -> Line:
+        """The same line from its beginning: equal for all requests of one line."""
+        return replace(self, request=self.at(0.0))
 
-    On t: a station's words, or the fraction of the way between two. On u: the weight and the
-    phrase (``−2/7 tabby``, ``0``); between different phrases, the fraction of the way.
-    """
-    parsed = parse(expression)
-    if axis == "t":
-        texts = [_on_t(m, place) for m in parsed.morphs if len(m.stations) > 1]
-    else:
-        texts = [_on_u(m.axis.start, m.axis.end, place) for m in parsed.morphs if m.axis]
-    return ", ".join(dict.fromkeys(texts))
+    def at(self, place: float) -> Request:
+        """Return the request at ``place`` in [0, 1] on the axis, the other axis as it was."""
+        if self.axis == "t":
+            return self.request.at(place)
+        return self.request.at(self.request.t, place)
+
+    def label(self, place: float) -> str:
+        """Return what stands at ``place`` in [0, 1], in the expression's own words.
+
+        On t: a station's words, or the fraction of the way between two. On u: the weight and the
+        phrase (``−2/7 tabby``, ``0``); between different phrases, the fraction of the way.
+        """
+        parsed = parse(self.request.expression)
+        if self.axis == "t":
+            texts = [_on_t(m, place) for m in parsed.morphs if len(m.stations) > 1]
+        else:
+            texts = [_on_u(m.axis.start, m.axis.end, place) for m in parsed.morphs if m.axis]
+        return ", ".join(dict.fromkeys(texts))
 
 
 def _on_t(morph: Morph, place: float) -> str:

@@ -9,13 +9,13 @@ first term. With the slot's coefficients c_j(t, u), the conditioning is ::
 - Sums are raw: nothing is normalised.
 - t runs piecewise linearly (or spherically) between equally spaced stations; the second axis is
   always added linearly, (1-u)·start + u·end.
-- ``rows="word"`` edits the slot's own token rows in A, ``"tail"`` those and every row after them,
+- ``edit="word"`` edits the slot's own token rows in A, ``"tail"`` those and every row after them,
   EOS and padding included; ``runtime.mixing.slots.align`` is the rule for unequal token counts.
   ``"all"`` edits rows 1 to T-1 with map_j(r) = r, so that the end of a slot is exactly B_j.
 - A whole-prompt expression is a slot over the entire prompt: rows 1 to T-1, map_j(r) = r.
-- ``row=N`` restricts the edit to row N, with map_j(r) = r.
+- ``edit_row=N`` restricts the edit to row N, with map_j(r) = r.
 - Row 0, BOS, has weight 1 on A and is never changed.
-- A pooled vector (SDXL) follows the same coefficients, linearly; under ``row=N`` it stays A's.
+- A pooled vector (SDXL) follows the same coefficients, linearly; under ``edit_row=N`` it stays A's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from runtime.language.expression import Expression, Morph, Sum
 from runtime.mixing.slerp import row_angles, slerp_weights
 from runtime.mixing.slots import Indices, Sentence, align, edited_rows, fill, slot_rows
 from runtime.mixing.tokens import Tokenizer, Tokens
-from runtime.request import Interp, Rows
+from runtime.request import EditScope, Interp
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -124,7 +124,7 @@ class Plan:
     """[K, T]: basis row r of entry k is row ``row_map[k, r]`` of that prompt's embedding"""
     edited: tuple[Edit, ...]
     pooled_follows: bool
-    """whether the pooled vector is edited (not under ``row=N``)"""
+    """whether the pooled vector is edited (not under ``edit_row=N``)"""
     _slots: tuple[_Slot, ...] = field(repr=False)
     _angles: _Angles = field(default_factory=_Angles, repr=False)
 
@@ -166,7 +166,7 @@ class Plan:
         """Return each slot's c_j as float32 [K] over the entries, by lerp."""
         return tuple(slot.linear(t, u).astype(np.float32) for slot in self._slots)
 
-    def beyond_hull(self, t: float, u: float) -> bool:
+    def extrapolates(self, t: float, u: float) -> bool:
         """Whether some coefficient leaves [0, 1]: allowed, and worth showing."""
         return any(
             bool(((slot.linear(t, u) < 0.0) | (slot.linear(t, u) > 1.0)).any())
@@ -178,32 +178,34 @@ def plan(
     expression: Expression,
     tokenizer: Tokenizer,
     *,
-    rows: Rows = "word",
-    row: int | None = None,
+    edit: EditScope = "word",
+    edit_row: int | None = None,
     interp: Interp = "lerp",
 ) -> Plan:
     """Find the prompts, token rows and coefficients of an expression.
 
     Raises:
         RequestError: a prompt with too many tokens, a slot without tokens of its own, a row that
-            does not exist, an unknown ``rows`` or ``interp``.
+            does not exist, an unknown ``edit`` or ``interp``.
     """
     length = tokenizer.length
-    if rows not in get_args(Rows) or interp not in get_args(Interp):
-        raise RequestError("use --rows word, tail or all, and --interp lerp or slerp")
-    if row is not None and not 1 <= row < length:
+    if edit not in get_args(EditScope) or interp not in get_args(Interp):
+        raise RequestError("use --edit word, tail or all, and --interp lerp or slerp")
+    if edit_row is not None and not 1 <= edit_row < length:
         raise RequestError(
-            f"row {row} cannot be edited: use 1 to {length - 1}"
-            + (" (row 0 is BOS)" if row == 0 else "")
+            f"row {edit_row} cannot be edited: use 1 to {length - 1}"
+            + (" (row 0 is BOS)" if edit_row == 0 else "")
         )
-    basis = _Basis(expression, tokenizer, "all" if expression.whole or row is not None else rows)
+    basis = _Basis(
+        expression, tokenizer, "all" if expression.whole or edit_row is not None else edit
+    )
     indices = [
         {phrase: basis.add(slot, phrase) for phrase in _phrases(morph)}
         for slot, morph in enumerate(expression.morphs)
     ]
     slots, edits = [], []
     for slot, (index, morph) in enumerate(zip(indices, expression.morphs, strict=True)):
-        edited = basis.rows(slot) if row is None else np.array([row])
+        edited = basis.rows(slot) if edit_row is None else np.array([edit_row])
         slots.append(_compile(morph, index, edited, len(basis.entries)))
         where = tuple(edited.tolist())
         for phrase, entry in index.items():
@@ -215,7 +217,7 @@ def plan(
         tuple(tokenizer.tokens(prompt) for prompt, _ in basis.entries),
         np.array([sources for _, sources in basis.entries], dtype=np.intp),
         tuple(edits),
-        row is None,
+        edit_row is None,
         tuple(slots),
     )
 
@@ -223,10 +225,10 @@ def plan(
 class _Basis:
     """The distinct (prompt, row map) entries; 0 is the layout A with its own rows."""
 
-    def __init__(self, expression: Expression, tokenizer: Tokenizer, rows: Rows) -> None:
+    def __init__(self, expression: Expression, tokenizer: Tokenizer, edit: EditScope) -> None:
         self._expression = expression
         self._tokenizer = tokenizer
-        self._rows = rows
+        self._edit = edit
         self._first = [morph.first.phrase for morph in expression.morphs]
         self._layout = fill(expression, self._first)
         self._same = tuple(range(tokenizer.length))
@@ -234,7 +236,7 @@ class _Basis:
 
     def rows(self, slot: int) -> Indices:
         """Return the rows of the layout that a slot edits."""
-        return edited_rows(self._rows, self._own(self._layout, slot), self._tokenizer.length)
+        return edited_rows(self._edit, self._own(self._layout, slot), self._tokenizer.length)
 
     def add(self, slot: int, phrase: str) -> int:
         """Return the entry of the sentence with ``phrase`` in one slot."""
@@ -242,7 +244,7 @@ class _Basis:
         phrases[slot] = phrase
         sentence = fill(self._expression, phrases)
         mapped = np.array(self._same)
-        if self._rows != "all":
+        if self._edit != "all":
             rows = self.rows(slot)
             other = self._own(sentence, slot)
             mapped[rows] = align(self._own(self._layout, slot), other, len(mapped))[rows]
@@ -252,7 +254,7 @@ class _Basis:
         return self.entries.index(entry)
 
     def _own(self, sentence: Sentence, slot: int) -> range:
-        if self._rows == "all":
+        if self._edit == "all":
             return range(0)
         return slot_rows(self._tokenizer, sentence, slot)
 

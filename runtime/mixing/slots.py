@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from runtime.errors import RequestError
 from runtime.language.expression import Expression
 from runtime.mixing.tokens import Tokenizer, Tokens
-from runtime.request import Rows
+from runtime.request import EditScope
 
 Indices = NDArray[np.intp]
 
@@ -48,14 +48,14 @@ def slot_rows(tokenizer: Tokenizer, sentence: Sentence, slot: int) -> range:
     if not rows:
         raise RequestError(
             f"the phrase {sentence.prompt[start:end]!r} makes no token, so no row can be edited: "
-            "write a word in the slot, or use --rows all"
+            "write a word in the slot, or use --edit all"
         )
     joined = [row for row in (rows[0], rows[-1]) if not _within(tokens, row, start, end)]
     if joined:
         raise RequestError(
             f"{sentence.prompt[start:end]!r} shares the token {tokens.texts[joined[0]]!r} with its "
             f"neighbour in {sentence.prompt!r}: put a space beside the bracket, put the whole word "
-            "inside it, or use --rows all"
+            "inside it, or use --edit all"
         )
     return rows
 
@@ -64,11 +64,11 @@ def _within(tokens: Tokens, row: int, start: int, end: int) -> bool:
     return start <= tokens.offsets[row][0] and tokens.offsets[row][1] <= end
 
 
-def edited_rows(rows: Rows, slot: range, length: int) -> Indices:
+def edited_rows(edit: EditScope, slot: range, length: int) -> Indices:
     """Return the rows of the layout that a slot edits, ascending; BOS (row 0) never."""
-    if rows == "word":
+    if edit == "word":
         return np.arange(slot.start, slot.stop)
-    return np.arange(slot.start if rows == "tail" else 1, length)
+    return np.arange(slot.start if edit == "tail" else 1, length)
 
 
 def align(layout: range, other: range, length: int) -> Indices:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.perception.distance import path, smoothness, storm_share
-from runtime.perception.storms import Survey, Weather
+from runtime.perception.storms import StormReport, Survey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,12 +41,12 @@ class Words:
     axis: str = "t"
 
 
-def moments(film: Survey, found: Weather) -> tuple[int, ...]:
+def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
     """Return the frames to show: the ends of zones and both sides of the worst step, in order.
 
     When there are too many, the ends of the storms with the longest paths stay.
     """
-    worst = int(np.argmax(film.steps))
+    worst = int(np.argmax(film.distances))
     shown = {0, len(film.positions) - 1, worst, worst + 1}
     storms = sorted((z for z in found.zones if z.kind == "storm"), key=lambda z: -z.path)
     for zone in storms:
@@ -58,7 +58,7 @@ def moments(film: Survey, found: Weather) -> tuple[int, ...]:
 
 
 def draw_storms(
-    film: Survey, found: Weather, picture: Callable[[int], Pixels], words: Words
+    film: Survey, found: StormReport, picture: Callable[[int], Pixels], words: Words
 ) -> Pixels:
     """Draw the chart, uint8 [896, 1536, 3]; ``picture(i)`` gives frame i of ``moments``."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
@@ -77,7 +77,7 @@ def draw_storms(
     return np.asarray(Image.open(buffer).convert("RGB"))
 
 
-def _draw_speed(axes: Axes, film: Survey, found: Weather, words: Words) -> None:
+def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> None:
     from matplotlib.ticker import MaxNLocator
 
     at, speed = film.positions, film.speed
@@ -122,7 +122,7 @@ def _draw_speed(axes: Axes, film: Survey, found: Weather, words: Words) -> None:
         )  # fmt: skip
 
 
-def _draw_legend(axes: Axes, found: Weather) -> None:
+def _draw_legend(axes: Axes, found: StormReport) -> None:
     from matplotlib.lines import Line2D
 
     marks: list[Any] = []
@@ -147,7 +147,7 @@ def _draw_thumbnails(
 
     side = min(0.118, (_RIGHT - _LEFT + 0.02) / len(shown) - 0.012)
     tall = side * _SIZE[0] / _SIZE[1]
-    worst = int(np.argmax(film.steps))
+    worst = int(np.argmax(film.distances))
     places = _LEFT + (_RIGHT - _LEFT) * film.positions[list(shown)]
     centres = _spread(places, side + 0.012, _LEFT - 0.02 + side / 2, _RIGHT + 0.01 - side / 2)
     for index, x, place in zip(shown, centres, places, strict=True):
@@ -174,7 +174,7 @@ def _draw_thumbnails(
 
 
 def _draw_title(figure: Figure, film: Survey, words: Words) -> None:
-    steps = film.steps
+    steps = film.distances
     figure.text(
         _LEFT - 0.02, 0.965, _clip(words.title, 60), ha="left", va="top", fontsize=13,
         color=_INK, parse_math=False,

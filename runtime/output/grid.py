@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from runtime.errors import RequestError
-from runtime.language import line
 from runtime.language.expression import parse
+from runtime.language.line import Line
 from runtime.request import Request
 
 Pixels = NDArray[np.uint8]
@@ -26,7 +26,7 @@ _FAINT = (128, 134, 142)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class GridLayout:
     """Which requests stand where: ``requests`` [rows · cols] in reading order, and the labels."""
 
     requests: tuple[Request, ...]
@@ -35,7 +35,7 @@ class Layout:
     cols: tuple[str, ...]
 
 
-def lay_out(request: Request, rows: int | None, cols: int) -> Layout:
+def lay_out(request: Request, rows: int | None, cols: int) -> GridLayout:
     """Lay t along the rows and u along the columns; a morph without one of them is one row.
 
     ``rows`` None means 5 where there are two axes and 1 otherwise. A single row or column of two
@@ -45,7 +45,7 @@ def lay_out(request: Request, rows: int | None, cols: int) -> Layout:
         ExpressionError, RequestError: nothing moves, several rows without a second axis, or a
             count out of range.
     """
-    axis = line.axis_of(request)
+    line = Line.through(request)
     expression = parse(request.expression)
     both = expression.moves and expression.has_axis
     rows = (5 if both else 1) if rows is None else rows
@@ -58,17 +58,17 @@ def lay_out(request: Request, rows: int | None, cols: int) -> Layout:
                 f"{request.expression!r} has one axis, so it fills one row: use --rows 1, or add "
                 "the other, as in 'cat -> kitten | -3/7*tabby .. +3/7*tabby'"
             )
-        places = _places(cols, request.t if axis == "t" else request.u)
-        return Layout(
-            tuple(line.at(request, axis, place) for place in places),
+        places = _places(cols, line.place)
+        return GridLayout(
+            tuple(line.at(place) for place in places),
             ("",),
-            tuple(line.label(request.expression, axis, place) for place in places),
+            tuple(line.label(place) for place in places),
         )
     down, across = _places(rows, request.t), _places(cols, request.u)
-    return Layout(
+    return GridLayout(
         tuple(request.at(t, u) for t in down for u in across),
-        tuple(line.label(request.expression, "t", t) for t in down),
-        tuple(line.label(request.expression, "u", u) for u in across),
+        tuple(Line(request, "t").label(t) for t in down),
+        tuple(Line(request, "u").label(u) for u in across),
     )
 
 
@@ -82,12 +82,12 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
 
 
-def tile_side(layout: Layout) -> int:
+def tile_side(layout: GridLayout) -> int:
     """Return the greatest side of a tile, in pixels, that keeps the grid within MAX_SIDE."""
     return MAX_SIDE // (max(len(layout.cols), len(layout.rows)) + 1)
 
 
-def draw_grid(layout: Layout, tiles: Sequence[Pixels]) -> Pixels:
+def draw_grid(layout: GridLayout, tiles: Sequence[Pixels]) -> Pixels:
     """Draw the tiles, equal uint8 [h, w, 3] in reading order, with their labels: [H, W, 3]."""
     height, width = tiles[0].shape[:2]
     side = max(height, width)

@@ -26,7 +26,7 @@ _GAIN = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Descriptor:
     """A frame as a point in a space where straight-line distance is visible difference."""
 
     point: NDArray[np.float32]
@@ -34,7 +34,7 @@ class Look:
     """(H, W) of the frame in pixels"""
 
 
-def look(pixels: Pixels) -> Look:
+def describe_frame(pixels: Pixels) -> Descriptor:
     """Describe a frame, uint8 [H, W, 3] sRGB, for comparison; about 2 ms for 256×256.
 
     The frame is taken apart into opponent colours (luma of BT.709, red against green, yellow
@@ -67,10 +67,10 @@ def look(pixels: Pixels) -> Look:
         if side <= 8 or min(level.shape[:2]) < 4:
             break
         level = _halved(level)
-    return Look(np.concatenate(parts), (pixels.shape[0], pixels.shape[1]))
+    return Descriptor(np.concatenate(parts), (pixels.shape[0], pixels.shape[1]))
 
 
-def distance(a: Look, b: Look) -> float:
+def distance(a: Descriptor, b: Descriptor) -> float:
     """Visible difference in [0, 1): 0 for equal frames, about 0.03 for a whisker, 0.15 for
     another coat, 0.3 for another animal, 0.8 for black against white. Symmetric; a metric.
 
@@ -83,23 +83,23 @@ def distance(a: Look, b: Look) -> float:
     return -math.expm1(-_GAIN * math.sqrt(float(difference @ difference)))
 
 
-def path(steps: ArrayLike) -> float:
+def path(distances: ArrayLike) -> float:
     """Return the total change along a film: the sum of the distances of neighbouring frames."""
-    return float(np.sum(np.asarray(steps, np.float64)))
+    return float(np.sum(np.asarray(distances, np.float64)))
 
 
-def speed(steps: ArrayLike, positions: ArrayLike) -> Floats:
-    """Return v [N-1] = d(f(t), f(t+Δ)) / Δ for ``steps`` [N-1] between ``positions`` [N]."""
-    return np.asarray(steps, np.float64) / np.diff(np.asarray(positions, np.float64))
+def speed(distances: ArrayLike, positions: ArrayLike) -> Floats:
+    """Return v [N-1] = d(f(t), f(t+Δ)) / Δ for ``distances`` [N-1] between ``positions`` [N]."""
+    return np.asarray(distances, np.float64) / np.diff(np.asarray(positions, np.float64))
 
 
-def smoothness(steps: ArrayLike) -> float:
-    """Return 1 − Gini of the steps, in (0, 1]: 1 if all are equal, 1/N if one holds everything.
+def smoothness(distances: ArrayLike) -> float:
+    """Return 1 − Gini of the distances, in (0, 1]: 1 if all are equal, 1/N if one holds everything.
 
     The measure of He et al. 2024 (attention interpolation of diffusion, AID). A film that never
     changes is perfectly smooth.
     """
-    values = np.sort(np.asarray(steps, np.float64))
+    values = np.sort(np.asarray(distances, np.float64))
     total = values.sum()
     if total == 0:
         return 1.0
@@ -108,9 +108,9 @@ def smoothness(steps: ArrayLike) -> float:
     return float(min(1.0, 1 - gini))
 
 
-def storm_share(steps: ArrayLike, worst: float = 0.05) -> float:
-    """Return the share of the path, in [0, 1], that falls in the ``worst`` share of the steps."""
-    values = np.sort(np.asarray(steps, np.float64))[::-1]
+def storm_share(distances: ArrayLike, worst: float = 0.05) -> float:
+    """Return the share of the path, in [0, 1], in the ``worst`` share of the distances."""
+    values = np.sort(np.asarray(distances, np.float64))[::-1]
     total = values.sum()
     if total == 0:
         return 0.0

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from runtime.perception.distance import Look, distance
+from runtime.perception.distance import Descriptor, distance
 
 Floats = NDArray[np.float64]
 
@@ -16,15 +16,15 @@ _COARSE = 33
 _FINEST = 1 / 4
 
 
-def even_positions(positions: ArrayLike, steps: ArrayLike, count: int) -> Floats:
+def even_positions(positions: ArrayLike, distances: ArrayLike, count: int) -> Floats:
     """Return ``count`` positions at which the cumulative distance is evenly spaced.
 
-    ``positions`` [N] increase; ``steps`` [N-1] >= 0 are the distances between them. The first and
-    last stay. Inverts the cumulative distance as DiffMorpher (Zhang et al. 2024) does; a film
+    ``positions`` [N] increase; ``distances`` [N-1] >= 0 lie between them. The first and last stay.
+    Inverts the cumulative distance as DiffMorpher (Zhang et al. 2024) does; a film
     that never changes keeps even positions.
     """
     at = np.asarray(positions, np.float64)
-    travelled = np.concatenate([[0.0], np.cumsum(np.asarray(steps, np.float64))])
+    travelled = np.concatenate([[0.0], np.cumsum(np.asarray(distances, np.float64))])
     if travelled[-1] < 1e-9:
         return np.linspace(at[0], at[-1], count)
     travelled += np.linspace(0, travelled[-1] * 1e-9, len(at))  # strictly increasing
@@ -33,8 +33,8 @@ def even_positions(positions: ArrayLike, steps: ArrayLike, count: int) -> Floats
     return found
 
 
-def measure(look_at: Callable[[float], Look], count: int) -> tuple[Floats, Floats]:
-    """Measure t in [0, 1] where it changes most; return positions [N] and steps [N-1].
+def measure(descriptor_at: Callable[[float], Descriptor], count: int) -> tuple[Floats, Floats]:
+    """Measure t in [0, 1] where it changes most; return positions [N] and distances [N-1].
 
     33 positions are looked at first; an interval is halved while it holds more than the share of
     one of ``count`` frames and is wider than 1/4 of a frame, so 8·``count`` looks are the most,
@@ -45,29 +45,29 @@ def measure(look_at: Callable[[float], Look], count: int) -> tuple[Floats, Float
     at = [float(t) for t in np.linspace(0.0, 1.0, max(2, min(_COARSE, count)))]
 
     def coarse() -> Iterator[float]:
-        before = look_at(at[0])
+        before = descriptor_at(at[0])
         for t in at[1:]:
-            after = look_at(t)
+            after = descriptor_at(t)
             yield distance(before, after)
             before = after
 
     share = sum(coarse()) / max(1, count - 1)
-    positions, steps = [0.0], list[float]()
+    positions, distances = [0.0], list[float]()
 
-    def split(start: float, end: float, left: Look, right: Look) -> None:
+    def split(start: float, end: float, left: Descriptor, right: Descriptor) -> None:
         size = distance(left, right)
         if size > share > 0 and end - start > finest:
             middle = (start + end) / 2
-            centre = look_at(middle)
+            centre = descriptor_at(middle)
             split(start, middle, left, centre)
             split(middle, end, centre, right)
         else:
             positions.append(end)
-            steps.append(min(size, share) if end - start <= finest else size)
+            distances.append(min(size, share) if end - start <= finest else size)
 
-    left = look_at(at[0])
+    left = descriptor_at(at[0])
     for start, end in pairwise(at):
-        right = look_at(end)
+        right = descriptor_at(end)
         split(start, end, left, right)
         left = right
-    return np.asarray(positions), np.asarray(steps)
+    return np.asarray(positions), np.asarray(distances)

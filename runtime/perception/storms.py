@@ -1,20 +1,20 @@
 """Where a morph is calm, where it storms, where it flickers and where it jumps.
 
-The rules, on N frames at increasing positions t with steps s(i) = d(f(i), f(i+1)):
+The rules, on N frames at increasing positions t with distances s(i) = d(f(i), f(i+1)):
 
-*Flicker.* 1 to 3 frames that leave the film and come back: both steps at its edges are visible
+*Flicker.* 1 to 3 frames that leave the film and come back: both distances at its edges are visible
 and at least twice the distance across, between the frames before and after it.
 
 *Fresh breeze.* Speeds are taken with the noise of the frames out of them. The calm level c is
-the median speed of the slower half of the steps (flickers left out), its spread σ is 1.4826 times
-the median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film may
+the median speed of the slower half of them (flickers left out), its spread σ is 1.4826 times the
+median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film may
 storm for two thirds of its length and still be read.
 
 *Jump.* A fast, visible step that bisection cannot break: of the two halves the one with the
 greater distance is followed until its distance is below 0.4 of the step's (a slope, however
 steep) or the interval is 1/128 of the step (a jump).
 
-*Storm.* A run of steps with a fast one among them, extended on both sides while the speed stays
+*Storm.* A run of distances with a fast one among them, extended on both sides while the speed stays
 above the middle between c and fast, that brings visible change; runs closer than 2 % of the film
 are one. Jumps alone are no storm. What is no storm is calm.
 """
@@ -30,10 +30,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.perception.distance import VISIBLE, Look, distance
+from runtime.perception.distance import VISIBLE, Descriptor, distance
 
 Floats = NDArray[np.float64]
-LookAt = Callable[[float], Look]
+DescriptorAt = Callable[[float], Descriptor]
 
 REACH = 4
 """Frames are compared with their next 1 … REACH followers, to see up to 3-frame flickers."""
@@ -57,14 +57,14 @@ class Survey:
     reach: tuple[Floats, ...]
 
     @property
-    def steps(self) -> Floats:
+    def distances(self) -> Floats:
         """[N-1] distances of neighbouring frames."""
         return self.reach[0]
 
     @property
     def speed(self) -> Floats:
-        """[N-1] steps per unit of t."""
-        return self.steps / np.diff(self.positions)
+        """[N-1] distances per unit of t."""
+        return self.distances / np.diff(self.positions)
 
     @property
     def noise(self) -> float:
@@ -75,13 +75,13 @@ class Survey:
         """
         if len(self.reach[1]) == 0:
             return 0.0
-        one = (self.steps[:-1] ** 2 + self.steps[1:] ** 2) / 2
+        one = (self.distances[:-1] ** 2 + self.distances[1:] ** 2) / 2
         return float(np.sqrt(max(0.0, np.median(4 * one - self.reach[1] ** 2) / 3)))
 
     @property
     def change(self) -> Floats:
         """[N-1] speed with the noise taken out."""
-        still = np.sqrt(np.maximum(0.0, self.steps**2 - self.noise**2))
+        still = np.sqrt(np.maximum(0.0, self.distances**2 - self.noise**2))
         speed: Floats = still / np.diff(self.positions)
         return speed
 
@@ -119,7 +119,7 @@ class Jump:
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
+class StormReport:
     """All that was found; zones tile [0, 1] in order, flickers and jumps are sorted by t."""
 
     zones: tuple[Zone, ...]
@@ -129,8 +129,8 @@ class Weather:
     """the speed above which a step is fast"""
 
 
-def survey(positions: Sequence[float] | Floats, looks: Iterable[Look]) -> Survey:
-    """Measure a film from its frames' looks, in order; keeps REACH of them at a time.
+def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor]) -> Survey:
+    """Measure a film from its frames' descriptors, in order; keeps REACH of them at a time.
 
     Raises:
         ValueError: fewer looks than positions, or fewer than two, or positions not increasing.
@@ -139,9 +139,9 @@ def survey(positions: Sequence[float] | Floats, looks: Iterable[Look]) -> Survey
     if len(at) < 2 or not np.all(np.diff(at) > 0):
         raise ValueError("a film needs two or more frames at increasing positions")
     reach: list[list[float]] = [[] for _ in range(REACH)]
-    recent: list[Look] = []
+    recent: list[Descriptor] = []
     count = 0
-    for now in looks:
+    for now in descriptors:
         for back, earlier in enumerate(reversed(recent)):
             reach[back].append(distance(earlier, now))
         recent = [*recent[-(REACH - 1) :], now]
@@ -151,13 +151,13 @@ def survey(positions: Sequence[float] | Floats, looks: Iterable[Look]) -> Survey
     return Survey(at, tuple(np.asarray(row, np.float64) for row in reach))
 
 
-def weather(film: Survey, look_at: LookAt) -> Weather:
-    """Find zones, flickers and jumps; ``look_at(t)`` renders in-between frames for bisection.
+def find_storms(film: Survey, descriptor_at: DescriptorAt) -> StormReport:
+    """Find zones, flickers and jumps; ``descriptor_at(t)`` renders in-between frames for bisection.
 
-    It is called for the 12 fastest steps at most, up to 9 times each.
+    It is called for the 12 fastest distances at most, up to 9 times each.
     """
     flickers = find_flickers(film)
-    shaken = np.zeros(len(film.steps), bool)
+    shaken = np.zeros(len(film.distances), bool)
     for flicker in flickers:
         shaken[flicker.first - 1 : flicker.last + 1] = True
     speed = film.change
@@ -166,29 +166,31 @@ def weather(film: Survey, look_at: LookAt) -> Weather:
     suspects = [
         int(i)
         for i in np.argsort(-speed, kind="stable")
-        if speed[i] > fast and film.steps[i] > max(VISIBLE, film.noise) and not shaken[i]
+        if speed[i] > fast and film.distances[i] > max(VISIBLE, film.noise) and not shaken[i]
     ]
     jumpy = shaken.copy()
     for i in suspects[:_MAX_PROBED]:
-        jump = bisect(look_at, float(film.positions[i]), float(film.positions[i + 1]), film.noise)
+        jump = bisect(
+            descriptor_at, float(film.positions[i]), float(film.positions[i + 1]), film.noise
+        )
         if jump is not None:
             jumps.append(jump)
             jumpy[i] = True
     loud = _LOUD * film.noise / float(np.median(np.diff(film.positions)))
     zones = find_zones(film, jumpy, min(fast, max((calm + fast) / 2, loud)), fast)
-    return Weather(zones, flickers, tuple(sorted(jumps, key=lambda jump: jump.t)), fast)
+    return StormReport(zones, flickers, tuple(sorted(jumps, key=lambda jump: jump.t)), fast)
 
 
 def find_flickers(film: Survey) -> tuple[Flicker, ...]:
     """Find frames that leave and come back, the shortest first where several overlap."""
-    steps = film.steps
-    taken = np.zeros(len(steps), bool)
+    distances = film.distances
+    taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
     for width in range(1, REACH):
         across = film.reach[width]  # d(f(i-1), f(i+width))
         for before in range(len(across)):
             out, back = before, before + width
-            size = min(steps[out], steps[back])
+            size = min(distances[out], distances[back])
             if size < VISIBLE or 2 * across[before] > size or taken[out : back + 1].any():
                 continue
             taken[out : back + 1] = True
@@ -205,7 +207,7 @@ def find_flickers(film: Survey) -> tuple[Flicker, ...]:
 
 
 def thresholds(speed: Floats) -> tuple[float, float]:
-    """Return the calm level and the speed above which a step is fast; infinite for no steps."""
+    """Return the calm level and the speed above which a step is fast; infinite for no distances."""
     if len(speed) == 0:
         return 0.0, float("inf")
     slow = np.sort(speed)[: max(1, (len(speed) + 1) // 2)]
@@ -214,22 +216,24 @@ def thresholds(speed: Floats) -> tuple[float, float]:
     return calm, calm + max(4 * spread, 2 * calm, FAINT)
 
 
-def bisect(look_at: LookAt, start: float, end: float, noise: float = 0.0) -> Jump | None:
+def bisect(
+    descriptor_at: DescriptorAt, start: float, end: float, noise: float = 0.0
+) -> Jump | None:
     """Follow the greater half of the change between two positions; None if it is a slope.
 
     ``noise`` is ``Survey.noise``: it does not shrink with the interval, and is no jump.
     """
 
-    def change(a: Look, b: Look) -> float:
+    def change(a: Descriptor, b: Descriptor) -> float:
         return math.sqrt(max(0.0, distance(a, b) ** 2 - noise**2))
 
-    left, right = look_at(start), look_at(end)
+    left, right = descriptor_at(start), descriptor_at(end)
     whole = size = change(left, right)
     for _ in range(_DEPTH):
         middle = (start + end) / 2
         if not start < middle < end:
             break
-        centre = look_at(middle)
+        centre = descriptor_at(middle)
         first, second = change(left, centre), change(centre, right)
         if first >= second:
             right, end, size = centre, middle, first
@@ -259,7 +263,7 @@ def find_zones(
         while run and left_out[run[0]]:
             run.pop(0)
         inside = [j for j in run if not left_out[j]]
-        if any(speed[inside] > fast) and film.steps[inside].sum() > VISIBLE:
+        if any(speed[inside] > fast) and film.distances[inside].sum() > VISIBLE:
             stormy[run] = True
         run = []
     near = _NEAR * float(film.positions[-1] - film.positions[0])
@@ -276,7 +280,7 @@ def find_zones(
                     "storm" if stormy[begin] else "calm",
                     float(film.positions[begin]),
                     float(film.positions[i]),
-                    float(film.steps[begin:i].sum()),
+                    float(film.distances[begin:i].sum()),
                 )
             )
             begin = i

@@ -266,7 +266,7 @@ def test_weights_that_f16_holds_take_half_the_space_and_change_nothing(
     folder, bundle = awkward
     full = (bundle_of("sd15").folder / "denoiser.onnx.data").stat().st_size
     assert (bundle.folder / "denoiser.onnx.data").stat().st_size < 0.55 * full
-    assert bundle.manifest.weights == "f32"
+    assert bundle.manifest.precision == "f32"
     expected = Diffusers(folder).frame("slot", 1, size=(96, 64))
     difference = our_frame(bundle, "slot", 1).astype(int) - expected
     assert np.abs(difference).max() <= 2
@@ -294,7 +294,7 @@ def test_f16_graphs_keep_f32_inputs_and_stay_close(
     folder = checkpoint_of("sdxl")
     spec = ModelSpec("half", folder, "a test", steps=(1,), precision="f16")
     bundle = build(spec, tmp_path / "bundle")
-    assert bundle.manifest.weights == "f16"
+    assert bundle.manifest.precision == "f16"
     assert 35 <= bundle.manifest.parity["f16"]["psnr"] < 99, "nothing was rounded"
     said = report(bundle.manifest)
     assert any("f16 graphs computed in f32: " in line for line in said)

@@ -13,6 +13,7 @@ from runtime.bundles.library import BUILT_IN, find_bundle
 from runtime.engines.choose import usable
 from runtime.errors import MorphError
 from runtime.pipeline import Pipeline
+from runtime.planner import Planner
 
 NVIDIA = ("tensorrt", "tensorrt_rtx", "onnxruntime")
 EXPRESSION = "cat -> kitten"
@@ -26,7 +27,8 @@ def figures(model: str, backend: str) -> str:
             return f"{backend}: {reason}"
         if backend.startswith("tensorrt"):
             build_engines(find_bundle(model), backend)
-        found = measure(lambda: Pipeline.open(model, backend=backend), EXPRESSION, frames=FRAMES)
+        asked = Planner.of(model).request(EXPRESSION)
+        found = measure(lambda: Pipeline.open(model, backend=backend), asked, frames=FRAMES)
     except MorphError as error:
         return f"{backend}: {error}"
     return (

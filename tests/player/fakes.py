@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +50,13 @@ class FakeRenderer:
     engine: FakeEngine = field(default_factory=FakeEngine)
     rendered: list[Request] = field(default_factory=list)
     closed: bool = False
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def check(self, request: Request) -> None:
         parse(request.expression)
 
     def plan(self, request: Request) -> Plan:
-        return plan(parse(request.expression), cast(Tokenizer, Words()), rows=request.rows)
+        return plan(parse(request.expression), cast(Tokenizer, Words()), edit=request.edit)
 
     def render(self, request: Request) -> Frame:
         assert not self.closed
@@ -66,6 +67,9 @@ class FakeRenderer:
         self.rendered.append(request)
         pixels = picture(request, self.size)
         return Frame(pixels, request, {"total": max(self.seconds * 1e3, 1.0)})
+
+    def settings(self) -> dict[str, Any]:
+        return {"model": "fake", **self.metadata}
 
     def close(self) -> None:
         self.closed = True

@@ -124,7 +124,7 @@ def test_a_sum_of_more_words_than_the_basis_is_refused(pipeline: Pipeline) -> No
         (Request("cat", steps=63), RequestError, "has no table for 63 steps: use 1"),
         (Request("cat " * 90), MorphError, "90 tokens and this model reads 75"),
         (Request("cat ->"), ExpressionError, "->"),
-        (Request("a [cat -> kitten]", row=77), RequestError, "row 77"),
+        (Request("a [cat -> kitten]", edit_row=77), RequestError, "row 77"),
     ],
 )
 def test_what_the_model_cannot_make_is_one_line(

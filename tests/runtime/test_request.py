@@ -18,10 +18,10 @@ from runtime.request import MAX_SEED, Request
         {"seed": -1},
         {"seed": MAX_SEED + 1},
         {"steps": 0},
-        {"rows": "words"},
+        {"edit": "words"},
         {"interp": "cubic"},
-        {"row": 0},
-        {"row": -3},
+        {"edit_row": 0},
+        {"edit_row": -3},
     ],
 )
 def test_what_cannot_be_served_is_refused_in_one_line(settings: dict[str, object]) -> None:

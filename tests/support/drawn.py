@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace, TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,9 +88,17 @@ class DrawnPipeline:
         self.engine = SimpleNamespace(
             name="drawn", precision="f32", device="paper", batches=self.batches
         )
-        self.bundle = SimpleNamespace(
-            manifest=SimpleNamespace(model="drawings"), digest=lambda: "d1" * 32
-        )
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "model": "drawings",
+            "digest": "d1" * 32,
+            "width": self.size[0],
+            "height": self.size[1],
+            "engine": self.engine.name,
+            "precision": self.engine.precision,
+            "version": "unknown",
+        }
 
     def check(self, request: Request) -> None:
         parse(request.expression)

@@ -61,7 +61,7 @@ def tiny_manifest(
         tokenizers=(),
         graphs={role: f"{role}.onnx" for role in ROLES},
         files=files,
-        weights=precision,
+        precision=precision,
     )
 
 

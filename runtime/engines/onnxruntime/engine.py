@@ -57,7 +57,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
             not give the provider asked for (it would have run on the CPU without a word), or not
             for every costly operator.
     """
-    made = bundle.manifest.weights
+    made = bundle.manifest.precision
     if precision not in ("auto", made):
         raise EngineError(
             f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
@@ -73,7 +73,7 @@ class OnnxRuntimeEngine:
         """Load the graphs; buffers and CUDA graphs are made when a shape is first rendered."""
         self.batches = BATCHES[backend]
         self.name = backend
-        self.precision = bundle.manifest.weights
+        self.precision = bundle.manifest.precision
         self._bundle = bundle
         self._device = "cpu" if backend == "onnxruntime-cpu" else "cuda"
         self.device = "CPU" if self._device == "cpu" else _gpu_name()

@@ -64,13 +64,14 @@ class TensorRtEngine:
     ) -> None:
         """Load the engines; contexts and CUDA graphs are made when a shape is first rendered."""
         manifest = bundle.manifest
-        if precision not in ("auto", manifest.weights):
+        if precision not in ("auto", manifest.precision):
             raise EngineError(
-                f"{backend} computes as the graphs of {manifest.model} do, in {manifest.weights}: "
+                f"{backend} computes as the graphs of {manifest.model} do, "
+                f"in {manifest.precision}: "
                 f"build it again with --precision {precision}"
             )
         self.batches: tuple[int, ...] = BATCHES
-        self.name, self.precision, self.device = backend, manifest.weights, gpu.name
+        self.name, self.precision, self.device = backend, manifest.precision, gpu.name
         self._manifest = manifest
         self._networks = {role: Network(bundle, role, backend, gpu, cache) for role in ROLES}
         self._gpu = Device()
@@ -110,7 +111,7 @@ class TensorRtEngine:
         finally:
             gpu.release(mark)
         if not self._encoded:
-            network.settle()
+            network.at_rest()
             self._encoded = True
         return outputs["embedding"], outputs.get("pooled")
 

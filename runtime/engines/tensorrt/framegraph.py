@@ -127,7 +127,7 @@ class FrameGraph:
     def _capture(self) -> None:
         self._tried = True
         for stage in self._stages.values():
-            stage.network.settle()
+            stage.network.at_rest()
         try:
             self._graph = self._gpu.capture(self._enqueue)
         except EngineError as error:

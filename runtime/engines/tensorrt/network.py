@@ -94,7 +94,7 @@ class Network:
         if not context.execute_async_v3(gpu.stream):
             raise EngineError(f"{self._backend} failed in the {self._role}: {self._errors.tail()}")
 
-    def settle(self) -> None:
+    def at_rest(self) -> None:
         """Keep what was compiled during the first run for the next start."""
         self._jit.keep()
 

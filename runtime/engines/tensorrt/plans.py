@@ -69,7 +69,7 @@ def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) 
                 " ".join(f"{name}={'x'.join(map(str, shape))}" for name, shape in one.items())
                 for one in profiles(manifest, role)
             ),
-            "precision": manifest.weights,
+            "precision": manifest.precision,
             "options": f"level {LEVEL}, strongly typed, no TF32 in f32",
             "engine": backend,
             "version": version,

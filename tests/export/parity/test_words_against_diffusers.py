@@ -116,14 +116,14 @@ def tail(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:
     edited, kitten = pair.encode(SENTENCE.format("cat")), pair.encode(SENTENCE.format("kitten"))
     row = pair.row_of(SENTENCE.format("cat"), "cat")
     edited[row:] = 0.5 * edited[row:] + 0.5 * kitten[row:]
-    return edited, {"expression": SENTENCE.format("[cat -> kitten]"), "t": 0.5, "rows": "tail"}
+    return edited, {"expression": SENTENCE.format("[cat -> kitten]"), "t": 0.5, "edit": "tail"}
 
 
 def by_index(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:
     """As in the note: the row is given by its number, 0 being BOS."""
     edited, dog = pair.encode("a photo of cat"), pair.encode("a photo of dog")
     edited[4] = -5 * edited[4] + 6 * dog[4]
-    return edited, {"expression": "a photo of [cat - 6*cat + 6*dog]", "row": 4}
+    return edited, {"expression": "a photo of [cat - 6*cat + 6*dog]", "edit_row": 4}
 
 
 def turned(pair: Pair) -> tuple[torch.Tensor, dict[str, Any]]:

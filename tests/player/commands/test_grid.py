@@ -57,10 +57,10 @@ def test_a_single_row_of_both_axes_stands_at_t(run: Run, pipeline: DrawnPipeline
     assert [(r.t, r.u) for r in pipeline.asked] == [(1, 0), (1, 0.5), (1, 1)]
 
 
-def test_slot_rows_and_grid_rows_are_two_options(run: Run, pipeline: DrawnPipeline) -> None:
-    run("grid", NOTE, "--rows", "2", "--cols", "2", "--slot-rows", "tail")
-    assert {r.rows for r in pipeline.asked} == {"tail"}
-    assert "--slot-rows tail" in read_settings("grid.png")["command"]
+def test_edited_rows_and_grid_rows_are_two_options(run: Run, pipeline: DrawnPipeline) -> None:
+    run("grid", NOTE, "--rows", "2", "--cols", "2", "--edit", "tail")
+    assert {r.edit for r in pipeline.asked} == {"tail"}
+    assert "--edit tail" in read_settings("grid.png")["command"]
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,11 @@ def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
     monkeypatch.chdir(tmp_path)
 
     def act() -> None:
-        wait_for(lambda: bool(opened) and opened[0].deck.frame is not None)
-        deck = opened[0].deck
+        wait_for(lambda: bool(opened) and opened[0].state.frame is not None)
+        state = opened[0].state
 
         def exact() -> bool:
-            return deck.frame is not None and deck.frame.request == deck.request
+            return state.frame is not None and state.frame.request == state.request
 
         for code in (pygame.K_s, pygame.K_r, pygame.K_END, pygame.K_LEFT, pygame.K_s):
             tap(code)
@@ -120,12 +120,12 @@ def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
         (["cat -> kitten", "--model", "nope"], BundleError, "critters"),
         (["cat -> kitten", "--seed", "-1"], RequestError, "seed"),
         (["cat -> kitten", "--t", "1.5"], RequestError, "between 0 and 1"),
-        (["cat -> kitten", "--rows", "some"], RequestError, "word, tail, all"),
-        (["cat -> kitten", "--row", "0"], RequestError, "BOS"),
+        (["cat -> kitten", "--edit", "some"], RequestError, "word, tail, all"),
+        (["cat -> kitten", "--edit-row", "0"], RequestError, "BOS"),
         (["cat -> kitten", "--interp", "cubic"], RequestError, "slerp"),
         (["cat -> kitten", "--size", "big"], RequestError, "WIDTHxHEIGHT"),
         (["cat -> kitten", "--steps", "31"], RequestError, "31 steps"),
-        (["cat -> kitten", "--scale", "0"], RequestError, "--scale"),
+        (["cat -> kitten", "--zoom", "0"], RequestError, "--zoom"),
     ],
 )
 def test_bad_input_is_one_line_before_any_window(

@@ -54,10 +54,10 @@ def test_frames_are_what_the_pipeline_renders_and_ends_are_the_words(run: Run) -
     seed = str(draw_seed())
     run("render", "cat -> kitten", "-o", "film/", "--frames", "9", "--seed", seed, "--u", "0.25")
     frames = folder("film")
-    wanted = Request("cat -> kitten", seed=int(seed), u=0.25)
+    pending = Request("cat -> kitten", seed=int(seed), u=0.25)
     assert len(frames) == 9
     for index, pixels in enumerate(frames):
-        assert (pixels == morph(wanted.at(index / 8), SIZE)).all()
+        assert (pixels == morph(pending.at(index / 8), SIZE)).all()
     for name, t, index in (("cat.png", "0", 0), ("kitten.png", "1", -1)):
         run("render", "cat -> kitten", "-o", name, "--t", t, "--seed", seed, "--u", "0.25")
         assert (np.asarray(Image.open(name)) == frames[index]).all()
@@ -94,21 +94,21 @@ def test_a_second_axis_alone_is_travelled(run: Run, pipeline: DrawnPipeline) -> 
 def test_metadata_repeats_the_film(run: Run) -> None:
     run("render", "cat -> kitten", "-o", "a/", "--frames", "5", "--seed", "9", "--interp", "slerp")
     kept = read_settings("a")
-    wanted = {
+    pending = {
         "expression": "cat -> kitten",
         "frames": 5,
         "fps": 20.0,
         "seed": 9,
         "steps": 1,
-        "rows": "word",
-        "row": None,
+        "edit": "word",
+        "edit_row": None,
         "interp": "slerp",
         "model": "drawings",
         "digest": "d1" * 32,
         "engine": "drawn",
         "precision": "f32",
     }
-    assert wanted.items() <= kept.items()
+    assert pending.items() <= kept.items()
     assert kept["version"]
     first = folder("a")
     words = shlex.split(kept["command"])

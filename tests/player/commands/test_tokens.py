@@ -53,7 +53,7 @@ def test_the_strip_shows_rows_and_the_edit(model: str) -> None:
 
 
 def test_unequal_token_counts_show_their_alignment(model: str) -> None:
-    text = printed(model, "a [kitten -> cat] on", "--rows", "tail")
+    text = printed(model, "a [kitten -> cat] on", "--edit", "tail")
     assert "2 kit ←edit | 3 ten ←edit | 4 on ←edit | 5 EOS ←edit | 6–76 padding ←edit" in text
     assert "2 cat →2–3 | 3 on →4 | 4 EOS →5 | 5–75 padding →6–76 | 76 padding" in text
     assert "2–3 ← 2, 4–76 ← 3–75" in text
@@ -66,14 +66,14 @@ def test_several_slots_are_told_apart(model: str) -> None:
 
 
 def test_one_row_by_index(model: str) -> None:
-    text = printed(model, "a cat -> a dog", "--row", "2")
+    text = printed(model, "a cat -> a dog", "--edit-row", "2")
     assert "0 BOS | 1 a | 2 cat ←edit | 3 EOS |" in text
 
 
 def test_a_weight_beyond_the_hull_is_shown(model: str) -> None:
     text = printed(model, "cat | -3/7*tabby .. +3/7*tabby", "--u", "0")
     assert "-0.429" in text
-    assert "beyond the hull" in text
+    assert "extrapolating" in text
 
 
 def test_a_word_and_what_it_becomes(model: str) -> None:
@@ -100,17 +100,17 @@ def test_json_carries_the_same(model: str) -> None:
     assert cat["phrase"] == "cat"
     assert cat["coefficient"] == 1.0
     assert (cat["rows"], cat["sources"]) == ([2, 3], [2, 2])
-    assert told["beyond_hull"] is False
+    assert told["extrapolates"] is False
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["a [cat"], "never closed"),
-        (["a [cat -> dog]", "--row", "0"], "row 0"),
-        (["a [cat -> dog]", "--row", "99"], "use 1 to 76"),
+        (["a [cat -> dog]", "--edit-row", "0"], "row 0"),
+        (["a [cat -> dog]", "--edit-row", "99"], "use 1 to 76"),
         (["a [cat -> dog]", "--t", "1.5"], "between 0 and 1"),
-        (["a [cat -> dog]", "--rows", "some"], "word, tail, all"),
+        (["a [cat -> dog]", "--edit", "some"], "word, tail, all"),
         (["a cat", "--word", "cat"], "--to"),
         (["a cat", "--word", "dog", "--to", "fish"], "does not occur"),
         (["cat " * 76], "76 tokens"),

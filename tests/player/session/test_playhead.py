@@ -22,7 +22,7 @@ def test_400_steps_from_the_start_reach_the_end_exactly() -> None:
     head = Playhead.at(0.0, 0.5)
     seen = {head.t}
     for _ in range(DIVISIONS):
-        head = head.step(FINE)
+        head = head.move(FINE)
         seen.add(head.t)
     assert head.t == 1.0
     assert len(seen) == DIVISIONS + 1
@@ -44,7 +44,7 @@ def test_steps_add_up_as_long_as_no_end_is_met(steps: list[int]) -> None:
     head = Playhead.at(0.5, 0.5)
     expected = TICKS // 2
     for step in steps:
-        head = head.step(step)
+        head = head.move(step)
         expected = min(max(expected + step, 0), TICKS)
     assert head.t == expected / TICKS
 
@@ -61,7 +61,7 @@ def test_whatever_is_done_the_position_is_one_a_model_can_draw(
         elif move == "glide":
             head = head.glide(0.1, amount * 4000, -amount * 300)
         elif move == "step":
-            head = head.step(round(amount * 10), round(amount * 10))
+            head = head.move(round(amount * 10), round(amount * 10))
         elif move == "seek":
             head = head.seek(abs(amount) / 1.5, abs(amount) / 1.5)
         elif move == "toggle":
@@ -100,17 +100,17 @@ def test_a_second_pass_meets_the_positions_of_the_first() -> None:
 def test_a_slow_glide_shows_what_lies_between_divisions() -> None:
     head = Playhead.at(0.5, 0.5).glide(0.1, 40.0)
     assert head.t == 0.501
-    assert head.settle().step(FINE).t == 0.5035
+    assert head.at_rest().move(FINE).t == 0.5035
 
 
-@pytest.mark.parametrize(("direction", "wanted"), [(1, 0.0025), (-1, 0.9975)])
-def test_from_an_end_playing_goes_away_from_it(direction: int, wanted: float) -> None:
+@pytest.mark.parametrize(("direction", "pending"), [(1, 0.0025), (-1, 0.9975)])
+def test_from_an_end_playing_goes_away_from_it(direction: int, pending: float) -> None:
     head = Playhead(x=0.0 if direction > 0 else TICKS, direction=-direction).toggle()
-    assert head.play(1 / 20).t == wanted
+    assert head.play(1 / 20).t == pending
 
 
 def test_tab_flips_between_the_marks_and_back() -> None:
-    head = Playhead.at(0.2, 0.5).mark("a").step(FINE * 30).mark("b").step(FINE)
+    head = Playhead.at(0.2, 0.5).mark("a").move(FINE * 30).mark("b").move(FINE)
     assert [head.flip().t, head.flip().flip().t, head.flip().flip().flip().t] == [0.2, 0.275, 0.2]
 
 

@@ -9,11 +9,11 @@ from runtime.request import Request
 
 def test_the_play_command_says_everything_that_is_not_a_default() -> None:
     request = Request(
-        "a [cat -> kitten] on a sofa", t=0.3175, seed=5, steps=2, rows="tail", interp="slerp"
+        "a [cat -> kitten] on a sofa", t=0.3175, seed=5, steps=2, edit="tail", interp="slerp"
     )
     words = shlex.split(play_command(request, Invocation("sd-turbo", precision="f32")))
     assert words == [
-        *("wordmorph", "play", "--rows", "tail", "--t", "0.3175", "--seed", "5", "--steps", "2"),
+        *("wordmorph", "play", "--edit", "tail", "--t", "0.3175", "--seed", "5", "--steps", "2"),
         *("--interp", "slerp", "--model", "sd-turbo", "--precision", "f32"),
         "a [cat -> kitten] on a sofa",
     ]

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from player.session.scan import Scan
-from player.session.worker import Result, Wanted, Worker
+from player.session.worker import PendingRequest, Result, Worker
 from runtime.cache import FrameCache
 from runtime.errors import BundleError
-from runtime.perception.distance import distance, look
+from runtime.language.line import Line
+from runtime.perception.distance import describe_frame, distance
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture
 
@@ -19,7 +20,7 @@ BASE = Request("cat -> kitten")
 
 def opened(fake: FakeRenderer, budget: int = 1 << 30) -> Worker:
     worker = Worker(lambda: fake, FrameCache(budget))
-    worker.requests.put(Wanted(BASE))
+    worker.requests.put(PendingRequest(BASE))
     worker.open()
     return worker
 
@@ -38,7 +39,7 @@ def test_a_live_request_comes_before_filling_and_only_the_newest_is_rendered() -
     for _ in range(5):
         worker.turn()
     for t in (0.11, 0.12, 0.13):
-        worker.requests.put(Wanted(BASE.at(t)))
+        worker.requests.put(PendingRequest(BASE.at(t)))
     worker.turn()
     assert fake.rendered[-1].t == 0.13
     assert not {0.11, 0.12} & {request.t for request in fake.rendered}
@@ -59,7 +60,7 @@ def test_idle_time_fills_the_whole_line_and_measures_it() -> None:
     speeds = worker.speeds
     assert speeds is not None
     assert speeds.complete
-    pair = [look(picture(BASE.at(t))) for t in (0.25, 0.2525)]
+    pair = [describe_frame(picture(BASE.at(t))) for t in (0.25, 0.2525)]
     assert speeds.values[100] == pytest.approx(distance(*pair) * 400)
     assert 0.6 < np.argmax(speeds.values) / 400 < 0.64  # where the fake storms
 
@@ -69,7 +70,7 @@ def test_the_order_in_which_frames_arrive_does_not_change_the_scan() -> None:
     indices = list(range(0, 401, 8))
     for index in indices:
         cache.put(FakeRenderer().render(BASE.at(index / 400)))
-    scans = [Scan(BASE, "t", cache), Scan(BASE, "t", cache)]
+    scans = [Scan(Line(BASE, "t"), cache), Scan(Line(BASE, "t"), cache)]
     for index in indices:
         scans[0].add(index)
     for index in np.random.default_rng(3).permutation(indices):
@@ -90,7 +91,7 @@ def test_filling_stays_inside_a_budget_that_cannot_hold_the_line() -> None:
 def test_the_second_axis_alone_is_a_line_too() -> None:
     fake = FakeRenderer()
     worker = Worker(lambda: fake, FrameCache(), axis="u")
-    worker.requests.put(Wanted(Request("cat | -tabby .. tabby")))
+    worker.requests.put(PendingRequest(Request("cat | -tabby .. tabby")))
     worker.open()
     for _ in range(500):
         worker.turn()
@@ -101,7 +102,7 @@ def test_the_second_axis_alone_is_a_line_too() -> None:
 def test_a_frame_that_fails_is_a_result_and_the_thread_lives_on() -> None:
     fake = FakeRenderer(refuse=(0.3, 0.5))
     worker = Worker(lambda: fake, FrameCache())
-    worker.requests.put(Wanted(BASE.at(0.3)))
+    worker.requests.put(PendingRequest(BASE.at(0.3)))
     worker.start()
     results: list[Result] = []
 
@@ -114,7 +115,7 @@ def test_a_frame_that_fails_is_a_result_and_the_thread_lives_on() -> None:
     assert results[0].error == "the latent is not finite: lower the weights"
     assert results[0].frame is None
     results.clear()
-    worker.requests.put(Wanted(BASE.at(0.4)))
+    worker.requests.put(PendingRequest(BASE.at(0.4)))
     until(received)
     assert results[0].frame is not None
     worker.stop()
@@ -127,7 +128,7 @@ def test_a_model_that_cannot_be_opened_is_a_failure_for_the_window_to_raise() ->
         raise BundleError("no such model")
 
     worker = Worker(refuse, FrameCache())
-    worker.requests.put(Wanted(BASE))
+    worker.requests.put(PendingRequest(BASE))
     worker.start()
     until(lambda: worker.failure is not None)
     assert isinstance(worker.failure, BundleError)
@@ -135,11 +136,11 @@ def test_a_model_that_cannot_be_opened_is_a_failure_for_the_window_to_raise() ->
 
 
 def test_stopping_ends_an_idle_thread_and_a_filling_one() -> None:
-    for requests in ([], [Wanted(BASE)]):
+    for requests in ([], [PendingRequest(BASE)]):
         fake = FakeRenderer(seconds=0.01)
         worker = Worker(lambda fake=fake: fake, FrameCache())  # type: ignore[misc]
-        for wanted in requests:
-            worker.requests.put(wanted)
+        for pending in requests:
+            worker.requests.put(pending)
         worker.start()
         time.sleep(0.05)
         worker.stop()

@@ -12,11 +12,12 @@ import pytest
 from player.session.playhead import TICKS, Playhead, Warp
 from player.session.reproduce import free_path
 from player.session.scan import Scan
-from player.session.worker import Wanted, Worker
+from player.session.worker import PendingRequest, Worker
 from player.window.keys import key_of
 from player.window.layout import arrange
 from player.window.window import Window
 from runtime.cache import FrameCache
+from runtime.language.line import Line
 from runtime.output.film import open_film, read_settings
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
@@ -35,12 +36,12 @@ def test_a_grid_that_fails_says_why_and_the_next_one_works(
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.deck.grid_shot is not None
-        yield lambda: player.deck.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is None
         fake.refuse = ()
         tap(pygame.K_g)
         yield lambda: bool(list(tmp_path.glob("*-grid.png")))
-        yield lambda: player.deck.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     player.run()
@@ -56,9 +57,9 @@ def test_a_grid_records_the_seed_it_was_asked_with(tmp_path: Path) -> None:
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.deck.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is not None
         tap(pygame.K_n)
-        yield lambda: player.deck.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     player.run()
@@ -77,7 +78,7 @@ def test_quitting_before_a_grid_is_whole_is_said(
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.deck.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is not None
 
     conductor.script = script()
     player.run()
@@ -142,7 +143,7 @@ def test_up_and_down_leave_a_film_playing_where_there_is_no_second_axis() -> Non
         yield 5
         tap(pygame.K_UP)
         yield 5
-        playing.append(player.deck.playhead.playing)
+        playing.append(player.state.playhead.playing)
 
     conductor.script = script()
     player.run()
@@ -170,12 +171,12 @@ def test_in_perceptual_time_the_finest_step_still_leaves_a_storm() -> None:
     steps[200] = 1.0
     head = Playhead(x=2000.0, warp=Warp.of_steps(steps))
     for _ in range(40):
-        head = head.step(1)
+        head = head.move(1)
     assert head.x >= 2010
     for _ in range(80):
-        head = head.step(-1)
+        head = head.move(-1)
     assert head.x < 2000
-    assert Playhead(x=float(TICKS), warp=head.warp).step(1).x == TICKS
+    assert Playhead(x=float(TICKS), warp=head.warp).move(1).x == TICKS
 
 
 def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
@@ -183,10 +184,10 @@ def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
     fake = FakeRenderer()
     worker = Worker(lambda: fake, FrameCache(450 * frame))
     first, second = Request("cat -> kitten"), Request("cat -> kitten", seed=1)
-    worker.requests.put(Wanted(first))
+    worker.requests.put(PendingRequest(first))
     worker.open()
     for request in (first, second):
-        worker.requests.put(Wanted(request))
+        worker.requests.put(PendingRequest(request))
         for _ in range(1000):
             worker.turn()
     assert len(worker.cache.positions(second)) == 401
@@ -197,7 +198,7 @@ def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
 def test_a_line_larger_than_the_cache_stops_being_filled() -> None:
     fake = FakeRenderer()
     worker = Worker(lambda: fake, FrameCache(100 * SIZE * SIZE * 3))
-    worker.requests.put(Wanted(Request("cat -> kitten")))
+    worker.requests.put(PendingRequest(Request("cat -> kitten")))
     worker.open()
     for _ in range(1000):
         worker.turn()
@@ -206,7 +207,7 @@ def test_a_line_larger_than_the_cache_stops_being_filled() -> None:
 
 def test_a_scan_closes_the_gaps_that_an_eviction_left() -> None:
     fake, cache, line = FakeRenderer(), FrameCache(), Request("cat -> kitten")
-    scan = Scan(line, "t", cache)
+    scan = Scan(Line(line, "t"), cache)
 
     def see(*indices: int) -> list[bool]:
         for index in indices:
@@ -214,7 +215,7 @@ def test_a_scan_closes_the_gaps_that_an_eviction_left() -> None:
         return [scan.add(index) for index in indices]
 
     assert see(10, 30) == [True, True]
-    scan._looks.clear()
+    scan._descriptors.clear()
     cache._drop(line.at(30 / 400))
     assert see(20) == [True]
     assert (20, 30) not in scan.differences

@@ -16,8 +16,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from player.window.keys import key_of
 from player.window.layout import share_x
 from player.window.pad import field
+from player.window.readouts import settings_line
 from player.window.window import Window
 from runtime.errors import DisplayError, EngineError, ExpressionError
 from runtime.output.film import read_settings
@@ -94,7 +96,7 @@ def test_a_held_arrow_steps_once_and_then_glides(modifier: int, t: float) -> Non
     def script() -> Script:
         press(pygame.K_RIGHT, modifier)
         yield 6
-        begun.append(player.deck.request.t)
+        begun.append(player.state.request.t)
         yield 67
         release(pygame.K_RIGHT)
         yield 20
@@ -115,7 +117,7 @@ def test_losing_the_keyboard_stops_the_glide() -> None:
         yield 30
         pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
         yield 5
-        here.append(player.deck.request.t)
+        here.append(player.state.request.t)
         yield 30
 
     here: list[float] = []
@@ -130,10 +132,10 @@ def test_space_plays_twenty_divisions_a_second_and_comma_halves_it() -> None:
     def script() -> Script:
         tap(pygame.K_SPACE)
         yield 60
-        places.append(player.deck.request.t)
+        places.append(player.state.request.t)
         tap(pygame.K_COMMA)
         yield 60
-        places.append(player.deck.request.t)
+        places.append(player.state.request.t)
         tap(pygame.K_SPACE)
         yield 30
 
@@ -161,7 +163,7 @@ def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> N
         ):
             mouse(kind, position)
             yield 2
-            places.append((player.deck.request.t, player.deck.request.u))
+            places.append((player.state.request.t, player.state.request.u))
 
     conductor.script = script()
     player.run()
@@ -174,8 +176,7 @@ def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> N
 def test_a_still_holds_the_picture_on_show_and_the_command_that_makes_it_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    described = {"model": "gradient"}
-    player, conductor = stage(FakeRenderer(), folder=tmp_path, describe=lambda _: described)
+    player, conductor = stage(FakeRenderer(metadata={"model": "gradient"}), folder=tmp_path)
 
     def script() -> Script:
         tap(pygame.K_4)
@@ -273,16 +274,16 @@ def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -
         yield exact(player)
         tap(pygame.K_s)
         yield 2
-        notices.append(player.deck.notice)
+        notices.append(player.state.notice)
         tap(pygame.K_r)
-        yield lambda: "recording failed" in player.deck.notice
-        notices.append(player.deck.notice)
+        yield lambda: "recording failed" in player.state.notice
+        notices.append(player.state.notice)
 
     conductor.script = script()
     player.run()
     assert len(notices) == 2
     assert all("cannot be written" in notice for notice in notices)
-    assert player.deck.recorder is None
+    assert player.session.keeping.recorder is None
 
 
 def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) -> None:
@@ -293,7 +294,7 @@ def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) ->
         yield 2
         tap(pygame.K_g)
         yield 2
-        yield lambda: player.deck.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     assert player.run().t > 0.03
@@ -324,11 +325,11 @@ def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None
         yield exact(player)
         tap(pygame.K_5)
         yield 4
-        errors.append(player.shown_error)
+        errors.append(player.session.error)
         tap(pygame.K_RIGHT)
         yield 2
         yield exact(player)
-        errors.append(player.shown_error)
+        errors.append(player.session.error)
 
     conductor.script = script()
     assert player.run().t == 0.5025
@@ -366,11 +367,11 @@ def test_perceptual_time_waits_for_the_scan_and_then_evens_the_steps_out() -> No
     def script() -> Script:
         tap(pygame.K_p)
         yield 2
-        notices.append(player.deck.notice)
-        yield (lambda: player.deck.speeds is not None and player.deck.speeds.complete)
+        notices.append(player.state.notice)
+        yield (lambda: player.state.speeds is not None and player.state.speeds.complete)
         tap(pygame.K_p)
         yield 2
-        notices.append(player.deck.notice)
+        notices.append(player.state.notice)
         for _ in range(3):
             tap(pygame.K_PERIOD)  # 8 times as fast
         tap(pygame.K_SPACE)
@@ -380,7 +381,7 @@ def test_perceptual_time_waits_for_the_scan_and_then_evens_the_steps_out() -> No
     last = player.run()
     assert "needs the whole scan" in notices[0]
     assert notices[1].startswith("perceptual time")
-    speeds = player.deck.speeds
+    speeds = player.state.speeds
     assert speeds is not None
     seen = np.nansum(speeds.values[: round(last.t * 400)]) / speeds.values.sum()
     assert seen == pytest.approx(0.5, abs=0.05)
@@ -396,16 +397,16 @@ def test_the_window_keeps_its_pace_and_shows_what_is_near_while_a_frame_takes_ha
         shown: list[float] = []
 
         def act(player: Window = player, shown: list[float] = shown) -> None:
-            while player.deck.frame is None:
+            while player.state.frame is None:
                 time.sleep(0.01)
             press(pygame.K_RIGHT, pygame.KMOD_SHIFT)
             time.sleep(2)
             release(pygame.K_RIGHT)
             tap(pygame.K_3)
-            while player.deck.request.t != 0.3:
+            while player.state.request.t != 0.3:
                 time.sleep(0.002)
             time.sleep(0.05)
-            shown.append(player.deck.frame.request.t)
+            shown.append(player.state.frame.request.t)
             while not exact(player)():
                 time.sleep(0.01)
             tap(pygame.K_ESCAPE)
@@ -443,3 +444,82 @@ def test_without_a_display_it_says_what_to_use_instead(monkeypatch: pytest.Monke
     player, _ = stage(FakeRenderer())
     with pytest.raises(DisplayError, match="wordmorph render"):
         player.run(1)
+
+
+def test_escape_closes_the_help_then_leaves_full_screen_then_quits() -> None:
+    player, conductor = stage(FakeRenderer())
+    seen = []
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_f)
+        tap(pygame.K_F1)
+        yield 3
+        for _ in range(3):
+            seen.append((player.state.help, player.state.fullscreen, player.state.closing))
+            tap(pygame.K_ESCAPE)
+            yield 3
+        raise AssertionError("the third Escape did not end it")
+
+    conductor.script = script()
+    player.run()
+    assert seen == [(True, True, False), (False, True, False), (False, False, False)]
+
+
+def test_what_is_asked_is_not_said_of_the_picture_on_show() -> None:
+    player, conductor = stage(FakeRenderer())
+    lines = []
+
+    def script() -> Script:
+        yield exact(player)
+        for _ in range(10):
+            player.state.change_seed(1)
+        lines.append(settings_line(player.session.view(60)))
+        yield exact(player)
+        lines.append(settings_line(player.session.view(60)))
+
+    conductor.script = script()
+    player.run()
+    assert lines[0].startswith("seed 0 → 10 …")
+    assert lines[1].startswith("seed 10   ")
+
+
+def test_a_key_of_another_alphabet_counts_by_its_place() -> None:
+    press_of = pygame.event.Event(
+        pygame.KEYDOWN, key=0x442, mod=0, unicode="т", scancode=pygame.KSCAN_N
+    )
+    assert key_of(press_of) == pygame.K_n
+
+
+def test_the_wheel_moves_and_a_click_on_the_picture_plays() -> None:
+    player, conductor = stage(FakeRenderer())
+    playing = []
+
+    def script() -> Script:
+        yield exact(player)
+        pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, x=0, y=3))
+        yield 2
+        assert player.state.request.t == 3 / 400
+        layout = player.canvas.layout
+        assert layout is not None
+        for _ in range(2):
+            mouse(pygame.MOUSEBUTTONDOWN, layout.picture.center)
+            mouse(pygame.MOUSEBUTTONUP, layout.picture.center)
+            yield 2
+            playing.append(player.state.playhead.playing)
+
+    conductor.script = script()
+    player.run()
+    assert playing == [True, False]
+
+
+def test_up_and_down_move_where_only_the_second_axis_does() -> None:
+    player, conductor = stage(FakeRenderer(), "cat | -tabby .. tabby")
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_UP)
+        yield 2
+
+    conductor.script = script()
+    assert player.run().u == pytest.approx(0.5 + 1 / 400)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
-from runtime.request import Interp, Rows
+from runtime.request import EditScope, Interp
 from tests.runtime.mixing.cliptokenizer import make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -30,8 +30,10 @@ EXPRESSION = st.sampled_from(
 )
 
 
-def make(text: str, rows: Rows = "word", row: int | None = None, interp: Interp = "lerp") -> Plan:
-    return plan(parse(text), TOKENIZER, rows=rows, row=row, interp=interp)
+def make(
+    text: str, edit: EditScope = "word", edit_row: int | None = None, interp: Interp = "lerp"
+) -> Plan:
+    return plan(parse(text), TOKENIZER, edit=edit, edit_row=edit_row, interp=interp)
 
 
 def embedding(prompt: str) -> NDArray[np.float32]:
@@ -57,7 +59,7 @@ def conditioning(made: Plan, t: float, u: float = 0.5) -> NDArray[np.float32]:
 @LAW
 @given(EXPRESSION, ROWS, INTERP, POSITION, POSITION)
 def test_weights_are_finite_and_leave_bos_alone(
-    text: str, rows: Rows, interp: Interp, t: float, u: float
+    text: str, rows: EditScope, interp: Interp, t: float, u: float
 ) -> None:
     made = make(text, rows, interp=interp)
     weights = made.weights(t, u, gather(made))
@@ -82,7 +84,7 @@ def test_a_row_s_weights_add_up_to_its_coefficients(t: float, u: float) -> None:
 @LAW
 @given(ROWS, POSITION, POSITION, POSITION)
 def test_lerp_is_linear_in_t_between_two_stations(
-    rows: Rows, a: float, b: float, part: float
+    rows: EditScope, a: float, b: float, part: float
 ) -> None:
     made = make("the [cat -> kitten | -tabby .. tabby] and the [dog -> 2*fish]", rows)
     between = made.weights((1 - part) * a + part * b, 0.3)
@@ -92,7 +94,7 @@ def test_lerp_is_linear_in_t_between_two_stations(
 
 @pytest.mark.parametrize("interp", ["lerp", "slerp"])
 @pytest.mark.parametrize("rows", ["word", "tail", "all"])
-def test_the_ends_of_a_morph_are_exactly_its_prompts(rows: Rows, interp: Interp) -> None:
+def test_the_ends_of_a_morph_are_exactly_its_prompts(rows: EditScope, interp: Interp) -> None:
     made = make("a red cat -> kitten on -> dog", rows, interp=interp)
     for t, prompt in ((0.0, "a red cat"), (0.5, "kitten on"), (1.0, "dog")):
         assert (conditioning(made, t) == embedding(prompt)).all(), prompt
@@ -136,7 +138,7 @@ def test_an_axis_adds_to_the_word_in_the_middle_nothing() -> None:
     ],
 )
 def test_rows_are_found_and_aligned_at_the_end_of_the_word(
-    text: str, rows: Rows, edited: list[int], sources: list[int]
+    text: str, rows: EditScope, edited: list[int], sources: list[int]
 ) -> None:
     made = make(text, rows)
     edit = made.edited[1]
@@ -156,18 +158,18 @@ def test_slots_move_together() -> None:
 
 
 def test_one_row_by_index() -> None:
-    made = make("a photo of a [cat -> dog]", row=4)
+    made = make("a photo of a [cat -> dog]", edit_row=4)
     mixed, layout = conditioning(made, 1.0), embedding("a photo of a cat")
     assert (mixed[4] == embedding("a photo of a dog")[4]).all()
     assert (np.delete(mixed, 4, 0) == np.delete(layout, 4, 0)).all()
     assert made.pooled_weights(1.0, 0.5).tolist() == [1.0, 0.0]
-    whole = conditioning(make("a cat -> a dog", row=2), 1.0)
+    whole = conditioning(make("a cat -> a dog", edit_row=2), 1.0)
     assert (whole[2] == embedding("a dog")[2]).all()
     assert (np.delete(whole, 2, 0) == np.delete(embedding("a cat"), 2, 0)).all()
 
 
 @pytest.mark.parametrize("rows", ["word", "tail", "all"])
-def test_the_pooled_vector_follows_the_slot(rows: Rows) -> None:
+def test_the_pooled_vector_follows_the_slot(rows: EditScope) -> None:
     made = make("a [cat -> dog | -tabby .. tabby]", rows)
     np.testing.assert_allclose(made.pooled_weights(0.25, 1.0), [0.75, 0.25, 1.0])
 
@@ -208,20 +210,20 @@ def test_slerp_reads_the_basis_it_is_given() -> None:
     assert (made.weights(0.3, 0.5, first) != made.weights(0.3, 0.5, second)).any()
 
 
-def test_beyond_the_hull_is_known() -> None:
+def test_extrapolating_is_known() -> None:
     made = make("[cat -> kitten | -tabby .. tabby]")
-    assert not made.beyond_hull(0.5, 0.5)
-    assert made.beyond_hull(0.5, 0.4)
-    assert not made.beyond_hull(0.5, 0.6)
-    assert make("2*cat -> cat").beyond_hull(0.9, 0.5)
-    assert make("0.7*cat + 0.7*cat").beyond_hull(0.0, 0.5)
+    assert not made.extrapolates(0.5, 0.5)
+    assert made.extrapolates(0.5, 0.4)
+    assert not made.extrapolates(0.5, 0.6)
+    assert make("2*cat -> cat").extrapolates(0.9, 0.5)
+    assert make("0.7*cat + 0.7*cat").extrapolates(0.0, 0.5)
 
 
 def test_a_word_joined_to_its_neighbour_is_refused_unless_its_tokens_are_its_own() -> None:
     joined = make_tokenizer(["cat", "dog", "catfish"])
     with pytest.raises(RequestError, match="shares the token 'catfish'"):
         plan(parse("a [cat -> dog]fish"), joined)
-    assert plan(parse("a [cat -> dog]fish"), joined, rows="all").prompts[1] == "a dogfish"
+    assert plan(parse("a [cat -> dog]fish"), joined, edit="all").prompts[1] == "a dogfish"
     assert make("a [sea -> dog]horse").edited[1].rows == (2,)
 
 
@@ -239,7 +241,7 @@ def test_an_empty_term_is_a_sentence_without_the_word_when_all_rows_move() -> No
 @pytest.mark.parametrize("row", [-1, 0, 77])
 def test_a_row_that_does_not_exist_or_is_bos_is_refused(row: int) -> None:
     with pytest.raises(RequestError, match="use 1 to 76"):
-        make("a [cat -> dog]", row=row)
+        make("a [cat -> dog]", edit_row=row)
 
 
 def test_a_slot_beyond_the_last_row_is_refused() -> None:

@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 SETTINGS = {
     "expression": 'a "[cat]" -> Köttchen → 猫',
     "seed": 7,
-    "row": None,
+    "edit_row": None,
     "command": "wordmorph render 'x'",
     "long": "y" * 2000,
 }

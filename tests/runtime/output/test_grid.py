@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import RequestError
-from runtime.language.line import label
+from runtime.language.line import Line
 from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
 from runtime.request import Request
 from tests.support.drawn import animal
@@ -115,5 +115,5 @@ def test_large_grids_shrink_to_a_limit() -> None:
 
 
 def test_labels_of_uneven_places() -> None:
-    assert label("cat -> kitten", "t", 0.123456) == "0.123"
-    assert label("cat | -tabby .. 0.5*tabby", "u", 2 / 3) == "0"
+    assert Line(Request("cat -> kitten"), "t").label(0.123456) == "0.123"
+    assert Line(Request("cat | -tabby .. 0.5*tabby"), "u").label(2 / 3) == "0"

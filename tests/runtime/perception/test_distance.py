@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from runtime.perception.distance import (
     VISIBLE,
+    describe_frame,
     distance,
-    look,
     path,
     smoothness,
     speed,
@@ -22,7 +22,7 @@ Pixels = NDArray[np.uint8]
 
 
 def apart(a: Pixels, b: Pixels) -> float:
-    return distance(look(a), look(b))
+    return distance(describe_frame(a), describe_frame(b))
 
 
 def noisy(pixels: Pixels, sigma: float) -> Pixels:
@@ -96,9 +96,9 @@ def test_one_level_in_one_pixel_is_seen(y: int, x: int, channel: int) -> None:
 
 def test_refuses_what_is_no_pair_of_frames() -> None:
     with pytest.raises(ValueError, match="uint8"):
-        look(np.zeros((64, 64, 3), np.float32))
+        describe_frame(np.zeros((64, 64, 3), np.float32))
     with pytest.raises(ValueError, match="too small"):
-        look(np.zeros((4, 64, 3), np.uint8))
+        describe_frame(np.zeros((4, 64, 3), np.uint8))
     with pytest.raises(ValueError, match="cannot be compared"):
         apart(animal(64), animal(32))
 

@@ -7,20 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.perception.distance import Look, distance, look, smoothness
+from runtime.perception.distance import Descriptor, describe_frame, distance, smoothness
 from runtime.perception.retime import even_positions, measure
 from tests.runtime.perception.test_storms import Planted
 
 
 def steps_of(film: Planted, positions: list[float]) -> list[float]:
-    looks = [look(film.picture(t)) for t in positions]
-    return [distance(a, b) for a, b in pairwise(looks)]
+    descriptors = [describe_frame(film.picture(t)) for t in positions]
+    return [distance(a, b) for a, b in pairwise(descriptors)]
 
 
 def test_makes_a_stormy_film_even() -> None:
     film = Planted(slope=(0.6, 0.7), drift=0.1)
     raw = steps_of(film, list(np.linspace(0, 1, 80)))
-    positions = even_positions(*measure(film.look_at, 80), 80)
+    positions = even_positions(*measure(film.descriptor_at, 80), 80)
     even = steps_of(film, positions.tolist())
     assert smoothness(raw) < 0.5
     assert smoothness(even) > 0.85
@@ -29,7 +29,7 @@ def test_makes_a_stormy_film_even() -> None:
 
 def test_does_not_stand_still_at_a_jump() -> None:
     film = Planted(jump=0.5, drift=0.3)
-    positions = even_positions(*measure(film.look_at, 100), 100)
+    positions = even_positions(*measure(film.descriptor_at, 100), 100)
     assert (np.abs(positions - 0.5) < 0.004).sum() <= 3
 
 
@@ -37,16 +37,16 @@ def test_looks_at_a_bounded_number_of_frames() -> None:
     rng = np.random.default_rng(5)
     calls = []
 
-    def chaos(t: float) -> Look:
+    def chaos(t: float) -> Descriptor:
         calls.append(t)
-        return look(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        return describe_frame(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
 
     measure(chaos, 50)
     assert len(calls) <= 33 + 8 * 50
 
 
 def test_a_still_film_keeps_even_time() -> None:
-    still = look(np.full((16, 16, 3), 9, np.uint8))
+    still = describe_frame(np.full((16, 16, 3), 9, np.uint8))
     positions = even_positions(*measure(lambda t: still, 11), 11)
     assert positions == pytest.approx(np.linspace(0, 1, 11))
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from runtime.perception.distance import Look, look
-from runtime.perception.storms import REACH, Survey, Weather, survey, weather
+from runtime.perception.distance import Descriptor, describe_frame
+from runtime.perception.storms import REACH, StormReport, Survey, find_storms, survey
 from tests.support.seeds import draw_seed
 
 SIDE = 64
@@ -48,17 +48,17 @@ class Planted:
             grey = grey + np.random.default_rng(int(t * 1e9)).normal(0, self.noise, grey.shape)
         return np.clip(np.round(grey), 0, 255).astype(np.uint8)
 
-    def look_at(self, t: float) -> Look:
+    def descriptor_at(self, t: float) -> Descriptor:
         self.looked.append(t)
-        return look(self.picture(t))
+        return describe_frame(self.picture(t))
 
-    def read(self) -> tuple[Survey, Weather]:
+    def read(self) -> tuple[Survey, StormReport]:
         at = [i / (self.frames - 1) for i in range(self.frames)]
-        film = survey(at, (look(self.picture(t)) for t in at))
-        return film, weather(film, self.look_at)
+        film = survey(at, (describe_frame(self.picture(t)) for t in at))
+        return film, find_storms(film, self.descriptor_at)
 
 
-def storms(found: Weather) -> list[tuple[float, float]]:
+def storms(found: StormReport) -> list[tuple[float, float]]:
     return [(zone.start, zone.end) for zone in found.zones if zone.kind == "storm"]
 
 
@@ -80,7 +80,7 @@ def test_finds_exactly_what_was_planted(variant: int) -> None:
     assert [(f.first, f.last) for f in found.flickers] == [planted.flicker], planted
     assert len(storms(found)) == 1, (planted, found)
     assert storms(found)[0] == pytest.approx(slope, abs=1.6 * step), planted
-    assert film.steps.shape == (frames - 1,)
+    assert film.distances.shape == (frames - 1,)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.8])
@@ -116,14 +116,16 @@ def test_bisection_is_bounded() -> None:
     at = np.linspace(0, 1, 200)
     shades = rng.integers(0, 256, (200, 3))
 
-    def chaos(t: float) -> Look:
+    def chaos(t: float) -> Descriptor:
         calls.append(t)
-        return look(np.broadcast_to(shades[int(t * 997) % 200], (16, 16, 3)).astype(np.uint8))
+        return describe_frame(
+            np.broadcast_to(shades[int(t * 997) % 200], (16, 16, 3)).astype(np.uint8)
+        )
 
     calls: list[float] = []
     film = survey(at, map(chaos, at))
     calls.clear()
-    weather(film, chaos)
+    find_storms(film, chaos)
     assert len(calls) <= 12 * 9
 
 
@@ -138,15 +140,15 @@ def test_zones_tile_the_line_and_share_out_the_path(n: int, seed: int, scale: fl
     at = np.concatenate([[0.0], np.cumsum(rng.random(n - 1) + 0.01)])
     at /= at[-1]
     reach = tuple(scale * rng.random(max(0, n - k)) ** 4 for k in range(1, REACH + 1))
-    still = look(np.zeros((16, 16, 3), np.uint8))
+    still = describe_frame(np.zeros((16, 16, 3), np.uint8))
     film = Survey(at, reach)
-    found = weather(film, lambda t: still)
+    found = find_storms(film, lambda t: still)
     assert found.zones[0].start == 0
     assert found.zones[-1].end == 1
     for a, b in zip(found.zones, found.zones[1:], strict=False):
         assert a.end == b.start
         assert a.kind != b.kind
-    assert sum(zone.path for zone in found.zones) == pytest.approx(film.steps.sum())
+    assert sum(zone.path for zone in found.zones) == pytest.approx(film.distances.sum())
 
 
 def test_survey_compares_each_frame_with_its_followers() -> None:
@@ -157,12 +159,12 @@ def test_survey_compares_each_frame_with_its_followers() -> None:
     with pytest.raises(ValueError, match="increasing"):
         survey([0, 0, 1], [])
     with pytest.raises(ValueError, match="2 frames for 3"):
-        survey([0, 0.5, 1], [look(planted.picture(t)) for t in (0, 1)])
+        survey([0, 0.5, 1], [describe_frame(planted.picture(t)) for t in (0, 1)])
 
 
 def test_a_flicker_too_faint_to_see_is_no_flicker() -> None:
     film, _ = Planted(50).read()
     faint = tuple(row * 0 for row in film.reach)
     faint[0][20:22] = 0.004
-    found = weather(replace(film, reach=faint), Planted(50).look_at)
+    found = find_storms(replace(film, reach=faint), Planted(50).descriptor_at)
     assert found.flickers == ()

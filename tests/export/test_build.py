@@ -296,9 +296,9 @@ def test_f16_graphs_keep_f32_inputs_and_stay_close(
     bundle = build(spec, tmp_path / "bundle")
     assert bundle.manifest.precision == "f16"
     assert 35 <= bundle.manifest.parity["f16"]["psnr"] < 99, "nothing was rounded"
-    said = report(bundle.manifest)
-    assert any("f16 graphs computed in f32: " in line for line in said)
-    assert any("diffusers, f16: " in line for line in said)
+    lines = report(bundle.manifest)
+    assert any("f16 graphs computed in f32: " in line for line in lines)
+    assert any("diffusers, f16: " in line for line in lines)
     graph = onnx.load(bundle.path("denoiser"), load_external_data=False).graph
     types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
     assert set(types.values()) == {onnx.TensorProto.FLOAT}

@@ -67,10 +67,9 @@ def change_of(
     """Share the distances between posts out over the steps between them.
 
     ``positions`` [N] increase; ``distances`` [N-1] are those of neighbouring frames; ``posts`` [P]
-    are indices from 0 to N-1 in order and ``spans`` [P-1] the distances between them, NaN where not
-    known. ``noise`` is measured here unless it is given: n of noise and s of change make d² = n² +
-    s², so m steps between two posts D apart hold n² = (Σd² - D²/m) / (m - 1/m); the median over all
-    that have several steps.
+    are indices from 0 to N-1 in order and ``spans`` [P-1] the distances between them; either may be
+    NaN where it is not known, and where both are the change is NaN. ``noise`` is measured here
+    unless it is given.
 
     Raises:
         ValueError: arrays that do not belong together.
@@ -81,23 +80,18 @@ def change_of(
     ends = np.asarray(posts, np.intp)
     if len(near) != len(at) - 1 or len(far) != len(ends) - 1:
         raise ValueError(f"{len(at)} frames, {len(near)} steps, {len(ends)} posts, {len(far)} spans")
-    counts = np.diff(ends)
-    squares = np.add.reduceat(near**2, ends[:-1])
-    if noise is None:
-        several = (counts > 1) & ~np.isnan(far)
-        m = counts[several]
-        held = (squares[several] - far[several] ** 2 / m) / (m - 1 / m)
-        noise = float(np.sqrt(max(0.0, np.median(held)))) if len(held) else 0.0
-    above = np.sqrt(np.maximum(0.0, near**2 - (LOUD * noise) ** 2))
     length = np.diff(at)
+    if noise is None:
+        noise = _noise(length, near, ends, far)
+    above = np.nan_to_num(np.sqrt(np.maximum(0.0, near**2 - (LOUD * noise) ** 2)))
     steps = np.empty_like(near)
     for begin, end, span in zip(ends[:-1], ends[1:], far, strict=True):
         inside = slice(begin, end)
         share = length[inside] / length[inside].sum()
         if np.isnan(span):
-            total = float(np.sqrt(np.maximum(0.0, near[inside] ** 2 - noise**2)).sum())
-        else:
-            total = float(np.sqrt(max(0.0, span**2 - noise**2)))
+            steps[inside] = np.sqrt(np.maximum(0.0, near[inside] ** 2 - noise**2))
+            continue
+        total = float(np.sqrt(max(0.0, span**2 - noise**2)))
         told = above[inside]
         if told.sum() > max(_AWAY * total, total + VISIBLE):
             total = float(told.sum())
@@ -107,3 +101,21 @@ def change_of(
             told = told * (total / told.sum())
         steps[inside] = told + (total - told.sum()) * share
     return Change(steps, noise)
+
+
+def _noise(length: Floats, near: Floats, ends: NDArray[np.intp], far: Floats) -> float:
+    """Return what a distance holds of noise: the median over the stretches with the most steps.
+
+    n of noise and s of change make d² = n² + s². Steps that are shares l of a stretch between two
+    posts D apart then hold Σd² = m·n² + S²·Σl² where D² = n² + S². Few, long steps would take the
+    bends of the way for noise.
+    """
+    counts = np.diff(ends)
+    whole = np.add.reduceat(length, ends[:-1])
+    squares = np.add.reduceat(near**2, ends[:-1])
+    shares = np.add.reduceat(length**2, ends[:-1]) / whole**2
+    fine = (counts > 1) & (2 * counts >= counts.max()) & ~np.isnan(far) & ~np.isnan(squares)
+    if not fine.any():
+        return 0.0
+    held = (squares[fine] - far[fine] ** 2 * shares[fine]) / (counts[fine] - shares[fine])
+    return float(np.sqrt(max(0.0, np.median(held))))

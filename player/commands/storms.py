@@ -96,29 +96,33 @@ def storms(
 
 
 def _figures(film: Survey, found: StormReport) -> dict[str, Any]:
+    change = film.change
     return {
-        "smoothness": smoothness(film.distances),
-        "path": path(film.distances),
-        "storm_share": storm_share(film.distances),
+        "smoothness": smoothness(change.steps),
+        "path": path(change.steps),
+        "storm_share": storm_share(change.steps),
+        "noise": change.noise,
         "fast": found.fast,
         "zones": [asdict(zone) for zone in found.zones],
         "flickers": [asdict(flicker) for flicker in found.flickers],
         "jumps": [asdict(jump) for jump in found.jumps],
         "positions": film.positions.tolist(),
         "distances": film.distances.tolist(),
+        "change": change.steps.tolist(),
     }
 
 
 def _summary(expression: str, film: Survey) -> Text:
+    steps = film.change.steps
     return Text(
-        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(film.distances):.2f}, "
-        f"path {path(film.distances):.2f}, of which the worst 5 % of steps hold "
-        f"{100 * storm_share(film.distances):.0f} %"
+        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(steps):.2f}, "
+        f"path {path(steps):.2f}, of which the worst 5 % of steps hold "
+        f"{100 * storm_share(steps):.0f} %"
     )
 
 
 def _table(film: Survey, found: StormReport) -> Table:
-    whole = path(film.distances)
+    whole = path(film.change.steps)
     table = Table()
     table.add_column("")
     for name in ("from", "to", "change", "of path"):

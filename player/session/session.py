@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
@@ -15,6 +16,16 @@ from player.session.view import View
 from player.session.worker import PendingRequest, Renderer, Worker
 from runtime.language.expression import parse
 from runtime.request import Request
+
+
+class Controller(Protocol):
+    """Something besides keys and mouse that a person plays with."""
+
+    def poll(self, session: Session, now: float) -> None:
+        """Act on the session, once a turn, at ``now`` seconds."""
+
+    def close(self) -> None:
+        """Let go of the device."""
 
 
 class Session:
@@ -41,6 +52,8 @@ class Session:
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
+        self.controllers: list[Controller] = []
+        """polled once a turn, closed with the session"""
         self.error = ""
         """why the picture asked for is not there, in one line"""
         self._threads = threads
@@ -60,6 +73,8 @@ class Session:
         Raises:
             MorphError: the model cannot be opened, or cannot serve the expression.
         """
+        for controller in self.controllers:
+            controller.poll(self, now)
         self.state.advance(dt, *velocity)
         self._ask()
         if not self._threads:
@@ -95,7 +110,9 @@ class Session:
         self.keeping.finish_grid()
 
     def close(self) -> None:
-        """Release the engine; says so if that takes a while."""
+        """Let go of every device and of the engine; says so if that takes a while."""
+        for controller in self.controllers:
+            controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
 
     def view(self, hertz: int) -> View:

@@ -50,6 +50,10 @@ class PlayerState:
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
+        self.learning = False
+        """whether the next action by key is meant for the next moved knob"""
+        self.learn_action = ""
+        """the action that a knob is to be bound to, taken by whoever hears knobs"""
         self.pace = 0.0
         """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
@@ -92,9 +96,13 @@ class PlayerState:
         if self.notice_age > NOTICE_SECONDS:
             self.notice = ""
         if vx or vy:
-            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+            self.glide(dt, vx, vy)
         else:
             self.playhead = self.playhead.play(dt)
+
+    def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
+        """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
+        self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
@@ -212,6 +220,11 @@ class PlayerState:
     def toggle_clean(self) -> None:
         """Show nothing but the picture, or everything again."""
         self.clean = not self.clean
+
+    def learn_knob(self) -> None:
+        """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        self.learning = not self.learning
+        self.say("press the key of an action, then move the knob" if self.learning else "")
 
     def back(self) -> None:
         """Close the help, else leave full screen, else end the session."""

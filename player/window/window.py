@@ -51,7 +51,8 @@ class Window:
         ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
         for a good size; ``ui_scale`` times as large type and panel, None for what the display
         asks for; ``controllers`` are opened with the window. For tests: ``threads=False`` renders
-        between two turns of the loop and waits for nothing; ``now``, called once a turn, gives the time in seconds.
+        between two turns of the loop and waits for nothing; ``now``, called once a turn, gives the
+        time in seconds.
         """
         self.session = Session(
             open_renderer,

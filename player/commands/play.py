@@ -46,6 +46,7 @@ def play(
         request,
         picture=(planner.manifest.width, planner.manifest.height),
         invocation=invocation,
+        check=planner.check,
         zoom=zoom,
         ui_scale=ui_scale,
         fullscreen=fullscreen,

@@ -31,12 +31,8 @@ class PlayerState:
 
         The cache has room for a whole line of ``picture`` (width, height), however large.
         """
-        self.base = request
-        self.expression = parse(request.expression)
-        self.axis: Axis = Line.through(request).axis if self.moves else "t"
-        """what the seek bar, ← and →, and playing move along"""
-        here = Line(request, self.axis)
-        self.playhead = Playhead.at(here.place, request.u if self.has_pad else 0.5)
+        self.playhead = Playhead()
+        self.change(request)
         self.invocation = invocation
         self.folder = folder
         self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
@@ -56,6 +52,15 @@ class PlayerState:
         self.notice_age = 0.0
         self.printed: list[str] = []
         """lines for the terminal, taken by whoever owns it"""
+
+    def change(self, request: Request) -> None:
+        """Stand at another request, which may have another expression."""
+        self.base = request
+        self.expression = parse(request.expression)
+        self.axis: Axis = Line.through(request).axis if self.moves else "t"
+        """what the seek bar, ← and →, and playing move along"""
+        place = Line(request, self.axis).place
+        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:

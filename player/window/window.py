@@ -41,6 +41,7 @@ class Window:
         zoom: float | None = None,
         ui_scale: float | None = None,
         fullscreen: bool = False,
+        check: Callable[[Request], None] = lambda request: None,
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -57,6 +58,7 @@ class Window:
             picture=picture,
             invocation=invocation,
             folder=folder,
+            check=check,
             threads=threads,
         )
         self.state = self.session.state

@@ -91,7 +91,7 @@ def test_filling_stays_inside_a_budget_that_cannot_hold_the_line() -> None:
 
 def test_the_second_axis_alone_is_a_line_too() -> None:
     fake = FakeRenderer()
-    worker = Worker(lambda: fake, FrameCache(), axis="u")
+    worker = Worker(lambda: fake, FrameCache())
     worker.requests.put(PendingRequest(Request("cat | -tabby .. tabby")))
     worker.open()
     for _ in range(500):

@@ -144,6 +144,8 @@ class Session:
         if self.worker.failure is not None:
             raise self.worker.failure
         self.state.learn(self.worker.info, self.worker.speeds)
+        if self.worker.milliseconds:
+            self.state.pace = fmean(self.worker.milliseconds) / 1e3
         result = self.worker.results.take()
         if result is None:
             return

@@ -50,6 +50,8 @@ class PlayerState:
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
+        self.pace = 0.0
+        """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
         """lines for the terminal, taken by whoever owns it"""
 
@@ -191,8 +193,11 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=self.speeds.warp())
             self.say("perceptual time: equal steps look equally different")
         else:
-            known = 0 if self.speeds is None else self.speeds.known
-            self.say(f"perceptual time needs the whole scan: {known} of {DIVISIONS} so far")
+            cached = len(self.cache.positions(self.request, self.axis))
+            left = "" if not self.pace else f", about {(DIVISIONS + 1 - cached) * self.pace:.0f} s"
+            self.say(
+                f"perceptual time needs all pictures of the bar: {cached} of {DIVISIONS + 1}{left}"
+            )
 
     def toggle_interp(self) -> None:
         """Go between words in a straight line, or turn from one to the other; and back."""

@@ -130,15 +130,13 @@ def serve(
 
 def peak_bytes() -> int:
     """Return the most memory this process ever held, or 0 where that is unknown."""
+    if sys.platform == "win32":
+        return 0
     try:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
     except (OSError, IndexError, ValueError):
-        pass
-    try:
         import resource
-    except ImportError:
-        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
     return peak if sys.platform == "darwin" else peak * 1024
 

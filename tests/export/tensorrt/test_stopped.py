@@ -25,6 +25,8 @@ from tests.support.seeds import draw_seed
 from tests.support.tinybundle import write_tiny
 
 pytest.importorskip("tensorrt_rtx")
+if sys.platform == "win32":
+    pytest.skip("signals and limits are POSIX ones", allow_module_level=True)
 
 BUILD = """
 import sys

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from runtime.errors import BuildError, MorphError
 
 CANCEL_WAIT_S = 30.0
@@ -129,16 +131,18 @@ def serve(
 
 
 def peak_bytes() -> int:
-    """Return the most memory this process ever held, or 0 where that is unknown."""
+    """Return the most memory in bytes that this process ever held, as the system counted it."""
     if sys.platform == "win32":
-        return 0
-    try:
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    if sys.platform == "darwin":  # psutil has a peak on Windows only
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:  # getrusage would count the parent's memory as this process's own, up to its start
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        import resource
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
-    return peak if sys.platform == "darwin" else peak * 1024
+    except (OSError, IndexError, ValueError):  # a container may hide /proc
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _follow(lines: Any, receive: Send) -> list[Any] | None:

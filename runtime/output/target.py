@@ -56,6 +56,17 @@ def check_target(target: str) -> str:
     return kind
 
 
+def check_picture(target: str, what: str) -> None:
+    """Look whether ``target`` can hold one picture; ``what`` it is called (a chart, a grid).
+
+    Raises:
+        TargetError: its name does not end in .png, or ``check_target`` refuses it.
+    """
+    if Path(target).suffix.lower() != ".png":
+        raise TargetError(f"{target}: a {what} is one picture, so its name ends in .png")
+    check_target(target)
+
+
 @contextmanager
 def staged(target: Path, *, folder: bool) -> Iterator[Path]:
     """Yield a hidden path beside ``target``, moved there at the end or removed on any error.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,3 +70,14 @@ def test_one_that_dies_before_it_reads_is_one_line() -> None:
     with pytest.raises(BuildError, match="ended without a result") as caught:
         run_child("export.no_such_module", {"long": "x" * 1_000_000}, lambda *_: None)
     assert "no_such_module" in str(caught.value)
+
+
+def test_a_peak_counts_what_was_given_back_and_nothing_of_the_parent() -> None:
+    ours = b"x" * (400 << 20)
+    code = (
+        "from export.childprocess import peak_bytes; held = b'x' * (200 << 20); del held; "
+        "print(peak_bytes())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 200 << 20 < int(done.stdout) < 390 << 20
+    assert len(ours) == 400 << 20

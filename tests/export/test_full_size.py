@@ -55,6 +55,9 @@ def test_a_full_size_build_fits_the_time_and_the_memory(
     cache = EngineCache(tmp_path / "engines")
     entries = build_engines(bundle, "tensorrt_rtx", gpu=Gpu("any", "8.9"), cache=cache)
     minutes = (time.monotonic() - started) / 60
+    if sys.platform == "win32":
+        pytest.skip("reads the peak of its children the POSIX way")
+
     gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     with capsys.disabled():
         print(

@@ -89,7 +89,7 @@ class Dataset:
 
     def prefetch(self, indices: NDArray[np.int64]) -> None:
         """Ask the system to bring pictures into memory, and do not wait for them."""
-        if sys.platform == "win32":
+        if sys.platform == "win32":  # it has no such advice
             return
         size = SIZE * SIZE * 3
         for i in indices.tolist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from player.options import Expression, Sampling, open_pipeline, open_planner, sh
 from player.session.reproduce import Invocation, play_command, still_command
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
+from runtime.language.line import stands_still
 
 
 @shared
@@ -43,6 +45,10 @@ def play(
         scale=scale,
         fullscreen=fullscreen,
     )
+    if not window.state.moves:
+        still = stands_still(expression)
+        print(still, file=sys.stderr)
+        window.state.say(still)
     with interruptible(None):
         last = window.run()
     print("this view again:")

@@ -14,7 +14,7 @@ from player.session.worker import ModelInfo
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import MorphError
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
+from runtime.language.line import Axis, Line, stands_still
 from runtime.output.film import save_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
@@ -88,7 +88,7 @@ class PlayerState:
         self.notice_age += dt
         if self.notice_age > NOTICE_SECONDS:
             self.notice = ""
-        if vx or vy:
+        if (vx or vy) and self.moves:
             self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
         else:
             self.playhead = self.playhead.play(dt)
@@ -111,15 +111,21 @@ class PlayerState:
 
     def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""
+        if self._at_rest():
+            return
         if dx or self.has_pad:
             self.playhead = self.playhead.move(dx, dy if self.has_pad else 0)
 
     def seek(self, t: float | None = None, u: float | None = None) -> None:
         """Jump to a position; None keeps that axis."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.seek(t, u)
 
     def play(self) -> None:
         """Play or pause."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.toggle()
 
     def slower(self) -> None:
@@ -178,6 +184,8 @@ class PlayerState:
 
     def toggle_perceptual(self) -> None:
         """Move evenly in visible change instead of in t, or back."""
+        if self._at_rest():
+            return
         if self.playhead.warp is not None:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time")
@@ -287,6 +295,12 @@ class PlayerState:
         if self.grid_shot is not None:
             ready = self.grid_shot.wait()
             self.advance_grid(None if ready else f"{self.grid_shot.path.name} was not finished")
+
+    def _at_rest(self) -> bool:
+        """Say so where nothing can be moved along."""
+        if not self.moves:
+            self.say(stands_still(self.base.expression))
+        return not self.moves
 
     def _complain(self, problem: str) -> None:
         self.say(problem)

@@ -31,6 +31,7 @@ from export.report import report
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.bundles.library import home
 from runtime.bundles.publish import staging, write_bundle
+from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
 from runtime.errors import BuildError, MorphError
 
 Progress = Callable[[str], None]
@@ -60,6 +61,7 @@ def build(
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
+            _take_vocabulary(spec, staged)
             progress("bundle")
             return write_bundle(staged, manifest, target)
 
@@ -162,6 +164,14 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
     )
     figures |= parity.gate(staged, manifest, text.ids, expected, progress)
     return replace(manifest, parity=figures)
+
+
+def _take_vocabulary(spec: ModelSpec, staged: Path) -> None:
+    """Copy the words a checkpoint's folder says its model was taught."""
+    if isinstance(spec.source, Path) and spec.source.is_dir():
+        vocabulary = vocabulary_in(spec.source)
+        if vocabulary is not None:
+            write_vocabulary(staged, vocabulary.words)
 
 
 def _give_back_memory() -> None:

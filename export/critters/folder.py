@@ -9,8 +9,10 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from export.critters.pictures.captions import taught_words
 from export.critters.training.schedule import make_scheduler
 from export.critters.training.tokenizer import save_tokenizer
+from runtime.bundles.vocabulary import write_vocabulary
 from runtime.errors import BuildError, TargetError
 
 MODEL = Path(__file__).parent / "model"
@@ -48,6 +50,7 @@ def write_folder(
             pipeline.register_modules(**{name: copy.deepcopy(module).cpu().half()})
         pipeline.save_pretrained(scratch)
         save_tokenizer(tokenizer, scratch / "tokenizer")
+        write_vocabulary(scratch, taught_words())
         card = folder / "README.md"
         if card.exists():
             shutil.copy(card, scratch)

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from runtime.pipeline import Pipeline
+from runtime.planner import Planner
 from runtime.request import Frame, Request
 
 
@@ -54,6 +55,14 @@ def frames_of(
         for frame in pipeline.render_many(requests[start : start + largest]):
             yield frame
             bars.advance(task)
+
+
+def name_untaught(planner: Planner, request: Request) -> str | None:
+    """Say on stderr, and return, which words the model was never taught; None if there are none."""
+    line = planner.untaught(request)
+    if line is not None:
+        print(line, file=sys.stderr)
+    return line
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, command_line
 from runtime.errors import RequestError, TargetError
@@ -43,8 +43,10 @@ def grid(
     check_target(output)
     if tile is not None and not 16 <= tile <= MAX_SIDE:
         raise RequestError(f"tiles of {tile} pixels make no picture: use 16 to {MAX_SIDE}")
-    start = sampling.request(open_planner(invocation), expression, t=t, u=u)
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, t=t, u=u)
     layout = lay_out(start, rows, cols)
+    name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         with progress() as bars:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import interruptible
+from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, play_command, still_command
 from runtime.engines.choose import check_backend
@@ -45,6 +45,9 @@ def play(
         scale=scale,
         fullscreen=fullscreen,
     )
+    untaught = name_untaught(planner, request)
+    if untaught is not None:
+        window.state.say(untaught)
     if not window.state.moves:
         still = stands_still(expression)
         print(still, file=sys.stderr)

@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
     Sampling,
@@ -77,10 +77,10 @@ def render(
         raise RequestError("--bounce and --retime need a film: use --frames 2 or more")
     check_fps(fps, kind)
     check_target(output)
-    start = sampling.request(
-        open_planner(invocation), expression, t=t or 0.0, u=0.5 if u is None else u
-    )
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, t=t or 0.0, u=0.5 if u is None else u)
     line = film_line(start, u) if count > 1 else Line(start, "t")
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         options = {
             "frames": count,

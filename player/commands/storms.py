@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
     Sampling,
@@ -59,8 +59,10 @@ def storms(
         if kind_of(output) != "png":
             raise TargetError(f"{output}: a chart is one picture, so its name ends in .png")
         check_target(output)
-    start = sampling.request(open_planner(invocation), expression, u=0.5 if u is None else u)
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, u=0.5 if u is None else u)
     line = film_line(start, u)
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
         requests = [line.at(place) for place in places]
@@ -84,7 +86,12 @@ def storms(
             chart = draw_storms(film, found, lambda i: shrink(shown[i], THUMBNAIL), words)
             save_still(output, chart, settings)
     if as_json:
-        print(json.dumps({**settings, "axis": line.axis, "stations": turns, **_figures(film, found)}, indent=1))
+        print(
+            json.dumps(
+                {**settings, "axis": line.axis, "stations": turns, **_figures(film, found)},
+                indent=1,
+            )
+        )
         return
     Console().print(_table(film, found), _summary(expression, film), sep="")
     if output is not None:

@@ -133,7 +133,9 @@ def _parse(text: str) -> Expression:
     length = len(str(parsed))
     if length > MAX_TEXT:  # 2*(cat + dog) is longer with its weights written out
         raise ExpressionError(
-            f"written out, this has {length} characters: {MAX_TEXT} are the most", f"{text[:40]}…", 0
+            f"written out, this has {length} characters: {MAX_TEXT} are the most",
+            f"{text[:40]}…",
+            0,
         )
     return parsed
 

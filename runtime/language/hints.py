@@ -39,7 +39,7 @@ def check_text(masked: str, *, in_slot: bool) -> tuple[str, int] | None:
             (r"\+", "put spaces around + to add, as in cat + kitten, or quote the phrase"),
             (
                 r"^'(?=[\s\S]*'$)",
-                "quotes are double here: write \"cat\", or \\' for the character",
+                'quotes are double here: write "cat", or \\\' for the character',
             ),
         ):
             if found := re.search(pattern, masked):

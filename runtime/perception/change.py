@@ -79,7 +79,9 @@ def change_of(
     far = np.asarray(spans, np.float64)
     ends = np.asarray(posts, np.intp)
     if len(near) != len(at) - 1 or len(far) != len(ends) - 1:
-        raise ValueError(f"{len(at)} frames, {len(near)} steps, {len(ends)} posts, {len(far)} spans")
+        raise ValueError(
+            f"{len(at)} frames, {len(near)} steps, {len(ends)} posts, {len(far)} spans"
+        )
     length = np.diff(at)
     if noise is None:
         noise = _noise(length, near, ends, far)

@@ -39,9 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m export.critters.vocabulary")
     parser.add_argument("--model", type=Path, default=MODEL, help="the trained model's folder")
-    parser.add_argument(
-        "--bundle", type=Path, help="a bundle made of it, to be given the words too"
-    )
+    parser.add_argument("--bundle", type=Path, help="a bundle made of it")
     options = parser.parse_args(argv)
     try:
         print(write_vocabulary(options.model, taught_words()))

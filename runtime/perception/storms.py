@@ -6,10 +6,10 @@ The rules, on N frames at increasing positions t with distances s(i) = d(f(i), f
 and at least twice the distance across, between the frames before and after it, and no station of a
 chain stands there.
 
-*Fresh breeze.* Speeds are those of ``runtime.perception.change``: noise is no change. The calm level c is
-the median speed of the slower half of them (flickers left out), its spread σ is 1.4826 times the
-median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film may
-storm for two thirds of its length and still be read.
+*Fresh breeze.* Speeds are those of ``runtime.perception.change``: noise is no change. The calm
+level c is the median speed of the slower half of them (flickers left out), its spread σ is 1.4826
+times the median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film
+may storm for two thirds of its length and still be read.
 
 *Jump.* A fast, visible step that bisection cannot break: of the two halves the one with the
 greater distance is followed until its distance is below 0.4 of the step's (a slope, however

@@ -6,7 +6,7 @@ import random
 import time
 
 from runtime.errors import ExpressionError
-from runtime.language.expression import parse
+from runtime.language.expression import Expression, _parse, parse
 
 SLOWEST = 0.05
 """seconds of this thread that one input may take"""
@@ -45,34 +45,34 @@ def check(given: str) -> float:
         AssertionError: a foreign exception, a refusal without its place, text that does not read
             back, or more than SLOWEST.
     """
+    expression, refusal, took = _read(given)
+    if refusal is not None:
+        assert 0 <= refusal.column <= len(refusal.text), given
+        assert str(refusal), given
+        assert "\n" not in str(refusal), given
+    else:
+        again, refusal, _ = _read(str(expression))
+        assert refusal is None, f"{given!r} prints {str(expression)!r}: {refusal}"
+        assert again == expression, f"{given!r} prints {str(expression)!r}"
+        assert str(again) == str(expression), given
+    if took > SLOWEST:  # a page fault or the collector may have come between: the same once more
+        took = min(took, _read(given)[2])
+    assert took <= SLOWEST, f"{took:.3f} s for {given!r}"
+    return took
+
+
+def _read(given: str) -> tuple[Expression | None, ExpressionError | None, float]:
+    """Parse and print without the cache: (expression, refusal, seconds of this thread)."""
+    _parse.cache_clear()
     start = time.thread_time()
     try:
         expression = parse(given)
-        printed = str(expression)
+        str(expression)
     except ExpressionError as error:
-        took = time.thread_time() - start
-        assert 0 <= error.column <= len(error.text), given
-        assert str(error) and "\n" not in str(error), given  # noqa: PT018
+        return None, error, time.thread_time() - start
     except Exception as error:
         raise AssertionError(f"{given!r} ends in {error!r}") from error
-    else:
-        took = time.thread_time() - start
-        try:
-            again = parse(printed)
-        except ExpressionError as error:
-            raise AssertionError(f"{given!r} prints {printed!r}: {error}") from None
-        assert again == expression, f"{given!r} prints {printed!r}"
-        assert str(again) == printed, given
-    if took > SLOWEST:  # a page fault or the collector may have come between: the same once more
-        parse.__globals__["_parse"].cache_clear()
-        start = time.thread_time()
-        try:
-            str(parse(given))
-        except ExpressionError:
-            pass
-        took = min(took, time.thread_time() - start)
-    assert took <= SLOWEST, f"{took:.3f} s for {given!r}"
-    return took
+    return expression, None, time.thread_time() - start
 
 
 def _expression(rng: random.Random) -> str:

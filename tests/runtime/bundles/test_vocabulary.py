@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runtime.bundles.bundle import MANIFEST, read_manifest, sha256_file
+from runtime.bundles.bundle import read_manifest, sha256_file
 from runtime.bundles.library import built_in
 from runtime.bundles.vocabulary import (
     FILE,
@@ -94,9 +93,10 @@ def test_an_altered_file_and_a_link_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no plain file"):
         read_vocabulary(tmp_path, {FILE: record})
     (tmp_path / FILE).unlink()
-    os.mkfifo(tmp_path / FILE)
-    with pytest.raises(BundleError, match="no plain file"):
-        vocabulary_in(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / FILE)
+        with pytest.raises(BundleError, match="no plain file"):
+            vocabulary_in(tmp_path)
 
 
 def test_writing_refuses_what_reading_would(tmp_path: Path) -> None:
@@ -106,6 +106,4 @@ def test_writing_refuses_what_reading_would(tmp_path: Path) -> None:
 
 
 def test_the_bundle_lists_its_vocabulary_with_its_hash() -> None:
-    manifest = read_manifest(built_in())
-    assert manifest.files[FILE] == sha256_file(built_in() / FILE)
-    assert (built_in() / MANIFEST).read_text() == replace(manifest).to_json()
+    assert read_manifest(built_in()).files[FILE] == sha256_file(built_in() / FILE)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from runtime.perception.change import Change, change_of, posts_of
 from runtime.perception.distance import Descriptor, describe_frame, distance
@@ -24,14 +25,15 @@ def read(film: Planted, at: list[float]) -> Change:
     return change_of(at, near, posts, spans)
 
 
-def seen(change: Change, at: list[float]) -> np.ndarray:  # type: ignore[type-arg]
+def seen(change: Change, at: list[float]) -> NDArray[np.float64]:
     """The share of all change that is seen by each 1/400 of the film."""
     total = np.concatenate([[0.0], np.cumsum(change.steps)])
-    return np.interp(np.linspace(0, 1, 401), at, total / total[-1])
+    share: NDArray[np.float64] = np.interp(np.linspace(0, 1, 401), at, total / total[-1])
+    return share
 
 
 def even(count: int) -> list[float]:
-    return np.linspace(0, 1, count).tolist()
+    return [k / (count - 1) for k in range(count)]
 
 
 def test_noise_and_the_number_of_known_frames_hardly_change_the_answer() -> None:

@@ -57,12 +57,11 @@ def frames_of(
             bars.advance(task)
 
 
-def name_untaught(planner: Planner, request: Request) -> str | None:
-    """Say on stderr, and return, which words the model was never taught; None if there are none."""
+def name_untaught(planner: Planner, request: Request) -> None:
+    """Say on stderr which words the model was never taught, if there are any."""
     line = planner.untaught(request)
     if line is not None:
         print(line, file=sys.stderr)
-    return line
 
 
 @contextmanager

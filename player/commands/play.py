@@ -60,18 +60,15 @@ def play(
         picture=(planner.manifest.width, planner.manifest.height),
         invocation=invocation,
         check=planner.check,
+        remark=planner.untaught,
         controllers=_controllers(osc, osc_out, midi),
         zoom=zoom,
         ui_scale=ui_scale,
         fullscreen=fullscreen,
     )
-    untaught = name_untaught(planner, request)
-    if untaught is not None:
-        window.state.say(untaught)
+    name_untaught(planner, request)
     if not window.state.moves:
-        still = stands_still(expression)
-        print(still, file=sys.stderr)
-        window.state.say(still)
+        print(stands_still(expression), file=sys.stderr)
     with interruptible(None):
         last = window.run()
     print("this view again:")

@@ -96,3 +96,13 @@ def test_models_lists_all_words_of_a_model(cli: Cli) -> None:
     status, out, err = cli("models", "nothing")
     assert status == 1
     assert "unknown model 'nothing'" in err
+
+
+def test_other_words_in_the_same_window_are_looked_at_too(cli: Cli, windows: list[Window]) -> None:
+    cli("play", "cat -> kitten")
+    session = windows[0].session
+    assert session.state.notice == ""
+    session.write("dragon -> kitten")
+    assert UNTAUGHT in session.state.notice
+    session.write("kitten")
+    assert "nothing moves" in session.state.notice

@@ -29,6 +29,7 @@ from export.quiet import quiet
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.bundles.library import home
 from runtime.bundles.publish import staging, write_bundle
+from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
 from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
@@ -58,6 +59,7 @@ def build(
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
+            _take_vocabulary(spec, staged)
             progress("bundle")
             return write_bundle(staged, manifest, target)
 
@@ -199,6 +201,14 @@ def _manifest(
 
 def _is_tiny(vae: Any) -> bool:
     return type(vae).__name__ == "AutoencoderTiny"
+
+
+def _take_vocabulary(spec: ModelSpec, staged: Path) -> None:
+    """Copy the words a checkpoint's folder says its model was taught."""
+    if isinstance(spec.source, Path) and spec.source.is_dir():
+        vocabulary = vocabulary_in(spec.source)
+        if vocabulary is not None:
+            write_vocabulary(staged, vocabulary.words)
 
 
 def _give_back_memory() -> None:

@@ -16,6 +16,7 @@ from player.session.state import PlayerState
 from player.session.view import View
 from player.session.worker import PendingRequest, Renderer, Worker
 from runtime.language.expression import parse
+from runtime.language.line import stands_still
 from runtime.request import Request
 
 
@@ -41,12 +42,14 @@ class Session:
         invocation: Invocation | None = None,
         folder: Path | None = None,
         check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
-        ``check`` raises MorphError for what the model cannot draw (``Planner.check``). For tests:
+        ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
+        returns what is worth saying of what it can (``Planner.untaught``). For tests:
         ``threads=False`` renders inside ``turn``.
         """
         self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
@@ -54,6 +57,8 @@ class Session:
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
         self.beats = Beats()
+        self._remark = remark
+        self._say_of(request)
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
         self.error = ""
@@ -133,7 +138,16 @@ class Session:
         """
         parse(request.expression)
         self._check(request)
+        before = self.state.request.expression
         self.state.change(request)
+        if request.expression != before:
+            self._say_of(request)
+
+    def _say_of(self, request: Request) -> None:
+        """Say that nothing moves, or else which words the model was never taught."""
+        remark = self._remark(request) if self.state.moves else stands_still(request.expression)
+        if remark is not None:
+            self.state.say(remark)
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""

@@ -1,4 +1,4 @@
-"""The program talks to nobody: judged by the system calls of its processes, native code included."""
+"""The program talks to nobody, judged by the system calls of its processes."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pygame
 from pygame import Rect
 
+from player.session.actions import HELP
 from player.window import theme
-from player.window.keys import HELP
 
 LINE = 25
 KEYS = 130

@@ -281,7 +281,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -
     player.run()
     assert len(notices) == 2
     assert all("cannot be written" in notice for notice in notices)
-    assert player.state.recorder is None
+    assert player.session.keeping.recorder is None
 
 
 def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) ->
         yield 2
         tap(pygame.K_g)
         yield 2
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     assert player.run().t > 0.03
@@ -323,11 +323,11 @@ def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None
         yield exact(player)
         tap(pygame.K_5)
         yield 4
-        errors.append(player.shown_error)
+        errors.append(player.session.error)
         tap(pygame.K_RIGHT)
         yield 2
         yield exact(player)
-        errors.append(player.shown_error)
+        errors.append(player.session.error)
 
     conductor.script = script()
     assert player.run().t == 0.5025

@@ -59,6 +59,8 @@ def build(
         with staging(target) as staged:
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
+            if digest(spec) != made_from:
+                raise BuildError("the checkpoint was changed while it was read: build it again")
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
             progress("bundle")
             return write_bundle(staged, manifest, target)
@@ -96,6 +98,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         spec.guidance if guided else 1.0,
     )
     expected = draw(progress)
+    reference.check_reference(expected)
     figures: dict[str, Any] = {}
     if spec.precision == "f16":
         with reference.in_half(unet, *([vae] if tiny else [])):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from export.checkpoints.checkpoint import CONVERT, PICKLES
 from export.checkpoints.presets import Hub
+from export.checkpoints.tensorfile import CONVERT, PICKLES
 from runtime.bundles.bundle import sha256_file
 from runtime.bundles.publish import FULL
 from runtime.errors import BuildError

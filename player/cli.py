@@ -17,6 +17,7 @@ from player.commands.play import play
 from player.commands.render import render
 from player.commands.storms import storms
 from player.commands.tokens import tokens
+from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 
 app = typer.Typer(
@@ -37,10 +38,15 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in Windows' cp1252 has no arrows
     try:
-        app()
+        with ending():
+            app()
     except ExpressionError as error:
         print(f"wordmorph: {error}\n{error.caret()}", file=sys.stderr)
         sys.exit(1)
     except MorphError as error:
         print(f"wordmorph: {error}", file=sys.stderr)
         sys.exit(1)
+    except SystemExit as end:
+        if is_stuck():
+            leave(end.code if isinstance(end.code, int) else 1)
+        raise

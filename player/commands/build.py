@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,7 +91,7 @@ def build(
             asked = choices if precision == "auto" else [precision]
             bundle = _bundle(console, model, options, asked)
         _compile(console, bundle, gpu)
-    print(f'wordmorph play --model {_called(bundle)} "cat -> kitten"')
+    print(shlex.join(["wordmorph", "play", "--model", _called(bundle), "cat -> kitten"]))
 
 
 def _is_name(model: str) -> bool:

@@ -23,6 +23,8 @@ from runtime.output.settings import KEY
 
 _PARTIAL = ".partial"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+UNFINISHED: set[Path] = set()
+"""what this process is writing beside its targets: to be removed if it must end at once"""
 _NUMBERED = re.compile(r"\d{5,}\.png")
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TEXT_AT = len(_PNG) + 25
@@ -96,6 +98,7 @@ def staged(target: Path, *, folder: bool) -> Iterator[Path]:
                 partial.mkdir()
             else:
                 partial.touch(exist_ok=False)
+        UNFINISHED.add(partial)
         try:
             yield partial
         except OSError as error:
@@ -107,6 +110,7 @@ def staged(target: Path, *, folder: bool) -> Iterator[Path]:
             else:
                 os.replace(partial, final)
     finally:
+        UNFINISHED.discard(partial)
         if folder:
             shutil.rmtree(partial, ignore_errors=True)
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import platform
+import shlex
 from collections import deque
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -161,4 +162,4 @@ def _weights_digest(manifest: Manifest, role: str) -> str:
 
 def build_command(model: str) -> str:
     """Return the command that builds a model's engines for the GPU of this machine."""
-    return f"wordmorph build {model}"
+    return shlex.join(["wordmorph", "build", model])

@@ -46,6 +46,10 @@ def main() -> None:
     except MorphError as error:
         print(f"wordmorph: {error}", file=sys.stderr)
         sys.exit(1)
+    except PermissionError as error:  # where no message of ours says more
+        what = error.filename or "something"
+        print(f"wordmorph: {what} cannot be read or written: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
     except SystemExit as end:
         if is_stuck():
             leave(end.code if isinstance(end.code, int) else 1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from rich.console import Console
 from rich.table import Table
 
 from runtime.bundles.bundle import read_manifest
-from runtime.bundles.library import known_models
+from runtime.bundles.library import known_models, unreadable
 from runtime.errors import BundleError
 
 
@@ -32,4 +34,7 @@ def models() -> None:
             size = f"{spec.size[0]}x{spec.size[1]}" if spec.size else "-"
             steps = ", ".join(str(count) for count in spec.steps)
             table.add_row(name, size, steps, f"{spec.about} [dim](wordmorph build {name})[/dim]")
+    hidden = unreadable()
+    if hidden is not None:
+        print(f"wordmorph: {hidden}", file=sys.stderr)
     Console().print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,8 @@ def change_by(checkpoint: Path, path: Path) -> float:
     """How much a LoRA changes a UNet (L2)."""
     plain = weights(open_checkpoint(ModelSpec("m", checkpoint, "")))
     fused = weights(open_checkpoint(ModelSpec("m", checkpoint, "", loras=(Lora(path),))))
-    return sum(float((fused[name] - value).norm() ** 2) for name, value in plain.items()) ** 0.5
+    parts = [(fused[name] - value).norm() ** 2 for name, value in plain.items()]
+    return math.sqrt(float(sum(parts)))
 
 
 def with_alpha(path: Path, alpha: float) -> Path:

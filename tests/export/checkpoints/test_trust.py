@@ -46,7 +46,7 @@ def refusal(folder: Path, component: str) -> str:
     return str(caught.value)
 
 
-def change(path: Path, how: Callable[[dict[str, torch.Tensor]], None]) -> None:
+def change(path: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> None:
     state = load_file(path)
     how(state)
     save_file(state, path, metadata={"format": "pt"})

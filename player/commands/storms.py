@@ -20,7 +20,7 @@ from player.options import (
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError, TargetError
 from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
@@ -75,7 +75,9 @@ def storms(
 
             found = find_storms(film, descriptor_at)
         options = {"frames": frames, "u": u}
-        command = command_line("storms", start, output or "storms.png", invocation, options)
+        command = command_line(
+            "storms", start, own_name(output or "storms.png"), invocation.shareable(), options
+        )
         settings = settings_of(pipeline.settings(), start, command, frames=frames)
         if output is not None:
             shown = {i: pipeline.render(requests[i]).pixels for i in moments(film, found)}

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from player.session.worker import THREAD
-from runtime.output.target import UNFINISHED
+from runtime.durable import UNFINISHED
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 PATIENCE_S = 5.0

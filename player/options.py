@@ -21,6 +21,9 @@ from runtime.request import EditScope, Interp, Request, parse_size
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
 
 
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a picture is drawn, as the user typed it; ``Request`` checks the values."""
@@ -68,7 +71,11 @@ OPTIONS: dict[str, Any] = {
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Let typer see the fields of a command's dataclass parameters as options of their own."""
+    """Let typer see the fields of a command's dataclass parameters as options of their own.
+
+    Words after the expression are refused with what was probably meant: without quotes the shell
+    takes an arrow for itself.
+    """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {}
     parameters: list[inspect.Parameter] = []
@@ -91,8 +98,17 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
             for field in fields(kind)
         ]
 
+    parameters.append(
+        inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    )
+
     @functools.wraps(command)
-    def flat(**given: Any) -> None:
+    def flat(context: typer.Context, **given: Any) -> None:
+        if context.args:
+            raise RequestError(
+                f"{context.args[0]!r} stands alone: put the whole expression in quotes, "
+                f'as in wordmorph {context.info_name} "cat -> kitten"'
+            )
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
         command(**given)

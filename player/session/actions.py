@@ -153,8 +153,14 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"), Key("F11"))
     ),
+    Action("clean", "picture only", lambda s: s.state.toggle_clean(), (Key("v"),)),
     Action("help", "this help", lambda s: s.state.toggle_help(), (Key("F1"), Key("?"))),
-    Action("quit", "quit", lambda s: s.state.quit(), (Key("Escape"),)),
+    Action(
+        "back",
+        "close the help, leave full screen, quit",
+        lambda s: s.state.back(),
+        (Key("Escape"),),
+    ),
 )
 
 NAMES = {action.name: action for action in ACTIONS}
@@ -177,7 +183,7 @@ def label_of(action: Action) -> str:
 HELP: tuple[tuple[str, str], ...] = (
     *((label_of(action), action.meaning) for action in ACTIONS if action.keys),
     ("Shift  Ctrl", "with an arrow: ten times as far, a tenth as far"),
-    ("mouse", "click or drag the seek bar and the pad"),
+    ("mouse", "drag the bar and the pad; click the picture to play; the wheel moves"),
 )
 """(keys, what they do), in the order the help shows them."""
 

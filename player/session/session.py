@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -12,6 +13,7 @@ from player.session.reproduce import Invocation
 from player.session.state import PlayerState
 from player.session.view import View
 from player.session.worker import PendingRequest, Renderer, Worker
+from runtime.language.expression import parse
 from runtime.request import Request
 
 
@@ -26,18 +28,19 @@ class Session:
         picture: tuple[int, int],
         invocation: Invocation | None = None,
         folder: Path | None = None,
+        check: Callable[[Request], None] = lambda request: None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
-        ``picture`` is the model's (width, height); stills and films go to ``folder``. For tests:
+        ``picture`` is the model's (width, height); stills and films go to ``folder``;
+        ``check`` raises MorphError for what the model cannot draw (``Planner.check``). For tests:
         ``threads=False`` renders inside ``turn``.
         """
         self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
         self.keeping = Keeping(self.state)
-        self.worker = Worker(
-            open_renderer, self.state.cache, self.state.axis if self.state.moves else None
-        )
+        self.worker = Worker(open_renderer, self.state.cache)
+        self._check = check
         self.error = ""
         """why the picture asked for is not there, in one line"""
         self._threads = threads
@@ -66,6 +69,25 @@ class Session:
         self._receive()
         self.keeping.advance_recording(now)
         self._tend_grid()
+
+    def write(self, expression: str) -> None:
+        """Play another expression from the same place; the old picture stays until the first new
+        one is there.
+
+        Raises:
+            ExpressionError, RequestError: it cannot be read or drawn; nothing has changed.
+        """
+        self.change(replace(self.state.request, expression=str(parse(expression))))
+
+    def change(self, request: Request) -> None:
+        """Play another request: other words, another place, seed or setting.
+
+        Raises:
+            ExpressionError, RequestError: it cannot be drawn; nothing has changed.
+        """
+        parse(request.expression)
+        self._check(request)
+        self.state.change(request)
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
@@ -98,6 +120,7 @@ class Session:
             tokens=state.tokens,
             storms=state.storms,
             help=state.help,
+            clean=state.clean,
             plan=None if state.info is None else state.info.plan,
             engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
             milliseconds=round(fmean(times), 1) if times else None,
@@ -126,7 +149,8 @@ class Session:
             return
         if result.request != self._asked:
             assert self._asked is not None
-            self.state.show(self.state.cache.nearest(self._asked))
+            # on the way to another seed or setting, what arrives is shown as it arrives
+            self.state.show(self.state.cache.nearest(self._asked) or result.frame)
         elif result.error is not None:
             self.error = result.error
         else:

@@ -31,12 +31,8 @@ class PlayerState:
 
         The cache has room for a whole line of ``picture`` (width, height), however large.
         """
-        self.base = request
-        self.expression = parse(request.expression)
-        self.axis: Axis = Line.through(request).axis if self.moves else "t"
-        """what the seek bar, ← and →, and playing move along"""
-        here = Line(request, self.axis)
-        self.playhead = Playhead.at(here.place, request.u if self.has_pad else 0.5)
+        self.playhead = Playhead()
+        self.change(request)
         self.invocation = invocation
         self.folder = folder
         self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
@@ -48,12 +44,23 @@ class PlayerState:
         self.tokens = False
         self.storms = True
         self.help = False
+        self.clean = False
+        """whether nothing but the picture is shown"""
         self.speeds: Speeds | None = None
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
         self.printed: list[str] = []
         """lines for the terminal, taken by whoever owns it"""
+
+    def change(self, request: Request) -> None:
+        """Stand at another request, which may have another expression."""
+        self.base = request
+        self.expression = parse(request.expression)
+        self.axis: Axis = Line.through(request).axis if self.moves else "t"
+        """what the seek bar, ← and →, and playing move along"""
+        place = Line(request, self.axis).place
+        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
@@ -196,6 +203,19 @@ class PlayerState:
     def toggle_fullscreen(self) -> None:
         """Fill the screen, or leave it."""
         self.fullscreen = not self.fullscreen
+
+    def toggle_clean(self) -> None:
+        """Show nothing but the picture, or everything again."""
+        self.clean = not self.clean
+
+    def back(self) -> None:
+        """Close the help, else leave full screen, else end the session."""
+        if self.help:
+            self.help = False
+        elif self.fullscreen:
+            self.fullscreen = False
+        else:
+            self.quit()
 
     def quit(self) -> None:
         """End the session."""

@@ -58,6 +58,8 @@ def build(
         with staging(target) as staged:
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
+            if digest(spec) != made_from:
+                raise BuildError("the checkpoint was changed while it was read: build it again")
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
             _take_vocabulary(spec, staged)
             progress("bundle")
@@ -128,6 +130,7 @@ def _reference(
         spec.guidance if pipe.unet.config.time_cond_proj_dim else 1.0,
     )
     expected = draw(progress)
+    reference.check_reference(expected)
     if spec.precision != "f16":
         return expected, {}
     halved = [pipe.unet, pipe.vae] if _is_tiny(pipe.vae) else [pipe.unet]

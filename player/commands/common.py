@@ -66,10 +66,13 @@ def name_untaught(planner: Planner, request: Request) -> None:
 
 @contextmanager
 def interruptible(target: str | None) -> Iterator[None]:
-    """Turn Ctrl-C into one line that says what became of ``target``, and exit status 130."""
+    """Turn Ctrl-C and its like into one line that says what became of ``target``.
+
+    The exit status is 128 and the signal's number, 130 for Ctrl-C.
+    """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         fate = "" if target is None else f", the partial {target} was removed"
         print(f"wordmorph: interrupted{fate}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(getattr(error, "status", 130)) from None

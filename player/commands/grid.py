@@ -8,7 +8,7 @@ import typer
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.film import save_still
 from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
@@ -64,7 +64,7 @@ def grid(
             "t": t or None,
             "u": None if u == 0.5 else u,
         }
-        command = command_line("grid", start, output, invocation, options)
+        command = command_line("grid", start, own_name(output), invocation.shareable(), options)
         settings = settings_of(pipeline.settings(), start, command, **more)
         save_still(output, draw_grid(layout, tiles), settings)
     print(f"{output}: {counts['rows']} × {counts['cols']} pictures")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.bundles.bundle import read_manifest
-from runtime.bundles.library import known_models, locate
+from runtime.bundles.library import known_models, locate, unreadable
 from runtime.bundles.vocabulary import read_vocabulary
 from runtime.errors import BundleError
 
@@ -44,6 +45,9 @@ def models(
             size = f"{spec.size[0]}x{spec.size[1]}" if spec.size else "-"
             steps = ", ".join(str(count) for count in spec.steps)
             table.add_row(name, size, steps, f"{spec.about} [dim](wordmorph build {name})[/dim]")
+    hidden = unreadable()
+    if hidden is not None:
+        print(f"wordmorph: {hidden}", file=sys.stderr)
     Console().print(table)
 
 

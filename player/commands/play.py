@@ -41,6 +41,9 @@ def play(
         str | None, typer.Option(metavar="[HOST:]PORT", help="Tell over OSC what is shown.")
     ] = None,
     midi: Annotated[bool, typer.Option("--midi", help="Play by MIDI; L learns a knob.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
+    ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
@@ -60,8 +63,8 @@ def play(
         picture=(planner.manifest.width, planner.manifest.height),
         invocation=invocation,
         check=planner.check,
+        controllers=_controllers(osc, osc_out, midi, link),
         remark=planner.untaught,
-        controllers=_controllers(osc, osc_out, midi),
         zoom=zoom,
         ui_scale=ui_scale,
         fullscreen=fullscreen,
@@ -77,7 +80,7 @@ def play(
 
 
 def _controllers(
-    osc: str | None, osc_out: str | None, midi: bool
+    osc: str | None, osc_out: str | None, midi: bool, link: bool
 ) -> list[Callable[[], Controller]]:
     """Return what opens each controller asked for; gamepads are always welcome.
 
@@ -105,4 +108,9 @@ def _controllers(
 
         knobs = Midi(RtMidiPorts(), platformdirs.user_config_path("wordmorph") / "midi.json")
         opened.append(lambda: knobs)
+    if link:
+        from player.controllers.link import Link
+
+        peer = Link()
+        opened.append(lambda: peer)
     return opened

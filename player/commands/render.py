@@ -22,7 +22,7 @@ from player.options import (
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.language.line import Line
 from runtime.output.film import check_fps, open_film, save_still
@@ -99,7 +99,7 @@ def render(
         settings = settings_of(
             pipeline.settings(),
             start,
-            command_line("render", start, output, invocation, options),
+            command_line("render", start, own_name(output), invocation.shareable(), options),
             **more,
         )
         if kind == "png":

@@ -21,7 +21,7 @@ from player.options import (
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
@@ -82,7 +82,9 @@ def storms(
             turns = tuple(place for place, _ in line.stations)
             found = find_storms(film, descriptor_at, turns)
         options = {"frames": frames, "u": u}
-        command = command_line("storms", start, output or "storms.png", invocation, options)
+        command = command_line(
+            "storms", start, own_name(output or "storms.png"), invocation.shareable(), options
+        )
         settings = settings_of(pipeline.settings(), start, command, frames=frames)
         if output is not None:
             shown = {i: pipeline.render(requests[i]).pixels for i in moments(film, found)}

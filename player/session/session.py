@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
+from player.session.beats import MOST, Beats
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
 from player.session.reproduce import Invocation
@@ -55,6 +56,7 @@ class Session:
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
+        self.beats = Beats()
         self._remark = remark
         self._say_of(request)
         self.controllers: list[Controller] = []
@@ -78,6 +80,7 @@ class Session:
         Raises:
             MorphError: the model cannot be opened, or cannot serve the expression.
         """
+        self.beats.turn(now)
         for controller in self.controllers:
             controller.poll(self, now)
         self.state.advance(dt, *velocity)
@@ -89,6 +92,34 @@ class Session:
         self._receive()
         self.keeping.advance_recording(now)
         self._tend_grid()
+
+    def at_beat(self, run: Callable[[], None]) -> None:
+        """Do something at the next beat or bar, if one is waited for, else now.
+
+        What it will show is rendered meanwhile, so that it arrives on the beat.
+        """
+        if not self.beats.holds:
+            run()
+            return
+        self.beats.hold(run)
+        coming = self.state.preview(run)
+        if coming not in self.state.cache:
+            self.worker.priority = (*self.worker.priority[-MOST:], coming)
+            self.worker.requests.put(
+                PendingRequest(self.state.request, self.state.playhead.direction)
+            )
+
+    def tap(self) -> None:
+        """Beat time: a few taps make a tempo."""
+        tempo = self.beats.tap()
+        self.state.say("tap on …" if tempo is None else f"{tempo.bpm:.1f} beats a minute")
+
+    def next_quantum(self) -> None:
+        """Let jumps wait for nothing, a beat or a bar."""
+        words = {0: "jumps wait for nothing", 1: "jumps wait for the beat"}
+        chosen = words.get(self.beats.next_quantum(), "jumps wait for the bar")
+        needs = "" if self.beats.tempo or not self.beats.quantum else ": tap the tempo with K"
+        self.state.say(f"{chosen}{needs}")
 
     def write(self, expression: str) -> None:
         """Play another expression from the same place; the old picture stays until the first new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,6 +121,15 @@ class PlayerState:
         if self.playhead.warp is not None and not self._scanned():
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
+
+    def preview(self, run: Callable[[], None]) -> Request:
+        """Return the picture that would be asked for after ``run``, which is not done."""
+        before = dict(vars(self))
+        try:
+            run()
+            return self.request
+        finally:
+            vars(self).update(before)
 
     def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from player.commands.atlas import atlas
 from player.commands.bench import bench
 from player.commands.build import build
 from player.commands.doctor import doctor
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 for command in (play, render, grid, storms, bench):
     app.command(context_settings={"allow_extra_args": True})(command)  # ``shared`` explains them
-for command in (tokens, build, models, doctor):
+for command in (atlas, tokens, build, models, doctor):
     app.command()(command)
 app.add_typer(engines, name="engines")
 

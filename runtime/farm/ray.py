@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from runtime.errors import EngineError, MorphError, one_line
 from runtime.farm.crew import Done
-from runtime.farm.worker import FarmWorker, Identity, Opening
-from runtime.request import Request
+from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 
 CORES = 4
 """cores for one actor where there are no GPUs and more than twice as many"""
 OPEN_SECONDS = 600.0
+AGAIN_S = 0.5
+DEATHS = 100
+"""How often an actor is asked, ``AGAIN_S`` apart, whether it is open again."""
 
 
 class RayCrew:
-    """Actors of a Ray cluster. One that dies is started again by Ray, and its chunk drawn again."""
+    """Actors of a Ray cluster. One that dies is started again by Ray, and its job done again."""
 
     def __init__(self, opening: Opening, address: str | None = None) -> None:
         """Join the cluster at ``address`` (``HOST:PORT``), or start one on this machine.
@@ -60,8 +63,11 @@ class RayCrew:
         }
         self._actors = [remote.options(**options).remote(opening) for _ in range(self.count)]
         self._free = deque(range(self.count))
-        self._queue: deque[tuple[int, tuple[Request, ...]]] = deque()
+        self._queue: deque[tuple[int, Job]] = deque()
         self._running: dict[Any, tuple[int, int]] = {}
+        self._opening: dict[Any, int] = {}
+        self._deaths = [0] * self.count
+        self._identity: Identity | None = None
 
     def identities(self) -> Sequence[Identity]:
         """See ``Crew.identities``."""
@@ -70,30 +76,37 @@ class RayCrew:
                 [actor.identity.remote() for actor in self._actors], timeout=OPEN_SECONDS
             )
         except Exception as error:  # Ray wraps what the actor raised
-            cause = getattr(error, "cause", None) or error
-            raise EngineError(f"a worker cannot open the model: {one_line(cause)[:300]}") from None
+            raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
+        self._identity = found[0]
         return found
 
-    def submit(self, index: int, requests: Sequence[Request]) -> None:
+    def submit(self, index: int, job: Job) -> None:
         """See ``Crew.submit``."""
-        self._queue.append((index, tuple(requests)))
+        self._queue.append((index, job))
         self._hand_out()
 
     def wait(self) -> Done:
         """See ``Crew.wait``."""
-        assert self._running, "nothing was submitted"
-        (ready, *_), _ = self._ray.wait(list(self._running), num_returns=1)
-        index, number = self._running.pop(ready)
-        try:
-            done = Done(index, self._ray.get(ready))
-        except self._ray.exceptions.RayActorError as error:
-            done = Done(index, lost=True, error=one_line(error)[:200])
-        except Exception as error:  # what the actor raised
-            cause = getattr(error, "cause", None) or error
-            done = Done(index, error=one_line(cause)[:300])
-        self._free.append(number)
-        self._hand_out()
-        return done
+        while True:
+            waiting = [*self._running, *self._opening]
+            assert waiting, "nothing was submitted"
+            (ready, *_), _ = self._ray.wait(waiting, num_returns=1)
+            if ready in self._opening:
+                self._take_back(self._opening.pop(ready), ready)
+                continue
+            index, number = self._running.pop(ready)
+            try:
+                done = Done(index, self._ray.get(ready))
+                self._deaths[number] = 0
+                self._free.append(number)
+            except self._ray.exceptions.RayActorError as error:
+                done = Done(index, lost=True, error=one_line(error)[:200])
+                self._reopen(number)
+            except Exception as error:  # what the actor raised
+                done = Done(index, error=_reason(error))
+                self._free.append(number)
+            self._hand_out()
+            return done
 
     def close(self) -> None:
         """See ``Crew.close``."""
@@ -103,10 +116,35 @@ class RayCrew:
 
     def _hand_out(self) -> None:
         while self._free and self._queue:
-            index, requests = self._queue.popleft()
+            index, job = self._queue.popleft()
             number = self._free.popleft()
-            running = self._actors[number].draw.remote(list(requests))
+            # an actor may come back on another machine: it looks whether it is still the same
+            running = self._actors[number].do.remote(job, self._identity)
             self._running[running] = (index, number)
+
+    def _reopen(self, number: int) -> None:
+        """Give no job to an actor that died before it is open again: it would be lost at once."""
+        self._opening[self._actors[number].identity.remote()] = number
+
+    def _take_back(self, number: int, ready: Any) -> None:
+        try:
+            self._ray.get(ready)
+        except self._ray.exceptions.RayActorError as error:
+            self._deaths[number] += 1
+            if self._deaths[number] > DEATHS:
+                raise EngineError(f"a worker dies again and again: {_reason(error)}") from None
+            time.sleep(AGAIN_S)
+            self._reopen(number)
+            return
+        except Exception as error:  # what the actor raised
+            raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
+        self._free.append(number)
+        self._hand_out()
+
+
+def _reason(error: Exception) -> str:
+    """Return what an actor raised, which Ray wraps, in one line."""
+    return one_line(getattr(error, "cause", None) or error)[:300]
 
 
 def check_address(address: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from runtime.errors import EngineError, MorphError, one_line
@@ -18,6 +19,13 @@ OPEN_SECONDS = 600.0
 AGAIN_S = 0.5
 DEATHS = 100
 """How often an actor is asked, ``AGAIN_S`` apart, whether it is open again."""
+_NOBODY = "http://127.0.0.1:9"
+_HOME = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its Linux too then takes the loopback for itself
+    "http_proxy": _NOBODY,
+    "https_proxy": _NOBODY,
+    "no_proxy": "127.0.0.1,localhost",
+}
 
 
 class RayCrew:
@@ -29,21 +37,21 @@ class RayCrew:
         Raises:
             EngineError: Ray is not installed, or the cluster cannot be reached.
         """
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to anybody
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
-            import ray
+            with _at_home() if address is None else nullcontext():  # it reads some when imported
+                import ray
         except ImportError:
             raise EngineError("--farm ray needs Ray: pip install '.[ray]'") from None
         self._ray: Any = ray
         try:
-            ray.init(
-                address=address,
-                ignore_reinit_error=True,
-                log_to_driver=False,
-                include_dashboard=False if address is None else None,
-                logging_level="error",
-            )
+            with _at_home() if address is None else nullcontext():
+                ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    logging_level="error",
+                    include_dashboard=False if address is None else None,
+                )
         except Exception as error:  # Ray raises of many kinds
             where = address or "this machine"
             raise EngineError(
@@ -140,6 +148,25 @@ class RayCrew:
             raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
         self._free.append(number)
         self._hand_out()
+
+
+@contextmanager
+def _at_home() -> Iterator[None]:
+    """Let the processes that Ray starts here talk to each other alone, over the loopback.
+
+    Without dashboard and reports one of them still asks what cloud it is in, by a name look-up and
+    requests to addresses of three providers: a proxy that nobody is takes them.
+    """
+    before = {name: os.environ.get(name) for name in _HOME}
+    os.environ.update(_HOME)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _reason(error: Exception) -> str:

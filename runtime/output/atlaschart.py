@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float64]
 
 THUMBNAIL = 128
 """Pictures passed to the chart need no more than this many pixels a side."""
 _SIZE = (12.8, 6.6)
 _DPI = 125
+_MAP = (0.535, 0.07, 0.445, 0.83)
+"""left, bottom, width, height of the map, in shares of the figure"""
 _INK, _FAINT, _RULE, _STORM = "#22282f", "#7b848e", "#d5dade", "#c2502f"
 _COLOURS = "cividis"
 """even steps of lightness: it reads in grey and for the colour-blind"""
@@ -41,7 +44,7 @@ def draw_atlas(atlas: Atlas, pictures: Sequence[Pixels]) -> Pixels:
     figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
     _draw_matrix(figure, figure.add_axes((0.065, 0.12, 0.365, 0.365 * _SIZE[0] / _SIZE[1])), atlas)
-    _draw_map(figure.add_axes((0.535, 0.07, 0.445, 0.83)), atlas, pictures)
+    _draw_map(figure.add_axes(_MAP), atlas, pictures)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
@@ -77,7 +80,11 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
                 axes.plot(column, row, "x", ms=size, mew=1.2, color=ink)
     if count <= _LABELLED:
         names = [_clip(atlas.words[i], 16) for i in order]
-        fonts = {"fontsize": max(4.0, min(10.0, 260 / count)), "color": _INK, "parse_math": False}
+        fonts: dict[str, Any] = {
+            "fontsize": max(4.0, min(10.0, 260 / count)),
+            "color": _INK,
+            "parse_math": False,
+        }
         axes.set_xticks(range(count), names, rotation=90 if count > 9 else 30, **fonts)
         axes.set_yticks(range(count), names, **fonts)
     else:
@@ -88,7 +95,7 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
         spine.set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     bar.ax.tick_params(colors=_FAINT, labelsize=8)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     axes.set_title("length of the way: visible change from word to word", fontsize=10, color=_FAINT)
     marks = [
         Line2D([], [], ls="", marker="o", ms=6, color=_INK, label="a storm (size: its share)"),
@@ -118,8 +125,20 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
                 color="#9aa5b0" if way.is_calm else _STORM, ls="-" if way.is_calm else (0, (4, 3)),
             )  # fmt: skip
     side = max(16.0, min(62.0, 300 / len(atlas.words) ** 0.5))
-    for word, place, picture in zip(atlas.words, at, pictures, strict=True):
-        if len(atlas.words) <= _PICTURED:
+    reach = 1.16 * float(np.abs(at).max()) or 1.0
+    wide, tall = _MAP[2] * _SIZE[0], _MAP[3] * _SIZE[1]  # inches
+    scale = 72 * min(wide, tall) / (2 * reach)  # points for a unit
+    for axis, low, high in ((0, -wide / 2, wide / 2), (1, -tall / 2, tall / 2)):
+        limits = axes.set_ylim if axis else axes.set_xlim
+        limits(72 * low / scale, 72 * high / scale)
+    pictured = len(atlas.words) <= _PICTURED
+    room = np.array([side + 8, side + 20]) / scale
+    bounds = np.array([72 * wide, 72 * tall]) / scale / 2 - room / 2
+    shown = _apart(at, room, bounds) if pictured else at
+    for word, true, place, picture in zip(atlas.words, at, shown, pictures, strict=True):
+        if pictured:
+            axes.plot(*zip(true, place, strict=True), color=_FAINT, lw=0.8, zorder=2)
+            axes.plot(*true, "o", ms=3, color=_INK, zorder=2)
             zoom = side / max(picture.shape[:2])
             image = OffsetImage(picture, zoom=zoom, interpolation="lanczos")
             box = {"edgecolor": _RULE, "lw": 0.8}
@@ -133,10 +152,6 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
             fontsize=max(5.0, min(10.0, side / 5)), color=_INK, zorder=4, parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
         )  # fmt: skip
-    reach = 1.16 * float(np.abs(at).max()) or 1.0
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
-    axes.set_aspect("equal", adjustable="datalim")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -146,6 +161,30 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
         "dashed through storms",
         fontsize=10, color=_FAINT,
     )  # fmt: skip
+
+
+def _apart(at: Floats, room: Floats, bounds: Floats) -> Floats:
+    """Move places [N, 2] until boxes of ``room`` (width, height) around them hardly overlap.
+
+    Centres stay within ``bounds`` (half width, half height) of 0.
+    """
+    shown = np.clip(at, -bounds, bounds)
+    first, second = np.triu_indices(len(at), 1)
+    for _ in range(300):
+        between = shown[first] - shown[second]
+        overlap = room - np.abs(between)
+        hit = (overlap > 0).all(1)
+        if not hit.any():
+            break
+        push = np.zeros_like(between)
+        axis = np.argmin(overlap / room, axis=1)  # the shorter way out
+        rows = np.flatnonzero(hit)
+        away = np.where(between[rows, axis[rows]] < 0, -1.0, 1.0)
+        push[rows, axis[rows]] = 0.27 * overlap[rows, axis[rows]] * away
+        np.add.at(shown, first, push)
+        np.subtract.at(shown, second, push)
+        shown = np.clip(shown, -bounds, bounds)
+    return np.asarray(shown)
 
 
 def _clip(text: str, most: int) -> str:

@@ -63,9 +63,7 @@ class Measurements:
                 place that cannot be written.
         """
         if path.suffix != SUFFIX:
-            raise TargetError(
-                f"{path}: measurements lie in a file with a name in {SUFFIX}"
-            )
+            raise TargetError(f"{path}: measurements lie in a file with a name in {SUFFIX}")
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

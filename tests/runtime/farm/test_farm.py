@@ -21,11 +21,13 @@ from runtime.farm import chunks
 from runtime.farm.crew import Done
 from runtime.farm.farm import AHEAD, Farm, open_crew
 from runtime.farm.local import LocalCrew
-from runtime.farm.worker import Identity, Opening
+from runtime.farm.worker import FarmWorker, Identity, Job, Opening
+from runtime.language.line import Line
+from runtime.perception.atlas import LineJob, measure_line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
-from tests.support.drawn import morph
+from tests.support.drawn import DrawnPipeline, morph
 
 IDENTITY = Identity("drawings", "d1" * 32, 48, 32, "drawn", "f32", "1")
 F32 = Opening(backend="openvino", precision="f32")
@@ -42,7 +44,7 @@ class ShuffledCrew:
 
     def __init__(self, seed: int, identities: Sequence[Identity] = (IDENTITY, IDENTITY)) -> None:
         self.draws = random.Random(seed)
-        self.waiting: list[tuple[int, tuple[Request, ...]]] = []
+        self.waiting: list[tuple[int, Job]] = []
         self.most = 0
         self.drawn = 0
         self.loses = 0.0
@@ -53,18 +55,20 @@ class ShuffledCrew:
     def identities(self) -> Sequence[Identity]:
         return self._identities
 
-    def submit(self, index: int, requests: Sequence[Request]) -> None:
-        self.waiting.append((index, tuple(requests)))
+    def submit(self, index: int, job: Job) -> None:
+        self.waiting.append((index, job))
         self.most = max(self.most, len(self.waiting))
 
     def wait(self) -> Done:
-        index, requests = self.waiting.pop(self.draws.randrange(len(self.waiting)))
+        index, job = self.waiting.pop(self.draws.randrange(len(self.waiting)))
         if self.error:
             return Done(index, error=self.error)
         if self.draws.random() < self.loses:
             return Done(index, lost=True, error="died")
-        self.drawn += len(requests)
-        return Done(index, np.stack([morph(one, (48, 32)) for one in requests]))
+        if isinstance(job, LineJob):
+            return Done(index, measure_line(DrawnPipeline((48, 32)).frames, job))
+        self.drawn += len(job)
+        return Done(index, np.stack([morph(one, (48, 32)) for one in job]))
 
     def close(self) -> None:
         self.closed = True
@@ -154,6 +158,34 @@ def test_real_processes_draw_what_the_pipeline_draws_though_one_is_killed(
     assert [frame.request for frame in frames] == requests
     for frame in frames[:: chunks.LENGTH - 1]:
         assert (frame.pixels == pipeline.render(frame.request).pixels).all()
+
+
+def test_lines_are_measured_by_whoever_is_free_and_each_once(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    crew = ShuffledCrew(seed)
+    crew.loses = 0.2
+    jobs = [
+        LineJob(Line(Request(f"cat {number} -> kitten", seed=number), "t"), 11)
+        for number in range(23)
+    ]
+    with Farm(Planner.of("critters"), crew, tmp_path) as farm:
+        found = list(farm.measure(jobs))
+    assert sorted(number for number, _ in found) == list(range(23))
+    assert crew.most <= AHEAD * crew.count
+    for number, one in found:
+        assert one == measure_line(DrawnPipeline((48, 32)).frames, jobs[number])
+
+
+def test_a_worker_that_came_back_as_another_is_refused() -> None:
+    worker = FarmWorker(F32)
+    try:
+        requests = tuple(film(2))
+        assert isinstance(worker.do(requests, worker.identity()), np.ndarray)
+        with pytest.raises(EngineError, match="differ in digest"):
+            worker.do(requests, replace(worker.identity(), digest="e2" * 32))
+    finally:
+        worker.close()
 
 
 def test_a_model_that_is_not_there_is_a_line(tmp_path: Path) -> None:

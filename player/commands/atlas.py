@@ -245,7 +245,7 @@ def _name_untaught(planner: Planner, stills: Sequence[Request]) -> None:
 
 
 def _more(names: Sequence[str], frames: int, seeds: int, still: Request) -> dict[str, Any]:
-    drawn = {name: value for name, value in asdict(still).items() if name != "expression"}
+    drawn = {**asdict(still), "expression": f"{names[0]} -> {names[1]}"}
     return {**drawn, "words": list(names), "frames": frames, "seeds": seeds}
 
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -192,44 +187,3 @@ def test_a_model_that_is_not_there_is_a_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="unknown model") as error:
         Farm(Planner.of("critters"), LocalCrew(Opening("no-such-model"), 1), tmp_path)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="kills the driver the POSIX way")
-@pytest.mark.parametrize("spec", ["local:2", "ray"])
-def test_a_killed_driver_goes_on_and_its_film_is_the_plain_one(tmp_path: Path, spec: str) -> None:
-    """The issue's film of 2,000 frames: equal pixels, resumed after SIGKILL."""
-    from runtime.output.film import read_settings
-
-    command = [
-        sys.executable,
-        "-c",
-        "from player.cli import main; main()",
-        *("render", "cat -> kitten", "--frames", "2000", "--precision", "f32"),
-        *("--backend", "openvino", "-o"),
-    ]
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    root = Path(__file__).parents[3]
-    farmed = [*command, str(tmp_path / "farm.gif"), "--fps", "50", "--farm", spec]
-    child = subprocess.Popen(farmed, cwd=root, env=environment)
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("cache/wordmorph/farm/*/*"))) < 20:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
-    kept = len(list(tmp_path.glob("cache/wordmorph/farm/*/*")))
-    assert kept >= 20
-    subprocess.run(farmed, cwd=root, env=environment, check=True)
-    plain = [*command, str(tmp_path / "plain.gif"), "--fps", "50"]
-    subprocess.run(plain, cwd=root, env=environment, check=True)
-    first, second = (tmp_path / name for name in ("farm.gif", "plain.gif"))
-    assert read_settings(first)["digest"] == read_settings(second)["digest"]
-    from PIL import Image
-
-    with Image.open(first) as farm_film, Image.open(second) as plain_film:
-        assert farm_film.n_frames == plain_film.n_frames == 2000  # type: ignore[attr-defined]
-        for number in range(0, 2000, 97):
-            farm_film.seek(number)
-            plain_film.seek(number)
-            assert farm_film.convert("RGB").tobytes() == plain_film.convert("RGB").tobytes()

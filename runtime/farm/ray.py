@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 CORES = 4
 """cores for one actor where there are no GPUs and more than twice as many"""
 OPEN_SECONDS = 600.0
+REACH_SECONDS = 10.0
 AGAIN_S = 0.5
 DEATHS = 100
 """How often an actor is asked, ``AGAIN_S`` apart, whether it is open again."""
@@ -44,6 +46,7 @@ class RayCrew:
         except ImportError:
             raise EngineError("--farm ray needs Ray: pip install '.[ray]'") from None
         self._ray: Any = ray
+        _check_reachable(address)
         try:
             with _at_home() if address is None else nullcontext():
                 ray.init(
@@ -172,6 +175,20 @@ def _at_home() -> Iterator[None]:
 def _reason(error: Exception) -> str:
     """Return what an actor raised, which Ray wraps, in one line."""
     return one_line(getattr(error, "cause", None) or error)[:300]
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise EngineError if nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(
+            f"no Ray cluster at {address} ({getattr(error, 'strerror', None) or error}): start one "
+            "with 'ray start --head', or leave the address out"
+        ) from None
 
 
 def check_address(address: str) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from runtime.bench.machine import peak_bytes
 from runtime.errors import BuildError, MorphError
 
 CANCEL_WAIT_S = 30.0
@@ -124,21 +125,6 @@ def serve(
         answers.close()
     sys.stderr.flush()
     os._exit(0)  # the reader of stdin may still wait, and a cancelled builder's threads too
-
-
-def peak_bytes() -> int:
-    """Return the most memory this process ever held, or 0 where that is unknown."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _follow(lines: Any, hear: Tell) -> list[Any] | None:

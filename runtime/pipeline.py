@@ -142,6 +142,18 @@ class Pipeline:
             self._embeddings.move_to_end(prompt)
         return known
 
+    def conditioning(self, request: Request) -> Embedding:
+        """Return what the denoiser hears: the mixed embedding of a request's position.
+
+        Raises:
+            ExpressionError, RequestError: the request cannot be served by this model.
+        """
+        self.check(request)
+        basis, pooled = self._basis_of(*plan_key(request))
+        mixture = self._mixture(request, basis)
+        rows = np.einsum("kt,ktd->td", mixture.weights, basis)
+        return Embedding(rows, None if pooled is None else mixture.pooled_weights @ pooled)
+
     def draw(
         self, embedding: Embedding | Floats, *, seed: int = 0, steps: int | None = None
     ) -> NDArray[np.uint8]:

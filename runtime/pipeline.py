@@ -152,7 +152,9 @@ class Pipeline:
         basis, pooled = self._basis_of(*plan_key(request))
         mixture = self._mixture(request, basis)
         rows = np.einsum("kt,ktd->td", mixture.weights, basis)
-        return Embedding(rows, None if pooled is None else mixture.pooled_weights @ pooled)
+        if pooled is None or mixture.pooled_weights is None:
+            return Embedding(rows, None)
+        return Embedding(rows, mixture.pooled_weights @ pooled)
 
     def draw(
         self, embedding: Embedding | Floats, *, seed: int = 0, steps: int | None = None

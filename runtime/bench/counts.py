@@ -12,6 +12,13 @@ from runtime.errors import BundleError, last_line
 
 WIDTHS = {"f32": 4, "bf16": 2, "f16": 2, "int8": 1}
 """bytes of a number in each precision"""
+PRODUCTS = {
+    "Convolution": 1,
+    "ConvolutionBackpropData": 1,
+    "GroupConvolution": 2,
+    "GroupConvolutionBackpropData": 2,
+}
+"""operation → the first dimension of its weights that each number of its output is summed over"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +83,11 @@ def _flop(node: Any) -> float:
     if kind == "MatMul":
         left = list(node.get_input_shape(0))
         inner = left[-2] if node.get_attributes()["transpose_a"] and len(left) > 1 else left[-1]
-        return 2.0 * prod(node.get_output_shape(0)) * inner
-    if kind == "Convolution":
-        return 2.0 * prod(node.get_output_shape(0)) * prod(list(node.get_input_shape(1))[1:])
-    if kind == "GroupConvolution":
-        return 2.0 * prod(node.get_output_shape(0)) * prod(list(node.get_input_shape(1))[2:])
-    if kind == "ConvolutionBackpropData":
-        return 2.0 * prod(node.get_input_shape(0)) * prod(list(node.get_input_shape(1))[1:])
-    return 0.0
+        return 2.0 * float(prod(node.get_output_shape(0)) * inner)
+    if kind not in PRODUCTS:
+        return 0.0
+    shape = node.get_input_shape(0) if "Backprop" in kind else node.get_output_shape(0)
+    return 2.0 * float(prod(shape) * prod(list(node.get_input_shape(1))[PRODUCTS[kind] :]))
 
 
 def _is_weight(port: Any) -> bool:

@@ -24,8 +24,9 @@ TURNS = 3
 class Peer(Protocol):
     """Something that draws what a pipeline would."""
 
-    note: str
-    """what a reader must know of it: versions, settings"""
+    @property
+    def note(self) -> str:
+        """What a reader must know of it: versions, settings."""
 
     def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
         """Draw the frame that ``pipeline`` would, uint8 [H, W, 3]; also its milliseconds.

@@ -19,9 +19,9 @@ from runtime.bundles.bundle import MANIFEST
 from runtime.errors import RequestError, TargetError
 
 SEED = 0
-GAIN = 3.0
-"""of the cross-attention's values, and of the last convolution: a random network hardly hears its
-text, and then frames of different positions would be one picture"""
+GAIN = 10.0
+"""of the values that attention to the text reads: a random network hardly hears its text, and then
+frames of different positions would be one picture"""
 TINY: Config = MappingProxyType(
     {
         "latent_channels": 4,
@@ -113,10 +113,8 @@ def make(folder: Path, kind: str, progress: Callable[[str], None] = lambda text:
             "eos_token_id": words.eos_token_id,
             "pad_token_id": words.pad_token_id,
         }
-        _save(
-            getattr(transformers, name)(transformers.CLIPTextConfig(**{**config, **ids})),
-            folder / f"text_encoder{suffix}",
-        )
+        encoder = getattr(transformers, name)(transformers.CLIPTextConfig(**{**config, **ids}))
+        _save(_saying(encoder), folder / f"text_encoder{suffix}")
         index[f"text_encoder{suffix}"] = ["transformers", name]
         index[f"tokenizer{suffix}"] = ["transformers", "CLIPTokenizer"]
     progress("random weights: unet")
@@ -137,7 +135,7 @@ def _make_critters(folder: Path) -> Path:
         shutil.copytree(model / name, folder / name)
     shutil.copy(model / "model_index.json", folder)
     text = transformers.CLIPTextConfig(**read_json(model / "text_encoder" / "config.json"))
-    _save(transformers.CLIPTextModel(text), folder / "text_encoder")
+    _save(_saying(transformers.CLIPTextModel(text)), folder / "text_encoder")
     unet = diffusers.UNet2DConditionModel.from_config(read_json(model / "unet" / "config.json"))
     _save(_hearing(unet), folder / "unet")
     vae = diffusers.AutoencoderTiny.from_config(read_json(model / "vae" / "config.json"))
@@ -149,15 +147,29 @@ def _save(network: Any, place: Path) -> None:
     network.half().save_pretrained(place, safe_serialization=True)
 
 
+def _saying(encoder: Any) -> Any:
+    """Amplify what a random text encoder makes of its tokens, and what reaches the other rows."""
+    import torch
+
+    with torch.no_grad():
+        for name, weight in encoder.named_parameters():
+            if name.endswith("token_embedding.weight"):
+                weight.mul_(30)
+            elif ".self_attn.v_proj." in name or ".self_attn.out_proj." in name:
+                weight.mul_(GAIN)
+    return encoder
+
+
 def _hearing(unet: Any) -> Any:
     """Amplify what a random network does with its text."""
     import torch
 
     with torch.no_grad():
         for name, weight in unet.named_parameters():
-            heard = ".attn2.to_v." in name or ".attn2.to_out." in name
-            if heard or name.startswith("conv_out."):
+            if ".attn2.to_v." in name or ".attn2.to_out." in name:
                 weight.mul_(GAIN)
+            elif name.startswith("conv_out."):
+                weight.mul_(3)
     return unet
 
 

@@ -13,6 +13,7 @@ from runtime.errors import RequestError
 from runtime.pipeline import Pipeline
 
 
+@pytest.mark.slow
 def test_a_random_model_draws_and_hears_its_words(tmp_path: Path) -> None:
     checkpoint = make(tmp_path / "checkpoint", "critters")
     bundle = build(spec_for(str(checkpoint), **build_options("critters")), tmp_path / "bundle")

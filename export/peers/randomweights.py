@@ -19,7 +19,7 @@ from runtime.bundles.bundle import MANIFEST
 from runtime.errors import RequestError, TargetError
 
 SEED = 0
-GAIN = 10.0
+GAIN = 14.0
 """of the values that attention to the text reads: a random network hardly hears its text, and then
 frames of different positions would be one picture"""
 TINY: Config = MappingProxyType(

@@ -22,6 +22,8 @@ class Parameter:
     default: float
     whole: bool = False
     """whether only whole numbers count"""
+    relative: bool = False
+    """whether it says how far to go, not where to be: two in a row add up"""
 
     def holds(self, value: float) -> bool:
         """Tell whether a value is in the range, and whole where it must be."""
@@ -69,10 +71,10 @@ class Action:
         self.run(session, given)  # type: ignore[call-arg]
 
 
-DIVISION = Parameter("1/400", -DIVISIONS, DIVISIONS, 1.0)
+DIVISION = Parameter("1/400", -DIVISIONS, DIVISIONS, 1.0, relative=True)
 PLACE = Parameter("of the way", 0.0, 1.0, 0.5)
-HALVES = Parameter("doublings", -len(SPEEDS), len(SPEEDS), 1.0, whole=True)
-SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True)
+HALVES = Parameter("doublings", -len(SPEEDS), len(SPEEDS), 1.0, whole=True, relative=True)
+SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True, relative=True)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -153,8 +155,20 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"), Key("F11"))
     ),
+    Action(
+        "learn",
+        "learn a MIDI knob: press a key, move the knob",
+        lambda s: s.state.learn_knob(),
+        (Key("l"),),
+    ),
+    Action("clean", "picture only", lambda s: s.state.toggle_clean(), (Key("v"),)),
     Action("help", "this help", lambda s: s.state.toggle_help(), (Key("F1"), Key("?"))),
-    Action("quit", "quit", lambda s: s.state.quit(), (Key("Escape"),)),
+    Action(
+        "back",
+        "close the help, leave full screen, quit",
+        lambda s: s.state.back(),
+        (Key("Escape"),),
+    ),
 )
 
 NAMES = {action.name: action for action in ACTIONS}
@@ -177,7 +191,7 @@ def label_of(action: Action) -> str:
 HELP: tuple[tuple[str, str], ...] = (
     *((label_of(action), action.meaning) for action in ACTIONS if action.keys),
     ("Shift  Ctrl", "with an arrow: ten times as far, a tenth as far"),
-    ("mouse", "click or drag the seek bar and the pad"),
+    ("mouse", "drag the bar and the pad; click the picture to play; the wheel moves"),
 )
 """(keys, what they do), in the order the help shows them."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
@@ -12,7 +14,18 @@ from player.session.reproduce import Invocation
 from player.session.state import PlayerState
 from player.session.view import View
 from player.session.worker import PendingRequest, Renderer, Worker
+from runtime.language.expression import parse
 from runtime.request import Request
+
+
+class Controller(Protocol):
+    """Something besides keys and mouse that a person plays with."""
+
+    def poll(self, session: Session, now: float) -> None:
+        """Act on the session, once a turn, at ``now`` seconds."""
+
+    def close(self) -> None:
+        """Let go of the device."""
 
 
 class Session:
@@ -26,18 +39,21 @@ class Session:
         picture: tuple[int, int],
         invocation: Invocation | None = None,
         folder: Path | None = None,
+        check: Callable[[Request], None] = lambda request: None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
-        ``picture`` is the model's (width, height); stills and films go to ``folder``. For tests:
+        ``picture`` is the model's (width, height); stills and films go to ``folder``;
+        ``check`` raises MorphError for what the model cannot draw (``Planner.check``). For tests:
         ``threads=False`` renders inside ``turn``.
         """
         self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
         self.keeping = Keeping(self.state)
-        self.worker = Worker(
-            open_renderer, self.state.cache, self.state.axis if self.state.moves else None
-        )
+        self.worker = Worker(open_renderer, self.state.cache)
+        self._check = check
+        self.controllers: list[Controller] = []
+        """polled once a turn, closed with the session"""
         self.error = ""
         """why the picture asked for is not there, in one line"""
         self._threads = threads
@@ -57,6 +73,8 @@ class Session:
         Raises:
             MorphError: the model cannot be opened, or cannot serve the expression.
         """
+        for controller in self.controllers:
+            controller.poll(self, now)
         self.state.advance(dt, *velocity)
         self._ask()
         if not self._threads:
@@ -67,13 +85,34 @@ class Session:
         self.keeping.advance_recording(now)
         self._tend_grid()
 
+    def write(self, expression: str) -> None:
+        """Play another expression from the same place; the old picture stays until the first new
+        one is there.
+
+        Raises:
+            ExpressionError, RequestError: it cannot be read or drawn; nothing has changed.
+        """
+        self.change(replace(self.state.request, expression=str(parse(expression))))
+
+    def change(self, request: Request) -> None:
+        """Play another request: other words, another place, seed or setting.
+
+        Raises:
+            ExpressionError, RequestError: it cannot be drawn; nothing has changed.
+        """
+        parse(request.expression)
+        self._check(request)
+        self.state.change(request)
+
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
         self.keeping.finish_recording()
         self.keeping.finish_grid()
 
     def close(self) -> None:
-        """Release the engine; says so if that takes a while."""
+        """Let go of every device and of the engine; says so if that takes a while."""
+        for controller in self.controllers:
+            controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
 
     def view(self, hertz: int) -> View:
@@ -98,6 +137,7 @@ class Session:
             tokens=state.tokens,
             storms=state.storms,
             help=state.help,
+            clean=state.clean,
             plan=None if state.info is None else state.info.plan,
             engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
             milliseconds=round(fmean(times), 1) if times else None,
@@ -121,12 +161,15 @@ class Session:
         if self.worker.failure is not None:
             raise self.worker.failure
         self.state.learn(self.worker.info, self.worker.speeds)
+        if self.worker.milliseconds:
+            self.state.pace = fmean(self.worker.milliseconds) / 1e3
         result = self.worker.results.take()
         if result is None:
             return
         if result.request != self._asked:
             assert self._asked is not None
-            self.state.show(self.state.cache.nearest(self._asked))
+            # on the way to another seed or setting, what arrives is shown as it arrives
+            self.state.show(self.state.cache.nearest(self._asked) or result.frame)
         elif result.error is not None:
             self.error = result.error
         else:

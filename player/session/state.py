@@ -31,12 +31,8 @@ class PlayerState:
 
         The cache has room for a whole line of ``picture`` (width, height), however large.
         """
-        self.base = request
-        self.expression = parse(request.expression)
-        self.axis: Axis = Line.through(request).axis if self.moves else "t"
-        """what the seek bar, ← and →, and playing move along"""
-        here = Line(request, self.axis)
-        self.playhead = Playhead.at(here.place, request.u if self.has_pad else 0.5)
+        self.playhead = Playhead()
+        self.change(request)
         self.invocation = invocation
         self.folder = folder
         self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
@@ -48,12 +44,29 @@ class PlayerState:
         self.tokens = False
         self.storms = True
         self.help = False
+        self.clean = False
+        """whether nothing but the picture is shown"""
         self.speeds: Speeds | None = None
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
+        self.learning = False
+        """whether the next action by key is meant for the next moved knob"""
+        self.learn_action = ""
+        """the action that a knob is to be bound to, taken by whoever hears knobs"""
+        self.pace = 0.0
+        """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
         """lines for the terminal, taken by whoever owns it"""
+
+    def change(self, request: Request) -> None:
+        """Stand at another request, which may have another expression."""
+        self.base = request
+        self.expression = parse(request.expression)
+        self.axis: Axis = Line.through(request).axis if self.moves else "t"
+        """what the seek bar, ← and →, and playing move along"""
+        place = Line(request, self.axis).place
+        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
@@ -83,9 +96,13 @@ class PlayerState:
         if self.notice_age > NOTICE_SECONDS:
             self.notice = ""
         if vx or vy:
-            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+            self.glide(dt, vx, vy)
         else:
             self.playhead = self.playhead.play(dt)
+
+    def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
+        """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
+        self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
@@ -184,8 +201,11 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=self.speeds.warp())
             self.say("perceptual time: equal steps look equally different")
         else:
-            known = 0 if self.speeds is None else self.speeds.known
-            self.say(f"perceptual time needs the whole scan: {known} of {DIVISIONS} so far")
+            cached = len(self.cache.positions(self.request, self.axis))
+            left = "" if not self.pace else f", about {(DIVISIONS + 1 - cached) * self.pace:.0f} s"
+            self.say(
+                f"perceptual time needs all pictures of the bar: {cached} of {DIVISIONS + 1}{left}"
+            )
 
     def toggle_interp(self) -> None:
         """Go between words in a straight line, or turn from one to the other; and back."""
@@ -196,6 +216,24 @@ class PlayerState:
     def toggle_fullscreen(self) -> None:
         """Fill the screen, or leave it."""
         self.fullscreen = not self.fullscreen
+
+    def toggle_clean(self) -> None:
+        """Show nothing but the picture, or everything again."""
+        self.clean = not self.clean
+
+    def learn_knob(self) -> None:
+        """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        self.learning = not self.learning
+        self.say("press the key of an action, then move the knob" if self.learning else "")
+
+    def back(self) -> None:
+        """Close the help, else leave full screen, else end the session."""
+        if self.help:
+            self.help = False
+        elif self.fullscreen:
+            self.fullscreen = False
+        else:
+            self.quit()
 
     def quit(self) -> None:
         """End the session."""

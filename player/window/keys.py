@@ -43,14 +43,18 @@ def key_of(event: pygame.event.Event) -> int:
     """Return the key of a KEYDOWN event.
 
     Digits and punctuation count by the character they type: on many layouts (AZERTY) they need
-    Shift, and the key itself goes by another name.
+    Shift, and the key itself goes by another name. Letters of other alphabets count by where
+    they are: the key of a Latin N is N on a Cyrillic keyboard too.
     """
     text: str = getattr(event, "unicode", "")
     if len(text) == 1 and not text.isalpha() and text in TYPED:
         return ord(text)
     if event.key == pygame.K_SLASH and event.mod & SHIFT:  # where SDL reports no character
         return pygame.K_QUESTION
-    return int(event.key)
+    key, scancode = int(event.key), int(getattr(event, "scancode", 0))
+    if key > 127 and key not in NAMES and pygame.KSCAN_A <= scancode <= pygame.KSCAN_Z:
+        return ord("a") + scancode - pygame.KSCAN_A
+    return key
 
 
 def name_of(key: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -12,14 +12,14 @@ import pygame
 
 from player.session.actions import find
 from player.session.reproduce import Invocation
-from player.session.session import Session
+from player.session.session import Controller, Session
 from player.session.worker import Renderer
 from player.window import pad, theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
-from player.window.display import close_display, open_display, open_window
+from player.window.display import close_display, move_window, open_display, open_window
 from player.window.keys import CTRL, SHIFT, key_of, name_of
-from player.window.layout import first_window, fraction
+from player.window.layout import display_scale, first_window, fraction, smallest_window
 from runtime.request import Request
 
 HERTZ = 60
@@ -38,16 +38,21 @@ class Window:
         picture: tuple[int, int],
         invocation: Invocation | None = None,
         folder: Path | None = None,
-        scale: float | None = None,
+        zoom: float | None = None,
+        ui_scale: float | None = None,
         fullscreen: bool = False,
+        check: Callable[[Request], None] = lambda request: None,
+        controllers: Sequence[Callable[[], Controller]] = (),
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Play ``request``'s expression from its position.
 
-        ``picture`` is the model's (width, height); ``scale`` window pixels for each of them, None
-        for a good size. For tests: ``threads=False`` renders between two turns of the loop and
-        waits for nothing; ``now``, called once a turn, gives the time in seconds.
+        ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
+        for a good size; ``ui_scale`` times as large type and panel, None for what the display
+        asks for; ``controllers`` are opened with the window. For tests: ``threads=False`` renders
+        between two turns of the loop and waits for nothing; ``now``, called once a turn, gives the
+        time in seconds.
         """
         self.session = Session(
             open_renderer,
@@ -55,20 +60,24 @@ class Window:
             picture=picture,
             invocation=invocation,
             folder=folder,
+            check=check,
             threads=threads,
         )
         self.state = self.session.state
         self.intervals: deque[float] = deque(maxlen=3600)
         """seconds between turns of the loop"""
         self._picture = picture
-        self._scale = scale
+        self._zoom = zoom
+        self._ui_scale = ui_scale
         self.state.fullscreen = self._fullscreen = fullscreen
         self._threads = threads
         self._now = now
         self._controls = Controls()
+        self._controllers = controllers
         self._drag: str | None = None
         self._hertz = 0
         self._size = (0, 0)
+        self._corner = (0, 0)
         self.canvas = Canvas(picture)
 
     def run(self, max_seconds: float | None = None) -> Request:
@@ -81,6 +90,7 @@ class Window:
         desktop = open_display()
         try:
             self._open(desktop)
+            self.session.controllers += [opened() for opened in self._controllers]
             self.session.start()
             self._loop(max_seconds)
         finally:
@@ -92,10 +102,15 @@ class Window:
         return self.state.request
 
     def _open(self, desktop: tuple[int, int]) -> None:
-        size = first_window(self._picture, desktop, pad=self.state.has_pad, scale=self._scale)
-        self._size = size
+        scale = display_scale(desktop) if self._ui_scale is None else self._ui_scale
+        theme.use_scale(scale)
+        self._size = first_window(
+            self._picture, desktop, pad=self.state.has_pad, zoom=self._zoom, scale=scale
+        )
         pygame.display.set_caption(f"wordmorph  {self.state.base.expression}")
-        open_window(size, fullscreen=self._fullscreen)
+        open_window(
+            self._size, fullscreen=self._fullscreen, smallest=smallest_window(desktop, scale)
+        )
 
     def _loop(self, max_seconds: float | None) -> None:
         clock = pygame.time.Clock()
@@ -129,7 +144,7 @@ class Window:
         elif event.type == pygame.KEYDOWN:
             self._press(key_of(event), event.mod, now)
         elif event.type == pygame.KEYUP:
-            if self._controls.release(event.key, event.mod):
+            if self._controls.release(self._along(event.key), event.mod):
                 self.state.rest()
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._controls.drop()
@@ -137,20 +152,31 @@ class Window:
             self.canvas.forget()
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
             self._grab(event.pos)
+        elif event.type == pygame.MOUSEWHEEL:
+            self._roll(event)
         elif event.type == pygame.MOUSEMOTION and self._drag is not None:
             self._pull(event.pos)
         elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
             self._drag = None
 
     def _press(self, key: int, mods: int, now: float) -> None:
-        ticks = self._controls.press(key, mods, now)
+        learning = self.state.learning
+        ticks = None if learning else self._controls.press(self._along(key), mods, now)
         if ticks is not None:
             self.state.move(*ticks)
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
-        if bound is not None and not bound[0].held:
+        if bound is not None and self.state.learning and bound[0].name != "learn":
+            self.state.learning, self.state.learn_action = False, bound[0].name
+        elif bound is not None and not bound[0].held:
             action, pressed = bound
             action.perform(self.session, pressed.value)
+
+    def _along(self, key: int) -> int:
+        """Return the arrow that a key stands for: where only u moves, ↑ and ↓ move along it."""
+        if self.state.axis == "u" and not self.state.has_pad:
+            return {pygame.K_UP: pygame.K_RIGHT, pygame.K_DOWN: pygame.K_LEFT}.get(key, key)
+        return key
 
     def _grab(self, position: tuple[int, int]) -> None:
         layout = self.canvas.layout
@@ -160,6 +186,8 @@ class Window:
             self._drag = "bar"
         elif layout.pad.collidepoint(position):
             self._drag = "pad"
+        elif layout.picture.collidepoint(position):
+            self.state.play()
         self._pull(position)
 
     def _pull(self, position: tuple[int, int]) -> None:
@@ -173,11 +201,23 @@ class Window:
             self.state.seek(t)
             self.state.seek_u(u)
 
+    def _roll(self, event: pygame.event.Event) -> None:
+        """Let the wheel move along the morph; over the pad, along the second axis."""
+        layout = self.canvas.layout
+        if layout is not None and layout.pad.collidepoint(pygame.mouse.get_pos()):
+            self.state.move_across(event.y)
+            self.state.move_along(event.x)
+        else:
+            self.state.move_along(event.y + event.x)
+
     def _toggle_fullscreen(self) -> None:
-        if not self._fullscreen:
-            self._size = pygame.display.get_window_size()
         self._fullscreen = not self._fullscreen
+        if self._fullscreen:
+            self._size = pygame.display.get_window_size()
+            self._corner = pygame.display.get_window_position()
         open_window(self._size, fullscreen=self._fullscreen)
+        if not self._fullscreen:
+            move_window(self._corner)
         self.canvas.forget()
 
     def _print(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from runtime.bench.limits import best_seconds
+from runtime.bench.timing import best_seconds
 from runtime.engines.onnxruntime.session import PROVIDERS, load_onnxruntime
 from runtime.errors import EngineError, first_line
 

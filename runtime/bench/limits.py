@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from runtime.bench.counts import Work
+from runtime.bench.timing import best_seconds
 from runtime.errors import EngineError, last_line
 
 SIDES = (512, 1024, 2048)
 """of the square matrices; the best rate counts, for it is what the others fall short of"""
 CHAIN = 4
 """products in one run, so that calling the engine does not count"""
-SECONDS = 0.6
-"""how long each size is tried"""
 COPIED = 1 << 28
 """bytes of the block that is copied: far more than any cache holds"""
 
@@ -121,17 +118,3 @@ def copy_rate() -> float:
             * COPIED
             / best_seconds(lambda: list(pool.map(lambda part: np.copyto(part[0], part[1]), parts)))
         )
-
-
-def best_seconds(run: Callable[[], object], seconds: float = SECONDS) -> float:
-    """Return the shortest time of ``run`` over at least three tries and ``seconds``; one before
-    them is not counted.
-    """
-    run()
-    best, tries, begun = float("inf"), 0, time.perf_counter()
-    while tries < 3 or time.perf_counter() - begun < seconds:
-        start = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - start)
-        tries += 1
-    return best

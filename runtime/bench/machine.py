@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+import psutil
 
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
 from runtime.version import program_version
@@ -70,24 +70,9 @@ class Watch:
 def _busy_seconds() -> float | None:
     """Return the processor time that all programs used since the machine started."""
     try:
-        first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
-        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, first[1:9])
-        ticks = user + nice + system + irq + softirq + steal
-        return float(ticks / os.sysconf("SC_CLK_TCK"))
-    except (OSError, ValueError, AttributeError):
+        times = psutil.cpu_times()
+    except (OSError, RuntimeError):  # a container may hide it
         return None
-
-
-def peak_bytes() -> int:
-    """Return the most memory this process ever held, or 0 where that is unknown."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
-    return peak if sys.platform == "darwin" else peak * 1024
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+    return float(sum(times) - idle - guests)  # Linux counts guests as users too

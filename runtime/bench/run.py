@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from runtime.bench import measure
 from runtime.bench.figures import Benchmark, Spread
 from runtime.bench.limits import measure_limits
-from runtime.bench.machine import Watch, peak_bytes, this_machine
+from runtime.bench.machine import Watch, this_machine
 from runtime.bench.peers import Rival, compare
+from runtime.engines.cpu import peak_bytes
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
+import sys
 from functools import cache
 from pathlib import Path
+
+import psutil
 
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast a denoiser runs, as /proc/cpuinfo names them."""
@@ -35,15 +37,21 @@ def cpu_features() -> list[str]:
 
 
 def memory_bytes() -> tuple[int, int]:
-    """Return (available, total) memory of the machine in bytes; (0, 0) where unknown."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if ":" in line}
-        return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        pass
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0, 0
-    return total, total
+    """Return (available, total) memory of the machine in bytes."""
+    memory = psutil.virtual_memory()
+    return memory.available, memory.total
+
+
+def peak_bytes() -> int:
+    """Return the most memory in bytes that this process ever held, as the system counted it."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    if sys.platform == "darwin":  # psutil has a peak on Windows only
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:  # getrusage would count the parent's memory as this process's own, up to its start
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):  # a container may hide /proc
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -76,8 +77,9 @@ def test_a_graph_holds_the_work_that_torch_counts() -> None:
         ("decoder", lambda: vae.decode(latent)),
     ):
         # torch counts no fused attention on a processor: let it be plain products
+        counter: Any = FlopCounterMode(display=False)
         plain = sdpa_kernel(SDPBackend.MATH)
-        with FlopCounterMode(display=False) as counter, torch.no_grad(), plain:
+        with counter, torch.no_grad(), plain:
             run()
         ours = count(bundle.path(role)).flop
         assert ours == pytest.approx(counter.get_total_flops(), rel=0.001), role

@@ -72,10 +72,11 @@ def test_a_graph_holds_the_work_that_torch_counts() -> None:
     latent = torch.zeros(1, *bundle.manifest.latent)
     rows = torch.zeros(1, bundle.manifest.tokens, bundle.manifest.embedding)
     unet, vae = checkpoint.load("unet"), checkpoint.load("vae")
-    for role, run in (
-        ("denoiser", lambda: unet(latent, torch.tensor(999), rows)),
-        ("decoder", lambda: vae.decode(latent)),
-    ):
+    runs: dict[str, Callable[[], Any]] = {
+        "denoiser": lambda: unet(latent, torch.tensor(999), rows),
+        "decoder": lambda: vae.decode(latent),
+    }
+    for role, run in runs.items():
         # torch counts no fused attention on a processor: let it be plain products
         counter: Any = FlopCounterMode(display=False)
         plain = sdpa_kernel(SDPBackend.MATH)

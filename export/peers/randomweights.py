@@ -19,8 +19,9 @@ from runtime.bundles.bundle import MANIFEST
 from runtime.errors import RequestError, TargetError
 
 SEED = 0
-GAIN = 14.0
-"""of the values that attention to the text reads: a random network hardly hears its text, and then
+GAINS = {"critters": 16.0}
+GAIN = 3.0
+"""for the others: of the values that attention to the text reads: a random network hardly hears its text, and then
 frames of different positions would be one picture"""
 TINY: Config = MappingProxyType(
     {
@@ -114,11 +115,11 @@ def make(folder: Path, kind: str, progress: Callable[[str], None] = lambda text:
             "pad_token_id": words.pad_token_id,
         }
         encoder = getattr(transformers, name)(transformers.CLIPTextConfig(**{**config, **ids}))
-        _save(_saying(encoder), folder / f"text_encoder{suffix}")
+        _save(_saying(encoder, GAIN), folder / f"text_encoder{suffix}")
         index[f"text_encoder{suffix}"] = ["transformers", name]
         index[f"tokenizer{suffix}"] = ["transformers", "CLIPTokenizer"]
     progress("random weights: unet")
-    _save(_hearing(diffusers.UNet2DConditionModel(**architecture.unet)), folder / "unet")
+    _save(_hearing(diffusers.UNet2DConditionModel(**architecture.unet), GAIN), folder / "unet")
     _save(_visible(diffusers.AutoencoderTiny(**TINY)), folder / "vae")
     scheduler = diffusers.EulerDiscreteScheduler.from_config(dict(SCHEDULER))
     scheduler.save_pretrained(folder / "scheduler")
@@ -135,9 +136,9 @@ def _make_critters(folder: Path) -> Path:
         shutil.copytree(model / name, folder / name)
     shutil.copy(model / "model_index.json", folder)
     text = transformers.CLIPTextConfig(**read_json(model / "text_encoder" / "config.json"))
-    _save(_saying(transformers.CLIPTextModel(text)), folder / "text_encoder")
+    _save(_saying(transformers.CLIPTextModel(text), GAINS["critters"]), folder / "text_encoder")
     unet = diffusers.UNet2DConditionModel.from_config(read_json(model / "unet" / "config.json"))
-    _save(_hearing(unet), folder / "unet")
+    _save(_hearing(unet, GAINS["critters"]), folder / "unet")
     vae = diffusers.AutoencoderTiny.from_config(read_json(model / "vae" / "config.json"))
     _save(_visible(vae), folder / "vae")
     return folder
@@ -147,7 +148,7 @@ def _save(network: Any, place: Path) -> None:
     network.half().save_pretrained(place, safe_serialization=True)
 
 
-def _saying(encoder: Any) -> Any:
+def _saying(encoder: Any, gain: float) -> Any:
     """Amplify what a random text encoder makes of its tokens, and what reaches the other rows."""
     import torch
 
@@ -156,18 +157,18 @@ def _saying(encoder: Any) -> Any:
             if name.endswith("token_embedding.weight"):
                 weight.mul_(30)
             elif ".self_attn.v_proj." in name or ".self_attn.out_proj." in name:
-                weight.mul_(GAIN)
+                weight.mul_(gain)
     return encoder
 
 
-def _hearing(unet: Any) -> Any:
+def _hearing(unet: Any, gain: float) -> Any:
     """Amplify what a random network does with its text."""
     import torch
 
     with torch.no_grad():
         for name, weight in unet.named_parameters():
             if ".attn2.to_v." in name or ".attn2.to_out." in name:
-                weight.mul_(GAIN)
+                weight.mul_(gain)
             elif name.startswith("conv_out."):
                 weight.mul_(3)
     return unet

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from player.cli import main
-from player.program import app
+from player.program import make_app
 from player.session.actions import HELP
 from runtime.language.expression import parse
 
@@ -48,8 +48,10 @@ def test_commands_run_and_make_the_pictures_shown(
 
 
 def test_every_command_is_named_and_every_name_is_a_command() -> None:
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    known |= {group.name for group in app.registered_groups if group.name}
+    known = {
+        command.callback.__name__ for command in make_app().registered_commands if command.callback
+    }
+    known |= {group.name for group in make_app().registered_groups if group.name}
     assert {shlex.split(line)[1] for line in COMMANDS} <= known
     assert len(RUN_HERE) >= 10
     for name in known:

@@ -21,8 +21,8 @@ from runtime.errors import RequestError, TargetError
 SEED = 0
 GAINS = {"critters": 16.0}
 GAIN = 3.0
-"""for the others: of the values that attention to the text reads: a random network hardly hears its text, and then
-frames of different positions would be one picture"""
+"""for the others; of the values that attention to the text reads: a random network hardly hears its
+text, and then frames of different positions would be one picture"""
 TINY: Config = MappingProxyType(
     {
         "latent_channels": 4,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,6 @@ from runtime.engines.openvino.core import CORE
 from runtime.errors import EngineError, last_line
 
 PRECISIONS = {"f32": ov.Type.f32, "bf16": ov.Type.bf16}
-SMALL = 1 << 28
-"""bytes of a bundle that is compiled two graphs at a time; of a larger one both would need room"""
 FAITHFUL_DB = 35.0
 """a bundle whose frames in bf16 are further from f32 than this PSNR runs in f32"""
 
@@ -70,7 +67,9 @@ class OpenVinoEngine:
         self._bundle = bundle
         self.device = str(CORE.get_property("CPU", props.device.full_name)).strip()
         with openvino_cache(bundle, precision) as cache:
-            self._denoiser, self._text, self._decoder = self._compile_all(precision, cache)
+            self._text = self._compile("text_encoder", "f32", cache)
+            self._denoiser = self._compile("denoiser", precision, cache)
+            self._decoder = self._compile("decoder", precision, cache)
         self._inputs = {
             port.get_node().get_friendly_name(): np.zeros(
                 tuple(port.shape), port.element_type.to_dtype()
@@ -137,13 +136,6 @@ class OpenVinoEngine:
     def close(self) -> None:
         """See ``Engine.close``; the graphs are freed with the engine itself."""
         self._noise = None
-
-    def _compile_all(self, precision: str, cache: Path) -> list[ov.InferRequest]:
-        """Compile the denoiser, the text encoder and the decoder: small ones two at a time."""
-        graphs = (("denoiser", precision), ("text_encoder", "f32"), ("decoder", precision))
-        size = sum(record.bytes for record in self._bundle.manifest.files.values())
-        with ThreadPoolExecutor(2 if size <= SMALL else 1) as pool:
-            return list(pool.map(lambda one: self._compile(*one, cache), graphs))
 
     def _compile(self, role: str, precision: str, cache: Path) -> ov.InferRequest:
         config: Mapping[Any, Any] = {

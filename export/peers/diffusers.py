@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from runtime.bench.peers import Rival
 from runtime.bundles.bundle import Bundle
-from runtime.errors import BuildError, EngineError
+from runtime.errors import BuildError, EngineError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -47,14 +47,28 @@ ON_GPU = (
 )
 
 
-def diffusers_rivals(bundle: Bundle, checkpoint: Path | None, on_gpu: bool) -> list[Rival]:
+def diffusers_rivals(
+    bundle: Bundle, checkpoint: Path | None, on_gpu: bool, which: str = ""
+) -> list[Rival]:
     """Return every way of running a bundle's own checkpoint in diffusers.
 
-    ``checkpoint`` is where it lies, for those that are neither built in nor of a hub.
+    ``checkpoint`` is where it lies, for those that are neither built in nor of a hub. ``which``
+    leaves those that compute in one precision and are not compiled, or with ``compile`` the one
+    that is.
+
+    Raises:
+        RequestError: none is left.
     """
+    ways = ON_GPU if on_gpu else ON_CPU
+    known = {"compile" if way.compiled else way.precision: way for way in ways}
+    if which and which not in known:
+        raise RequestError(
+            f"--against diffusers:{which}: here it can be diffusers:{', diffusers:'.join(known)}"
+        )
     return [
         Rival(way.name, lambda way=way: DiffusersPeer(bundle, checkpoint, way))  # type: ignore[misc]
-        for way in (ON_GPU if on_gpu else ON_CPU)
+        for name, way in known.items()
+        if which in ("", name)
     ]
 
 

@@ -15,6 +15,7 @@ from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Config
 from export.checkpoints.checkpoint import read_json
 from export.checkpoints.presets import MODELS
 from export.exporter import export_apart
+from export.quiet import quiet
 from runtime.bundles.bundle import MANIFEST
 from runtime.errors import RequestError, TargetError
 
@@ -68,7 +69,8 @@ def random_bundle(kind: str, progress: Callable[[str], None]) -> tuple[Path, Pat
         progress(f"random weights of {kind}, kept in {place}")
         try:
             shutil.rmtree(place, ignore_errors=True)
-            make(checkpoint, kind, progress)
+            with quiet():
+                make(checkpoint, kind, progress)
         except OSError as error:
             shutil.rmtree(place, ignore_errors=True)
             raise TargetError(f"{place} cannot be written: {error}") from None

@@ -33,8 +33,9 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="PEER",
-            help="diffusers, or another engine runtime, perhaps with a precision "
-            "(onnxruntime, openvino:f32), drawing the same frames in turn; repeatable.",
+            help="diffusers (or diffusers:bf16, diffusers:compile), or another engine runtime, "
+            "perhaps with a precision (onnxruntime, openvino:f32), drawing the same frames in "
+            "turn; repeatable.",
         ),
     ] = None,
     turns: Annotated[int, typer.Option(help="Frames drawn in turn with each peer.")] = 12,
@@ -107,14 +108,15 @@ def _rivals(model: str, names: list[str], checkpoint: Path | None, on_gpu: bool)
 
     found: list[Rival] = []
     for name in names:
-        if name != "diffusers":
+        peer, _, which = name.partition(":")
+        if peer != "diffusers":
             found.append(engine_rival(model, name, on_gpu))
         elif find_spec("torch") is None or find_spec("diffusers") is None:
             found.append(Rival(name, _without_torch))
         else:
             from export.peers.diffusers import diffusers_rivals
 
-            found += diffusers_rivals(find_bundle(model), checkpoint, on_gpu)
+            found += diffusers_rivals(find_bundle(model), checkpoint, on_gpu, which)
     return found
 
 

@@ -124,7 +124,15 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
 
         checkpoint = open_original(spec.source, spec.tokenizer, spec.prediction)
     elif isinstance(spec.source, Path):
-        checkpoint = open_folder(spec.source)
+        try:
+            checkpoint = open_folder(spec.source)
+        except NoWeights:
+            if spec.source != MODELS["critters"].source:
+                raise
+            raise BuildError(
+                "only the bundle of the built-in model is installed, not what it was built from: "
+                "in wordmorph's own folder, name ./export/critters/model instead"
+            ) from None
     else:
         folder = fetch(spec.source, checkpoint_patterns(spec.source.variant))
         try:

@@ -13,10 +13,10 @@ from player.window.window import Window
 from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import Script, exact, press, release, stage
 
-TURNS = 240
+TURNS = 120
 SIDE = 128
 GROWTH = 256 * 1024
-"""bytes that Python may hold more after eight seconds of scrubbing: rendered words of a bounded
+"""bytes that Python may hold more after two seconds of scrubbing: rendered words of a bounded
 cache, and the test's own lists; one picture kept for each turn would be a hundred times as much"""
 
 
@@ -45,7 +45,6 @@ def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
     surfaces = [0]
     real: Any = pygame.Surface
     growth: list[int] = []
-    stays: list[tracemalloc.Snapshot] = []
     peaks: list[int] = []
     shown: list[int] = []
 
@@ -55,8 +54,7 @@ def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
         yield from scrub(player, TURNS)  # fonts, texts and surfaces are made once
         monkeypatch.setattr(pygame, "Surface", counted)
         gc.collect()
-        tracemalloc.start(4)
-        stays.append(tracemalloc.take_snapshot())
+        tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         draw = player.canvas.draw
 
@@ -71,7 +69,6 @@ def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
         yield from scrub(player, TURNS)
         gc.collect()
         growth.append(tracemalloc.get_traced_memory()[0] - before)
-        stays.append(tracemalloc.take_snapshot())
         tracemalloc.stop()
         monkeypatch.setattr(pygame, "Surface", real)
 
@@ -85,8 +82,8 @@ def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
         player.run()
     finally:
         tracemalloc.stop()
-    assert len(set(shown)) > 60, "the scrub showed too few different pictures"
-    grown = [str(one) for one in stays[1].compare_to(stays[0], "lineno")[:8]]
-    assert growth[0] < GROWTH, "\n".join(grown)
+    assert len(set(shown)) > 30, "the scrub showed too few different pictures"
+    assert growth, "the scrub did not come to its end"
+    assert growth[0] < GROWTH
     assert max(peaks) < SIDE * SIDE * 3 // 2, "a picture was copied on its way to the window"
     assert surfaces[0] == 0, "a surface as large as a picture was made again"

@@ -28,8 +28,9 @@ from export.parity import gate as parity
 from export.parity import reference
 from export.quiet import quiet
 from export.report import report
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import home
+from runtime.bundles.manifest import Manifest
 from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, MorphError
 

@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Manifest, read_manifest
+from runtime.bundles.bundle import read_tokenizer
 from runtime.bundles.library import locate
+from runtime.bundles.manifest import Manifest, read_manifest
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
@@ -32,10 +33,12 @@ class Planner:
         """Load the tokenizers of the bundle in ``folder``.
 
         Raises:
-            BundleError: a tokenizer that cannot be read.
+            BundleError: a tokenizer that cannot be read, or is not as long as the text encoder.
         """
         self.manifest = manifest
-        self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
+        self.tokenizers = tuple(
+            Tokenizer.of(read_tokenizer(folder, manifest, name)) for name in manifest.tokenizers
+        )
         self._plan = lru_cache(maxsize=64)(self._make)
 
     @classmethod

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from runtime.bundles.bundle import sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.errors import BuildError
 
 CLASSES: Mapping[str, Mapping[str, str]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from export.checkpoints.checkpoint import CONVERT, PICKLES
 from export.checkpoints.presets import Hub
-from runtime.bundles.bundle import sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.bundles.publish import FULL
 from runtime.errors import BuildError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from runtime.bundles.bundle import read_manifest
 from runtime.bundles.library import known_models
+from runtime.bundles.manifest import read_manifest
 from runtime.errors import BundleError
 
 

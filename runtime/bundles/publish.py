@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runtime.bundles.bundle import MANIFEST, Bundle, Manifest, open_bundle, sha256_file
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.files import sha256_file
+from runtime.bundles.manifest import MANIFEST, Manifest
 from runtime.durable import fsync
 from runtime.errors import TargetError
 

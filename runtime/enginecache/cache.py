@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 import platformdirs
 
-from runtime.bundles.bundle import FileRecord
+from runtime.bundles.files import FileRecord
 from runtime.durable import fsync
 from runtime.enginecache.entry import (
     MANIFEST,

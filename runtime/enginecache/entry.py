@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runtime.bundles.bundle import FileRecord, sha256_file
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.durable import fsync
 from runtime.errors import EngineError
 

@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from runtime.bundles.bundle import Bundle, FileRecord, sha256_file
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import MANIFEST, Key, check_owner, contents, read_entry, seal
 from runtime.engines.cpu import cpu_name

@@ -13,7 +13,8 @@ from collections import deque
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Manifest
 from runtime.enginecache.entry import Key
 from runtime.engines.gpu import Gpu
 from runtime.errors import EngineError, first_line

@@ -14,7 +14,7 @@ from export.parity.gate import WORST_RELATIVE, Figures, between, check_exact, ch
 from export.parity.likeness import peak_signal_to_noise
 from export.parity.reference import Case, Edit, Reference, edits, hears, schedule
 from export.report import report
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
 from tests.support.tinybundle import tiny_bundle
 

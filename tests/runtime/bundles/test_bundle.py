@@ -1,12 +1,13 @@
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from runtime.bundles import library
-from runtime.bundles.bundle import MANIFEST, open_bundle
+from runtime.bundles.bundle import open_bundle
+from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BundleError
+from tests.support.resealed import edit_manifest
 
 
 @pytest.fixture
@@ -51,10 +52,7 @@ def test_one_altered_byte_is_named(copied: Path, place: float) -> None:
 
 @pytest.mark.parametrize("name", ["../tokenizer.json", "/etc/passwd", "..", ""])
 def test_file_names_cannot_leave_the_folder(copied: Path, name: str) -> None:
-    path = copied / MANIFEST
-    manifest = json.loads(path.read_text())
-    manifest["graphs"]["decoder"] = name
-    path.write_text(json.dumps(manifest))
+    edit_manifest(copied, lambda raw: raw["graphs"].update(decoder=name))
     with pytest.raises(BundleError, match="not a plain file name"):
         open_bundle(copied)
 

@@ -12,7 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from openvino import properties as props
 
-from runtime.bundles.bundle import Bundle, FileRecord, sha256_file
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.engines.openvino import cache as openvinocache
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE

@@ -95,7 +95,7 @@ def test_shapes_outside_the_profiles_are_refused_with_those_inside(
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)
     for shape in ((3, 8, TOKENS), (1, 8, TOKENS + 1)):
-        with pytest.raises(EngineError, match="use 1 or 4 frames of 8 prompts x 5 tokens"):
+        with pytest.raises(EngineError, match=f"use 1 or 4 frames of 8 prompts x {TOKENS} tokens"):
             engine.render(np.zeros(shape, np.float32), None, STEPS[1])
     engine.close()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.bundles.files import FileRecord, open_regular, read_regular, sha256_file, size_of
 from runtime.bundles.graphs import GRAPH_BYTES, Use, check_graph
@@ -145,20 +147,28 @@ def _check_data(folder: Path, manifest: Manifest, use: Use) -> None:
 
 def _check_finite(folder: Path, weights: Sequence[Tensor]) -> None:
     """Refuse a decoder with weights that are not finite: its pictures would not show it."""
-    for file in sorted({tensor.file for tensor in weights}):
-        with open_regular(folder / file) as stream:
-            for tensor in weights:
-                kind = FLOATS.get(tensor.kind)
-                if tensor.file != file or kind is None:
-                    continue
-                stream.seek(tensor.offset)
-                for start in range(0, tensor.elements, CHUNK):
-                    count = min(CHUNK, tensor.elements - start)
-                    if not np.isfinite(np.fromfile(stream, kind, count)).all():
-                        raise BundleError(
-                            f"{folder / file} has a weight that is not finite, "
-                            f"{tensor.name[:60]!r}: build the model again"
-                        )
+    for tensor in weights:
+        if tensor.kind in FLOATS and not all(map(_is_finite, _numbers(folder, tensor))):
+            raise BundleError(
+                f"{folder} has a weight of the decoder that is not finite, {tensor.name[:60]!r}: "
+                "build the model again"
+            )
+
+
+def _numbers(folder: Path, tensor: Tensor) -> Iterator[NDArray[Any]]:
+    """Yield a weight's numbers, some at a time."""
+    kind = FLOATS[tensor.kind]
+    if not tensor.file:
+        yield np.frombuffer(tensor.raw, kind)
+        return
+    with open_regular(folder / tensor.file) as stream:
+        stream.seek(tensor.offset)
+        for start in range(0, tensor.elements, CHUNK):
+            yield np.fromfile(stream, kind, min(CHUNK, tensor.elements - start))
+
+
+def _is_finite(numbers: NDArray[Any]) -> bool:
+    return bool(np.isfinite(numbers).all())
 
 
 def _hashed(path: Path) -> FileRecord:

@@ -28,7 +28,8 @@ from runtime.bundles.onnxfile import (
     Tensor,
     parse_onnx,
 )
-from runtime.bundles.operators import KNOWN, TYPES, Array, apply, products
+from runtime.bundles.operators import apply, products
+from runtime.bundles.shapes import KNOWN, TYPES, Array
 from runtime.errors import BundleError
 
 GRAPH_BYTES = 32 << 20
@@ -53,7 +54,7 @@ class Use:
     bytes: dict[str, int] = field(default_factory=dict)
     """data file → how long its weights are together"""
     weights: dict[str, list[Tensor]] = field(default_factory=dict)
-    """role → its weights that lie in a data file"""
+    """role → its weights"""
     rows: dict[str, int] = field(default_factory=dict)
     """input of the text encoder → how many tokens its table has"""
 
@@ -165,7 +166,7 @@ def _note_weights(graph: OnnxGraph, role: str, manifest: Manifest, use: Use) -> 
         use.bytes[tensor.file] = use.bytes.get(tensor.file, 0) + tensor.bytes
         if use.bytes[tensor.file] > record.bytes:
             raise BundleError(f"has more weights than {tensor.file} holds")
-    use.weights[role] = outside
+    use.weights[role] = list(graph.initializers)
 
 
 def _follow(graph: OnnxGraph, manifest: Manifest, values: dict[str, Array], use: Use) -> None:

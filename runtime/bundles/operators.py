@@ -1,46 +1,18 @@
-"""The operators that exported graphs are made of, and the shape that each one gives.
+"""The operators that exported graphs are made of; one that is not in ``OPERATORS`` is refused.
 
-An operator that is not in ``OPERATORS`` is refused, and so is an attribute that is not named here:
-loops, branches and sub-graphs need both. The rules are those of the ONNX specification, version 20;
-shapes have no unknown dimensions, since a graph is judged at batch 1.
+So is an attribute that is not named here: loops, branches and sub-graphs need both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from runtime.bundles.onnxfile import BOOL, F32, I64, Node
+from runtime.bundles import shapes
+from runtime.bundles.onnxfile import Node
+from runtime.bundles.shapes import Array, Rule
 from runtime.errors import BundleError
-
-Shape = tuple[int, ...]
-Content = NDArray[Any]
-"""int64 or f32, as ``Array.kind`` says"""
-KNOWN = 256
-"""contents of at most so many elements are followed: they are shapes, axes and scales"""
-TYPES: Mapping[int, type] = {F32: np.float32, I64: np.int64}
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """What is known of a value; ``content`` where it is small and constant."""
-
-    kind: int
-    shape: Shape
-    content: Content | None = None
-
-    @property
-    def elements(self) -> int:
-        """Return how many numbers it holds."""
-        return prod(self.shape)
-
-
-Rule = Callable[[Node, Sequence[Array | None]], list[Array]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,307 +62,44 @@ def products(node: Node, inputs: Sequence[Array | None], made: Sequence[Array]) 
     return made[0].elements
 
 
-def _given(value: Array | None) -> Array:
-    if value is None:
-        raise ValueError
-    return value
-
-
-def _content(value: Array | None) -> Content:
-    content = _given(value).content
-    if content is None:
-        raise ValueError
-    return content
-
-
-def _integers(value: Array | None) -> Shape:
-    content = _content(value)
-    if content.ndim > 1 or content.dtype != np.int64:
-        raise ValueError
-    return tuple(int(one) for one in content.reshape(-1))
-
-
-def _integer(node: Node, name: str, default: int) -> int:
-    value = node.attributes.get(name, default)
-    if not isinstance(value, int):
-        raise ValueError
-    return value
-
-
-def _axis(axis: int, rank: int) -> int:
-    if not -rank <= axis < rank:
-        raise IndexError
-    return axis % rank
-
-
-def _same(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    return [Array(first.kind, first.shape)]
-
-
-def _arg_max(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    axis = _axis(_integer(node, "axis", 0), len(first.shape))
-    kept: Shape = (1,) if _integer(node, "keepdims", 1) else ()
-    return [Array(I64, (*first.shape[:axis], *kept, *first.shape[axis + 1 :]))]
-
-
-def _cast(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, kind = _given(inputs[0]), _integer(node, "to", 0)
-    known: Content | None = None
-    if first.content is not None and kind in TYPES:
-        with np.errstate(invalid="ignore"):
-            known = first.content.astype(TYPES[kind])
-    return [Array(kind, first.shape, known)]
-
-
-def _is_nan(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    return [Array(BOOL, _given(inputs[0]).shape)]
-
-
-def _broadcast(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    arrays = [_given(one) for one in inputs]
-    return [Array(arrays[-1].kind, np.broadcast_shapes(*(one.shape for one in arrays)))]
-
-
-def _equal(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    return [Array(BOOL, _broadcast(node, inputs)[0].shape)]
-
-
-def _concat(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    arrays = [_given(one) for one in inputs]
-    first = arrays[0].shape
-    axis = _axis(_integer(node, "axis", 0), len(first))
-    rest = {one.shape[:axis] + one.shape[axis + 1 :] for one in arrays}
-    if len(rest) != 1 or {len(one.shape) for one in arrays} != {len(first)}:
-        raise ValueError
-    shape = (*first[:axis], sum(one.shape[axis] for one in arrays), *first[axis + 1 :])
-    known = [one.content for one in arrays if one.content is not None]
-    joined = None
-    if len(known) == len(arrays) and prod(shape) <= KNOWN:
-        joined = np.concatenate(known, axis)
-    return [Array(arrays[0].kind, shape, joined)]
-
-
-def _conv(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, weight = _given(inputs[0]), _given(inputs[1])
-    sides = len(first.shape) - 2
-    kernel = weight.shape[2:]
-
-    def setting(name: str, default: Shape) -> Shape:
-        value = node.attributes.get(name, default)
-        if not isinstance(value, tuple) or len(value) != len(default) or min(value) < 0:
-            raise ValueError
-        return value
-
-    group = _integer(node, "group", 1)
-    pads = setting("pads", (0,) * (2 * sides))
-    strides, dilations = setting("strides", (1,) * sides), setting("dilations", (1,) * sides)
-    if node.attributes.get("auto_pad", "NOTSET") != "NOTSET" or len(kernel) != sides < 1:
-        raise ValueError
-    if setting("kernel_shape", kernel) != kernel or weight.shape[1] * group != first.shape[1]:
-        raise ValueError
-    spaces = [
-        (first.shape[2 + i] + pads[i] + pads[sides + i] - (kernel[i] - 1) * dilations[i] - 1)
-        // strides[i]
-        + 1
-        for i in range(sides)
-    ]
-    if min(spaces) < 1:
-        raise ValueError
-    return [Array(first.kind, (first.shape[0], weight.shape[0], *spaces))]
-
-
-def _expand(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    return [Array(first.kind, np.broadcast_shapes(first.shape, _integers(inputs[1])))]
-
-
-def _gather(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, places = _given(inputs[0]), _given(inputs[1])
-    axis = _axis(_integer(node, "axis", 0), len(first.shape))
-    shape = (*first.shape[:axis], *places.shape, *first.shape[axis + 1 :])
-    known: Content | None = None
-    if first.content is not None and places.content is not None and prod(shape) <= KNOWN:
-        known = first.content.take(places.content.astype(np.int64), axis)
-    return [Array(first.kind, shape, known)]
-
-
-def _gather_nd(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, places = _given(inputs[0]), _given(inputs[1])
-    depth = places.shape[-1]
-    if node.attributes.get("batch_dims") or not 1 <= depth <= len(first.shape):
-        raise ValueError
-    return [Array(first.kind, (*places.shape[:-1], *first.shape[depth:]))]
-
-
-def _gemm(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, second = _given(inputs[0]), _given(inputs[1])
-    rows, inner = first.shape[:: -1 if node.attributes.get("transA") else 1]
-    again, columns = second.shape[:: -1 if node.attributes.get("transB") else 1]
-    if inner != again:
-        raise ValueError
-    return [Array(first.kind, (rows, columns))]
-
-
-def _matmul(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, second = _given(inputs[0]), _given(inputs[1])
-    if first.shape[-1] != second.shape[-2]:
-        raise ValueError
-    many = np.broadcast_shapes(first.shape[:-2], second.shape[:-2])
-    return [Array(first.kind, (*many, first.shape[-2], second.shape[-1]))]
-
-
-def _reduce(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    rank = len(first.shape)
-    axes = _integers(inputs[1]) if len(inputs) > 1 and inputs[1] is not None else ()
-    if not axes and not node.attributes.get("noop_with_empty_axes"):
-        axes = tuple(range(rank))
-    gone = {_axis(axis, rank) for axis in axes}
-    kept = bool(_integer(node, "keepdims", 1))
-    sides = [1 if i in gone else side for i, side in enumerate(first.shape)]
-    left = tuple(side for i, side in enumerate(sides) if kept or i not in gone)
-    return [Array(first.kind, left)]
-
-
-def _reshape(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, wanted = _given(inputs[0]), list(_integers(inputs[1]))
-    if not node.attributes.get("allowzero"):
-        wanted = [first.shape[i] if side == 0 else side for i, side in enumerate(wanted)]
-    if wanted.count(-1) > 1 or min(wanted, default=0) < -1:
-        raise ValueError
-    if -1 in wanted:
-        wanted[wanted.index(-1)] = first.elements // -prod(wanted)
-    if prod(wanted) != first.elements:
-        raise ValueError
-    known = None if first.content is None else first.content.reshape(wanted)
-    return [Array(first.kind, tuple(wanted), known)]
-
-
-def _resize(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    scales = inputs[2] if len(inputs) > 2 else None
-    if node.attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch" or inputs[1]:
-        raise ValueError
-    if len(inputs) > 3 and inputs[3] is not None:
-        sides: Sequence[int] = _integers(inputs[3])
-        if scales is not None:
-            raise ValueError
-    else:
-        factors = np.asarray(_content(scales), np.float64).reshape(-1)
-        if not np.isfinite(factors).all():
-            raise ValueError
-        sides = [int(np.floor(side * f)) for side, f in zip(first.shape, factors, strict=True)]
-    if len(sides) != len(first.shape) or min(sides) < 1:
-        raise ValueError
-    return [Array(first.kind, tuple(sides))]
-
-
-def _shape(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    shape = _given(inputs[0]).shape
-    sides = shape[_integer(node, "start", 0) : _integer(node, "end", len(shape))]
-    return [Array(I64, (len(sides),), np.array(sides, np.int64))]
-
-
-def _slice(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    starts, ends = _integers(inputs[1]), _integers(inputs[2])
-    axes = _integers(inputs[3]) if len(inputs) > 3 else tuple(range(len(starts)))
-    steps = _integers(inputs[4]) if len(inputs) > 4 else (1,) * len(starts)
-    cuts = [slice(None)] * len(first.shape)
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        cuts[_axis(axis, len(first.shape))] = slice(start, end, step)
-    sides = (len(range(*cut.indices(side))) for cut, side in zip(cuts, first.shape, strict=True))
-    known = None if first.content is None else first.content[tuple(cuts)]
-    return [Array(first.kind, tuple(sides), known)]
-
-
-def _split(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    axis = _axis(_integer(node, "axis", 0), len(first.shape))
-    side, count = first.shape[axis], len(node.outputs)
-    if len(inputs) > 1 and inputs[1] is not None:
-        sides: Sequence[int] = _integers(inputs[1])
-    else:
-        if _integer(node, "num_outputs", count) != count:
-            raise ValueError
-        one = -(-side // count)
-        sides = [min(one, max(0, side - one * i)) for i in range(count)]
-    if sum(sides) != side or min(sides) < 0:
-        raise ValueError
-    return [
-        Array(first.kind, (*first.shape[:axis], part, *first.shape[axis + 1 :])) for part in sides
-    ]
-
-
-def _squeeze(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    rank = len(first.shape)
-    if len(inputs) > 1:
-        gone = {_axis(axis, rank) for axis in _integers(inputs[1])}
-    else:
-        gone = {i for i, side in enumerate(first.shape) if side == 1}
-    if any(first.shape[i] != 1 for i in gone):
-        raise ValueError
-    shape = tuple(side for i, side in enumerate(first.shape) if i not in gone)
-    return [Array(first.kind, shape, _reshaped(first, shape))]
-
-
-def _unsqueeze(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first, axes = _given(inputs[0]), _integers(inputs[1])
-    rank = len(first.shape) + len(axes)
-    new = {_axis(axis, rank) for axis in axes}
-    sides = iter(first.shape)
-    shape = tuple(1 if i in new else next(sides) for i in range(rank))
-    if len(new) != len(axes):
-        raise ValueError
-    return [Array(first.kind, shape, _reshaped(first, shape))]
-
-
-def _reshaped(value: Array, shape: Shape) -> Content | None:
-    return None if value.content is None else value.content.reshape(shape)
-
-
-def _transpose(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
-    first = _given(inputs[0])
-    order = node.attributes.get("perm", tuple(reversed(range(len(first.shape)))))
-    if not isinstance(order, tuple) or sorted(order) != list(range(len(first.shape))):
-        raise ValueError
-    return [Array(first.kind, tuple(first.shape[i] for i in order))]
-
-
 def _operator(rule: Rule, inputs: tuple[int, int], *attributes: str) -> Operator:
     return Operator(rule, frozenset(attributes), inputs)
 
 
 OPERATORS: Mapping[str, Operator] = {
-    "Add": _operator(_broadcast, (2, 2)),
-    "ArgMax": _operator(_arg_max, (1, 1), "axis", "keepdims", "select_last_index"),
-    "Cast": _operator(_cast, (1, 1), "to"),
-    "Clip": _operator(_same, (1, 3)),
-    "Concat": _operator(_concat, (1, 64), "axis"),
+    "Add": _operator(shapes.broadcast_shape, (2, 2)),
+    "ArgMax": _operator(shapes.arg_max_shape, (1, 1), "axis", "keepdims", "select_last_index"),
+    "Cast": _operator(shapes.cast_shape, (1, 1), "to"),
+    "Clip": _operator(shapes.same_shape, (1, 3)),
+    "Concat": _operator(shapes.concat_shape, (1, 64), "axis"),
     "Conv": _operator(
-        _conv, (2, 3), "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"
+        shapes.conv_shape,
+        (2, 3),
+        "auto_pad",
+        "dilations",
+        "group",
+        "kernel_shape",
+        "pads",
+        "strides",
     ),
-    "Cos": _operator(_same, (1, 1)),
-    "Div": _operator(_broadcast, (2, 2)),
-    "Equal": _operator(_equal, (2, 2)),
-    "Expand": _operator(_expand, (2, 2)),
-    "Gather": _operator(_gather, (2, 2), "axis"),
-    "GatherND": _operator(_gather_nd, (2, 2), "batch_dims"),
-    "Gelu": _operator(_same, (1, 1), "approximate"),
-    "Gemm": _operator(_gemm, (2, 3), "alpha", "beta", "transA", "transB"),
-    "InstanceNormalization": _operator(_same, (3, 3), "epsilon"),
-    "IsNaN": _operator(_is_nan, (1, 1)),
-    "LayerNormalization": _operator(_same, (2, 3), "axis", "epsilon", "stash_type"),
-    "MatMul": _operator(_matmul, (2, 2)),
-    "Mul": _operator(_broadcast, (2, 2)),
-    "ReduceSum": _operator(_reduce, (1, 2), "keepdims", "noop_with_empty_axes"),
-    "Relu": _operator(_same, (1, 1)),
-    "Reshape": _operator(_reshape, (2, 2), "allowzero"),
+    "Cos": _operator(shapes.same_shape, (1, 1)),
+    "Div": _operator(shapes.broadcast_shape, (2, 2)),
+    "Equal": _operator(shapes.equal_shape, (2, 2)),
+    "Expand": _operator(shapes.expand_shape, (2, 2)),
+    "Gather": _operator(shapes.gather_shape, (2, 2), "axis"),
+    "GatherND": _operator(shapes.gather_nd_shape, (2, 2), "batch_dims"),
+    "Gelu": _operator(shapes.same_shape, (1, 1), "approximate"),
+    "Gemm": _operator(shapes.gemm_shape, (2, 3), "alpha", "beta", "transA", "transB"),
+    "InstanceNormalization": _operator(shapes.same_shape, (3, 3), "epsilon"),
+    "IsNaN": _operator(shapes.is_nan_shape, (1, 1)),
+    "LayerNormalization": _operator(shapes.same_shape, (2, 3), "axis", "epsilon", "stash_type"),
+    "MatMul": _operator(shapes.matmul_shape, (2, 2)),
+    "Mul": _operator(shapes.broadcast_shape, (2, 2)),
+    "ReduceSum": _operator(shapes.reduce_shape, (1, 2), "keepdims", "noop_with_empty_axes"),
+    "Relu": _operator(shapes.same_shape, (1, 1)),
+    "Reshape": _operator(shapes.reshape_shape, (2, 2), "allowzero"),
     "Resize": _operator(
-        _resize,
+        shapes.resize_shape,
         (3, 4),
         "antialias",
         "coordinate_transformation_mode",
@@ -401,18 +110,18 @@ OPERATORS: Mapping[str, Operator] = {
         "mode",
         "nearest_mode",
     ),
-    "Round": _operator(_same, (1, 1)),
-    "Shape": _operator(_shape, (1, 1), "start", "end"),
-    "Sigmoid": _operator(_same, (1, 1)),
-    "Sin": _operator(_same, (1, 1)),
-    "Slice": _operator(_slice, (3, 5)),
-    "Softmax": _operator(_same, (1, 1), "axis"),
-    "Split": _operator(_split, (1, 2), "axis", "num_outputs"),
-    "Squeeze": _operator(_squeeze, (1, 2)),
-    "Sub": _operator(_broadcast, (2, 2)),
-    "Tanh": _operator(_same, (1, 1)),
-    "Transpose": _operator(_transpose, (1, 1), "perm"),
-    "Unsqueeze": _operator(_unsqueeze, (2, 2)),
-    "Where": _operator(_broadcast, (3, 3)),
+    "Round": _operator(shapes.same_shape, (1, 1)),
+    "Shape": _operator(shapes.shape_shape, (1, 1), "start", "end"),
+    "Sigmoid": _operator(shapes.same_shape, (1, 1)),
+    "Sin": _operator(shapes.same_shape, (1, 1)),
+    "Slice": _operator(shapes.slice_shape, (3, 5)),
+    "Softmax": _operator(shapes.same_shape, (1, 1), "axis"),
+    "Split": _operator(shapes.split_shape, (1, 2), "axis", "num_outputs"),
+    "Squeeze": _operator(shapes.squeeze_shape, (1, 2)),
+    "Sub": _operator(shapes.broadcast_shape, (2, 2)),
+    "Tanh": _operator(shapes.same_shape, (1, 1)),
+    "Transpose": _operator(shapes.transpose_shape, (1, 1), "perm"),
+    "Unsqueeze": _operator(shapes.unsqueeze_shape, (2, 2)),
+    "Where": _operator(shapes.broadcast_shape, (3, 3)),
 }
 """By the name of the operator, or ``domain:name`` for one of another domain than ONNX's own."""

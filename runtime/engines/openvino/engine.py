@@ -158,7 +158,7 @@ class OpenVinoEngine:
             if shapes:
                 model.reshape(shapes)
             return CORE.compile_model(model, "CPU", config).create_infer_request()
-        except RuntimeError as error:
+        except Exception as error:  # its C++ errors come as many types
             raise EngineError(
                 f"openvino cannot compile the {role} of {self._bundle.folder}: {last_line(error)}"
             ) from None
@@ -169,7 +169,7 @@ def _infer(
 ) -> Any:
     try:
         return request.infer(inputs)
-    except RuntimeError as error:
+    except Exception as error:  # its C++ errors come as many types
         raise EngineError(
             f"openvino failed in the {what} ({last_line(error)[:300]}): "
             "close other programs if memory is short, or try --precision f32"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Annotated
 
 import typer
 
@@ -18,6 +19,7 @@ from player.commands.render import render
 from player.commands.storms import storms
 from player.commands.tokens import tokens
 from runtime.errors import ExpressionError, MorphError
+from runtime.version import program_version
 
 app = typer.Typer(
     name="wordmorph",
@@ -29,6 +31,24 @@ app = typer.Typer(
 for command in (play, render, grid, storms, tokens, bench, build, models, doctor):
     app.command()(command)
 app.add_typer(engines, name="engines")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"wordmorph {program_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

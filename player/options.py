@@ -21,6 +21,9 @@ from runtime.request import EditScope, Interp, Request, parse_size
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
 
 
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a picture is drawn, as the user typed it; ``Request`` checks the values."""

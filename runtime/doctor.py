@@ -15,7 +15,8 @@ from typing import Literal
 
 from runtime.bundles.library import BUILT_IN, find_bundle, known_models
 from runtime.bundles.manifest import read_manifest
-from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
 from runtime.engines.gpu import find_gpu, no_gpu_line
@@ -132,8 +133,6 @@ def _processor() -> Finding:
 
 def _memory() -> Finding:
     free, total = memory_bytes()
-    if not total:
-        return Finding("memory", "ok", "unknown")
     text = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
     if free < LOW_MEMORY:
         return Finding("memory", "absent", f"{text}: close other programs before building")

@@ -1,4 +1,6 @@
+import re
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,6 +8,7 @@ import pytest
 
 from player.cli import main
 
+ROOT = Path(__file__).parents[1]
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -103,6 +106,14 @@ def test_models_lists_what_is_here_and_what_can_be_built(cli: Cli) -> None:
     assert status == 0
     for name in ("critters", "sd-turbo", "sdxl-lightning"):
         assert name in out
+
+
+def test_the_version_is_the_one_in_pyproject_and_the_changelog_knows_it(cli: Cli) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    status, out, err = cli("--version")
+    assert (status, out, err) == (0, f"wordmorph {project['version']}\n", "")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(project['version'])}\b", changes, re.MULTILINE)
 
 
 def test_every_command_explains_itself(cli: Cli) -> None:

@@ -14,6 +14,7 @@ from rich.text import Text
 from player.commands.common import frames_of, interruptible, progress
 from player.options import (
     Expression,
+    Force,
     Sampling,
     film_line,
     open_pipeline,
@@ -21,12 +22,13 @@ from player.options import (
     shared,
 )
 from player.session.reproduce import Invocation, command_line
-from runtime.errors import RequestError, TargetError
+from runtime.errors import RequestError
 from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
+from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
-from runtime.output.target import check_target, kind_of
+from runtime.output.target import check_picture
 from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
 from runtime.perception.storms import StormReport, Survey, find_storms, survey
 
@@ -49,6 +51,7 @@ def storms(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
+    force: Force = False,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -56,11 +59,13 @@ def storms(
     if not 3 <= frames <= MAX_FRAMES:
         raise RequestError(f"{frames} frames cannot be compared: use 3 to {MAX_FRAMES}")
     if output is not None:
-        if kind_of(output) != "png":
-            raise TargetError(f"{output}: a chart is one picture, so its name ends in .png")
-        check_target(output)
-    start = sampling.request(open_planner(invocation), expression, u=0.5 if u is None else u)
+        check_picture(output, "chart")
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, u=0.5 if u is None else u)
     line = film_line(start, u)
+    if output is not None:
+        decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)
+        check_overwrite(output, decisive, force=force)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
         requests = [line.at(place) for place in places]
@@ -91,29 +96,33 @@ def storms(
 
 
 def _figures(film: Survey, found: StormReport) -> dict[str, Any]:
+    change = film.change
     return {
-        "smoothness": smoothness(film.distances),
-        "path": path(film.distances),
-        "storm_share": storm_share(film.distances),
+        "smoothness": smoothness(change.steps),
+        "path": path(change.steps),
+        "storm_share": storm_share(change.steps),
+        "noise": change.noise,
         "fast": found.fast,
         "zones": [asdict(zone) for zone in found.zones],
         "flickers": [asdict(flicker) for flicker in found.flickers],
         "jumps": [asdict(jump) for jump in found.jumps],
         "positions": film.positions.tolist(),
         "distances": film.distances.tolist(),
+        "change": change.steps.tolist(),
     }
 
 
 def _summary(expression: str, film: Survey) -> Text:
+    steps = film.change.steps
     return Text(
-        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(film.distances):.2f}, "
-        f"path {path(film.distances):.2f}, of which the worst 5 % of steps hold "
-        f"{100 * storm_share(film.distances):.0f} %"
+        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(steps):.2f}, "
+        f"path {path(steps):.2f}, of which the worst 5 % of steps hold "
+        f"{100 * storm_share(steps):.0f} %"
     )
 
 
 def _table(film: Survey, found: StormReport) -> Table:
-    whole = path(film.distances)
+    whole = path(film.change.steps)
     table = Table()
     table.add_column("")
     for name in ("from", "to", "change", "of path"):

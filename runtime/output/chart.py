@@ -46,7 +46,7 @@ def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
 
     When there are too many, the ends of the storms with the longest paths stay.
     """
-    worst = int(np.argmax(film.distances))
+    worst = int(np.argmax(film.change.steps))
     shown = {0, len(film.positions) - 1, worst, worst + 1}
     storms = sorted((z for z in found.zones if z.kind == "storm"), key=lambda z: -z.path)
     for zone in storms:
@@ -147,7 +147,7 @@ def _draw_thumbnails(
 
     side = min(0.118, (_RIGHT - _LEFT + 0.02) / len(shown) - 0.012)
     tall = side * _SIZE[0] / _SIZE[1]
-    worst = int(np.argmax(film.distances))
+    worst = int(np.argmax(film.change.steps))
     places = _LEFT + (_RIGHT - _LEFT) * film.positions[list(shown)]
     centres = _spread(places, side + 0.012, _LEFT - 0.02 + side / 2, _RIGHT + 0.01 - side / 2)
     for index, x, place in zip(shown, centres, places, strict=True):
@@ -174,7 +174,7 @@ def _draw_thumbnails(
 
 
 def _draw_title(figure: Figure, film: Survey, words: Words) -> None:
-    steps = film.distances
+    steps = film.change.steps
     figure.text(
         _LEFT - 0.02, 0.965, _clip(words.title, 60), ha="left", va="top", fontsize=13,
         color=_INK, parse_math=False,

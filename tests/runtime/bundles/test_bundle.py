@@ -50,7 +50,8 @@ def test_one_altered_byte_is_named(copied: Path, place: float) -> None:
         open_bundle(copied)
 
 
-@pytest.mark.parametrize("name", ["../tokenizer.json", "/etc/passwd", "..", ""])
+@pytest.mark.fault(22)
+@pytest.mark.parametrize("name", ["../tokenizer.json", "/etc/passwd", "a/b.onnx", "..", ""])
 def test_file_names_cannot_leave_the_folder(copied: Path, name: str) -> None:
     edit_manifest(copied, lambda raw: raw["graphs"].update(decoder=name))
     with pytest.raises(BundleError, match="not a plain file name"):

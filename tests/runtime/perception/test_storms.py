@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from runtime.perception.change import posts_of
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.storms import REACH, StormReport, Survey, find_storms, survey
+from tests.support.seeds import draw_seed
 
 SIDE = 64
 _Y, _X = np.mgrid[0:SIDE, 0:SIDE] / SIDE
@@ -63,7 +65,7 @@ def storms(found: StormReport) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("variant", range(8))
 def test_finds_exactly_what_was_planted(variant: int) -> None:
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(draw_seed())
     frames = int(rng.integers(80, 160))
     thirds = rng.permutation(3)
     jump, middle, start = (
@@ -140,14 +142,15 @@ def test_zones_tile_the_line_and_share_out_the_path(n: int, seed: int, scale: fl
     at /= at[-1]
     reach = tuple(scale * rng.random(max(0, n - k)) ** 4 for k in range(1, REACH + 1))
     still = describe_frame(np.zeros((16, 16, 3), np.uint8))
-    film = Survey(at, reach)
+    posts = posts_of(at)
+    film = Survey(at, reach, posts, scale * rng.random(len(posts) - 1) ** 4)
     found = find_storms(film, lambda t: still)
     assert found.zones[0].start == 0
     assert found.zones[-1].end == 1
     for a, b in zip(found.zones, found.zones[1:], strict=False):
         assert a.end == b.start
         assert a.kind != b.kind
-    assert sum(zone.path for zone in found.zones) == pytest.approx(film.distances.sum())
+    assert sum(zone.path for zone in found.zones) == pytest.approx(film.change.steps.sum())
 
 
 def test_survey_compares_each_frame_with_its_followers() -> None:

@@ -6,7 +6,6 @@ What export writes is sealed already, by the same ``Manifest.to_json``.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import msgspec
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.files import read_regular, sha256_file
 from runtime.bundles.manifest import MANIFEST, MANIFEST_BYTES, content_digest, parse_manifest
-from runtime.durable import fsync
+from runtime.durable import write_aside
 from runtime.errors import BundleError, MorphError
 
 
@@ -32,11 +31,8 @@ def seal(folder: Path) -> Bundle:
         raw["digest"] = content_digest(raw)
         manifest = parse_manifest(msgspec.json.encode(raw))
         files = {name: sha256_file(folder / name) for name in manifest.files}
-        scratch = folder / f".{MANIFEST}.{os.getpid()}"
-        scratch.write_text(replace(manifest, files=files).to_json(), encoding="utf-8")
-        fsync(scratch)
-        os.replace(scratch, path)
-        fsync(folder)
+        with write_aside(path) as scratch:
+            scratch.write_text(replace(manifest, files=files).to_json(), encoding="utf-8")
     except OSError as error:
         raise BundleError(f"{folder} cannot be sealed: {error.strerror}") from None
     except (BundleError, ValueError, RecursionError) as error:

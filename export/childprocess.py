@@ -24,7 +24,12 @@ import psutil
 
 from runtime.errors import BuildError, MorphError
 
-CANCEL_WAIT_S = 30.0
+GRACE_S = 3.0
+"""how long cancelled work may take to clean up after itself"""
+CANCEL_WAIT_S = GRACE_S + 2.0
+"""how long the parent waits for that before it kills the child"""
+CUT_SHORT = 3
+"""exit status of a child whose work did not stop when it was cancelled"""
 ENDS = ("done", "failed", "disk", "cancelled")
 
 Send = Callable[..., None]
@@ -110,6 +115,8 @@ def serve(
         if not over.is_set():
             cancelled.set()
             cancel()
+            time.sleep(GRACE_S)
+            os._exit(CUT_SHORT)  # native code cannot be interrupted: its parent tidies up
 
     threading.Thread(target=wait_for_end, daemon=True).start()
     started = time.monotonic()

@@ -13,7 +13,14 @@ from typing import Any
 
 from export.checkpoints import tensorfile
 from export.checkpoints.lora import fuse
-from runtime.bundles.files import sha256_file
+from export.checkpoints.sizes import (
+    SCHEDULE,
+    TEXT_BYTES,
+    check_files,
+    check_numbers,
+    check_sizes,
+)
+from runtime.bundles.files import read_regular, sha256_file
 from runtime.errors import BuildError, one_line
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
@@ -165,6 +172,7 @@ def weight_files(place: Path) -> list[Path]:
             if path.suffix in tensorfile.PICKLES:
                 raise BuildError(f"{path}: {tensorfile.CONVERT}")
         raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
+    check_files(place)
     for path in files:
         tensorfile.check(path)
     return files
@@ -175,6 +183,7 @@ def load_network(library: str, name: str, place: Path) -> Any:
     import torch
 
     files = weight_files(place)
+    check_sizes(name, place, read_json(place / "config.json"), files)
     try:
         return (
             getattr(importlib.import_module(library), name)
@@ -200,6 +209,7 @@ def scheduler_of(name: str, config: Mapping[str, Any]) -> Any:
     """
     import diffusers
 
+    check_numbers(Path("scheduler_config.json"), config, SCHEDULE, SCHEDULE)
     kind: Any = getattr(diffusers, name, None)
     is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
     if not is_scheduler:
@@ -217,10 +227,12 @@ def read_json(path: Path) -> dict[str, Any]:
         BuildError: no such file, or something else in it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path, TEXT_BYTES, links=True))
     except FileNotFoundError:
         raise BuildError(f"no checkpoint in {path.parent}: {path.name} is missing") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise BuildError(f"{path} cannot be read: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise BuildError(f"{path} is not a JSON object")
@@ -232,6 +244,7 @@ def _load_tokenizer(place: Path) -> Any:
 
     if not place.is_dir():
         raise BuildError(f"{place} is missing: the checkpoint is incomplete, fetch it again")
+    check_files(place)
     try:
         return transformers.CLIPTokenizer.from_pretrained(place, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -28,7 +28,7 @@ from runtime.bundles.onnxfile import (
     Tensor,
     parse_onnx,
 )
-from runtime.bundles.operators import apply, products
+from runtime.bundles.operators import apply, chain_after, products
 from runtime.bundles.shapes import KNOWN, TYPES, Array
 from runtime.errors import BundleError
 
@@ -38,6 +38,13 @@ SPARE_ELEMENTS = 1 << 24
 SPARE_PRODUCTS = 1 << 34
 """what any graph may hold and multiply, however small its pictures are"""
 NAMES = {F32: "f32", U8: "uint8", I64: "int64", BOOL: "bool", F16: "f16", BF16: "bf16"}
+SPARE_NODES = 4096
+BYTES_A_NODE = 1 << 18
+"""how many operators a graph may have, and how many more for its weights: SDXL's has 9,000 and
+5 GB; compilers take seconds for a thousand that do nothing"""
+CHAIN = 128
+"""most element-wise operators in a row: a residual stream of 32 layers has 70, and OpenVINO takes
+more than square time to fuse them"""
 SAME_TOKENS = ("Cast", "Reshape", "Squeeze", "Unsqueeze")
 """operators behind which token ids are still the same"""
 
@@ -172,17 +179,26 @@ def _note_weights(graph: OnnxGraph, role: str, manifest: Manifest, use: Use) -> 
 def _follow(graph: OnnxGraph, manifest: Manifest, values: dict[str, Array], use: Use) -> None:
     """Work out every value's shape in ``values``; keep count of what is held and multiplied."""
     held_most, products_most = _limits(graph, manifest)
+    weights = sum(tensor.bytes for tensor in graph.initializers)
+    if len(graph.nodes) > SPARE_NODES + weights // BYTES_A_NODE:
+        raise BundleError(f"has {len(graph.nodes)} operators for {weights} bytes of weights")
     last = {name: number for number, node in enumerate(graph.nodes) for name in node.inputs}
     last |= {port.name: len(graph.nodes) for port in graph.outputs}
     tokens = {port.name: port.name for port in graph.inputs if port.kind == I64}
     alive: dict[str, int] = {}
+    chains: dict[str, int] = {}
     held = multiplied = 0
     for number, node in enumerate(graph.nodes):
         inputs = [_made(values, name, node) for name in node.inputs]
         made = apply(node, inputs)
         multiplied += products(node, inputs, made)
+        longest = max((chains.get(name, 0) for name in node.inputs), default=0)
+        chain = chain_after(node, longest)
+        if chain > CHAIN:
+            raise BundleError(f"has more than {CHAIN} operators in a row that do little")
         for name, array in zip(node.outputs, made, strict=True):
             _define(values, name, array)
+            chains[name] = chain
             alive[name] = array.elements
             held += array.elements
         if held > held_most or multiplied > products_most:

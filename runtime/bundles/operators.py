@@ -48,6 +48,16 @@ def apply(node: Node, inputs: Sequence[Array | None]) -> list[Array]:
     return made
 
 
+def chain_after(node: Node, longest: int) -> int:
+    """Return how many element-wise operators lie in a row behind ``node``.
+
+    ``longest`` is how many lay before it. What only moves numbers neither adds one nor ends it.
+    """
+    if node.op in HEAVY:
+        return 0
+    return longest + (OPERATORS[node.op].rule in ELEMENTWISE)
+
+
 def products(node: Node, inputs: Sequence[Array | None], made: Sequence[Array]) -> int:
     """Return how many multiplications an operator does."""
     first, second = (inputs[0], inputs[1]) if len(inputs) > 1 else (None, None)
@@ -125,3 +135,17 @@ OPERATORS: Mapping[str, Operator] = {
     "Where": _operator(shapes.broadcast_shape, (3, 3)),
 }
 """By the name of the operator, or ``domain:name`` for one of another domain than ONNX's own."""
+HEAVY = frozenset(
+    {"ArgMax", "Conv", "Gather", "GatherND", "Gemm", "MatMul", "ReduceSum", "Resize", "Softmax"}
+)
+"""operators that end a row of element-wise ones, because compilers do not fuse across them"""
+ELEMENTWISE = frozenset(
+    {
+        shapes.broadcast_shape,
+        shapes.cast_shape,
+        shapes.equal_shape,
+        shapes.is_nan_shape,
+        shapes.same_shape,
+    }
+)
+"""rules of the operators that work on each element by itself, and of norms, which become such"""

@@ -325,6 +325,16 @@ COSTS = [
         [node("Cast", ["latent"], ["n"], to=TensorProto.INT64),
          node("Reshape", ["n", "flat"], ["sh"]), node("Expand", ["nothing", "sh"], ["out"])],
         flat=np.array([-1], np.int64)), "does not fit"),
+    Case("1,000 operators that do nothing", _around(
+        [node("Relu", ["latent" if not i else f"r{i - 1}"], [f"r{i}" if i < 999 else "out"])
+         for i in range(1000)]), "in a row"),
+    Case("norms without end", _around(
+        [node("InstanceNormalization", ["latent" if not i else f"r{i - 1}", "ones", "ones"],
+              [f"r{i}" if i < 999 else "out"]) for i in range(1000)],
+        ones=np.ones(LATENT[0], np.float32)), "in a row"),
+    Case("5,000 operators for few weights", _around(
+        [node("Softmax", ["latent" if not i else f"r{i - 1}"], [f"r{i}" if i < 4999 else "out"])
+         for i in range(5000)]), "operators for"),
     Case("memory of its own", _around(
         [node("ConstantOfShape", ["far"], ["out"])], far=LONG), ALLOWED),
     Case("a step of none", _around(

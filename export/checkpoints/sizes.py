@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from export.checkpoints import tensorfile
+from export.checkpoints.network import init_keys, only
 from export.quiet import quiet
 from runtime.bundles.files import size_of
 from runtime.errors import BuildError, one_line
@@ -130,5 +131,6 @@ def _shapes_of(name: str, config: Mapping[str, Any]) -> dict[str, list[int]]:
     import torch
 
     with quiet(), torch.device("meta"):
-        network = getattr(diffusers, name).from_config(dict(config))
+        kind = getattr(diffusers, name)
+        network = kind.from_config(only(config, init_keys(kind)))
     return {key: list(tensor.shape) for key, tensor in network.state_dict().items()}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import filelock
+import psutil
 
 from runtime.errors import EngineError
 
 LOOK_AGAIN_S = 0.5
-STOPPED = "TtZX"
-"""states of a process that does nothing: stopped, traced, dead"""
+STOPPED = (
+    psutil.STATUS_STOPPED,
+    psutil.STATUS_TRACING_STOP,
+    psutil.STATUS_ZOMBIE,
+    psutil.STATUS_DEAD,
+)
+"""states of a process that does nothing"""
 
 
 class Busy(EngineError):
@@ -72,15 +77,6 @@ def holder(path: Path) -> int | None:
 def is_stopped(pid: int) -> bool:
     """Whether a process is there and does nothing; False where that cannot be told."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        return state.rpartition(")")[2].strip()[:1] in tuple(STOPPED)
-    except OSError:
-        pass
-    if os.name != "posix" or Path("/proc/self/stat").exists():
+        return psutil.Process(pid).status() in STOPPED
+    except psutil.Error:
         return False
-    with suppress(OSError, subprocess.TimeoutExpired):
-        asked = subprocess.run(
-            ["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True, timeout=5
-        )
-        return asked.stdout.strip()[:1] in tuple(STOPPED)
-    return False

@@ -166,6 +166,8 @@ def parse_manifest(text: bytes) -> Manifest:
         if made != FORMAT:
             shown = made if isinstance(made, int) else "no number"
             raise BundleError(f"has format {shown}, this program reads {FORMAT}")
+        if "digest" not in raw:
+            raise BundleError("has no digest, so it was made by an older version")
         if content_digest(raw) != raw.get("digest"):
             raise BundleError("was altered (its digest differs)")
         manifest = msgspec.convert(raw, Manifest, strict=True, str_keys=True)

@@ -47,6 +47,11 @@ class Holder:
         assert self.process.stdout
         assert self.process.stdout.readline() == "held\n"
 
+    def stop(self) -> None:
+        if sys.platform == "win32":
+            raise NotImplementedError
+        self.process.send_signal(signal.SIGSTOP)
+
     def close(self) -> None:
         self.process.kill()
         self.process.communicate()
@@ -61,7 +66,7 @@ def held(tmp_path: Path) -> Iterator[Holder]:
 
 @posix
 def test_a_stopped_process_is_not_waited_for(held: Holder, tmp_path: Path) -> None:
-    held.process.send_signal(signal.SIGSTOP)
+    held.stop()
     started = time.monotonic()
     with (
         pytest.raises(Busy, match=f"process {held.process.pid}, which is stopped") as caught,
@@ -78,7 +83,7 @@ def test_a_process_that_is_stopped_while_others_wait_is_noticed(
 ) -> None:
     with (
         pytest.raises(Busy, match="which is stopped"),
-        EngineCache(tmp_path).locked(KEY, lambda: held.process.send_signal(signal.SIGSTOP)),
+        EngineCache(tmp_path).locked(KEY, lambda: held.stop()),
     ):
         pass
 
@@ -110,7 +115,7 @@ def test_a_model_opens_without_its_cache_and_says_why_when_a_stopped_process_has
 ) -> None:
     bundle = tiny_bundle(tmp_path, {"g.onnx": FileRecord("0" * 64, 1)})
     holder = Holder(tmp_path / "cache", openvino_key(bundle, "f32"))
-    holder.process.send_signal(signal.SIGSTOP)
+    holder.stop()
     started = time.monotonic()
     with (
         pytest.warns(RuntimeWarning, match="which is stopped.*compiled without its cache"),

@@ -45,6 +45,8 @@ def open_and_draw(backend: str, folder: str) -> dict[str, Any]:
 
 def watch(backend: str, folder: str) -> dict[str, Any]:
     """Fork a child for one folder and say what became of it."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     reading, writing = os.pipe()
     start = time.monotonic()
     child = os.fork()
@@ -64,10 +66,10 @@ def watch(backend: str, folder: str) -> dict[str, Any]:
             _, status, usage = os.wait4(child, 0)
             break
         time.sleep(0.002)
-    else_said = os.read(reading, 1 << 16)
+    said = os.read(reading, 1 << 16)
     os.close(reading)
-    if else_said:
-        answer = json.loads(else_said)
+    if said:
+        answer = json.loads(said)
     elif status and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
         answer = {"kind": "crashed", "text": f"status {status}"}
     seconds = time.monotonic() - start

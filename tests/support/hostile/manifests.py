@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -83,6 +84,12 @@ def _instead(name: str, make: Callable[[Path], object]) -> Callable[[Path], None
         make(folder / name)
 
     return spoil
+
+
+def _fifo(path: Path) -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
+    os.mkfifo(path)
 
 
 def _link_to_copy(path: Path) -> None:
@@ -227,13 +234,13 @@ def _unsealed(folder: Path, digest: object) -> None:
 
 FILES = [
     Case("a manifest of 100 GB", _sparse(MANIFEST, listed=False), "are allowed"),
-    Case("a manifest that is a FIFO", _instead(MANIFEST, os.mkfifo), "not a regular file"),
+    Case("a manifest that is a FIFO", _instead(MANIFEST, _fifo), "not a regular file"),
     Case("a manifest without end", _instead(MANIFEST, lambda p: p.symlink_to("/dev/zero")), "link"),
     Case("a manifest elsewhere", _moved_out(MANIFEST), "link"),
     Case("a manifest that is a folder", _instead(MANIFEST, Path.mkdir), ""),
-    Case("a graph that is a FIFO", _instead("decoder.onnx", os.mkfifo), "not a regular file"),
-    Case("data that is a FIFO", _instead(DATA, os.mkfifo), "not a regular file"),
-    Case("a tokenizer that is a FIFO", _instead(TOKENIZER, os.mkfifo), "not a regular file"),
+    Case("a graph that is a FIFO", _instead("decoder.onnx", _fifo), "not a regular file"),
+    Case("data that is a FIFO", _instead(DATA, _fifo), "not a regular file"),
+    Case("a tokenizer that is a FIFO", _instead(TOKENIZER, _fifo), "not a regular file"),
     Case("a graph elsewhere", _moved_out("decoder.onnx"), "link"),
     Case("data elsewhere", _moved_out(DATA), "link"),
     Case("data without end", _instead(DATA, lambda path: path.symlink_to("/dev/zero")), "link"),

@@ -92,9 +92,10 @@ class Planner:
         unknown = self.vocabulary.unknown(self.plan(request).prompts)
         if not unknown:
             return None
-        named = [
-            f"{word!r}" + (f" (nearest: {near})" if near else "") for word, near in unknown[:_NAMED]
-        ]
+        named = []
+        for word in unknown[:_NAMED]:
+            near = self.vocabulary.nearest(word)
+            named.append(f"{word!r}" + (f" (nearest: {near})" if near else ""))
         more = len(unknown) - len(named)
         return (
             f"{self.manifest.model} was never taught {', '.join(named)}"

@@ -25,6 +25,7 @@ from player.options import (
 )
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
+from runtime.farm.farm import Farm
 from runtime.language.line import Line
 from runtime.output.film import check_fps, open_film, save_still
 from runtime.output.overwrite import check_overwrite

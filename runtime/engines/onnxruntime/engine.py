@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Bundle, Step
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Step
 from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
 from runtime.engines.gpu import find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session

@@ -9,6 +9,7 @@ import typer
 
 from player.commands.common import interruptible
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.session.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
@@ -29,6 +30,10 @@ def play(
         typer.Option(help="Size of type and panel; the display's own if left out."),
     ] = None,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if zoom is not None and not 0.1 <= zoom <= 32:
@@ -38,13 +43,16 @@ def play(
     planner = open_planner(invocation)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
+    picture = planner.manifest.width, planner.manifest.height
+    budget = parse_budget(cache, picture)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame, which no other command needs
 
     window = Window(
         lambda: open_pipeline(invocation),
         request,
-        picture=(planner.manifest.width, planner.manifest.height),
+        picture=picture,
+        budget=budget,
         invocation=invocation,
         check=planner.check,
         zoom=zoom,

@@ -42,6 +42,7 @@ class Window:
         ui_scale: float | None = None,
         fullscreen: bool = False,
         check: Callable[[Request], None] = lambda request: None,
+        budget: int | None = None,
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -49,8 +50,9 @@ class Window:
 
         ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
         for a good size; ``ui_scale`` times as large type and panel, None for what the display
-        asks for. For tests: ``threads=False`` renders between two turns of the loop and
-        waits for nothing; ``now``, called once a turn, gives the time in seconds.
+        asks for; ``check`` and ``budget`` are those of ``Session``. For tests: ``threads=False``
+        renders between two turns of the loop and waits for nothing; ``now``, called once a turn,
+        gives the time in seconds.
         """
         self.session = Session(
             open_renderer,
@@ -59,6 +61,7 @@ class Window:
             invocation=invocation,
             folder=folder,
             check=check,
+            budget=budget,
             threads=threads,
         )
         self.state = self.session.state

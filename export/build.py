@@ -29,6 +29,7 @@ from export.quiet import quiet
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.bundles.library import home
 from runtime.bundles.publish import staging, write_bundle
+from runtime.engines.engine import TOTAL
 from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
@@ -145,7 +146,7 @@ def _export_decoder(spec: ModelSpec, vae: Any, shape: Geometry, staged: Path) ->
     graphs.export_graph(
         graphs.Decoder(vae),
         {"latent": torch.zeros(2, *shape.latent)},
-        ("pixels",),
+        ("pixels", TOTAL),
         staged / GRAPHS["decoder"],
     )
 

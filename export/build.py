@@ -29,6 +29,7 @@ from export.quiet import quiet
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.bundles.library import home
 from runtime.bundles.publish import staging, write_bundle
+from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
 from runtime.engines.engine import TOTAL
 from runtime.errors import BuildError
 
@@ -61,6 +62,7 @@ def build(
             if digest(spec) != made_from:
                 raise BuildError("the checkpoint was changed while it was read: build it again")
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
+            _take_vocabulary(spec, staged)
             progress("bundle")
             return write_bundle(staged, manifest, target)
 
@@ -203,6 +205,14 @@ def _manifest(
 
 def _is_tiny(vae: Any) -> bool:
     return type(vae).__name__ == "AutoencoderTiny"
+
+
+def _take_vocabulary(spec: ModelSpec, staged: Path) -> None:
+    """Copy the words a checkpoint's folder says its model was taught."""
+    if isinstance(spec.source, Path) and spec.source.is_dir():
+        vocabulary = vocabulary_in(spec.source)
+        if vocabulary is not None:
+            write_vocabulary(staged, vocabulary.words)
 
 
 def _give_back_memory() -> None:

@@ -12,7 +12,8 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 
 from player.session.reproduce import Invocation
-from runtime.errors import RequestError
+from runtime.bundles.library import known_models
+from runtime.errors import BundleError, RequestError
 from runtime.language.line import Line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
@@ -140,7 +141,16 @@ def open_planner(invocation: Invocation) -> Planner:
     Raises:
         BundleError, RequestError: an unknown model, or a size it was not built for.
     """
-    planner = Planner.of(invocation.model)
+    try:
+        planner = Planner.of(invocation.model)
+    except BundleError:
+        from export.checkpoints.presets import MODELS  # data only: no torch
+
+        if invocation.model in MODELS and invocation.model not in known_models():
+            raise BundleError(
+                f"{invocation.model} is not built here yet: wordmorph build {invocation.model}"
+            ) from None
+        raise
     planner.check_size(parse_size(invocation.size))
     return planner
 

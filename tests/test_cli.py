@@ -180,3 +180,11 @@ def test_ctrl_c_in_the_first_second_is_a_line(words: list[str]) -> None:
         _, err = child.communicate(timeout=60)
         assert "Traceback" not in err
         assert child.returncode in (0, 1, 130)  # doctor's own status is 1 where it finds a problem
+
+
+def test_a_preset_that_is_not_built_is_answered_with_the_command_that_builds_it(cli: Cli) -> None:
+    status, _, err = cli("tokens", "cat -> kitten", "--model", "sd-turbo")
+    assert (status, err) == (
+        1,
+        "wordmorph: sd-turbo is not built here yet: wordmorph build sd-turbo\n",
+    )

@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from runtime.pipeline import Pipeline
+from runtime.planner import Planner
 from runtime.request import Frame, Request
 
 
@@ -54,6 +55,13 @@ def frames_of(
         for frame in pipeline.render_many(requests[start : start + largest]):
             yield frame
             bars.advance(task)
+
+
+def name_untaught(planner: Planner, request: Request) -> None:
+    """Say on stderr which words the model was never taught, if there are any."""
+    line = planner.untaught(request)
+    if line is not None:
+        print(line, file=sys.stderr)
 
 
 @contextmanager

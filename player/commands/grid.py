@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
@@ -46,6 +46,7 @@ def grid(
     planner = open_planner(invocation)
     start = sampling.request(planner, expression, t=t, u=u)
     layout = lay_out(start, rows, cols)
+    name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     counts = {"rows": len(layout.rows), "cols": len(layout.cols)}
     more = {"grid": counts, "tile": tile}

@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
     Force,
@@ -86,6 +86,7 @@ def render(
     more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         options = {
             "frames": count,

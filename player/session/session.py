@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
+from player.session.beats import MOST, Beats
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
 from player.session.reproduce import Invocation
@@ -14,7 +16,18 @@ from player.session.state import PlayerState
 from player.session.view import View
 from player.session.worker import PendingRequest, Renderer, Worker
 from runtime.language.expression import parse
+from runtime.language.line import stands_still
 from runtime.request import Request
+
+
+class Controller(Protocol):
+    """Something besides keys and mouse that a person plays with."""
+
+    def poll(self, session: Session, now: float) -> None:
+        """Act on the session, once a turn, at ``now`` seconds."""
+
+    def close(self) -> None:
+        """Let go of the device."""
 
 
 class Session:
@@ -29,6 +42,7 @@ class Session:
         invocation: Invocation | None = None,
         folder: Path | None = None,
         check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
         budget: int | None = None,
         threads: bool = True,
     ) -> None:
@@ -36,7 +50,8 @@ class Session:
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
         ``budget`` is how many bytes of them may be kept (None: ``default_budget``);
-        ``check`` raises MorphError for what the model cannot draw (``Planner.check``). For tests:
+        ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
+        returns what is worth saying of what it can (``Planner.untaught``). For tests:
         ``threads=False`` renders inside ``turn``.
         """
         self.state = PlayerState(
@@ -45,6 +60,11 @@ class Session:
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
+        self.beats = Beats()
+        self._remark = remark
+        self._say_of(request)
+        self.controllers: list[Controller] = []
+        """polled once a turn, closed with the session"""
         self.error = ""
         """why the picture asked for is not there, in one line"""
         self._threads = threads
@@ -64,6 +84,9 @@ class Session:
         Raises:
             MorphError: the model cannot be opened, or cannot serve the expression.
         """
+        self.beats.turn(now)
+        for controller in self.controllers:
+            controller.poll(self, now)
         self.state.advance(dt, *velocity)
         self._ask()
         if not self._threads:
@@ -73,6 +96,34 @@ class Session:
         self._receive()
         self.keeping.advance_recording(now)
         self._tend_grid()
+
+    def at_beat(self, run: Callable[[], None]) -> None:
+        """Do something at the next beat or bar, if one is waited for, else now.
+
+        What it will show is rendered meanwhile, so that it arrives on the beat.
+        """
+        if not self.beats.holds:
+            run()
+            return
+        self.beats.hold(run)
+        coming = self.state.preview(run)
+        if coming not in self.state.cache:
+            self.worker.priority = (*self.worker.priority[-MOST:], coming)
+            self.worker.requests.put(
+                PendingRequest(self.state.request, self.state.playhead.direction)
+            )
+
+    def tap(self) -> None:
+        """Beat time: a few taps make a tempo."""
+        tempo = self.beats.tap()
+        self.state.say("tap on …" if tempo is None else f"{tempo.bpm:.1f} beats a minute")
+
+    def next_quantum(self) -> None:
+        """Let jumps wait for nothing, a beat or a bar."""
+        words = {0: "jumps wait for nothing", 1: "jumps wait for the beat"}
+        chosen = words.get(self.beats.next_quantum(), "jumps wait for the bar")
+        needs = "" if self.beats.tempo or not self.beats.quantum else ": tap the tempo with K"
+        self.state.say(f"{chosen}{needs}")
 
     def write(self, expression: str) -> None:
         """Play another expression from the same place; the old picture stays until the first new
@@ -91,7 +142,16 @@ class Session:
         """
         parse(request.expression)
         self._check(request)
+        before = self.state.request.expression
         self.state.change(request)
+        if request.expression != before:
+            self._say_of(request)
+
+    def _say_of(self, request: Request) -> None:
+        """Say that nothing moves, or else which words the model was never taught."""
+        remark = self._remark(request) if self.state.moves else stands_still(request.expression)
+        if remark is not None:
+            self.state.say(remark)
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
@@ -99,7 +159,9 @@ class Session:
         self.keeping.finish_grid()
 
     def close(self) -> None:
-        """Release the engine; says so if that takes a while."""
+        """Let go of every device and of the engine; says so if that takes a while."""
+        for controller in self.controllers:
+            controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
 
     def view(self, hertz: int) -> View:
@@ -150,6 +212,8 @@ class Session:
         if self.worker.failure is not None:
             raise self.worker.failure
         self.state.learn(self.worker.info, self.worker.speeds)
+        if self.worker.milliseconds:
+            self.state.pace = fmean(self.worker.milliseconds) / 1e3
         result = self.worker.results.take()
         if result is None:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -12,7 +12,7 @@ import pygame
 
 from player.session.actions import find
 from player.session.reproduce import Invocation
-from player.session.session import Session
+from player.session.session import Controller, Session
 from player.session.worker import Renderer
 from player.window import pad, theme
 from player.window.canvas import Canvas
@@ -42,6 +42,8 @@ class Window:
         ui_scale: float | None = None,
         fullscreen: bool = False,
         check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
+        controllers: Sequence[Callable[[], Controller]] = (),
         budget: int | None = None,
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
@@ -50,9 +52,9 @@ class Window:
 
         ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
         for a good size; ``ui_scale`` times as large type and panel, None for what the display
-        asks for; ``check`` and ``budget`` are those of ``Session``. For tests: ``threads=False``
-        renders between two turns of the loop and waits for nothing; ``now``, called once a turn,
-        gives the time in seconds.
+        asks for; ``controllers`` are opened with the window; the others are those of ``Session``.
+        For tests: ``threads=False`` renders between two turns of the loop and waits for nothing;
+        ``now``, called once a turn, gives the time in seconds.
         """
         self.session = Session(
             open_renderer,
@@ -61,6 +63,7 @@ class Window:
             invocation=invocation,
             folder=folder,
             check=check,
+            remark=remark,
             budget=budget,
             threads=threads,
         )
@@ -74,6 +77,7 @@ class Window:
         self._threads = threads
         self._now = now
         self._controls = Controls()
+        self._controllers = controllers
         self._drag: str | None = None
         self._hertz = 0
         self._size = (0, 0)
@@ -90,6 +94,7 @@ class Window:
         desktop = open_display()
         try:
             self._open(desktop)
+            self.session.controllers += [opened() for opened in self._controllers]
             self.session.start()
             self._loop(max_seconds)
         finally:
@@ -159,12 +164,15 @@ class Window:
             self._drag = None
 
     def _press(self, key: int, mods: int, now: float) -> None:
-        ticks = self._controls.press(self._along(key), mods, now)
+        learning = self.state.learning
+        ticks = None if learning else self._controls.press(self._along(key), mods, now)
         if ticks is not None:
             self.state.move(*ticks)
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
-        if bound is not None and not bound[0].held:
+        if bound is not None and self.state.learning and bound[0].name != "learn":
+            self.state.learning, self.state.learn_action = False, bound[0].name
+        elif bound is not None and not bound[0].held:
             action, pressed = bound
             action.perform(self.session, pressed.value)
 

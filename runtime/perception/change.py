@@ -3,9 +3,9 @@
 Two frames a little apart differ by what moved and by rounding, which is another for each frame and
 does not shrink with the step: in bf16 a step of 1/400 is mostly rounding. So change is measured
 between posts that stand ``1/POSTS`` of the film apart, where it is far above the noise, and what
-lies between two posts only shares it out: evenly, unless some step there rises far above both the noise
-and the others, as at a jump. The answer hardly depends on how densely frames are known, and every
-reader of speeds (strip, chart, perceptual time, retiming) takes it from here.
+lies between two posts only shares it out: evenly, unless some step there rises far above both the
+noise and the others, as at a jump. The answer hardly depends on how densely frames are known, and
+every reader of speeds (strip, chart, perceptual time, retiming) takes it from here.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ Checkpoints = Callable[[str], Path]
 OPTIONS = {"steps": [1], "precision": "f32"}
 
 
-def test_a_bundle_is_made_and_its_stages_are_stages(
+def test_a_bundle_is_made_and_its_stages_are_reported(
     tmp_path: Path, checkpoint_of: Checkpoints
 ) -> None:
     stages: list[str] = []

@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import player.session.recorder
+import runtime.output.film
 from player.session.memory import SHARE, Descriptors, default_budget, parse_budget
 from player.session.playhead import DIVISIONS
 from player.session.recorder import Recorder
@@ -96,7 +97,7 @@ def test_a_recording_on_a_slow_machine_keeps_real_time_and_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
-    real = player.session.recorder.open_film
+    real = runtime.output.film.open_film
 
     @contextmanager
     def slow(*words: Any, **named: Any) -> Iterator[SlowFilm]:

@@ -31,6 +31,7 @@ from runtime.bundles.library import home
 from runtime.bundles.manifest import Manifest
 from runtime.bundles.publish import staging, write_bundle
 from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
+from runtime.engines.engine import TOTAL
 from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
@@ -148,7 +149,7 @@ def _export_decoder(spec: ModelSpec, vae: Any, shape: Geometry, staged: Path) ->
     graphs.export_graph(
         graphs.Decoder(vae),
         {"latent": torch.zeros(2, *shape.latent)},
-        ("pixels",),
+        ("pixels", TOTAL),
         staged / GRAPHS["decoder"],
     )
 

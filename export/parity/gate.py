@@ -116,12 +116,11 @@ def measure(
 
     progress(f"parity in {precision}: decoder")
     decode = engine.compile(folder / manifest.graphs["decoder"])
-    drawn = [
-        Case(
-            case.edit, case.steps, latents[i], np.array(decode({"latent": latents[i][None]})[0][0])
-        )
-        for i, case in enumerate(expected.cases)
-    ]
+    drawn = []
+    for i, case in enumerate(expected.cases):
+        pixels, total = decode({"latent": latents[i][None]})
+        finite = bool(np.isfinite(total).all())
+        drawn.append(Case(case.edit, case.steps, latents[i], np.array(pixels[0]), finite))
     return between(drawn, expected.cases, embedding_error)
 
 

@@ -77,10 +77,16 @@ def write_tiny(
     pooled: bool = False,
     precision: str = "f32",
     tokens: int = TOKENS,
+    colour: float | None = None,
 ) -> Bundle:
-    """Write a whole bundle; the seed makes its weights, ``tokens`` are the rows it reads."""
+    """Write a whole bundle; the seed makes its weights, ``tokens`` are the rows it reads.
+
+    ``colour`` spoils one of the decoder's weights.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = _weights(seed)
+    if colour is not None:
+        weights["colours"][0, 0] = colour
     graphs = {
         "text_encoder": _text_encoder(weights, pooled, tokens),
         "denoiser": _denoiser(weights, pooled, PRECISIONS[precision], tokens),
@@ -296,13 +302,18 @@ def _decoder(weights: dict[str, Floats]) -> onnx.GraphProto:
         node("Round", ["grey"], ["level"]),
         node("Transpose", ["level"], ["rows"], perm=[0, 2, 3, 1]),
         node("Cast", ["rows"], ["pixels"], to=TensorProto.UINT8),
+        node("ReduceSum", ["rgb", "picture_axes"], ["total"], keepdims=0),
     ]  # fmt: skip
     constants: dict[str, NDArray[Any]] = {
         "colours": weights["colours"],
         "scales": np.array([1, 1, 2, 2], np.float32),
+        "picture_axes": np.array([1, 2, 3], np.int64),
         "white": np.array([255], np.float32),
     }
     pixels = ["batch", 2 * LATENT[1], 2 * LATENT[2], 3]
     takes: dict[str, tuple[int, list[Any]]] = {"latent": (TensorProto.FLOAT, ["batch", *LATENT])}
-    gives: dict[str, tuple[int, list[Any]]] = {"pixels": (TensorProto.UINT8, pixels)}
+    gives: dict[str, tuple[int, list[Any]]] = {
+        "pixels": (TensorProto.UINT8, pixels),
+        "total": (TensorProto.FLOAT, ["batch"]),
+    }
     return _graph("decoder", nodes, takes, gives, constants)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 from runtime.version import program_version
 
@@ -67,8 +68,16 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in Windows' cp1252 has no arrows
+    status = _status()
+    if is_stuck():
+        leave(status)
+    return status
+
+
+def _status() -> int:
     try:
-        make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
+        with ending():
+            make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

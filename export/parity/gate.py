@@ -17,7 +17,7 @@ import numpy as np
 
 from export.parity.psnr import ENOUGH, EQUAL, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
-from runtime.bundles.bundle import Manifest, Step
+from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
 from runtime.errors import BuildError, last_line
@@ -116,12 +116,11 @@ def measure(
 
     progress(f"parity in {precision}: decoder")
     decode = engine.compile(folder / manifest.graphs["decoder"])
-    drawn = [
-        Case(
-            case.edit, case.steps, latents[i], np.array(decode({"latent": latents[i][None]})[0][0])
-        )
-        for i, case in enumerate(expected.cases)
-    ]
+    drawn = []
+    for i, case in enumerate(expected.cases):
+        pixels, total = decode({"latent": latents[i][None]})
+        finite = bool(np.isfinite(total).all())
+        drawn.append(Case(case.edit, case.steps, latents[i], np.array(pixels[0]), finite))
     return between(drawn, expected.cases, embedding_error)
 
 
@@ -135,8 +134,8 @@ def between(
         worst_levels = max(worst_levels, int(difference.max()))
         worst_latent = max(worst_latent, _relative(ours.latent, theirs.latent))
         psnr = min(psnr, peak_signal_to_noise(ours.frame, theirs.frame))
-        if not np.isfinite(ours.latent).all():
-            psnr = 0.0
+        if not (ours.finite and np.isfinite(ours.latent).all()):
+            worst_latent, psnr = float("inf"), 0.0
     return Figures(worst_levels, worst_latent, psnr, embedding_error, len(expected))
 
 

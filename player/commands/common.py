@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from runtime.farm.farm import Farm
 from runtime.pipeline import Pipeline
+from runtime.planner import Planner
 from runtime.request import Frame, Request
 
 if TYPE_CHECKING:
@@ -26,23 +28,31 @@ def progress() -> Iterator[Progress]:
 
 
 def frames_of(
-    pipeline: Pipeline, requests: Sequence[Request], bars: Progress, description: str
+    pipeline: Pipeline | Farm, requests: Sequence[Request], bars: Progress, description: str
 ) -> Iterator[Frame]:
     """Render in order with a bar, one engine batch in memory at a time."""
-    largest = max(pipeline.engine.batches)
     task = bars.add_task(description, total=len(requests))
-    for start in range(0, len(requests), largest):
-        for frame in pipeline.render_many(requests[start : start + largest]):
-            yield frame
-            bars.advance(task)
+    for frame in pipeline.frames(requests):
+        yield frame
+        bars.advance(task)
+
+
+def name_untaught(planner: Planner, request: Request) -> None:
+    """Say on stderr which words the model was never taught, if there are any."""
+    line = planner.untaught(request)
+    if line is not None:
+        print(line, file=sys.stderr)
 
 
 @contextmanager
 def interruptible(target: str | None) -> Iterator[None]:
-    """Turn Ctrl-C into one line that says what became of ``target``, and exit status 130."""
+    """Turn Ctrl-C and its like into one line that says what became of ``target``.
+
+    The exit status is 128 and the signal's number, 130 for Ctrl-C.
+    """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         fate = "" if target is None else f", the partial {target} was removed"
         print(f"wordmorph: interrupted{fate}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(getattr(error, "status", 130)) from None

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import frames_of, interruptible, progress
-from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation, command_line
+from player.commands.common import frames_of, interruptible, name_untaught, progress
+from player.options import Expression, FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.film import save_still
 from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
@@ -33,6 +33,7 @@ def grid(
     t: Annotated[float, typer.Option(help="Place on t of a single row, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Place on u of a single column, 0 to 1.")] = 0.5,
     force: Force = False,
+    farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -46,12 +47,13 @@ def grid(
     planner = open_planner(invocation)
     start = sampling.request(planner, expression, t=t, u=u)
     layout = lay_out(start, rows, cols)
+    name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     counts = {"rows": len(layout.rows), "cols": len(layout.cols)}
     more = {"grid": counts, "tile": tile}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)
-    with interruptible(output), open_pipeline(invocation) as pipeline:
+    with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         with progress() as bars:
             tiles = [
                 shrink(frame.pixels, side)
@@ -63,7 +65,7 @@ def grid(
             "t": t or None,
             "u": None if u == 0.5 else u,
         }
-        command = command_line("grid", start, output, invocation, options)
+        command = command_line("grid", start, own_name(output), invocation.shareable(), options)
         settings = settings_of(pipeline.settings(), start, command, **more)
         save_still(output, draw_grid(layout, tiles), settings)
     print(f"{output}: {counts['rows']} × {counts['cols']} pictures")

@@ -10,12 +10,14 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from player.commands.common import interruptible
+from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.session.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
+from runtime.language.line import stands_still
 
 
 @shared
@@ -40,7 +42,14 @@ def play(
         str | None, typer.Option(metavar="[HOST:]PORT", help="Tell over OSC what is shown.")
     ] = None,
     midi: Annotated[bool, typer.Option("--midi", help="Play by MIDI; L learns a knob.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
+    ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if zoom is not None and not 0.1 <= zoom <= 32:
@@ -50,20 +59,27 @@ def play(
     planner = open_planner(invocation)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
+    picture = planner.manifest.width, planner.manifest.height
+    budget = parse_budget(cache, picture)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame, which no other command needs
 
     window = Window(
         lambda: open_pipeline(invocation),
         request,
-        picture=(planner.manifest.width, planner.manifest.height),
+        picture=picture,
+        budget=budget,
         invocation=invocation,
         check=planner.check,
-        controllers=_controllers(osc, osc_out, midi),
+        controllers=_controllers(osc, osc_out, midi, link),
+        remark=planner.untaught,
         zoom=zoom,
         ui_scale=ui_scale,
         fullscreen=fullscreen,
     )
+    name_untaught(planner, request)
+    if not window.state.moves:
+        print(stands_still(expression), file=sys.stderr)
     with interruptible(None):
         last = window.run()
     print("this view again:")
@@ -72,7 +88,7 @@ def play(
 
 
 def _controllers(
-    osc: str | None, osc_out: str | None, midi: bool
+    osc: str | None, osc_out: str | None, midi: bool, link: bool
 ) -> list[Callable[[], Controller]]:
     """Return what opens each controller asked for; gamepads are always welcome.
 
@@ -100,4 +116,9 @@ def _controllers(
 
         knobs = Midi(RtMidiPorts(), platformdirs.user_config_path("wordmorph") / "midi.json")
         opened.append(lambda: knobs)
+    if link:
+        from player.controllers.link import Link
+
+        peer = Link()
+        opened.append(lambda: peer)
     return opened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Literal, Protocol
 from player.controllers.inbox import Inbox
 from player.session.actions import NAMES
 from player.session.session import Session
+from player.session.tempo import Tempo, fit
 from runtime.durable import write_aside
 from runtime.errors import MorphError, RequestError
 
@@ -19,6 +21,10 @@ LOOK_SECONDS = 2.0
 FORMAT = 1
 LARGEST = 1 << 20
 """Bytes of a mapping file that are read at all."""
+
+CLOCK, START = 0xF8, 0xFA
+"""MIDI's real-time messages: 24 ticks a beat, and the first beat of a song."""
+TICKS_PER_BEAT = 24
 
 Mode = Literal["absolute", "relative"]
 
@@ -91,6 +97,9 @@ class Midi:
         self._open: dict[str, Any] = {}
         self._looked = float("-inf")
         self._learned: Binding | None = None
+        self._ticks: list[float] = []
+        self._counted = 0
+        self._tempo: Tempo | None = None
 
     def learn(self, action: str, session: Session) -> None:
         """Bind the next knob or key that is moved to ``action``."""
@@ -113,6 +122,8 @@ class Midi:
                 session.state.complain(str(error))
             else:
                 session.state.say(f"{learned.control} is bound to {learned.action}")
+        if self._tempo is not None:
+            session.beats.tempo, self._tempo = self._tempo, None
         self.inbox.drain(session, now)
 
     def close(self) -> None:
@@ -123,6 +134,8 @@ class Midi:
 
     def hear(self, message: Sequence[int]) -> None:
         """Take one message, in whatever thread it comes."""
+        if message and message[0] in (CLOCK, START):
+            self._hear_clock(message[0])
         if len(message) < 3 or message[0] >= 0xF0:
             return
         kind, channel = message[0] & 0xF0, (message[0] & 0x0F) + 1
@@ -152,6 +165,17 @@ class Midi:
         else:
             low, high = parameter.low, parameter.high
             self.inbox.put(binding.action, low + (high - low) * value / 127)
+
+    def _hear_clock(self, message: int) -> None:
+        if message == START:
+            self._ticks = []
+        self._ticks = [*self._ticks[-4 * TICKS_PER_BEAT :], time.perf_counter()]
+        self._counted += 1 if message == CLOCK else -self._counted
+        if len(self._ticks) > TICKS_PER_BEAT and self._counted % TICKS_PER_BEAT == 0:
+            found = fit(self._ticks, 1 / TICKS_PER_BEAT)
+            if found is not None:  # the bar began with START, so many beats ago
+                beats = self._counted // TICKS_PER_BEAT
+                self._tempo = Tempo(found.bpm, found.start - beats * 60 / found.bpm)
 
     def _look(self, session: Session) -> None:
         there = set(self._ports.names())

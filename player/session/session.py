@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
+from player.session.beats import MOST, Beats
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
 from player.session.reproduce import Invocation
@@ -15,6 +16,7 @@ from player.session.state import PlayerState
 from player.session.view import View
 from player.session.worker import PendingRequest, Renderer, Worker
 from runtime.language.expression import parse
+from runtime.language.line import stands_still
 from runtime.request import Request
 
 
@@ -40,18 +42,27 @@ class Session:
         invocation: Invocation | None = None,
         folder: Path | None = None,
         check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
+        budget: int | None = None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
-        ``check`` raises MorphError for what the model cannot draw (``Planner.check``). For tests:
+        ``budget`` is how many bytes of them may be kept (None: ``default_budget``);
+        ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
+        returns what is worth saying of what it can (``Planner.untaught``). For tests:
         ``threads=False`` renders inside ``turn``.
         """
-        self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
+        self.state = PlayerState(
+            request, invocation or Invocation(), folder or Path.cwd(), picture, budget
+        )
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
+        self.beats = Beats()
+        self._remark = remark
+        self._say_of(request)
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
         self.error = ""
@@ -73,6 +84,7 @@ class Session:
         Raises:
             MorphError: the model cannot be opened, or cannot serve the expression.
         """
+        self.beats.turn(now)
         for controller in self.controllers:
             controller.poll(self, now)
         self.state.advance(dt, *velocity)
@@ -84,6 +96,34 @@ class Session:
         self._receive()
         self.keeping.advance_recording(now)
         self._tend_grid()
+
+    def at_beat(self, run: Callable[[], None]) -> None:
+        """Do something at the next beat or bar, if one is waited for, else now.
+
+        What it will show is rendered meanwhile, so that it arrives on the beat.
+        """
+        if not self.beats.holds:
+            run()
+            return
+        self.beats.hold(run)
+        coming = self.state.preview(run)
+        if coming not in self.state.cache:
+            self.worker.priority = (*self.worker.priority[-MOST:], coming)
+            self.worker.requests.put(
+                PendingRequest(self.state.request, self.state.playhead.direction)
+            )
+
+    def tap(self) -> None:
+        """Beat time: a few taps make a tempo."""
+        tempo = self.beats.tap()
+        self.state.say("tap on …" if tempo is None else f"{tempo.bpm:.1f} beats a minute")
+
+    def next_quantum(self) -> None:
+        """Let jumps wait for nothing, a beat or a bar."""
+        words = {0: "jumps wait for nothing", 1: "jumps wait for the beat"}
+        chosen = words.get(self.beats.next_quantum(), "jumps wait for the bar")
+        needs = "" if self.beats.tempo or not self.beats.quantum else ": tap the tempo with K"
+        self.state.say(f"{chosen}{needs}")
 
     def write(self, expression: str) -> None:
         """Play another expression from the same place; the old picture stays until the first new
@@ -102,7 +142,16 @@ class Session:
         """
         parse(request.expression)
         self._check(request)
+        before = self.state.request.expression
         self.state.change(request)
+        if request.expression != before:
+            self._say_of(request)
+
+    def _say_of(self, request: Request) -> None:
+        """Say that nothing moves, or else which words the model was never taught."""
+        remark = self._remark(request) if self.state.moves else stands_still(request.expression)
+        if remark is not None:
+            self.state.say(remark)
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
@@ -127,6 +176,7 @@ class Session:
             shown=None if state.frame is None else state.frame.request,
             cached=state.cache.positions(state.request, state.axis),
             hits=state.cache.hits,
+            kept=(state.cache.kept, state.cache.budget),
             speeds=state.speeds,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
@@ -143,6 +193,7 @@ class Session:
             milliseconds=round(fmean(times), 1) if times else None,
             hertz=hertz,
             recording=None if recorder is None else round(recorder.seconds, 1),
+            dropped=0 if recorder is None else recorder.dropped,
             notice=state.notice,
             error=self.error,
         )

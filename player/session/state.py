@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from player.session.memory import default_budget
 from player.session.playhead import DIVISIONS, FINE, Playhead
 from player.session.reproduce import Invocation
 from player.session.scan import Speeds
 from player.session.worker import ModelInfo
-from runtime.cache import BUDGET, FrameCache
+from runtime.cache import FrameCache
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
+from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
@@ -26,16 +28,18 @@ class PlayerState:
         invocation: Invocation,
         folder: Path,
         picture: tuple[int, int] = (0, 0),
+        budget: int | None = None,
     ) -> None:
         """Start at ``request``; stills and films go to ``folder``.
 
-        The cache has room for a whole line of ``picture`` (width, height), however large.
+        ``budget`` is how many bytes may be kept; by default a whole line of ``picture`` (width,
+        height) has room, however large.
         """
         self.playhead = Playhead()
         self.change(request)
         self.invocation = invocation
         self.folder = folder
-        self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
+        self.cache = FrameCache(default_budget(picture) if budget is None else budget)
         self.frame: Frame | None = None
         """the picture on show"""
         self.fullscreen = False
@@ -102,7 +106,8 @@ class PlayerState:
 
     def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
         """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
-        self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+        if self.moves:
+            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
@@ -120,8 +125,19 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
 
+    def preview(self, run: Callable[[], None]) -> Request:
+        """Return the picture that would be asked for after ``run``, which is not done."""
+        before = dict(vars(self))
+        try:
+            run()
+            return self.request
+        finally:
+            vars(self).update(before)
+
     def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""
+        if self._at_rest():
+            return
         if dx or self.has_pad:
             self.playhead = self.playhead.move(dx, dy if self.has_pad else 0)
 
@@ -135,6 +151,8 @@ class PlayerState:
 
     def seek(self, place: float) -> None:
         """Jump to a place in [0, 1] on the bar."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.seek(place)
 
     def seek_u(self, place: float) -> None:
@@ -144,6 +162,8 @@ class PlayerState:
 
     def play(self) -> None:
         """Play or pause."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.toggle()
 
     def change_speed(self, doublings: float) -> None:
@@ -194,6 +214,8 @@ class PlayerState:
 
     def toggle_perceptual(self) -> None:
         """Move evenly in visible change instead of in t, or back."""
+        if self._at_rest():
+            return
         if self.playhead.warp is not None:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time")
@@ -238,6 +260,12 @@ class PlayerState:
     def quit(self) -> None:
         """End the session."""
         self.closing = True
+
+    def _at_rest(self) -> bool:
+        """Say so where nothing can be moved along."""
+        if not self.moves:
+            self.say(stands_still(self.base.expression))
+        return not self.moves
 
     def complain(self, problem: str) -> None:
         """Show a problem, and print it where the program was started."""

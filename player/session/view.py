@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from player.session.playhead import TICKS, Point
 from player.session.scan import Speeds
+from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.request import Request
@@ -22,6 +23,8 @@ class View:
     """the position of the picture on show: behind ``request`` until the model caught up"""
     cached: tuple[float, ...]
     hits: int
+    kept: tuple[int, int]
+    """bytes of pictures and all that is learned of them, and the most there may be"""
     speeds: Speeds | None
     mark_a: Point | None
     mark_b: Point | None
@@ -42,6 +45,8 @@ class View:
     """turns of the window's loop a second"""
     recording: float | None
     """seconds of film so far"""
+    dropped: int
+    """pictures that the film being recorded lacks, because the machine was too slow"""
     notice: str
     error: str
 
@@ -62,6 +67,12 @@ class View:
     def line(self) -> Line:
         """What the bar shows, from its start."""
         return Line(self.request, self.axis).start
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything to move along."""
+        expression = parse(self.request.expression)
+        return expression.moves or expression.has_axis
 
     @property
     def marks(self) -> tuple[tuple[str, float, float], ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from player.session.mailbox import Latest
+from player.session.memory import Descriptors
 from player.session.playhead import DIVISIONS
 from player.session.scan import Scan, Speeds, division
 from runtime.cache import FrameCache, next_to_fill
@@ -27,7 +28,9 @@ RECENT = 30
 NICE = 1
 """Added to the render thread's niceness. Enough for the window to be served first; more would
 keep a busy machine from the render thread while it holds the interpreter's lock."""
+THREAD = "render"
 PATIENCE_SECONDS = 0.5
+STUCK_SECONDS = 10.0
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
@@ -105,6 +108,7 @@ class Worker:
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
+        self._descriptors = Descriptors(cache)
         self._open_renderer = open_renderer
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
@@ -116,21 +120,21 @@ class Worker:
 
     def start(self) -> None:
         """Start the render thread."""
-        self._thread = threading.Thread(target=self._run, name="render", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
     def stop(self, patience: Callable[[], None] = lambda: None) -> None:
         """Finish the frame in flight, release the engine and end the thread.
 
         ``patience`` is called if that takes a while: a model in the midst of opening cannot be
-        interrupted.
+        interrupted. One that does not open for ``STUCK_SECONDS`` more is left to itself.
         """
         self.requests.close()
         if self._thread is not None:
             self._thread.join(PATIENCE_SECONDS)
             if self._thread.is_alive():
                 patience()
-                self._thread.join()
+                self._thread.join(STUCK_SECONDS)
         elif self._renderer is not None:
             self._renderer.close()
 
@@ -232,7 +236,7 @@ class Worker:
         """Tell whether one more frame of a line fits without dropping one of its own."""
         count = len(self.cache)
         each = self.cache.bytes / count if count else 0
-        return each * (filled + 1) <= self.cache.budget
+        return each * (filled + 1) <= self.cache.room
 
     def _catch_up(self, scan: Scan, have: set[int]) -> bool:
         """Measure one cached frame the scan has not seen (rendered for another visit)."""
@@ -265,7 +269,7 @@ class Worker:
         line = line.start
         scan = self._scans.get(line)
         if scan is None:
-            scan = self._scans[line] = Scan(line, self.cache)
+            scan = self._scans[line] = Scan(line, self._descriptors)
             if len(self._scans) > LINES_KEPT:
                 self._scans.popitem(last=False)
         self._scans.move_to_end(line)

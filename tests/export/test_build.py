@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -28,7 +26,8 @@ from export.graphs.geometry import geometry
 from export.parity.psnr import peak_signal_to_noise
 from export.quiet import quiet
 from export.report import report
-from runtime.bundles.bundle import BASIS, Bundle, Step, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import BASIS, Step
 from runtime.bundles.publish import staging, write_bundle
 from runtime.engines.choose import choose
 from runtime.errors import BuildError, TargetError
@@ -398,7 +397,6 @@ def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         text=True,
-        start_new_session=True,
     ) as process:
         assert process.stdin is not None
         process.stdin.write(json.dumps(task) + "\n")
@@ -409,7 +407,7 @@ def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
                 break
             time.sleep(0.05)
         time.sleep(random.Random(draw_seed()).uniform(0, 4))
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     assert not target.exists()
     assert all(path.name.startswith(".") for path in target.parent.iterdir())
     assert list(target.parent.iterdir()), "it was killed before it wrote anything"

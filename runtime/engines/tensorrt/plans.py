@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Manifest
 from runtime.enginecache.entry import Key
 from runtime.engines.gpu import Gpu
 
@@ -100,4 +102,4 @@ def _weights_digest(manifest: Manifest, role: str) -> str:
 
 def build_command(model: str) -> str:
     """Return the command that builds a model's engines for the GPU of this machine."""
-    return f"wordmorph build {model}"
+    return shlex.join(["wordmorph", "build", model])

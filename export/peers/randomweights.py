@@ -16,7 +16,7 @@ from export.checkpoints.checkpoint import read_json
 from export.checkpoints.presets import MODELS
 from export.exporter import export_apart
 from export.quiet import quiet
-from runtime.bundles.bundle import MANIFEST
+from runtime.bundles.manifest import MANIFEST
 from runtime.errors import RequestError, TargetError
 
 SEED = 0

@@ -143,7 +143,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         settings = json.loads(text)
     except FileNotFoundError:
         raise MorphError(f"{path} does not exist") from None
-    except (ValueError, TypeError, *encoder_errors()):
+    except (ValueError, TypeError):
+        settings = None
+    except encoder_errors():
         settings = None
     if not isinstance(settings, dict) or "expression" not in settings:
         raise MorphError(f"{path} carries no settings of this program")

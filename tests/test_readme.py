@@ -12,6 +12,7 @@ from PIL import Image
 from player.cli import main
 from player.program import make_app
 from player.session.actions import HELP
+from runtime.bench.table import read, section
 from runtime.language.expression import parse
 
 ROOT = Path(__file__).parents[1]
@@ -84,3 +85,9 @@ def test_the_language_shown_parses() -> None:
 def test_the_keys_shown_are_the_keys_there_are() -> None:
     for keys, meaning in HELP:
         assert f"| {keys} | {meaning} |" in TEXT
+
+
+def test_the_speeds_shown_are_what_the_bench_printed() -> None:
+    measured = sorted((ROOT / "docs" / "bench").glob("*.json"))
+    assert measured, "no figures were kept in docs/bench"
+    assert section(read(measured)) in TEXT, "run: python -m runtime.bench.table --into README.md …"

@@ -23,7 +23,11 @@ class cudaError_t(enum.IntEnum):
     cudaSuccess = 0
     cudaErrorInvalidValue = 1
     cudaErrorMemoryAllocation = 2
+    cudaErrorStubLibrary = 34
     cudaErrorInsufficientDriver = 35
+    cudaErrorNoDevice = 100
+    cudaErrorIllegalAddress = 700
+    cudaErrorSystemDriverMismatch = 803
     cudaErrorStreamCaptureUnsupported = 900
 
 
@@ -59,11 +63,19 @@ class FakeCuda:
         self.capturable = True
         self.free_bytes = 1 << 30
         self.devices = 1
+        self.driver = 13010
+        """the newest CUDA that the driver serves, 0 without one"""
+        self.fault: cudaError_t | None = None
+        """what looking for GPUs answers instead"""
         self.calls: dict[str, int] = {}
 
     def cudaGetDeviceCount(self) -> tuple[Any, ...]:
-        if not self.devices:
+        if self.fault is not None:
+            return self.fault, None
+        if self.driver < self.cudaRuntimeGetVersion()[1]:
             return cudaError_t.cudaErrorInsufficientDriver, None
+        if not self.devices:
+            return cudaError_t.cudaErrorNoDevice, None
         return OK, self.devices
 
     def cudaGetDevice(self) -> tuple[Any, ...]:
@@ -74,7 +86,10 @@ class FakeCuda:
         return OK, SimpleNamespace(name=self.name.encode(), major=major, minor=minor)
 
     def cudaDriverGetVersion(self) -> tuple[Any, ...]:
-        return OK, 13010
+        return OK, self.driver
+
+    def cudaRuntimeGetVersion(self) -> tuple[Any, ...]:
+        return OK, 13000
 
     def cudaMemGetInfo(self) -> tuple[Any, ...]:
         return OK, self.free_bytes, 1 << 30

@@ -7,6 +7,7 @@ step, and one download of the pixels; on CUDA each binding is captured as a CUDA
 
 from __future__ import annotations
 
+import ctypes
 import time
 import warnings
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from runtime.bundles.bundle import Bundle, Step
 from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
 from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session
 from runtime.errors import EngineError
 
@@ -46,6 +48,9 @@ def available(backend: str = "onnxruntime") -> str | None:
             return f"{error}; add it with: pip install cuda-bindings"
         if gpu is None:
             return no_gpu_line()
+        fault = provider_fault(wanted)
+        if fault is not None:
+            return f"{fault}; add it with: {INSTALL[backend]}"
     return None
 
 
@@ -162,9 +167,16 @@ class OnnxRuntimeEngine:
         return ran
 
     def _stop_capturing(self, error: EngineError) -> None:
-        """Load the graphs anew, to run without CUDA graphs."""
+        """Load the graphs anew, to run without CUDA graphs.
+
+        The old sessions are never destroyed: their stream may still be capturing, and then their
+        destructors end the process (microsoft/onnxruntime #32081 shows it). Until the end of the
+        process they hold their memory, which an 8 GB card may lack; that is an error of one line.
+        """
         self._captures = False
         self._loops.clear()
+        for session in (self._denoiser, self._decoder):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
         self._denoiser = self._session("denoiser", cuda_graph=False)
         self._decoder = self._session("decoder", cuda_graph=False)
         warnings.warn(

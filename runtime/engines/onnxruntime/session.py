@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from runtime.engines.gpu import NO_MEMORY
+from runtime.engines.onnxruntime.probe import preload
 from runtime.errors import EngineError, first_line
 
 PROVIDERS = {"onnxruntime": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
@@ -88,8 +89,7 @@ def _make(path: Path, backend: str, exact: bool, cuda_graph: bool, what: str) ->
     runtime = load_onnxruntime()
     options: dict[str, str] = {}
     if backend == "onnxruntime":
-        if hasattr(runtime, "preload_dlls"):
-            runtime.preload_dlls()
+        preload(runtime)
         options = {
             "enable_cuda_graph": "1" if cuda_graph else "0",
             "use_tf32": "0" if exact else "1",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime.bundles.bundle import ROLES, Bundle, Step
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
-from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
+from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
 from runtime.engines.tensorrt.network import Network
@@ -51,7 +51,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
     """
     gpu = find_gpu()
     if gpu is None:
-        raise EngineError(NO_GPU)
+        raise EngineError(no_gpu_line())
     return TensorRtEngine(bundle, precision, backend, gpu, EngineCache())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from runtime.enginecache.cache import QUARANTINE
+from runtime.engines import driver
 from runtime.engines.tensorrt import plans
 from runtime.engines.tensorrt.engine import available
 from runtime.errors import EngineError
@@ -228,7 +229,8 @@ def test_availability_is_none_or_a_line_with_a_command(
         assert "Fake H100 (compute capability 9.0) is no RTX card" in str(reason)
     else:
         assert reason is None
-    machine.cuda.devices = 0
+    machine.cuda.driver = 0
+    monkeypatch.setattr(driver, "CONTAINER_MARKS", ())
     assert "no NVIDIA GPU or driver" in str(available(machine.backend))
     assert "install its driver" in str(available(machine.backend))
     monkeypatch.setitem(sys.modules, machine.backend, None)

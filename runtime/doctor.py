@@ -15,7 +15,8 @@ from typing import Literal
 
 from runtime.bundles.bundle import read_manifest
 from runtime.bundles.library import BUILT_IN, find_bundle, known_models
-from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
 from runtime.engines.gpu import find_gpu, no_gpu_line

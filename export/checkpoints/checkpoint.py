@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from export.checkpoints import tensorfile
+from export.checkpoints.lora import fuse
 from runtime.bundles.bundle import sha256_file
-from runtime.errors import BuildError
+from runtime.errors import BuildError, one_line
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
     "text_encoder": {"CLIPTextModel": "transformers"},
@@ -28,11 +30,6 @@ NETWORKS = ("text_encoder", "text_encoder_2", "unet", "vae")
 INDEX = "model_index.json"
 WEIGHTS = re.compile(
     r"(model|diffusion_pytorch_model)(?P<half>\.fp16)?(-\d{5}-of-\d{5})?\.safetensors"
-)
-PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
-CONVERT = (
-    "only .safetensors is read, because other formats can run code: convert it to safetensors "
-    "first (diffusers' save_pretrained does, as does the hub's convert space)"
 )
 
 
@@ -67,8 +64,6 @@ class Checkpoint:
         """
         loaded = self.loaders[component]()
         if component in NETWORKS and component != "vae" and self.loras:
-            from export.checkpoints.lora import fuse
-
             for path, weight in self.loras:
                 used = fuse(loaded, component, path, weight, is_xl=self.is_xl)
                 if component == "unet" and not used:
@@ -160,8 +155,6 @@ def weight_files(place: Path) -> list[Path]:
     Raises:
         BuildError: the weights are absent, pickled or cut short; the file is named.
     """
-    from safetensors import SafetensorError, safe_open
-
     if not place.is_dir():
         raise NoWeights(f"{place} is missing: the checkpoint is incomplete, fetch it again")
     every = [(path, WEIGHTS.fullmatch(path.name)) for path in sorted(place.iterdir())]
@@ -169,15 +162,11 @@ def weight_files(place: Path) -> list[Path]:
     files = plain or [path for path, match in every if match]
     if not files:
         for path in sorted(place.iterdir()):
-            if path.suffix in PICKLES:
-                raise BuildError(f"{path}: {CONVERT}")
+            if path.suffix in tensorfile.PICKLES:
+                raise BuildError(f"{path}: {tensorfile.CONVERT}")
         raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
     for path in files:
-        try:
-            with safe_open(path, framework="numpy"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
+        tensorfile.check(path)
     return files
 
 
@@ -236,11 +225,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BuildError(f"{path} is not a JSON object")
     return content
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception's text on one line, shortened."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _load_tokenizer(place: Path) -> Any:

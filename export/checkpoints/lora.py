@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from export.checkpoints.checkpoint import CONVERT
-from runtime.errors import BuildError
+from export.checkpoints import tensorfile
+from runtime.errors import BuildError, one_line
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 
@@ -24,16 +24,12 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
     """
     import diffusers
     from peft.tuners.tuners_utils import BaseTunerLayer
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    if path.suffix != ".safetensors":
-        raise BuildError(f"{path}: {CONVERT}")
+    content = dict(tensorfile.tensors(path))
+    _check_kind(content, path)
     kind = diffusers.StableDiffusionXLPipeline if is_xl else diffusers.StableDiffusionPipeline
     extra = {"unet_config": network.config} if is_xl and component == "unet" else {}
     try:
-        content = load_file(path)
-        _check_kind(content, path)
         state, alphas, metadata = kind.lora_state_dict(content, return_lora_metadata=True, **extra)
         if component == "unet":
             kind.load_lora_into_unet(state, network_alphas=alphas, unet=network, metadata=metadata)
@@ -45,13 +41,8 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
                 prefix=component,
                 metadata=metadata,
             )
-    except FileNotFoundError:
-        raise BuildError(f"no LoRA at {path}") from None
-    except SafetensorError as error:
-        raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
     except (ValueError, KeyError, RuntimeError, TypeError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise BuildError(f"{path} is no LoRA for this checkpoint: {line}") from None
+        raise BuildError(f"{path} is no LoRA for this checkpoint: {one_line(error)}") from None
     _check_all_taken(state, network, component, path, is_xl)
     layers = [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
     for layer in layers:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,8 @@ from export.checkpoints.presets import (
     Prediction,
 )
 from runtime.errors import BuildError
+from runtime.size import parse_size
+from runtime.slug import slug
 
 SCHEDULERS = {
     "ddim": "DDIMScheduler",
@@ -57,7 +58,8 @@ def spec_for(
     given.
 
     Raises:
-        BuildError: an unknown model (the presets are listed) or an option that cannot be read.
+        BuildError, RequestError: an unknown model (the presets are listed) or an option that
+            cannot be read.
     """
     spec = MODELS[model] if model in MODELS else _spec_of_source(model)
     if name is not None and slug(name) != name:
@@ -141,16 +143,6 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
     return replace(checkpoint, loras=loras)
 
 
-def slug(text: str) -> str:
-    """Return a name that is one plain folder name on every system: a-z, 0-9, dot, dash, underline.
-
-    Never empty, never dots alone, at most 64 characters.
-    """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:64].rstrip("-._")
-    return name or "model"
-
-
 def parse_lora(text: str) -> Lora:
     """Read ``FILE@weight``; without a weight it is 1."""
     file, at, weight = text.rpartition("@")
@@ -162,14 +154,6 @@ def parse_lora(text: str) -> Lora:
         if text.endswith(".safetensors"):
             return Lora(Path(text))
         raise BuildError(f"--lora {text}: write FILE@weight, for instance {file}@0.8") from None
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Read ``WxH``."""
-    match = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text.strip())
-    if match is None:
-        raise BuildError(f"size {text!r} cannot be read: write width x height, such as 512x512")
-    return int(match[1]), int(match[2])
 
 
 def _parse_precision(text: str) -> Precision:

@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from export.checkpoints import tensorfile
 from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Architecture
-from export.checkpoints.checkpoint import CONVERT, Checkpoint, scheduler_of
+from export.checkpoints.checkpoint import Checkpoint, scheduler_of
 from export.checkpoints.hub import fetch
 from export.checkpoints.presets import CLIP, Prediction
-from runtime.errors import BuildError
+from runtime.errors import BuildError, one_line
 
 UNET = "model.diffusion_model."
 CONTEXT = ".attn2.to_k.weight"
@@ -37,7 +38,7 @@ def open_original(
     Raises:
         BuildError: not safetensors, partial, or not a Stable Diffusion checkpoint.
     """
-    shapes = _shapes(path)
+    shapes = tensorfile.shapes(path)
     family, architecture = _recognise(path, shapes)
     if any(key.endswith("cond_proj.weight") for key in shapes):
         raise BuildError(
@@ -74,18 +75,6 @@ def open_original(
     )
 
 
-def _shapes(path: Path) -> dict[str, list[int]]:
-    from safetensors import SafetensorError, safe_open
-
-    if path.suffix != ".safetensors":
-        raise BuildError(f"{path}: {CONVERT}")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
-
-
 def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> tuple[str, Architecture]:
     """Return the name of the family and its networks."""
     widths = {
@@ -104,16 +93,10 @@ def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> tuple[str, Archit
 
 def _weights(path: Path, prefixes: tuple[str, ...]) -> dict[str, Any]:
     """Read the tensors under ``prefixes``, in f32."""
-    import torch
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return {
-            key: value.to(torch.float32) if value.is_floating_point() else value
-            for key in file.keys()  # noqa: SIM118
-            if key.startswith(prefixes)
-            for value in [file.get_tensor(key)]
-        }
+    return {
+        key: value.float() if value.is_floating_point() else value
+        for key, value in tensorfile.tensors(path, prefixes)
+    }
 
 
 def _diffusers_network(name: str, path: Path, config: Mapping[str, Any]) -> Any:
@@ -167,13 +150,11 @@ def _tokenizer(folder: Path | None, pad: str) -> Any:
             place, local_files_only=True, pad_token=pad, model_max_length=77
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise BuildError(f"{place} holds no CLIP tokenizer: {line}") from None
+        raise BuildError(f"{place} holds no CLIP tokenizer: {one_line(error)}") from None
 
 
 def _misfit(path: Path, error: Exception) -> BuildError:
-    line = " ".join(str(error).split())[:200]
-    return BuildError(f"{path} does not fit the architecture it looks like: {line}")
+    return BuildError(f"{path} does not fit the architecture it looks like: {one_line(error)}")
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

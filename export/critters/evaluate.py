@@ -203,14 +203,14 @@ def evaluate(model: Path, console: Console) -> tuple[list[Line], dict[str, Any],
             Line(f"coat {unit}", shares["coat"], coat),
             Line(f"mood {unit}", shares["mood"], None),
         ]
-        likeness = psnrs(pixels, truth)
-        shares["psnr"] = float(likeness.mean())
+        found = psnrs(pixels, truth)
+        shares["psnr"] = float(found.mean())
         name = f"PSNR against what was asked for {unit}, dB"
         if steps == 1:
-            at_one = likeness
+            at_one = found
             lines.append(Line(name, shares["psnr"], None))
             continue
-        shares["nearer"] = float((likeness > at_one).mean())
+        shares["nearer"] = float((found > at_one).mean())
         lines += [
             Line(name, shares["psnr"], figures["steps_1"]["psnr"]),
             Line(f"nearer to it than in one step {unit}", shares["nearer"], 0.5),

@@ -11,7 +11,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from export.critters.training.schedule import make_scheduler
 from export.critters.training.tokenizer import save_tokenizer
-from runtime.errors import BuildError, TargetError
+from runtime.errors import BuildError, TargetError, first_line
 
 MODEL = Path(__file__).parent / "model"
 """The trained model that comes with this package."""
@@ -76,6 +76,6 @@ def read_folder(folder: Path) -> StableDiffusionPipeline:
             folder, dtype=torch.float32, local_files_only=True, safety_checker=None
         )
     except (OSError, ValueError) as error:
-        raise BuildError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise BuildError(f"{folder} cannot be loaded: {first_line(error)}") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -47,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Everything diffusers said: ``basis`` [K, T, D], ``pooled`` [K, P] or None, and the cases."""
+    """What diffusers computed: ``basis`` [K, T, D], ``pooled`` [K, P] or None, and the cases."""
 
     basis: Floats
     pooled: Floats | None

@@ -16,7 +16,7 @@ from runtime.bundles import library
 from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
 from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
-from runtime.engines.tensorrt.plans import load_module
+from runtime.engines.tensorrt.module import load_module
 from runtime.errors import BuildError, BundleError, EngineError, RequestError
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")

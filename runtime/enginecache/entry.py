@@ -18,16 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundles.bundle import FileRecord, sha256_file
-from runtime.durable import fsync
+from runtime.durable import fsync, write_aside
 from runtime.errors import EngineError
+from runtime.slug import slug
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-
-
-def slug(name: str) -> str:
-    """Return ``name`` as a harmless piece of a file name: [a-z0-9-], at most 40 characters."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +38,8 @@ class Key:
         return hashlib.sha256(json.dumps(dict(self.fields), sort_keys=True).encode()).hexdigest()
 
     def name(self) -> str:
-        """Return the entry's folder name: a slug for people, the digest for identity."""
-        return f"{slug(self.model)}-{self.digest()[:24]}"
+        """Return the entry's folder name: a slug for people, the digest for identity; no dots."""
+        return f"{slug(self.model, 40, marks='-')}-{self.digest()[:24]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +101,8 @@ def seal(
         "files": files,
         "notes": dict(notes or {}),
     }
-    temporary = folder / f"{MANIFEST}.{os.getpid()}"
-    temporary.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    fsync(temporary)
-    os.replace(temporary, folder / MANIFEST)
-    fsync(folder)
+    with write_aside(folder / MANIFEST) as partial:
+        partial.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_entry(folder: Path) -> Entry:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import glob
 import os
 import re
-import secrets
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import av.error
 
-from runtime.durable import fsync
+from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.errors import TargetError
 
-_PARTIAL = ".partial"
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NUMBERED = re.compile(r"\d{5,}\.png")
 
 
@@ -72,30 +66,15 @@ def staged(target: Path, *, folder: bool) -> Iterator[Path]:
     Raises:
         TargetError: the disk is full or cannot be written, or the block raised an OSError.
     """
-    final = target.resolve()
-    unique = f"{os.getpid()}-{secrets.token_hex(4)}"  # in containers every process may be pid 1
-    partial = final.with_name(f".{final.name}.{unique}{_PARTIAL}")
-    try:
+    with ExitStack() as aside:
         with writing(target):
-            if folder:
-                partial.mkdir()
-            else:
-                partial.touch(exist_ok=False)
+            partial = aside.enter_context(write_aside(target.resolve(), folder=folder))
         try:
             yield partial
         except OSError as error:
             raise TargetError(f"{target} was not written: {error}{_spool_hint(error)}") from None
         with writing(target):
-            fsync(partial)
-            if folder:
-                _replace_folder(partial, final, unique)
-            else:
-                os.replace(partial, final)
-    finally:
-        if folder:
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+            aside.close()
 
 
 @contextmanager
@@ -108,7 +87,7 @@ def writing(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, av.error.FFmpegError) as error:
-        if getattr(error, "errno", None) in _NO_SPACE:
+        if getattr(error, "errno", None) in NO_SPACE:
             raise TargetError(
                 f"no space left for {target}: the partial file was removed, "
                 "free some space and try again"
@@ -119,28 +98,11 @@ def writing(target: Path) -> Iterator[None]:
 
 def being_written(target: Path) -> bool:
     """Tell whether this or another process is writing ``target`` (or was killed while it did)."""
-    final = target.resolve()
-    return any(final.parent.glob(f".{glob.escape(final.name)}.*{_PARTIAL}"))
-
-
-def _replace_folder(partial: Path, target: Path, unique: str) -> None:
-    """Put ``partial`` at ``target``; what was there stays if that fails."""
-    aside = None
-    if target.is_dir():
-        aside = target.with_name(f".{target.name}.{unique}.old")
-        os.replace(target, aside)
-    try:
-        os.replace(partial, target)
-    except OSError:
-        if aside:
-            os.replace(aside, target)
-        raise
-    if aside:
-        shutil.rmtree(aside, ignore_errors=True)
+    return any(leftovers(target.resolve()))
 
 
 def _spool_hint(error: OSError) -> str:
-    if error.errno not in _NO_SPACE:
+    if error.errno not in NO_SPACE:
         return ""
     return f" (temporary files go to {tempfile.gettempdir()}: make room, or set TMPDIR)"
 

@@ -25,7 +25,7 @@ from export.build import build, main
 from export.checkpoints.presets import ModelSpec
 from export.graphs import graphs, sampling
 from export.graphs.geometry import geometry
-from export.parity.likeness import peak_signal_to_noise
+from export.parity.psnr import peak_signal_to_noise
 from export.quiet import quiet
 from export.report import report
 from runtime.bundles.bundle import BASIS, Bundle, Step, open_bundle

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from export.childprocess import converse
+from export.childprocess import run_child
 from export.exporter import export_apart
 from runtime.errors import BuildError
 
@@ -66,5 +66,5 @@ def test_what_it_refuses_is_one_line(tmp_path: Path) -> None:
 def test_one_that_dies_before_it_reads_is_one_line() -> None:
     """More than a pipe holds: writing fails, and closing would fail again."""
     with pytest.raises(BuildError, match="ended without a result") as caught:
-        converse("export.no_such_module", {"long": "x" * 1_000_000}, lambda *said: None)
+        run_child("export.no_such_module", {"long": "x" * 1_000_000}, lambda *_: None)
     assert "no_such_module" in str(caught.value)

@@ -46,7 +46,7 @@ def fake_gpu(bundle: Bundle, cache: EngineCache, monkeypatch: pytest.MonkeyPatch
             (folder / plans.PLAN).write_bytes(plan)
             return {}
 
-        cache.get_or_build(plans.plan_key(bundle, role, "tensorrt", "0.0", found), write)
+        cache.get_or_build(plans.engine_key(bundle, role, "tensorrt", "0.0", found), write)
     return cuda
 
 

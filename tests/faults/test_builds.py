@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from runtime.bundles.bundle import Bundle
-from runtime.enginecache.cache import PARTIAL, EngineCache
+from runtime.durable import PARTIAL
+from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines.tensorrt import plans
 from runtime.errors import BuildError, TargetError

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from runtime.bundles.bundle import Bundle
-from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines.openvino.engine import open_engine as open_openvino
 from runtime.engines.tensorrt import plans
 from runtime.engines.tensorrt.engine import open_engine
+from runtime.engines.tensorrt.module import load_module
 from runtime.errors import EngineError
 from tests.faults.table import ADA, builder, fault, gpu_here, load, one_line, plan_of, quiet
 from tests.support.fakecuda import FakeCuda
@@ -90,8 +92,8 @@ def test_a_miss_names_the_field_that_differs(
     bundle: Bundle, cache: EngineCache, changed: dict[str, str], said: str
 ) -> None:
     plan_of(bundle, cache)
-    version = str(plans.load_module("tensorrt_rtx").__version__)
-    key = plans.plan_key(bundle, "decoder", "tensorrt_rtx", version, ADA)
+    version = str(load_module("tensorrt_rtx").__version__)
+    key = plans.engine_key(bundle, "decoder", "tensorrt_rtx", version, ADA)
     other = Key(key.model, {**key.fields, **changed})
     assert cache.find(other) is None
     assert re.search(said, cache.explain_miss(other))

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from export.checkpoints.checkpoint import open_folder
-from export.checkpoints.resolve import slug
 from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines.tensorrt.engine import open_engine
 from runtime.errors import BuildError, BundleError, EngineError, RequestError
 from runtime.pipeline import Pipeline
+from runtime.slug import slug
 from tests.faults.table import fault, one_line
 from tests.support.fakecuda import FakeCuda
 from tests.support.tinybundle import STEPS, TOKENS, render_tiny

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.parity.gate import WORST_RELATIVE, Figures, between, check_exact, check_half
-from export.parity.likeness import peak_signal_to_noise
+from export.parity.psnr import peak_signal_to_noise
 from export.parity.reference import Case, Edit, Reference, edits, hears, schedule
 from export.report import report
 from runtime.bundles.bundle import BASIS

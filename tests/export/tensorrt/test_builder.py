@@ -32,7 +32,8 @@ from export.tensorrt.progress import Estimate, PhaseTree
 from export.tensorrt.structure import structure
 from runtime.bundles.bundle import ROLES, Bundle, open_bundle, sha256_file
 from runtime.bundles.library import built_in
-from runtime.enginecache.cache import PARTIAL, EngineCache
+from runtime.durable import PARTIAL
+from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN
 from runtime.errors import BuildError, EngineError
@@ -430,7 +431,7 @@ def test_progress_never_goes_back_whatever_is_reported(events: list[Any]) -> Non
         elif kind == "-" and len(stack) > 1:
             tree.finish(stack.pop())
         else:
-            tree.step(stack[-1], number)
+            tree.advance(stack[-1], number)
         assert last <= tree.fraction <= 1.0
         last = tree.fraction
     while stack:

@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 
 from export.tensorrt import builder as built
-from export.tensorrt import retry as attempts
+from export.tensorrt import retry
 from export.tensorrt.builder import Builder, Options, build_engines, describe
-from export.tensorrt.planbuilder import STARVED, Job, _listen
-from export.tensorrt.retry import attempt
+from export.tensorrt.planbuilder import STARVED, Job
+from export.tensorrt.retry import build_with_retries
 from runtime.bundles.bundle import Bundle
-from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines import gpu
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt import device
+from runtime.engines.tensorrt.module import make_log
 from runtime.errors import BuildError, TargetError
 from tests.support.fakecuda import FakeCuda
 from tests.support.faketensorrt import make_module, make_plan
@@ -33,7 +35,7 @@ NO_REFIT = "TensorRT could not build the engine: REFIT is not supported for this
 CARD = Gpu("RTX 4090", "8.9")
 
 
-def quiet(*said: object) -> None:
+def quiet(*_: object) -> None:
     pass
 
 
@@ -57,7 +59,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[int, bool], 
                 "seconds": 1.0,
             }
 
-        monkeypatch.setattr(attempts, "run", run)
+        monkeypatch.setattr(retry, "run", run)
         return tried
 
     return prepare
@@ -97,22 +99,23 @@ def test_each_thing_is_given_up_once_and_only_for_its_own_reason(
 ) -> None:
     jobs = script(failures)
     with pytest.raises(BuildError):
-        attempt(job(), quiet, quiet)
+        build_with_retries(job(), quiet, quiet)
     assert [(one.level, one.refit) for one in jobs] == tried
 
 
 def test_tactics_skipped_for_memory_count_as_memory() -> None:
     """TensorRT only warns of them; what it says in the end names a layer."""
     pytest.importorskip("tensorrt_rtx")
-    log, said, starved = _listen("tensorrt_rtx")
+    log, errors = make_log("tensorrt_rtx", warning=STARVED)
     warning = "Skipping tactic 0x2 due to insufficient memory on requested size of 8589934592"
     severity = type(log).Severity
-    log.log(severity.WARNING, warning)
     log.log(severity.WARNING, "something else")
+    assert not errors.warned
+    log.log(severity.WARNING, warning)
     log.log(severity.ERROR, "Could not find any implementation for node conv1")
-    assert starved == [warning]
-    assert said.tail() == "Could not find any implementation for node conv1"
-    assert STARVED in attempts.NEEDS_MEMORY
+    assert errors.warned
+    assert errors.tail() == "Could not find any implementation for node conv1"
+    assert STARVED in retry.NEEDS_MEMORY
 
 
 @pytest.fixture
@@ -180,7 +183,7 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
     assert "dB from f32 on the CPU" in capsys.readouterr().err
     shutil.rmtree(cache.root)
     other = write_tiny(tmp_path / "other", 2)
-    honest = vars(attempts)["run"]
+    honest = vars(retry)["run"]
 
     def crooked(job: Job, show: Any) -> dict[str, Any]:
         notes: dict[str, Any] = honest(job, show)
@@ -188,7 +191,7 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
             Path(job.plan).write_bytes(make_plan(other.path("denoiser")))
         return notes
 
-    monkeypatch.setattr(attempts, "run", crooked)
+    monkeypatch.setattr(retry, "run", crooked)
     with pytest.raises(BuildError, match=r"draw something else.* quarantine") as caught:
         build_engines(bundle, "tensorrt", cache=cache)
     assert "\n" not in str(caught.value)
@@ -202,7 +205,7 @@ def test_timings_that_cannot_be_kept_lose_no_engine(
 ) -> None:
     cache = EngineCache(tmp_path / "cache")
     script({})
-    honest = vars(attempts)["run"]
+    honest = vars(retry)["run"]
 
     def with_timings(job: Job, show: Any) -> dict[str, Any]:
         Path(job.timing).write_bytes(b"timings")
@@ -212,7 +215,7 @@ def test_timings_that_cannot_be_kept_lose_no_engine(
     def full(*given: object) -> None:
         raise TargetError("the disk filled up")
 
-    monkeypatch.setattr(attempts, "run", with_timings)
+    monkeypatch.setattr(retry, "run", with_timings)
     monkeypatch.setattr(EngineCache, "replace", full)
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", CARD, cache, Options())
     assert builder.build("decoder", quiet, quiet)[1]

@@ -14,13 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.bundles.bundle import sha256_file
-from runtime.enginecache.cache import (
-    PARTIAL,
-    QUARANTINE,
-    EngineCache,
-)
-from runtime.enginecache.entry import Entry, Key, contents, slug
+from runtime.durable import PARTIAL
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Entry, Key, contents
+from runtime.enginecache.place import QUARANTINE
 from runtime.errors import EngineError, TargetError
+from runtime.slug import slug
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes the POSIX way")
 busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -79,7 +78,7 @@ def test_any_changed_field_is_another_key(fields: dict[str, str], data: st.DataO
 @given(st.text())
 def test_a_model_name_never_becomes_a_path(name: str) -> None:
     made = make_key(name).name()
-    assert made == slug(name) + made[-25:]
+    assert made == slug(name, 40, marks="-") + made[-25:]
     assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert not made.startswith("-")
 

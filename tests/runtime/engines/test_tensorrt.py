@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.enginecache.cache import QUARANTINE
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines import driver
 from runtime.engines.tensorrt import plans
 from runtime.engines.tensorrt.engine import available
+from runtime.engines.tensorrt.module import PACKAGES
 from runtime.errors import EngineError
 from tests.runtime.engines.machine import Machine
 from tests.support.fakecuda import FakeCuda
@@ -234,7 +235,7 @@ def test_availability_is_none_or_a_line_with_a_command(
     assert "no NVIDIA GPU or driver" in str(available(machine.backend))
     assert "install its driver" in str(available(machine.backend))
     monkeypatch.setitem(sys.modules, machine.backend, None)
-    assert f"pip install {plans.PACKAGES[machine.backend]}" in str(available(machine.backend))
+    assert f"pip install {PACKAGES[machine.backend]}" in str(available(machine.backend))
 
 
 @pytest.mark.parametrize("version", sorted(SURFACE))

@@ -22,6 +22,11 @@ def report(manifest: Manifest) -> list[str]:
             f"{one['psnr']:.1f} dB, latents within {one['worst_latent']:.1e} "
             f"({one['frames']} frames)"
         )
+        if precision == "f16" and one["psnr"] < ENOUGH:
+            lines.append(
+                f"f16 is coarse for this model (below {ENOUGH:.0f} dB): --precision f32 is exact "
+                "and slower"
+            )
         if precision == "bf16" and one["psnr"] < ENOUGH:
             lines.append(
                 f"bf16 draws this model too roughly (below {ENOUGH:.0f} dB): the CPU will run it "

@@ -16,17 +16,12 @@ from runtime.errors import RequestError
 from runtime.language.line import Line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
-<<<<<<< HEAD
-from runtime.request import EditScope, Interp, Request, parse_size
-=======
-from runtime.request import Request
+from runtime.request import EditScope, Interp, Request
 from runtime.size import parse_size
->>>>>>> w11e
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
 
 
-<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How a picture is drawn, as the user typed it; ``Request`` checks the values."""
@@ -110,9 +105,6 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def open_pipeline(invocation: Invocation) -> Pipeline:
-=======
-def open_pipeline(model: str, backend: str, precision: str, size: str | None) -> Pipeline:
->>>>>>> w11e
     """Open a model with the options as the user typed them.
 
     What ``auto`` passes over although this machine could run it is said on stderr: a slow picture

@@ -15,16 +15,10 @@ def last_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
-<<<<<<< HEAD
-def one_line(error: BaseException) -> str:
-    """Return an error as one line; one that is not ours is named by its type."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, MorphError) else f"{type(error).__name__}: {text}"
-=======
 def one_line(error: BaseException, length: int = 300) -> str:
-    """Return all that an error says on one line of at most ``length`` characters, or its type."""
-    return " ".join(str(error).split())[:length] or type(error).__name__
->>>>>>> w11e
+    """Return an error as one line; one that is not ours is named by its type."""
+    text = " ".join(str(error).split())[:length] or type(error).__name__
+    return text if isinstance(error, MorphError) else f"{type(error).__name__}: {text}"
 
 
 class ExpressionError(MorphError):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from export.parity.psnr import ENOUGH, EQUAL, peak_signal_to_noise
+from export.parity.psnr import EQUAL, LEAST, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
 from runtime.bundles.bundle import Manifest, Step
 from runtime.engines.openvino.core import CORE
@@ -196,11 +196,11 @@ def check_half(figures: Figures) -> None:
     Raises:
         BuildError: with the figures and what to do.
     """
-    if figures.psnr < ENOUGH:
+    if figures.psnr < LEAST:
         finite = np.isfinite(figures.worst_latent)
         why = f"fall to {figures.psnr:.1f} dB" if finite else "are not finite"
         raise BuildError(
-            f"in f16 this checkpoint's frames {why} against diffusers (allowed: {ENOUGH:.0f} dB), "
+            f"in f16 this checkpoint's frames {why} against diffusers (allowed: {LEAST:.0f} dB), "
             "so no bundle was written: build it with --precision f32"
         )
 

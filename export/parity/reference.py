@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils._pytree import tree_map
 
+from export.graphs.sampling import PLAIN, Course
 from runtime.bundles.bundle import BASIS
 
 PROMPTS = ("cat", "kitten", "a photo of a tabby cat on a sofa")
@@ -138,6 +139,7 @@ def draw(
     counts: tuple[int, ...],
     guidance: float,
     progress: Callable[[str], None],
+    course: Course = PLAIN,
 ) -> Reference:
     """Run the diffusers pipeline ``pipe`` on every scheduled edit. ``size`` is (width, height)."""
     generator = torch.Generator().manual_seed(SEED)
@@ -165,7 +167,7 @@ def draw(
                 ),
                 latents=start,
                 generator=generator,
-                num_inference_steps=count,
+                **course.arguments(count),
                 guidance_scale=guidance,
                 width=size[0],
                 height=size[1],

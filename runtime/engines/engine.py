@@ -102,6 +102,18 @@ def warn_no_batches(backend: str, error: EngineError) -> None:
     )
 
 
+def check_drawn(pixels: NDArray[np.uint8], precision: str) -> None:
+    """Raise EngineError if a picture is black from edge to edge, as an overflow in f16 leaves it.
+
+    ``pixels`` uint8 [B, H, W, 3]; engines of other precisions may draw black.
+    """
+    if precision == "f16" and not all(picture.any() for picture in pixels):
+        raise EngineError(
+            "the picture is black, as when a decoder overflows in f16: build the model again with "
+            "--precision f32 or --vae taesd"
+        )
+
+
 def check_finite(latent: Floats) -> None:
     """Raise EngineError if a latent that was computed in the graphs' own precision overflowed."""
     if not np.isfinite(latent).all():

@@ -7,11 +7,24 @@ from types import ModuleType
 from typing import Any
 
 from runtime.engines import driver
-from runtime.errors import EngineError, first_line
+from runtime.errors import DeviceLost, EngineError, first_line
 
 NO_GPU = driver.NO_GPU
 NO_MEMORY = "close other programs that use the GPU, or build the model again with a smaller --size"
 """what a user can do when the GPU's memory is full"""
+
+
+LOST = frozenset({4, 46, 214, 700, 702, 709, 710, *range(714, 720), 999})
+"""CUDA's errors after which every call of a process fails until it ends: a wrong address, a kernel
+that failed, a driver that was reset, a machine that slept (numbers of ``cudaError_t``)"""
+LOST_WORDS = (
+    "illegal memory access",
+    "unspecified launch failure",
+    "context is destroyed",
+    "misaligned address",
+    "device-side assert",
+)
+"""the same in the words of libraries that report no number"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +56,14 @@ def check(result: tuple[Any, ...], doing: str) -> Any:
     """Unpack a CUDA call's (error, value …): the value, a tuple of values, or None.
 
     Raises:
+        DeviceLost: the call failed, and so will all others of this process.
         EngineError: the call failed, with CUDA's own name for it.
     """
     code, *values = result
     if int(code):
         name = getattr(code, "name", str(code))
+        if int(code) in LOST:
+            raise DeviceLost(f"the GPU stopped answering while {doing} ({name})")
         hint = f": {NO_MEMORY}" if "MemoryAllocation" in name else ""
         raise EngineError(f"CUDA failed while {doing} ({name}){hint}")
     if len(values) > 1:

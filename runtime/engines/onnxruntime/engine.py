@@ -7,7 +7,6 @@ step, and one download of the pixels; on CUDA each binding is captured as a CUDA
 
 from __future__ import annotations
 
-import ctypes
 import time
 import warnings
 from typing import Any
@@ -16,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle, Step
-from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
+from runtime.engines.abandon import abandon
+from runtime.engines.engine import (
+    Floats,
+    Rendered,
+    check_drawn,
+    check_finite,
+    one_by_one,
+    warn_no_batches,
+)
 from runtime.engines.gpu import find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session
-from runtime.errors import EngineError
+from runtime.errors import DeviceLost, EngineError
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -133,6 +140,7 @@ class OnnxRuntimeEngine:
             )
         rendered, latent = ran
         check_finite(latent)
+        check_drawn(rendered.pixels, self.precision)
         return rendered
 
     def close(self) -> None:
@@ -158,7 +166,7 @@ class OnnxRuntimeEngine:
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)
                 return self._run(weights, pooled_weights, steps)
-            if known or len(weights) == 1:
+            if known or len(weights) == 1 or isinstance(failed, DeviceLost):
                 raise failed from None
             self.batches, self._no_batches = (1,), True
             warn_no_batches(self.name, failed)
@@ -175,8 +183,8 @@ class OnnxRuntimeEngine:
         """
         self._captures = False
         self._loops.clear()
-        for session in (self._denoiser, self._decoder):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(session))
+        abandon(self._denoiser)
+        abandon(self._decoder)
         self._denoiser = self._session("denoiser", cuda_graph=False)
         self._decoder = self._session("decoder", cuda_graph=False)
         warnings.warn(

@@ -16,8 +16,7 @@ from runtime.errors import RequestError
 from runtime.language.line import Line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
-from runtime.request import EditScope, Interp, Request
-from runtime.size import parse_size
+from runtime.request import EditScope, Interp, Request, parse_size
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from player.cli import app, main
-from player.window.keys import HELP
+from player.session.actions import HELP
 from runtime.language.expression import parse
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,7 @@ from export.checkpoints.presets import (
     Prediction,
 )
 from runtime.errors import BuildError
-from runtime.size import parse_size
+from runtime.request import parse_size
 from runtime.slug import slug
 
 SCHEDULERS = {

@@ -21,14 +21,20 @@ def play(
     u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
-    scale: Annotated[
+    zoom: Annotated[
         float | None, typer.Option(help="Window pixels for each of the picture's.")
+    ] = None,
+    ui_scale: Annotated[
+        float | None,
+        typer.Option(help="Size of type and panel; the display's own if left out."),
     ] = None,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
-    if scale is not None and not 0.1 <= scale <= 32:
-        raise RequestError(f"--scale {scale:g} makes no window: use 0.1 to 32")
+    if zoom is not None and not 0.1 <= zoom <= 32:
+        raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
+    if ui_scale is not None and not 0.5 <= ui_scale <= 4:
+        raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
     planner = open_planner(invocation)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
@@ -40,7 +46,8 @@ def play(
         request,
         picture=(planner.manifest.width, planner.manifest.height),
         invocation=invocation,
-        scale=scale,
+        zoom=zoom,
+        ui_scale=ui_scale,
         fullscreen=fullscreen,
     )
     with interruptible(None):

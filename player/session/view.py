@@ -32,6 +32,8 @@ class View:
     tokens: bool
     storms: bool
     help: bool
+    clean: bool
+    """whether nothing but the picture is shown"""
     plan: Plan | None
     engine: str
     milliseconds: float | None
@@ -53,7 +55,8 @@ class View:
         """Where on the bar the picture on show is, if that is elsewhere."""
         if self.shown is None or self.shown == self.request:
             return None
-        return Line(self.shown, self.axis).place
+        place = Line(self.shown, self.axis).place
+        return None if place == self.place else place
 
     @property
     def line(self) -> Line:
@@ -65,6 +68,11 @@ class View:
         """The set marks as (name, place on the bar, place across it)."""
         named = (("A", self.mark_a), ("B", self.mark_b))
         return tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the picture on show is not yet the one asked for."""
+        return self.shown is not None and self.shown != self.request
 
     @property
     def covers(self) -> bool:
@@ -85,6 +93,7 @@ class View:
             self.tokens,
             self.storms,
             self.help,
+            self.clean,
             self.plan is None,
             self.notice,
             self.error,

@@ -29,15 +29,23 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
         )
     for name, place, _ in view.marks:
         x = share_x(box, place)
-        pygame.draw.line(surface, theme.TEXT, (x, box.top - 3), (x, box.bottom + 2), 2)
-        theme.write(surface, theme.fonts().small, name, theme.TEXT, (x, box.bottom + 3), "centre")
+        pygame.draw.line(
+            surface,
+            theme.TEXT,
+            (x, box.top - theme.px(3)),
+            (x, box.bottom + theme.px(2)),
+            theme.px(2),
+        )
+        theme.write(
+            surface, theme.fonts().small, name, theme.TEXT, (x, box.bottom + theme.px(3)), "centre"
+        )
     if view.ghost is not None:
-        ghost = Rect(0, 0, 7, box.height + 6)
+        ghost = Rect(0, 0, theme.px(7), box.height + theme.px(6))
         ghost.center = share_x(box, view.ghost), box.centery
-        pygame.draw.rect(surface, theme.DIM, ghost, width=2, border_radius=3)
-    handle = Rect(0, 0, 7, box.height + 10)
+        pygame.draw.rect(surface, theme.DIM, ghost, width=theme.px(2), border_radius=3)
+    handle = Rect(0, 0, theme.px(7), box.height + theme.px(10))
     handle.center = share_x(box, view.place), box.centery
-    pygame.draw.rect(surface, theme.ROOM, handle.inflate(4, 4), border_radius=4)
+    pygame.draw.rect(surface, theme.ROOM, handle.inflate(theme.px(4), theme.px(4)), border_radius=4)
     pygame.draw.rect(surface, theme.ACCENT, handle, border_radius=3)
 
 

@@ -51,7 +51,7 @@ class Entry:
     fields: Mapping[str, str]
     files: Mapping[str, FileRecord]
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """facts that are recorded but not compared, such as the driver and the build time"""
+    """what is recorded but not compared, such as the driver and the build time"""
 
     @property
     def bytes(self) -> int:

@@ -14,8 +14,9 @@ from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines import driver, gpu
 from runtime.engines.choose import BACKENDS
+from runtime.engines.openvino.engine import open_engine as open_openvino
 from tests.support.fakecuda import FakeCuda
-from tests.support.tinybundle import write_tiny
+from tests.support.tinybundle import render_tiny, write_tiny
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def test_every_backend_is_usable_or_has_a_line_with_a_command() -> None:
     assert findings["openvino"].state == "ok"
 
 
+@pytest.mark.fault(12)
 def test_both_onnxruntime_wheels_are_named_with_the_fix(site: Path) -> None:
     install(site, "onnxruntime", "1.32.0")
     assert find("onnxruntime packages") is None
@@ -60,6 +62,7 @@ def test_both_onnxruntime_wheels_are_named_with_the_fix(site: Path) -> None:
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in finding.text
 
 
+@pytest.mark.fault(13)
 def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> None:
     provider = "onnxruntime/capi/libonnxruntime_providers_tensorrt.so"
     install(site, "onnxruntime-gpu", "1.31.1", {provider: b"\0ELF\0libnvinfer.so.10\0"})
@@ -70,6 +73,7 @@ def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> Non
     assert "libnvinfer.so.11" in finding.text
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,7 +85,7 @@ def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> Non
 def test_a_tensorrt_without_its_libraries_is_reported_absent(
     site: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """This is what stays behind when NVIDIA's own package index cannot be reached."""
+    """This is what stays behind when NVIDIA's own package index cannot be reached; frames go on."""
     monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
     (site / "tensorrt").mkdir()
     (site / "tensorrt" / "__init__.py").write_text(text)
@@ -90,6 +94,9 @@ def test_a_tensorrt_without_its_libraries_is_reported_absent(
     assert finding.state == "absent"
     assert "libnvinfer" in finding.text
     assert "pip install tensorrt" in finding.text
+    engine = open_openvino(write_tiny(site.parent / "bundle", 1), "f32")
+    assert render_tiny(engine, 1, 1, 1).pixels.shape == (1, 8, 16, 3)
+    engine.close()
 
 
 def test_no_display_suggests_a_film(monkeypatch: pytest.MonkeyPatch) -> None:

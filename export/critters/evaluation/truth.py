@@ -41,7 +41,7 @@ def mean_psnr(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 def asked_for(
     pipeline: StableDiffusionPipeline, captions: tuple[str, ...], seeds: list[int]
 ) -> NDArray[np.uint8]:
-    """Draw what each of `captions` x `seeds` stands for, its style read off the seed's noise."""
+    """Draw what ``captions`` x ``seeds`` stand for, the style of each read off its seed's noise."""
     specs = [
         replace(spec_of_caption(caption), style=_style(pipeline, seed))
         for caption in captions

@@ -87,8 +87,8 @@ def test_what_is_no_lora_is_refused(tmp_path: Path, folder: Path) -> None:
     more = tmp_path / "more.safetensors"
     stray = {"unet.nowhere.to_q.lora_A.weight": torch.ones(2, 16)}
     save_file({**content, **stray, "unet.nowhere.to_q.lora_B.weight": torch.ones(16, 2)}, more)
-    for path, said in ((dora, "is a DoRA"), (more, "no place for unet.nowhere")):
-        with pytest.raises(BuildError, match=said):
+    for path, message in ((dora, "is a DoRA"), (more, "no place for unet.nowhere")):
+        with pytest.raises(BuildError, match=message):
             weights(open_checkpoint(ModelSpec("m", folder, "", loras=(Lora(path),))))
     for path in (tmp_path / "absent.safetensors", partial, pickled, other, wrong):
         spec = ModelSpec("m", folder, "", loras=(Lora(path),))

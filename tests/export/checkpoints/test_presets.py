@@ -17,7 +17,7 @@ from export.checkpoints.presets import MODELS, Hub
 from export.checkpoints.resolve import SCHEDULERS, parse_lora, spec_for
 from runtime.bundles.bundle import MANIFEST
 from runtime.errors import BuildError, RequestError
-from runtime.size import parse_size
+from runtime.request import parse_size
 from runtime.slug import slug
 from tests.support.tinybundle import write_tiny
 

@@ -26,6 +26,7 @@ from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt import device
 from runtime.engines.tensorrt.module import make_log
 from runtime.errors import BuildError, TargetError
+from tests.support.building import ignore
 from tests.support.fakecuda import FakeCuda
 from tests.support.faketensorrt import make_module, make_plan
 from tests.support.tinybundle import write_tiny
@@ -33,10 +34,6 @@ from tests.support.tinybundle import write_tiny
 NO_MEMORY = "TensorRT could not build the engine: OutOfMemory"
 NO_REFIT = "TensorRT could not build the engine: REFIT is not supported for this layer"
 CARD = Gpu("RTX 4090", "8.9")
-
-
-def quiet(*_: object) -> None:
-    pass
 
 
 @pytest.fixture
@@ -99,7 +96,7 @@ def test_each_thing_is_given_up_once_and_only_for_its_own_reason(
 ) -> None:
     jobs = script(failures)
     with pytest.raises(BuildError):
-        build_with_retries(job(), quiet, quiet)
+        build_with_retries(job(), ignore, ignore)
     assert [(one.level, one.refit) for one in jobs] == tried
 
 
@@ -137,16 +134,16 @@ def test_an_engine_of_a_lower_level_says_so_and_gives_way(
     def builder(workspace: int) -> Builder:
         return Builder(bundle, "tensorrt", CARD, cache, Options(workspace=workspace, refit=False))
 
-    entry, made = builder(1000).build("decoder", quiet, quiet)
+    entry, made = builder(1000).build("decoder", ignore, ignore)
     assert made
     assert "optimisation level 1, for want of memory" in describe(entry)
-    assert not builder(1100).build("decoder", quiet, quiet)[1], "as little memory as before"
-    said: list[str] = []
-    again, _ = builder(2000).build("decoder", quiet, said.append)
-    assert "there is more memory now" in said[0]
+    assert not builder(1100).build("decoder", ignore, ignore)[1], "as little memory as before"
+    lines: list[str] = []
+    again, _ = builder(2000).build("decoder", ignore, lines.append)
+    assert "there is more memory now" in lines[0]
     assert again.notes["level"] == 1
     script({})
-    better, made = builder(4000).build("decoder", quiet, quiet)
+    better, made = builder(4000).build("decoder", ignore, ignore)
     assert made
     assert better.notes["level"] == 3
     assert "level" not in describe(better)
@@ -165,7 +162,7 @@ def test_no_engine_of_tensorrt_11_3_is_refittable(
     jobs = script({})
     cache = EngineCache(tmp_path / "cache")
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", None, cache, Options(refit=True))
-    builder.build("decoder", quiet, quiet)
+    builder.build("decoder", ignore, ignore)
     assert [one.refit for one in jobs] == [refit]
 
 
@@ -218,7 +215,7 @@ def test_timings_that_cannot_be_kept_lose_no_engine(
     monkeypatch.setattr(retry, "run", with_timings)
     monkeypatch.setattr(EngineCache, "replace", full)
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", CARD, cache, Options())
-    assert builder.build("decoder", quiet, quiet)[1]
+    assert builder.build("decoder", ignore, ignore)[1]
     assert len(cache.entries()) == 1
 
 

@@ -125,7 +125,7 @@ def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
         (["cat -> kitten", "--interp", "cubic"], RequestError, "slerp"),
         (["cat -> kitten", "--size", "big"], RequestError, "WIDTHxHEIGHT"),
         (["cat -> kitten", "--steps", "31"], RequestError, "31 steps"),
-        (["cat -> kitten", "--scale", "0"], RequestError, "--scale"),
+        (["cat -> kitten", "--zoom", "0"], RequestError, "--zoom"),
     ],
 )
 def test_bad_input_is_one_line_before_any_window(

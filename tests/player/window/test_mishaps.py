@@ -36,12 +36,12 @@ def test_a_grid_that_fails_says_why_and_the_next_one_works(
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.state.grid_shot is not None
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is None
         fake.refuse = ()
         tap(pygame.K_g)
         yield lambda: bool(list(tmp_path.glob("*-grid.png")))
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     player.run()
@@ -57,9 +57,9 @@ def test_a_grid_records_the_seed_it_was_asked_with(tmp_path: Path) -> None:
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.state.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is not None
         tap(pygame.K_n)
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     player.run()
@@ -78,7 +78,7 @@ def test_quitting_before_a_grid_is_whole_is_said(
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.state.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is not None
 
     conductor.script = script()
     player.run()

@@ -144,7 +144,7 @@ def _complete(network: Any, path: Path) -> Any:
 def _tokenizer(folder: Path | None, pad: str) -> Any:
     import transformers
 
-    place = folder or fetch(CLIP, ["tokenizer*.json", "vocab.json", "merges.txt"])
+    place = folder or fetch(CLIP, ["tokenizer*.json", "vocab.json", "merges.txt"]).folder
     try:
         return transformers.CLIPTokenizer.from_pretrained(
             place, local_files_only=True, pad_token=pad, model_max_length=77

@@ -5,16 +5,13 @@ Everything runs in torch f32 inside the real diffusers pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.utils._pytree import tree_map
 
 from export.graphs.sampling import PLAIN, Course
 from runtime.bundles.bundle import BASIS
@@ -178,29 +175,6 @@ def draw(
         frame = (picture * 255).round().astype(np.uint8)
         cases.append(Case(edit, count, finals[0][0].numpy().astype(np.float32), frame))
     return Reference(basis, pooled, torch.cat(draws).numpy(), tuple(cases))
-
-
-@contextmanager
-def in_half(*networks: nn.Module) -> Iterator[None]:
-    """Let networks round to f16 what every layer makes, as an engine that computes in f16 does.
-
-    Sums inside a layer stay f32, as they do on a GPU; what f16 cannot hold becomes infinite.
-    """
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, made: tree_map(_halved, made))
-        for network in networks
-        for module in network.modules()
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _halved(value: Any) -> Any:
-    is_float = isinstance(value, torch.Tensor) and value.dtype == torch.float32
-    return value.half().float() if is_float else value
 
 
 def hears(expected: Reference) -> float:

@@ -228,7 +228,7 @@ def test_a_backend_that_fails_gives_way_to_the_next(
 
     tried: list[str] = []
 
-    def fail_once(bundle: Bundle, backend: str) -> None:
+    def fail_once(bundle: Bundle, backend: str, options: Options) -> None:
         tried.append(backend)
         if backend == "tensorrt":
             raise BuildError("the denoiser: no memory [/tmp]")

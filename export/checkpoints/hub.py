@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from export.checkpoints.huberrors import OTHERWISE, Unfetched, explained, unreachable
 from export.checkpoints.presets import Hub
+from export.checkpoints.resume import fetch_large
 from export.checkpoints.tensorfile import CONVERT, PICKLES
 from runtime.bundles.bundle import sha256_file
 from runtime.errors import BuildError
@@ -165,6 +166,8 @@ def _fetch(hub: Hub, patterns: list[str]) -> Fetched:
     from huggingface_hub import hf_hub_download, snapshot_download
 
     with explained(hub):
+        with contextlib.suppress(*unreachable()):  # what is missing then, the client says
+            fetch_large(hub, patterns)
         folder = Path(snapshot_download(hub.repo, revision=hub.revision, allow_patterns=patterns))
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()

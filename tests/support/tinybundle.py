@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import tokenizers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from tokenizers import models, pre_tokenizers, processors
 
 from runtime.bundles.bundle import (
     BASIS,
@@ -90,6 +93,27 @@ def write_tiny(
         onnx.save(model, path, save_as_external_data=True, location=data.name, size_threshold=100)
         files |= {p.name: sha256_file(p) for p in (path, data) if p.exists()}
     manifest = tiny_manifest(files, pooled=pooled, precision=precision)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle(folder, manifest)
+
+
+def write_worded(folder: Path, seed: int = 0) -> Bundle:
+    """Write a whole bundle that knows a few words, one token each."""
+    bundle = write_tiny(folder, seed)
+    words = {word: number for number, word in enumerate(("<s>", "</s>", "?", "cat", "kitten"))}
+    raw = tokenizers.Tokenizer(models.WordLevel(words, unk_token="?"))
+    raw.pre_tokenizer = pre_tokenizers.Whitespace()
+    raw.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
+    )
+    raw.enable_padding(length=TOKENS, pad_id=1, pad_token="</s>")
+    path = folder / "tokenizer.json"
+    raw.save(str(path))
+    manifest = replace(
+        bundle.manifest,
+        tokenizers=(path.name,),
+        files={**bundle.manifest.files, path.name: sha256_file(path)},
+    )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle(folder, manifest)
 

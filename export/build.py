@@ -29,6 +29,7 @@ from export.quiet import quiet
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.bundles.library import home
 from runtime.bundles.publish import staging, write_bundle
+from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
 from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
@@ -57,7 +58,10 @@ def build(
         with staging(target) as staged:
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
+            if digest(spec) != made_from:
+                raise BuildError("the checkpoint was changed while it was read: build it again")
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
+            _take_vocabulary(spec, staged)
             progress("bundle")
             return write_bundle(staged, manifest, target)
 
@@ -91,6 +95,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         course=course,
     )
     expected = draw(text.basis, text.pooled, progress=progress)
+    reference.check_reference(expected)
     figures, half_decoder = {}, False
     if spec.precision == "f16":
         progress("decoder: f16")
@@ -186,6 +191,14 @@ def _manifest(
         sources={**checkpoint.sources(), "licence": spec.licence},
         precision=spec.precision,
     )
+
+
+def _take_vocabulary(spec: ModelSpec, staged: Path) -> None:
+    """Copy the words a checkpoint's folder says its model was taught."""
+    if isinstance(spec.source, Path) and spec.source.is_dir():
+        vocabulary = vocabulary_in(spec.source)
+        if vocabulary is not None:
+            write_vocabulary(staged, vocabulary.words)
 
 
 def _give_back_memory() -> None:

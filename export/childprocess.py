@@ -20,6 +20,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from runtime.errors import BuildError, MorphError
 
 CANCEL_WAIT_S = 30.0
@@ -29,6 +31,7 @@ OWN_GROUP: Mapping[str, Any] = (
     else {"start_new_session": True}
 )
 """keeps Ctrl-C from the child: it is ours to translate"""
+ORPHAN_WAIT_S = 5.0
 ENDS = ("done", "failed", "disk", "cancelled")
 
 Send = Callable[..., None]
@@ -114,7 +117,9 @@ def serve(
         if not over.is_set():
             cancelled.set()
             cancel()
+            _end_with_parent(parent, over)
 
+    parent = os.getppid()
     threading.Thread(target=wait_for_end, daemon=True).start()
     started = time.monotonic()
     with contextlib.suppress(BrokenPipeError):  # nobody is left to be told
@@ -135,18 +140,18 @@ def serve(
 
 
 def peak_bytes() -> int:
-    """Return the most memory this process ever held, or 0 where that is unknown."""
-    try:
+    """Return the most memory in bytes that this process ever held, as the system counted it."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    if sys.platform == "darwin":  # psutil has a peak on Windows only
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:  # getrusage would count the parent's memory as this process's own, up to its start
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
-    return peak if sys.platform == "darwin" else peak * 1024
+    except (OSError, IndexError, ValueError):  # a container may hide /proc
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _follow(lines: Any, receive: Send) -> list[Any] | None:
@@ -164,6 +169,19 @@ def _stop(child: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+
+
+def _end_with_parent(parent: int, over: threading.Event) -> None:
+    """Leave if the work goes on although nobody waits for it: native code cannot be cancelled.
+
+    A parent that lives kills what does not answer; a killed one cannot.
+    """
+    started = time.monotonic()
+    while not over.wait(0.2):
+        orphan = os.getppid() != parent  # Windows never says so
+        patience = ORPHAN_WAIT_S if orphan else ORPHAN_WAIT_S + CANCEL_WAIT_S
+        if time.monotonic() - started > patience:
+            os._exit(1)
 
 
 def _reason(status: int, last_line: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.bundles.bundle import read_manifest
-from runtime.bundles.library import BUILT_IN, find_bundle, known_models
+from runtime.bundles.library import BUILT_IN, find_bundle, known_models, unreadable
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS
@@ -134,8 +134,6 @@ def _processor() -> Finding:
 
 def _memory() -> Finding:
     free, total = memory_bytes()
-    if not total:
-        return Finding("memory", "ok", "unknown")
     text = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
     if free < LOW_MEMORY:
         return Finding("memory", "absent", f"{text}: close other programs before building")
@@ -183,6 +181,9 @@ def _cache() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
+    hidden = unreadable()
+    if hidden is not None:
+        yield Finding("models", "problem", hidden)
     for name, folder in known_models().items():
         try:
             if name != BUILT_IN:

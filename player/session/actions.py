@@ -22,6 +22,8 @@ class Parameter:
     default: float
     whole: bool = False
     """whether only whole numbers count"""
+    relative: bool = False
+    """whether it says how far to go, not where to be: two in a row add up"""
 
     def holds(self, value: float) -> bool:
         """Tell whether a value is in the range, and whole where it must be."""
@@ -50,6 +52,8 @@ class Action:
     parameter: Parameter | None = None
     label: str = ""
     """how the help names the keys; made from them where it is empty"""
+    on_beat: bool = False
+    """whether it waits for the beat where one is chosen"""
     held: bool = False
     """whether the front end glides while the key is down"""
 
@@ -60,19 +64,26 @@ class Action:
             ValueError: a value that is not in the parameter's range.
         """
         if self.parameter is None:
-            self.run(session)  # type: ignore[call-arg]
-            return
-        given = self.parameter.default if value is None else value
-        if not self.parameter.holds(given):
-            low, high = self.parameter.low, self.parameter.high
-            raise ValueError(f"{self.name} takes {low:g} to {high:g}, not {given:g}")
-        self.run(session, given)  # type: ignore[call-arg]
+            given: tuple[float, ...] = ()
+        else:
+            given = (self.parameter.default if value is None else value,)
+            if not self.parameter.holds(given[0]):
+                low, high = self.parameter.low, self.parameter.high
+                raise ValueError(f"{self.name} takes {low:g} to {high:g}, not {given[0]:g}")
+
+        def run() -> None:
+            self.run(session, *given)
+
+        if self.on_beat:
+            session.at_beat(run)
+        else:
+            run()
 
 
-DIVISION = Parameter("1/400", -DIVISIONS, DIVISIONS, 1.0)
+DIVISION = Parameter("1/400", -DIVISIONS, DIVISIONS, 1.0, relative=True)
 PLACE = Parameter("of the way", 0.0, 1.0, 0.5)
-HALVES = Parameter("doublings", -len(SPEEDS), len(SPEEDS), 1.0, whole=True)
-SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True)
+HALVES = Parameter("doublings", -len(SPEEDS), len(SPEEDS), 1.0, whole=True, relative=True)
+SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True, relative=True)
 
 ACTIONS: tuple[Action, ...] = (
     Action(
@@ -99,8 +110,16 @@ ACTIONS: tuple[Action, ...] = (
         tuple(Key(str(digit), digit / 10) for digit in range(10)),
         PLACE,
         label="0 … 9",
+        on_beat=True,
     ),
-    Action("seek_u", "jump along the second axis", lambda s, v: s.state.seek_u(v), (), PLACE),
+    Action(
+        "seek_u",
+        "jump along the second axis",
+        lambda s, v: s.state.seek_u(v),
+        (),
+        PLACE,
+        on_beat=True,
+    ),
     Action(
         "play",
         "play or pause, turning round at the ends",
@@ -114,18 +133,19 @@ ACTIONS: tuple[Action, ...] = (
         (Key(",", -1.0), Key(".", 1.0)),
         HALVES,
     ),
-    Action("home", "to the start", lambda s: s.state.home(), (Key("Home"),)),
-    Action("end", "to the end", lambda s: s.state.end(), (Key("End"),)),
+    Action("home", "to the start", lambda s: s.state.home(), (Key("Home"),), on_beat=True),
+    Action("end", "to the end", lambda s: s.state.end(), (Key("End"),), on_beat=True),
     Action(
         "change_seed",
         "next seed, previous seed",
         lambda s, v: s.state.change_seed(v),
         (Key("n", 1.0), Key("n", -1.0, shift=True)),
         SEEDS,
+        on_beat=True,
     ),
     Action("mark_a", "set mark A", lambda s: s.state.mark_a(), (Key("a"),)),
     Action("mark_b", "set mark B", lambda s: s.state.mark_b(), (Key("b"),)),
-    Action("flip", "flip between the marks", lambda s: s.state.flip(), (Key("Tab"),)),
+    Action("flip", "flip between the marks", lambda s: s.state.flip(), (Key("Tab"),), on_beat=True),
     Action("save", "save a still", lambda s: s.keeping.save(), (Key("s"),)),
     Action(
         "record", "record to mp4, press again to finish", lambda s: s.keeping.record(), (Key("r"),)
@@ -152,6 +172,19 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"), Key("F11"))
+    ),
+    Action("tap", "tap the tempo", lambda s: s.tap(), (Key("k"),)),
+    Action(
+        "quantise",
+        "jumps wait for nothing, a beat, a bar",
+        lambda s: s.next_quantum(),
+        (Key("q"),),
+    ),
+    Action(
+        "learn",
+        "learn a MIDI knob: press a key, move the knob",
+        lambda s: s.state.learn_knob(),
+        (Key("l"),),
     ),
     Action("clean", "picture only", lambda s: s.state.toggle_clean(), (Key("v"),)),
     Action("help", "this help", lambda s: s.state.toggle_help(), (Key("F1"), Key("?"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from player.session.scan import Speeds
 from player.session.worker import ModelInfo
 from runtime.cache import BUDGET, FrameCache
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
+from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
@@ -31,12 +32,8 @@ class PlayerState:
 
         The cache has room for a whole line of ``picture`` (width, height), however large.
         """
-        self.base = request
-        self.expression = parse(request.expression)
-        self.axis: Axis = Line.through(request).axis if self.moves else "t"
-        """what the seek bar, ← and →, and playing move along"""
-        here = Line(request, self.axis)
-        self.playhead = Playhead.at(here.place, request.u if self.has_pad else 0.5)
+        self.playhead = Playhead()
+        self.change(request)
         self.invocation = invocation
         self.folder = folder
         self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
@@ -54,8 +51,23 @@ class PlayerState:
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
+        self.learning = False
+        """whether the next action by key is meant for the next moved knob"""
+        self.learn_action = ""
+        """the action that a knob is to be bound to, taken by whoever hears knobs"""
+        self.pace = 0.0
+        """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
         """lines for the terminal, taken by whoever owns it"""
+
+    def change(self, request: Request) -> None:
+        """Stand at another request, which may have another expression."""
+        self.base = request
+        self.expression = parse(request.expression)
+        self.axis: Axis = Line.through(request).axis if self.moves else "t"
+        """what the seek bar, ← and →, and playing move along"""
+        place = Line(request, self.axis).place
+        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
@@ -85,9 +97,14 @@ class PlayerState:
         if self.notice_age > NOTICE_SECONDS:
             self.notice = ""
         if vx or vy:
-            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+            self.glide(dt, vx, vy)
         else:
             self.playhead = self.playhead.play(dt)
+
+    def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
+        """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
+        if self.moves:
+            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
@@ -105,8 +122,19 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
 
+    def preview(self, run: Callable[[], None]) -> Request:
+        """Return the picture that would be asked for after ``run``, which is not done."""
+        before = dict(vars(self))
+        try:
+            run()
+            return self.request
+        finally:
+            vars(self).update(before)
+
     def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""
+        if self._at_rest():
+            return
         if dx or self.has_pad:
             self.playhead = self.playhead.move(dx, dy if self.has_pad else 0)
 
@@ -120,6 +148,8 @@ class PlayerState:
 
     def seek(self, place: float) -> None:
         """Jump to a place in [0, 1] on the bar."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.seek(place)
 
     def seek_u(self, place: float) -> None:
@@ -129,6 +159,8 @@ class PlayerState:
 
     def play(self) -> None:
         """Play or pause."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.toggle()
 
     def change_speed(self, doublings: float) -> None:
@@ -179,6 +211,8 @@ class PlayerState:
 
     def toggle_perceptual(self) -> None:
         """Move evenly in visible change instead of in t, or back."""
+        if self._at_rest():
+            return
         if self.playhead.warp is not None:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time")
@@ -186,8 +220,11 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=self.speeds.warp())
             self.say("perceptual time: equal steps look equally different")
         else:
-            known = 0 if self.speeds is None else self.speeds.known
-            self.say(f"perceptual time needs the whole scan: {known} of {DIVISIONS} so far")
+            cached = len(self.cache.positions(self.request, self.axis))
+            left = "" if not self.pace else f", about {(DIVISIONS + 1 - cached) * self.pace:.0f} s"
+            self.say(
+                f"perceptual time needs all pictures of the bar: {cached} of {DIVISIONS + 1}{left}"
+            )
 
     def toggle_interp(self) -> None:
         """Go between words in a straight line, or turn from one to the other; and back."""
@@ -203,6 +240,11 @@ class PlayerState:
         """Show nothing but the picture, or everything again."""
         self.clean = not self.clean
 
+    def learn_knob(self) -> None:
+        """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        self.learning = not self.learning
+        self.say("press the key of an action, then move the knob" if self.learning else "")
+
     def back(self) -> None:
         """Close the help, else leave full screen, else end the session."""
         if self.help:
@@ -215,6 +257,12 @@ class PlayerState:
     def quit(self) -> None:
         """End the session."""
         self.closing = True
+
+    def _at_rest(self) -> bool:
+        """Say so where nothing can be moved along."""
+        if not self.moves:
+            self.say(stands_still(self.base.expression))
+        return not self.moves
 
     def complain(self, problem: str) -> None:
         """Show a problem, and print it where the program was started."""

@@ -37,7 +37,9 @@ def open_display() -> tuple[int, int]:
         raise DisplayError(f"no window can be opened ({error}); {_INSTEAD}") from None
     if not chosen and pygame.display.get_driver() in ("dummy", "offscreen"):
         close_display()
-        raise DisplayError(f"no display was found; {_INSTEAD}")
+        name = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        what = f"the display {name} does not answer" if name else "no display was found"
+        raise DisplayError(f"{what}; {_INSTEAD}")
     return desktop
 
 

@@ -17,6 +17,8 @@ PAD_MIN = 176
 PICTURE = 768
 SMALLEST = (420, 360)
 """the smallest window that has room for the panel; the window manager is told so"""
+WIDTH_WITH_PAD = 720
+"""the first window's width, so that the words have room beside a pad"""
 ROOM_BESIDE_PAD = 180
 """the narrowest bar beside a pad; in a narrower window the pad is left out"""
 
@@ -123,8 +125,9 @@ def first_window(
         (desktop[1] - extra - chrome) / height,
     )
     smallest = smallest_window(desktop, scale)
+    beside_pad = min(round(WIDTH_WITH_PAD * scale), desktop[0]) if pad else 0
     return (
-        max(round(width * most) + 2 * margin, smallest[0]),
+        max(round(width * most) + 2 * margin, smallest[0], beside_pad),
         max(round(height * most) + extra, smallest[1]),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -12,7 +12,7 @@ import pygame
 
 from player.session.actions import find
 from player.session.reproduce import Invocation
-from player.session.session import Session
+from player.session.session import Controller, Session
 from player.session.worker import Renderer
 from player.window import pad, theme
 from player.window.canvas import Canvas
@@ -41,6 +41,9 @@ class Window:
         zoom: float | None = None,
         ui_scale: float | None = None,
         fullscreen: bool = False,
+        check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
+        controllers: Sequence[Callable[[], Controller]] = (),
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -48,8 +51,9 @@ class Window:
 
         ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
         for a good size; ``ui_scale`` times as large type and panel, None for what the display
-        asks for. For tests: ``threads=False`` renders between two turns of the loop and
-        waits for nothing; ``now``, called once a turn, gives the time in seconds.
+        asks for; ``controllers`` are opened with the window. For tests: ``threads=False`` renders
+        between two turns of the loop and waits for nothing; ``now``, called once a turn, gives the
+        time in seconds.
         """
         self.session = Session(
             open_renderer,
@@ -57,6 +61,8 @@ class Window:
             picture=picture,
             invocation=invocation,
             folder=folder,
+            check=check,
+            remark=remark,
             threads=threads,
         )
         self.state = self.session.state
@@ -69,6 +75,7 @@ class Window:
         self._threads = threads
         self._now = now
         self._controls = Controls()
+        self._controllers = controllers
         self._drag: str | None = None
         self._hertz = 0
         self._size = (0, 0)
@@ -85,6 +92,7 @@ class Window:
         desktop = open_display()
         try:
             self._open(desktop)
+            self.session.controllers += [opened() for opened in self._controllers]
             self.session.start()
             self._loop(max_seconds)
         finally:
@@ -154,12 +162,15 @@ class Window:
             self._drag = None
 
     def _press(self, key: int, mods: int, now: float) -> None:
-        ticks = self._controls.press(self._along(key), mods, now)
+        learning = self.state.learning
+        ticks = None if learning else self._controls.press(self._along(key), mods, now)
         if ticks is not None:
             self.state.move(*ticks)
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
-        if bound is not None and not bound[0].held:
+        if bound is not None and self.state.learning and bound[0].name != "learn":
+            self.state.learning, self.state.learn_action = False, bound[0].name
+        elif bound is not None and not bound[0].held:
             action, pressed = bound
             action.perform(self.session, pressed.value)
 

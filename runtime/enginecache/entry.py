@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import stat
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -160,7 +161,7 @@ def check_owner(path: Path) -> None:
         raise EngineError(f"{path} cannot be read: {error.strerror}") from None
     if stat.S_ISLNK(status.st_mode):
         raise EngineError(f"{path} is a link, not something wordmorph wrote: delete it")
-    if os.name == "posix" and status.st_uid != os.getuid():
+    if sys.platform != "win32" and status.st_uid != os.getuid():
         raise EngineError(
             f"{path} belongs to another user (uid {status.st_uid}), who could plant code in it: "
             "delete it or set XDG_CACHE_HOME to a folder of your own"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_every_backend_is_usable_or_has_a_line_with_a_command() -> None:
         assert "\n" not in finding.text
         assert finding.state == "ok" or "install" in finding.text
     assert findings["openvino"].state == "ok"
+
+
+def test_the_memory_is_said_in_figures() -> None:
+    finding = find("memory")
+    assert finding is not None
+    figures = re.match(r"([\d.]+) of ([\d.]+) GiB free", finding.text)
+    assert figures is not None, finding.text
+    free, total = map(float, figures.groups())
+    assert 0 < free <= total
+    if hasattr(os, "sysconf"):  # another way to ask
+        asked = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        assert total == pytest.approx(asked, rel=0.1)
 
 
 @pytest.mark.fault(12)

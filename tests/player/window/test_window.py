@@ -379,7 +379,7 @@ def test_perceptual_time_waits_for_the_scan_and_then_evens_the_steps_out() -> No
 
     conductor.script = script()
     last = player.run()
-    assert "needs the whole scan" in notices[0]
+    assert "needs all pictures of the bar" in notices[0]
     assert notices[1].startswith("perceptual time")
     speeds = player.state.speeds
     assert speeds is not None

@@ -36,9 +36,8 @@ def fetch_large(hub: Hub, patterns: list[str]) -> None:
 
 
 def _fetch_one(hub: Hub, name: str) -> None:
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import constants, get_hf_file_metadata, get_token, hf_hub_url
     from huggingface_hub.file_download import http_get, repo_folder_name
-    from huggingface_hub.utils import build_hf_headers
 
     url = hf_hub_url(hub.repo, name, revision=hub.revision)
     found = get_hf_file_metadata(url)
@@ -48,9 +47,9 @@ def _fetch_one(hub: Hub, name: str) -> None:
     blob = Path(constants.HF_HUB_CACHE) / folder / "blobs" / found.etag
     if blob.exists():
         return
-    headers = build_hf_headers()
-    if urlparse(found.location).netloc != urlparse(url).netloc:
-        headers.pop("authorization", None)  # a token is for the hub alone
+    token = get_token()
+    own = urlparse(found.location).netloc == urlparse(url).netloc
+    headers = {"authorization": f"Bearer {token}"} if token and own else {}  # for the hub alone
     blob.parent.mkdir(parents=True, exist_ok=True)
     part = blob.with_name(blob.name + PART)
     with filelock.FileLock(part.with_name(part.name + ".lock")):

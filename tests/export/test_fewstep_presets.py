@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_tcds_eta_is_in_the_table(count: int) -> None:
     """With an eta of 1 every step but the last goes all the way and comes back with fresh noise."""
     rows = table("hyper-sdxl", count)
     assert rows[-1].noise == 0
-    for row, after in zip(rows, rows[1:], strict=False):
+    for row, after in pairwise(rows):
         alpha = float(ALPHAS[int(after.timestep)])
         assert row.noise == pytest.approx((1 - alpha) ** 0.5, rel=0.05)
 

@@ -218,7 +218,7 @@ def altered(graph: Path, share: float) -> bytes:
         if array.dtype == np.float32 and array.ndim > 1:
             off = array * (1 + share * random.normal(size=array.shape))
             tensor.CopyFrom(numpy_helper.from_array(off.astype(np.float32), tensor.name))
-    return MAGIC + model.SerializeToString()
+    return MAGIC + bytes(model.SerializeToString())
 
 
 @pytest.mark.fault(29)

@@ -35,8 +35,8 @@ def bundle(machine: Machine, tmp_path: Path) -> Bundle:
 
 
 def worker(open_renderer: Callable[[], Renderer]) -> Worker:
-    """Return a worker that renders in this thread, and fills nothing."""
-    return Worker(open_renderer, FrameCache(1 << 20), axis=None)
+    """Return a worker that renders in this thread."""
+    return Worker(open_renderer, FrameCache(1 << 20))
 
 
 def ask(played: Worker, request: Request) -> Result:
@@ -78,11 +78,11 @@ def test_a_frame_that_is_not_finite_is_one_line_and_the_next_seed_goes_on(
     machine: Machine, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = machine.open(bundle)
+    poisoned = False
     load = engine.load_noise
     monkeypatch.setattr(
         engine, "load_noise", lambda noise: load(noise * np.float32(np.nan if poisoned else 1))
     )
-    poisoned = False
     played = worker(lambda: Pipeline(bundle, engine))
     before = ask(played, request(1))
     assert before.frame is not None

@@ -19,6 +19,7 @@ from export.checkpoints.checkpoint import Checkpoint, scheduler_of
 from export.checkpoints.identity import KEY, digest
 from export.checkpoints.presets import PREDICTIONS, ModelSpec
 from export.checkpoints.resolve import open_checkpoint, pinned
+from export.course import Course
 from export.graphs import graphs, sampling
 from export.graphs.geometry import Geometry, geometry
 from export.graphs.sinusoids import guidance_embedding
@@ -82,7 +83,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         half.round_weights(vae)
     pipe = reference.pipeline_of(checkpoint.is_xl, scheduler=scheduler, unet=unet, vae=vae)
     scheduler = type(pipe.scheduler).__name__
-    course = sampling.Course(spec.timesteps, spec.eta)
+    course = Course(spec.timesteps, spec.eta)
     # the pipeline corrects old configurations
     sampler = sampling.probe(pipe.scheduler, spec.steps, course)
     draw = partial(
@@ -99,7 +100,7 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
     figures, half_decoder = {}, False
     if spec.precision == "f16":
         progress("decoder: f16")
-        half_decoder = half.decodes(vae, checkpoint.is_xl, expected)
+        half_decoder = half.decodes(vae, graphs.Decoder(vae), checkpoint.is_xl, expected)
         with half.rounding(unet, *([vae] if half_decoder else [])):
             rough = draw(*text.rough, progress=lambda stage: progress(f"{stage}, in f16"))
         lost = parity.between(rough.cases, expected.cases, text.lost)

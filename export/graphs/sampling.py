@@ -12,13 +12,14 @@ import copy
 import inspect
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from export.checkpoints.presets import MAX_STEPS
+from export.course import PLAIN, Course
 from runtime.bundles.bundle import Step
 from runtime.errors import BuildError, one_line
 
@@ -29,8 +30,6 @@ LINEAR = (
     "LCMScheduler",
     "TCDScheduler",
 )
-PLAIN_ETA = 0.0
-"""what diffusers' pipelines pass to schedulers that take an eta, unless told otherwise"""
 SHAPE = (1, 4, 8, 8)
 TOLERANCE = 1e-5
 """relative; schedulers compute partly in f32, a wrong table is off by orders of magnitude more"""
@@ -42,25 +41,6 @@ class Sampling:
 
     init_noise_sigma: float
     steps: Mapping[int, tuple[Step, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How a pipeline is asked to sample, where that is not as it would by itself."""
-
-    timesteps: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
-    """step count → the timesteps to visit; the scheduler's own where none are given"""
-    eta: float = PLAIN_ETA
-    """how much of the noise is fresh at every step, 0 to 1, for TCD and DDIM"""
-
-    def arguments(self, count: int) -> dict[str, Any]:
-        """Return what a diffusers pipeline is called with to sample so in ``count`` steps."""
-        chosen = self.timesteps.get(count)
-        steps = {"num_inference_steps": count} if chosen is None else {"timesteps": list(chosen)}
-        return {**steps, "eta": self.eta}
-
-
-PLAIN = Course()
 
 
 def probe(scheduler: Any, counts: Iterable[int], course: Course = PLAIN) -> Sampling:

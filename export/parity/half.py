@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from export.graphs.graphs import Decoder
 from export.parity.psnr import ENOUGH, peak_signal_to_noise
 from export.parity.reference import Reference
 from runtime.errors import BuildError
@@ -56,8 +55,10 @@ def rounding(*networks: nn.Module) -> Iterator[None]:
             hook.remove()
 
 
-def decodes(vae: Any, is_xl: bool, expected: Reference) -> bool:
-    """Whether a decoder keeps its pictures in f16, judged by those of ``expected``.
+def decodes(vae: Any, decoder: nn.Module, is_xl: bool, expected: Reference) -> bool:
+    """Whether a VAE keeps its pictures in f16, judged by those of ``expected``.
+
+    ``decoder`` turns a latent [1, C, h, w] into pixels with it.
 
     Tiny ones were made for it and are judged with the denoiser. Full ones are tried, except
     SDXL's, which is known to overflow on pictures that a few samples need not show.
@@ -66,7 +67,6 @@ def decodes(vae: Any, is_xl: bool, expected: Reference) -> bool:
         return True
     if is_xl:
         return False
-    decoder = Decoder(vae)
     with torch.no_grad(), rounding(vae):
         for case in expected.cases:
             drawn = decoder(torch.from_numpy(case.latent)[None])[0].numpy()

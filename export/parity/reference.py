@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export.graphs.sampling import PLAIN, Course
+from export.course import PLAIN, Course
 from runtime.bundles.bundle import BASIS
 from runtime.errors import BuildError
 

@@ -21,6 +21,8 @@ from export.build import build
 from export.checkpoints.checkpoint import open_folder
 from export.checkpoints.presets import MODELS, Lora, ModelSpec
 from export.checkpoints.resolve import open_checkpoint, spec_for
+from export.course import Course
+from export.graphs.sampling import probe
 from export.quiet import quiet
 from runtime.bundles.bundle import Step
 from runtime.errors import BuildError
@@ -94,8 +96,6 @@ def test_a_few_step_preset_draws_what_diffusers_draws(name: str, tmp_path: Path)
 
 
 def table(name: str, count: int) -> tuple[Step, ...]:
-    from export.graphs.sampling import Course, probe
-
     spec = MODELS[name]
     assert spec.scheduler is not None
     betas = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}

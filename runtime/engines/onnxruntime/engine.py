@@ -25,8 +25,9 @@ from runtime.engines.engine import (
     warn_no_batches,
 )
 from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
-from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session
+from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
 from runtime.errors import DeviceLost, EngineError
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}

@@ -8,8 +8,6 @@ runtime.engines.onnxruntime.probe`` runs a one-node graph on the provider named 
 from __future__ import annotations
 
 import base64
-import contextlib
-import io
 import json
 import os
 import re
@@ -18,6 +16,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from runtime.engines.onnxruntime.module import load_onnxruntime, preload
 from runtime.errors import EngineError, first_line
 
 MODULE = "runtime.engines.onnxruntime.probe"
@@ -79,19 +78,9 @@ def explain(provider: str, error: str, said: str) -> str:
     return f"{provider} cannot be loaded, and ONNX Runtime would use the CPU without a word"
 
 
-def preload(onnxruntime: object) -> None:
-    """Let ONNX Runtime find the CUDA libraries that pip installed; what it prints is dropped."""
-    load = getattr(onnxruntime, "preload_dlls", None)
-    if load is not None:
-        with contextlib.redirect_stdout(io.StringIO()):
-            load()
-
-
 def main(provider: str) -> int:
     """Be the child: the last line of stdout is JSON, the provider ``got`` and an ``error``."""
     import numpy as np
-
-    from runtime.engines.onnxruntime.session import load_onnxruntime
 
     got, error = "", ""
     try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import warnings
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from runtime.engines.gpu import LOST, LOST_WORDS, NO_MEMORY
-from runtime.engines.onnxruntime.probe import preload
+from runtime.engines.onnxruntime.module import load_onnxruntime, preload
 from runtime.errors import DeviceLost, EngineError, first_line
 
 PROVIDERS = {"onnxruntime": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
@@ -18,20 +16,6 @@ PROVIDERS = {"onnxruntime": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExec
 CUDA_ERROR = re.compile(r"CUDA (?:failure|error) (\d+)", re.IGNORECASE)
 COSTLY = {"Attention", "Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul", "MultiHeadAttention"}
 """Operators that must not be left to the CPU; sizes and shapes may be computed there."""
-
-
-def load_onnxruntime() -> ModuleType:
-    """Import ``onnxruntime``.
-
-    Raises:
-        EngineError: it is not installed, or its libraries cannot be loaded.
-    """
-    try:
-        return importlib.import_module("onnxruntime")
-    except ModuleNotFoundError:
-        raise EngineError("the package onnxruntime is not installed") from None
-    except Exception as error:  # a wheel without its libraries raises more than ImportError
-        raise EngineError(f"the package onnxruntime is not usable ({first_line(error)})") from None
 
 
 def open_session(path: Path, backend: str, *, exact: bool, cuda_graph: bool, what: str) -> Any:

@@ -22,6 +22,7 @@ UNFINISHED: set[Path] = set()
 """what this process is writing aside: to be removed if it must end at once"""
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 _TRIES = 100
+WINDOWS = os.name == "nt"
 SCANNER_S = 10.0
 """how long Windows' virus scanners may hold new files of several GB"""
 
@@ -108,7 +109,7 @@ def rename(source: Path, target: Path) -> None:
             os.replace(source, target)
             return
         except PermissionError:
-            held = os.name == "nt" and not target.is_dir()
+            held = WINDOWS and not target.is_dir()
             if not held or time.monotonic() > deadline:
                 raise
         time.sleep(0.1)

@@ -24,14 +24,16 @@ import psutil
 
 from runtime.errors import BuildError, MorphError
 
-CANCEL_WAIT_S = 30.0
 OWN_GROUP: Mapping[str, Any] = (
     {"creationflags": 0x00000200}  # CREATE_NEW_PROCESS_GROUP, which only Windows' module names
     if sys.platform == "win32"
     else {"start_new_session": True}
 )
 """keeps Ctrl-C from the child: it is ours to translate"""
+CANCEL_WAIT_S = 5.0
+"""how long a child may take to stop before its parent kills it"""
 ORPHAN_WAIT_S = 5.0
+"""how long it may go on without a parent"""
 ENDS = ("done", "failed", "disk", "cancelled")
 
 Send = Callable[..., None]

@@ -19,7 +19,7 @@ from export.checkpoints.huberrors import OTHERWISE, Unfetched, explained, unreac
 from export.checkpoints.presets import Hub
 from export.checkpoints.resume import fetch_large
 from export.checkpoints.tensorfile import CONVERT, PICKLES
-from runtime.bundles.bundle import sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.errors import BuildError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")

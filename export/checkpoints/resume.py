@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 import filelock
 
 from export.checkpoints.presets import Hub
-from runtime.bundles.bundle import sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.durable import rename
 
 PART = ".wordmorph-part"

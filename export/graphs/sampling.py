@@ -20,7 +20,7 @@ from torch import Tensor
 
 from export.checkpoints.presets import MAX_STEPS
 from export.course import PLAIN, Course
-from runtime.bundles.bundle import Step
+from runtime.bundles.manifest import Step
 from runtime.errors import BuildError, one_line
 
 LINEAR = (

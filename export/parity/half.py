@@ -58,7 +58,7 @@ def rounding(*networks: nn.Module) -> Iterator[None]:
 def decodes(vae: Any, decoder: nn.Module, is_xl: bool, expected: Reference) -> bool:
     """Whether a VAE keeps its pictures in f16, judged by those of ``expected``.
 
-    ``decoder`` turns a latent [1, C, h, w] into pixels with it.
+    ``decoder`` turns a latent [1, C, h, w] into pixels and their total with it.
 
     Tiny ones were made for it and are judged with the denoiser. Full ones are tried, except
     SDXL's, which is known to overflow on pictures that a few samples need not show.
@@ -69,8 +69,9 @@ def decodes(vae: Any, decoder: nn.Module, is_xl: bool, expected: Reference) -> b
         return False
     with torch.no_grad(), rounding(vae):
         for case in expected.cases:
-            drawn = decoder(torch.from_numpy(case.latent)[None])[0].numpy()
-            if not drawn.any() or peak_signal_to_noise(drawn, case.frame) < ENOUGH:
+            pixels, total = decoder(torch.from_numpy(case.latent)[None])
+            psnr = peak_signal_to_noise(pixels[0].numpy(), case.frame)
+            if not total.isfinite().all() or psnr < ENOUGH:
                 return False
     return True
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from export.course import PLAIN, Course
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
 
 PROMPTS = ("cat", "kitten", "a photo of a tabby cat on a sofa")

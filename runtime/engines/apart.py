@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Step, open_bundle
+from runtime.bundles.bundle import open_bundle
+from runtime.bundles.manifest import Step
 from runtime.engines.engine import Floats, Rendered
 from runtime.errors import DeviceLost, EngineError, MorphError, one_line
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Step
+from runtime.bundles.manifest import Step
 from runtime.errors import EngineError
 
 Floats = NDArray[np.float32]
@@ -102,15 +102,19 @@ def warn_no_batches(backend: str, error: EngineError) -> None:
     )
 
 
-def check_drawn(pixels: NDArray[np.uint8], precision: str) -> None:
-    """Raise EngineError if a picture is black from edge to edge, as an overflow in f16 leaves it.
+TOTAL = "total"
+"""the decoder's output that says whether its picture is one; bundles of before have none"""
 
-    ``pixels`` uint8 [B, H, W, 3]; engines of other precisions may draw black.
+
+def check_total(total: Floats | None) -> None:
+    """Raise EngineError if the decoder made values that are not finite: as colours they look real.
+
+    ``total`` f32 [B] are the sums of the pictures before they were rounded.
     """
-    if precision == "f16" and not all(picture.any() for picture in pixels):
+    if total is not None and not np.isfinite(total).all():
         raise EngineError(
-            "the picture is black, as when a decoder overflows in f16: build the model again with "
-            "--precision f32 or --vae taesd"
+            "the decoder drew values that are not finite: build the model again with "
+            "--precision f32, or from another file"
         )
 
 

@@ -24,7 +24,7 @@ from export.checkpoints.resolve import open_checkpoint, spec_for
 from export.course import Course
 from export.graphs.sampling import probe
 from export.quiet import quiet
-from runtime.bundles.bundle import Step
+from runtime.bundles.manifest import Step
 from runtime.errors import BuildError
 from tests.support import checkpoints
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from runtime.bundles.bundle import ROLES, Bundle
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines import gpu

@@ -12,10 +12,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tokenizers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from tokenizers import models, pre_tokenizers, processors
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.files import FileRecord, sha256_file
@@ -110,17 +108,10 @@ def write_tiny(
 
 
 def write_worded(folder: Path, seed: int = 0) -> Bundle:
-    """Write a whole bundle that knows a few words, one token each."""
+    """Write a whole bundle that knows the words of the small tokenizer."""
     bundle = write_tiny(folder, seed)
-    words = {word: number for number, word in enumerate(("<s>", "</s>", "?", "cat", "kitten"))}
-    raw = tokenizers.Tokenizer(models.WordLevel(words, unk_token="?"))
-    raw.pre_tokenizer = pre_tokenizers.Whitespace()
-    raw.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)]
-    )
-    raw.enable_padding(length=TOKENS, pad_id=1, pad_token="</s>")
     path = folder / "tokenizer.json"
-    raw.save(str(path))
+    raw_tokenizer(length=TOKENS).save(str(path))
     manifest = replace(
         bundle.manifest,
         tokenizers=(path.name,),

@@ -16,13 +16,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from runtime.engines.cpu import peak_bytes
 from runtime.errors import BuildError, MorphError
 
+OWN_GROUP: Mapping[str, Any] = (
+    {"creationflags": 0x00000200}  # CREATE_NEW_PROCESS_GROUP, which only Windows' module names
+    if sys.platform == "win32"
+    else {"start_new_session": True}
+)
+"""keeps Ctrl-C from the child: it is ours to translate"""
 CANCEL_WAIT_S = 5.0
 """how long a child may take to stop before its parent kills it"""
 ORPHAN_WAIT_S = 5.0
@@ -58,7 +64,7 @@ def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any
             env=os.environ | {"PYTHONPATH": path},
             text=True,
             encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is ours to translate
+            **OWN_GROUP,
         )
         assert child.stdin is not None
         assert child.stdout is not None

@@ -26,8 +26,9 @@ from export.graphs.text import Text, export_text
 from export.parity import gate as parity
 from export.parity import reference
 from export.quiet import quiet
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import home
+from runtime.bundles.manifest import Manifest
 from runtime.bundles.publish import staging, write_bundle
 from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
 from runtime.engines.engine import TOTAL

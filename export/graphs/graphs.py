@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from export.graphs.sinusoids import time_features, turn_rates
 from export.quiet import quiet
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError, one_line
 
 OPSET = 20
@@ -92,7 +92,7 @@ class Denoiser(nn.Module):
         pooled_basis: Tensor | None = None,
         pooled_weights: Tensor | None = None,
     ) -> Tensor:
-        """Return the next sample [B, C, h, w]; shapes as in ``runtime.bundles.bundle.Manifest``."""
+        """Return the next sample [B, C, h, w]; shapes as in ``Manifest``."""
         scale, of_sample, of_output, of_noise = coefficients.unbind()
         embedding = mix(weights, basis)
         extra: dict[str, Any] = {}

@@ -17,7 +17,7 @@ import numpy as np
 
 from export.parity.psnr import ENOUGH, EQUAL, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
-from runtime.bundles.bundle import Manifest, Step
+from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
 from runtime.errors import BuildError, last_line

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Step
+from runtime.bundles.manifest import Step
 from runtime.errors import EngineError
 
 Floats = NDArray[np.float32]

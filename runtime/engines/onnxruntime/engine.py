@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Bundle, Step
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Step
 from runtime.engines.engine import (
     TOTAL,
     Floats,

@@ -13,7 +13,8 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import ROLES, Bundle, Step
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES, Step
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.engine import (
     Floats,

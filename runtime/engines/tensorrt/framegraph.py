@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Manifest, Step
+from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.engine import TOTAL, Floats
 from runtime.engines.tensorrt.device import Device, aligned
 from runtime.engines.tensorrt.network import Network

@@ -18,7 +18,7 @@ from torch import nn
 
 from export.graphs.graphs import BATCHED, Decoder, export_graph, mix
 from export.graphs.sinusoids import guidance_embedding, time_features, turn_rates
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.engines.openvino.core import CORE
 from runtime.errors import BuildError
 from tests.support import checkpoints

@@ -128,9 +128,8 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
 
         checkpoint = open_original(spec.source, spec.tokenizer, spec.prediction)
     elif isinstance(spec.source, Path):
-<<<<<<< HEAD
         try:
-            checkpoint = open_folder(spec.source)
+            checkpoint = open_folder(spec.source, unet)
         except NoWeights:
             if spec.source != MODELS["critters"].source:
                 raise
@@ -138,9 +137,6 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
                 "only the bundle of the built-in model is installed, not what it was built from: "
                 "in wordmorph's own folder, name ./export/critters/model instead"
             ) from None
-=======
-        checkpoint = open_folder(spec.source, unet)
->>>>>>> w14a
     else:
         checkpoint = _open_hub(spec.source, unet)
     if spec.vae == "taesd":

@@ -11,6 +11,9 @@ from runtime.errors import ExpressionError
 QUOTED = re.compile(r'"(?:\\[\s\S]|[^"\\])*"')
 """A phrase in double quotes, from end to end."""
 
+HOLE = re.compile(r"(?<![\w?])\?(?=\s*\*)")
+"""The ``?`` of ``-?*tabby .. +?*tabby``, in masked text."""
+
 
 def mask(text: str) -> str:
     """Blank out escapes and quoted stretches with NULs of the same length."""
@@ -77,6 +80,10 @@ _FOREIGN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (
             r"(?:^|\s)--\w",
             "options go after the closing quote of the expression; to subtract, write cat - dog",
+        ),
+        (
+            HOLE.pattern,
+            "this range was not found yet: wordmorph range finds it; write a number, as in 3/7*tabby",
         ),
     )
 )

@@ -12,8 +12,10 @@ from player.commands.build import build
 from player.commands.doctor import doctor
 from player.commands.engines import engines
 from player.commands.grid import grid
+from player.commands.map import map_
 from player.commands.models import models
 from player.commands.play import play
+from player.commands.range import range_
 from player.commands.render import render
 from player.commands.storms import storms
 from player.commands.tokens import tokens
@@ -28,6 +30,8 @@ app = typer.Typer(
 )
 for command in (play, render, grid, storms, tokens, bench, build, models, doctor):
     app.command()(command)
+app.command("range")(range_)
+app.command("map")(map_)
 app.add_typer(engines, name="engines")
 
 

@@ -35,6 +35,7 @@ class Planner:
             BundleError: a tokenizer that cannot be read.
         """
         self.manifest = manifest
+        self.folder = folder
         self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
         self._plan = lru_cache(maxsize=64)(self._make)
 

@@ -83,7 +83,7 @@ _FOREIGN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (
             HOLE.pattern,
-            "this range was not found yet: wordmorph range finds it; write a number, as in 3/7*tabby",
+            "this range is yet to be found: wordmorph range finds it; or write 3/7*tabby",
         ),
     )
 )

@@ -61,9 +61,7 @@ def open_axis(text: str) -> OpenAxis | None:
         once, twice = (parse(_filled(flat, found, digit)) for digit in "12")
     except ExpressionError as error:  # shown as it was typed, with the holes in it
         raise ExpressionError(str(error), flat, error.column) from None
-    changed = [
-        (a, b) for a, b in zip(once.morphs, twice.morphs, strict=True) if a.axis != b.axis
-    ]
+    changed = [(a, b) for a, b in zip(once.morphs, twice.morphs, strict=True) if a.axis != b.axis]
     if len(changed) != 1 or any(
         a.stations != b.stations for a, b in zip(once.morphs, twice.morphs, strict=True)
     ):

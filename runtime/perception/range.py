@@ -48,9 +48,7 @@ class Sounding:
     @property
     def storms(self) -> tuple[tuple[float, float], ...]:
         """The stormy stretches (from, to), ascending, as far as was walked."""
-        return tuple(
-            sorted(stretch for side in (self.low, self.high) for stretch in _stormy(side))
-        )
+        return tuple(sorted(stretch for side in (self.low, self.high) for stretch in _stormy(side)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,9 +194,7 @@ def figures(found: Range) -> dict[str, Any]:
                 "storms": [list(stretch) for stretch in sounding.storms],
                 "weights": sounding.weights.tolist(),
                 "speeds": sounding.speeds.tolist(),
-                "apart": np.concatenate(
-                    [sounding.low.apart[:0:-1], sounding.high.apart]
-                ).tolist(),
+                "apart": np.concatenate([sounding.low.apart[:0:-1], sounding.high.apart]).tolist(),
             }
             for sounding in found.soundings
         ],

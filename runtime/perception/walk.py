@@ -123,12 +123,11 @@ def _narrow(
 def _storm_start(sign: int, low: float, high: float) -> Generator[float, Descriptor, float]:
     """Bisect a step that is brisk as a whole for the place from where it is."""
     left = yield sign * low
-    right = yield sign * high
     for _ in range(_STORM_DEPTH):
         middle = (low + high) / 2
         centre = yield sign * middle
         if distance(left, centre) > BRISK * (middle - low):
-            high, right = middle, centre
+            high = middle
         else:
             low, left = middle, centre
     return low
@@ -141,8 +140,11 @@ def _first_jump(
     inside = np.flatnonzero(at[1:] <= end)
     speeds = change[inside] / np.diff(at)[inside]
     _, fast = thresholds(speeds)
-    suspects = [i for i in inside[np.argsort(-speeds, kind="stable")]
-                if change[i] > 2 * VISIBLE and change[i] / (at[i + 1] - at[i]) > fast]
+    suspects = [
+        i
+        for i in inside[np.argsort(-speeds, kind="stable")]
+        if change[i] > 2 * VISIBLE and change[i] / (at[i + 1] - at[i]) > fast
+    ]
     found: list[float] = []
     for i in suspects[:_SUSPECTS]:
         low, high = float(at[i]), float(at[i + 1])
@@ -163,4 +165,3 @@ def _asking(
         except KeyError as missing:
             place = missing.args[0]
         known[place] = yield sign * place
-

@@ -29,9 +29,9 @@ STRIP = 9
 COLOURS = "cividis_r"
 """Perceptually even, the same to colour-blind eyes, and ordered in grey: calm is light."""
 _DPI = 110
-_WIDE, _TALL = 9.6, 8.3
+_WIDE, _TALL = 9.6, 7.75
 _INK, _FAINT, _RULE, _STORM = "#22282f", "#6d767f", "#c3c9ce", "#b5321c"
-_MAP = (1.62, 3.15, 4.55)  # left, bottom, side, in inches
+_MAP = (1.62, 2.6, 4.55)  # left, bottom, side, in inches
 _THUMB = 1.12
 
 
@@ -61,7 +61,7 @@ class Labels:
 def draw_map(
     sea: SeaMap, labels: Labels, shown: Sequence[tuple[Point, Pixels]], ways: Sequence[Way]
 ) -> Pixels:
-    """Draw the map, uint8 [913, 1056, 3].
+    """Draw the map, uint8 [852, 1056, 3].
 
     ``shown`` are pictures and their places: the four corners, then one or two more. ``ways`` are
     drawn across the map, and as strips under it.
@@ -84,7 +84,7 @@ def draw_map(
     _draw_parts(figure, sea, top, image, rising)
     _draw_thumbnails(figure, axes, shown)
     for index, way in enumerate(ways):
-        _draw_strip(figure, way, 1.9 - index * 1.17)
+        _draw_strip(figure, way, 1.24 - index * 1.1)
     share = 100 * float(storm.mean())
     figure.text(0.015, 1 - 0.12 / _TALL, _clip(labels.title, 84), ha="left", va="top",
                 fontsize=11, color=_INK, parse_math=False)  # fmt: skip
@@ -164,19 +164,19 @@ def _draw_parts(figure: Figure, sea: SeaMap, top: float, image: object, rising: 
     """Draw the speeds along t and along u for themselves, and the scale."""
     x, wide = 7.62, 1.72
     for y, field, name in (
-        (5.85, sea.along_t, "change along t →"),
-        (3.75, sea.along_u, "change along u ↑"),
+        (5.2, sea.along_t, "change along t →"),
+        (3.17, sea.along_u, "change along u ↑"),
     ):
         axes = figure.add_axes((x / _WIDE, y / _TALL, wide / _WIDE, wide / _TALL))
         _draw_field(axes, field, top)
         axes.set_title(name, fontsize=8.5, color=_FAINT, pad=3)
-    scale = figure.add_axes((x / _WIDE, 3.38 / _TALL, wide / _WIDE, 0.13 / _TALL))
+    scale = figure.add_axes((x / _WIDE, 2.84 / _TALL, wide / _WIDE, 0.13 / _TALL))
     bar = figure.colorbar(image, cax=scale, orientation="horizontal")  # type: ignore[arg-type]
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     scale.tick_params(labelsize=7, colors=_FAINT, length=2, pad=1)
     scale.plot([rising, rising], [0, 1], color=_STORM, lw=1.5)
     figure.text(
-        (x + wide / 2) / _WIDE, 3.1 / _TALL, "visible change per unit", ha="center", va="top",
+        (x + wide / 2) / _WIDE, 2.6 / _TALL, "visible change per unit", ha="center", va="top",
         fontsize=7.5, color=_FAINT,
     )  # fmt: skip
 
@@ -209,7 +209,7 @@ def _draw_thumbnails(figure: Figure, axes: Axes, shown: Sequence[tuple[Point, Pi
                     coordsB=axes.transData,
                     color=_STORM,
                     lw=0.9,
-                )  # fmt: skip
+                )
             )
 
 
@@ -220,7 +220,7 @@ def _draw_strip(figure: Figure, way: Way, y: float) -> None:
         (left - 0.1) / _WIDE, (y + side / 2) / _TALL, way.name, ha="right", va="center",
         fontsize=8.5, color=_INK,
     )  # fmt: skip
-    figure.add_artist(_dash(way, (left - 0.85) / _WIDE, (y + side / 2 - 0.33) / _TALL))
+    figure.add_artist(_dash(way, (left - 0.85) / _WIDE, (y + side / 2 - 0.3) / _TALL))
     for column, pixels in enumerate(way.pictures):
         axes = figure.add_axes(
             ((left + column * side + 0.02) / _WIDE, (y + 0.02) / _TALL,

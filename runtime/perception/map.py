@@ -180,7 +180,7 @@ class Surveyor:
                     (t + half, u + size),
                     (t, u + half),
                     (t + size, u + half),
-                )  # fmt: skip
+                )
                 if node not in self._pixels and node not in wanted
             ]
             if len(wanted) + len(fresh) > room:

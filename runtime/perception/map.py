@@ -113,6 +113,7 @@ class Surveyor:
             coarse //= 2
         step = SIDE // coarse
         self._cells = [(t, u, step) for u in range(0, SIDE, step) for t in range(0, SIDE, step)]
+        self._cut_next: list[tuple[int, int, int]] = []
         self._pixels: dict[_Node, Pixels] = {}
         self._looks: OrderedDict[_Node, Descriptor] = OrderedDict()
         self._sides: dict[tuple[_Node, _Node], float] = {}
@@ -135,6 +136,8 @@ class Surveyor:
             node = round(frame.request.t * SIDE), round(frame.request.u * SIDE)
             self._pixels[node] = frame.pixels
         self._wanted = [node for node in self._wanted if node not in self._pixels]
+        if not self._wanted:
+            self._split()
 
     def pixels(self, place: Point) -> Pixels:
         """Return the frame nearest to a place, of those that were taken."""
@@ -187,13 +190,18 @@ class Surveyor:
                 break
             wanted |= dict.fromkeys(fresh)
             cut.append(cell)
-        for t, u, size in cut:
+        self._wanted, self._cut_next = list(wanted), cut
+        if cut and not wanted:  # all its corners are there already
+            self._split()
+            self._cut()
+
+    def _split(self) -> None:
+        """Replace the cells that were cut, now that all their corners are known."""
+        for t, u, size in self._cut_next:
             half = size // 2
             self._cells.remove((t, u, size))
             self._cells += [(t + a, u + b, half) for a in (0, half) for b in (0, half)]
-        self._wanted = list(wanted)
-        if cut and not wanted:  # all its corners were there already
-            self._cut()
+        self._cut_next = []
 
     def _edges(self, t: int, u: int, size: int) -> tuple[float, float, float, float]:
         """Return the distances along the sides of a cell: south, north (t), west, east (u)."""

@@ -169,7 +169,8 @@ def find_ranges(
 ) -> tuple[Range, ...]:
     """Render what a finder wants until it has found; ``tell`` hears the share that is done."""
     while wanted := finder.wanted:
-        finder.take({frame.request: describe_frame(frame.pixels) for frame in render(wanted)})
+        looks = (describe_frame(frame.pixels) for frame in render(wanted))
+        finder.take(dict(zip(wanted, looks, strict=True)))
         tell(finder.share)
     return finder.found
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Manifest, read_manifest
+from runtime.bundles.bundle import Bundle, Manifest, read_manifest
 from runtime.bundles.library import locate
 from runtime.errors import RequestError
 from runtime.language.expression import parse
@@ -35,7 +35,7 @@ class Planner:
             BundleError: a tokenizer that cannot be read.
         """
         self.manifest = manifest
-        self.folder = folder
+        self._folder = folder
         self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
         self._plan = lru_cache(maxsize=64)(self._make)
 
@@ -50,6 +50,10 @@ class Planner:
         """
         folder = locate(model)
         return cls(read_manifest(folder), folder)
+
+    def digest(self) -> str:
+        """Return the identity of the model, as its manifest states it."""
+        return Bundle(self._folder, self.manifest).digest()
 
     def request(self, expression: str, **settings: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from player.commands.common import interruptible, progress
 from player.options import Sampling, open_pipeline, open_planner, shared
-from player.ranging import Quest, answer, closed, kept_with
+from player.session.quest import Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation, command_line
 from runtime.errors import ExpressionError, RequestError, TargetError
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
@@ -81,7 +81,7 @@ def range_(
                 )
                 found.append(ranges)
                 facts = kept_with(quest, ranges, pipeline.settings())
-                keep_range(quest.key(planner), *common(ranges), facts)
+                keep_range(quest.key(planner.digest()), *common(ranges), facts)
         typed = replace(quests[0].request, expression=texts[0])
         options = {"seeds": seeds, "reach": reach, "t": t}
         command = command_line("range", typed, output, invocation, options)

@@ -8,6 +8,7 @@ from player.session.playhead import TICKS, Point
 from player.session.scan import Speeds
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
+from runtime.perception.map import Sketch
 from runtime.request import Request
 
 
@@ -23,6 +24,8 @@ class View:
     cached: tuple[float, ...]
     hits: int
     speeds: Speeds | None
+    sketch: Sketch | None
+    """the plane behind the pad, as far as it is known"""
     mark_a: Point | None
     mark_b: Point | None
     playing: bool

@@ -8,16 +8,18 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from player.session.mailbox import Latest
 from player.session.playhead import DIVISIONS
 from player.session.scan import Scan, Speeds, division
+from player.session.soundings import Soundings
 from runtime.cache import FrameCache, next_to_fill
 from runtime.errors import one_line
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
+from runtime.perception.map import Sketch
 from runtime.request import Frame, Request
 
 LINES_KEPT = 16
@@ -82,9 +84,10 @@ class ModelInfo:
 
 class Worker:
     """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
-    ``info``, ``speeds``, ``milliseconds`` and ``failure`` are for other threads; each of those
-    attributes is replaced whole, never changed in place. ``priority`` is set by others: frames to
-    put into the cache before any other idle work; ``priority_error`` says why that cannot be.
+    ``info``, ``speeds``, ``sketch``, ``milliseconds`` and ``failure`` are for other threads; each
+    of those attributes is replaced whole, never changed in place. ``priority`` is set by others:
+    frames to put into the cache before any other idle work; ``priority_error`` says why that
+    cannot be.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
     """
@@ -103,6 +106,8 @@ class Worker:
         self.cache = cache
         self.info: ModelInfo | None = None
         self.speeds: Speeds | None = None
+        self.sketch: Sketch | None = None
+        """the plane of the last request, as far as cached frames tell it"""
         self.milliseconds: tuple[float, ...] = ()
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
@@ -112,6 +117,7 @@ class Worker:
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
         self._scans: OrderedDict[Line, Scan] = OrderedDict()
+        self._soundings: Soundings | None = None
         self._failures = 0
         self._idle = True
         self._thread: threading.Thread | None = None
@@ -249,11 +255,20 @@ class Worker:
     def _learn(self, request: Request) -> None:
         if self._axis is None:
             return
+        self._sound(request)
         scan = self._scan(request, self._axis)
         index = division(Line(request, self._axis).place)
         added = index is not None and scan.add(index)
         if added or self.speeds is None or self.speeds.line != scan.line:
             self.speeds = scan.speeds()
+
+    def _sound(self, request: Request) -> None:
+        plane = replace(request, t=0.0, u=0.0)
+        if self._soundings is None or self._soundings.plane != plane:
+            self._soundings = Soundings(request, self.cache)
+            self.sketch = None
+        if self._soundings.add(request):
+            self.sketch = self._soundings.sketch()
 
     def _scan(self, request: Request, axis: Axis) -> Scan:
         line = Line(request, axis).start

@@ -245,6 +245,7 @@ class Window:
             cached=state.cache.positions(state.request, state.axis),
             hits=state.cache.hits,
             speeds=state.speeds,
+            sketch=self.worker.sketch,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
             playing=head.playing,

@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 
 from runtime.errors import ExpressionError
-from runtime.language.expression import Axis, Expression, parse
+from runtime.language.expression import Axis, Expression, Morph, parse
 from runtime.language.hints import HOLE, mask
-from runtime.language.terms import Sum, format_sum, format_weight, quote
+from runtime.language.terms import Sum, Term, format_sum, format_weight, quote
 
+_MARK = "\ue000"
 WRITTEN = "a range that is to be found is written -?*tabby .. +?*tabby"
 
 
@@ -103,8 +104,50 @@ def with_axis(text: str, axis: str) -> str:
     return text[:close] + added + text[close:]
 
 
+def reopened(text: str) -> str:
+    """Return an expression whose second axis has numbers with holes in their place.
+
+    Raises:
+        ExpressionError: no axis, several, or one whose ends do not lie on one line through 0.
+    """
+    expression = parse(text)
+    axes = [morph.axis for morph in expression.morphs if morph.axis is not None]
+    if len(axes) != 1:
+        raise ExpressionError(f"one second axis is needed here: {WRITTEN}", text, 0)
+    start, end = axes[0].start, axes[0].end
+    whole = end if any(term.weight for term in end) else _times(start, -1.0)
+    largest = max(abs(term.weight) for term in whole)
+    if largest == 0 or not _opposite(start, whole):
+        raise ExpressionError(
+            "the ends of this axis are different things: a range needs one, as in "
+            "-1/2*tabby .. +tabby",
+            text,
+            text.find("|"),
+        )
+    unit = _times(whole, 1 / largest)
+    mark = (Term(1.0, _MARK),)
+    marked = tuple(
+        morph if morph.axis is None else Morph(morph.stations, Axis(_times(mark, -1.0), mark))
+        for morph in expression.morphs
+    )
+    shown = str(Expression(expression.texts, marked, expression.whole))
+    name = quote(_MARK)
+    return shown.replace(f"-{name} .. {name}", f"-?*{_product(unit)} .. +?*{_product(unit)}")
+
+
+def _opposite(start: Sum, end: Sum) -> bool:
+    """Whether ``start`` is ``end`` times a number that is not positive."""
+    if [term.phrase for term in start] != [term.phrase for term in end]:
+        return not any(term.weight for term in start)
+    ratios = {round(a.weight / b.weight, 9) for a, b in zip(start, end, strict=True) if b.weight}
+    return len(ratios) == 1 and max(ratios) <= 0
+
+
 def _factor(along: Expression) -> str:
-    terms = along.morphs[0].stations[0]
+    return _product(along.morphs[0].stations[0])
+
+
+def _product(terms: Sum) -> str:
     if len(terms) == 1 and terms[0].weight == 1:
         return quote(terms[0].phrase)
     return f"({format_sum(terms)})"
@@ -115,7 +158,7 @@ def _filled(text: str, holes: list[int], digit: str) -> str:
 
 
 def _times(terms: Sum, factor: float) -> Sum:
-    return tuple(type(term)(term.weight * factor + 0.0, term.phrase) for term in terms)
+    return tuple(Term(term.weight * factor + 0.0, term.phrase) for term in terms)
 
 
 def _digits(weight: float) -> str:

@@ -59,7 +59,11 @@ def calmest(sea: SeaMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)) ->
     while way[-1] != first:
         way.append(came[way[-1]])
     way.reverse()
-    return resample([(t / SIDE, u / SIDE) for t, u in way], STATIONS, [best[node] for node in way])
+    gone = [0.0]
+    for here, there in pairwise(way):
+        move = there[0] - here[0], there[1] - here[1]
+        gone.append(gone[-1] + _change(metric, here, move) + _CALM * math.hypot(*move) / SIDE)
+    return resample([(t / SIDE, u / SIDE) for t, u in way], STATIONS, gone)
 
 
 def resample(

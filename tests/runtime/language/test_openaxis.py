@@ -4,7 +4,7 @@ import pytest
 
 from runtime.errors import ExpressionError
 from runtime.language.expression import parse
-from runtime.language.openaxis import open_axis, with_axis
+from runtime.language.openaxis import open_axis, reopened, with_axis
 
 
 @pytest.mark.parametrize(
@@ -98,3 +98,35 @@ def test_an_axis_is_added_where_it_belongs(text: str, axis: str, made: str) -> N
 def test_an_axis_that_cannot_be_added(text: str, axis: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=message):
         with_axis(text, axis)
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("cat -> kitten | -3/7*tabby .. +3/7*tabby", "cat -> kitten | -?*tabby .. +?*tabby"),
+        ("a [cat | 0*tabby .. tabby] here", "a [cat | -?*tabby .. +?*tabby] here"),
+        ("cat | -tabby .. 0*tabby", "cat | -?*tabby .. +?*tabby"),
+        (
+            "cat | -tabby/2 + sleepy/4 .. tabby - sleepy/2",
+            "cat | -?*(tabby - 0.5*sleepy) .. +?*(tabby - 0.5*sleepy)",
+        ),
+    ],
+)
+def test_an_axis_with_numbers_is_opened_again(text: str, made: str) -> None:
+    assert reopened(text) == made
+    assert open_axis(made) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cat -> kitten",
+        "cat | tabby .. sleepy",
+        "cat | tabby .. 2*tabby",
+        "cat | 0*tabby .. 0*tabby",
+        "[cat | -a .. a] and [dog | -b .. b]",
+    ],
+)
+def test_an_axis_that_has_no_range(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        reopened(text)

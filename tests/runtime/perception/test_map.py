@@ -27,7 +27,8 @@ def walled(request: Request) -> NDArray[np.uint8]:
     blob = np.exp(-((_X - 0.4 - 0.15 * request.u) ** 2 + (_Y - 0.4 - 0.15 * request.t) ** 2) * 25)
     light = np.stack([0.3 + 0.5 * blob, 0.5 + 0 * blob, 0.8 - 0.3 * blob], -1)
     light = light * (1 - 0.5 * night) + night * np.stack([0.3 * _Y, 0.3 * _X, 0.1 * _X], -1)
-    return np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def diagonal(request: Request) -> NDArray[np.uint8]:

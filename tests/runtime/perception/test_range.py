@@ -40,7 +40,8 @@ class Axis:
         light = light * (1 - self.fade * weight / REACH)
         if weight > self.jump:
             light = light * [1.0, 0.85, 0.8]
-        return np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
+        pixels: NDArray[np.uint8] = np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
+        return pixels
 
     def render(self, requests: Sequence[Request]) -> Iterable[Frame]:
         self.asked += requests
@@ -155,7 +156,7 @@ def test_several_places_share_what_is_common() -> None:
 
 @pytest.mark.parametrize(("seeds", "reach"), [(0, 2.0), (65, 2.0), (3, 0.0), (3, 17.0)])
 def test_counts_that_make_no_range(seeds: int, reach: float) -> None:
-    with pytest.raises(RequestError, match="use 1 to 64|between"):
+    with pytest.raises(RequestError, match=r"use 1 to 64|between"):
         RangeFinder({"cat": Request("cat")}, at, seeds=seeds, reach=reach)
 
 

@@ -25,7 +25,9 @@ THUMBNAIL = 200
 """Pictures passed to the chart need no more than this many pixels a side."""
 INSIDE = 7
 """Pictures from one calm end to the other; one more stands beyond each."""
-_DPI = 130
+_DPI = 110
+_DPI_OF_MANY = 75
+"""Strips alone are many: smaller pictures, and letters that are as large as before."""
 _WIDE = 9.6
 _INK, _FAINT, _RULE = "#22282f", "#6d767f", "#d5dade"
 _CURVE, _STORM, _SHADE = "#2f5d7c", "#c2502f", "#e3edf3"
@@ -52,7 +54,10 @@ def places(found: Range, reach: float) -> tuple[float | None, ...]:
 
 
 def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> Pixels:
-    """Draw strips under each other, uint8 [H, 1248, 3]; ``speeds`` adds a plot under each."""
+    """Draw strips under each other, uint8 [H, W, 3]; ``speeds`` adds a plot under each.
+
+    W is 1056 with the plots and 720 without.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
     from matplotlib.figure import Figure
 
@@ -60,7 +65,7 @@ def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> 
     strip = side + 0.2
     each = strip + (_TALL["plot"] if speeds else 0.0) + 0.08
     tall = _TALL["title"] + len(strips) * each + _TALL["foot"]
-    figure = Figure(figsize=(_WIDE, tall), dpi=_DPI, facecolor="white")
+    figure = Figure(figsize=(_WIDE, tall), dpi=_DPI if speeds else _DPI_OF_MANY, facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(
         0.012, 1 - 0.16 / tall, title, ha="left", va="top", fontsize=11, color=_INK,
@@ -68,7 +73,7 @@ def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> 
     )  # fmt: skip
     for index, row in enumerate(strips):
         top = tall - _TALL["title"] - index * each
-        _draw_strip(figure, row, top, side, tall)
+        _draw_strip(figure, row, top, side, tall, 1.0 if speeds else 1.2)
         if speeds:
             box = (
                 _LABEL / _WIDE, (top - each + 0.5) / tall,
@@ -91,15 +96,17 @@ def ask(found: Range, reach: float, picture: Callable[[float], Pixels], axis: st
     )
 
 
-def _draw_strip(figure: Figure, row: Strip, top: float, side: float, tall: float) -> None:
+def _draw_strip(
+    figure: Figure, row: Strip, top: float, side: float, tall: float, letters: float
+) -> None:
     found = row.found
     figure.text(
         (_LABEL - 0.1) / _WIDE, (top - side * 0.42) / tall, _wrapped(found.label), ha="right",
-        va="center", fontsize=8.5, color=_INK, parse_math=False,
+        va="center", fontsize=8.5 * letters, color=_INK, parse_math=False,
     )  # fmt: skip
     figure.text(
         (_LABEL - 0.1) / _WIDE, (top - side * 0.86) / tall, f"± {row.axis}", ha="right",
-        va="center", fontsize=8, color=_FAINT, parse_math=False,
+        va="center", fontsize=8 * letters, color=_FAINT, parse_math=False,
     )  # fmt: skip
     inside = np.linspace(found.low, found.high, INSIDE)
     for column, pixels in enumerate(row.pictures):
@@ -119,7 +126,7 @@ def _draw_strip(figure: Figure, row: Strip, top: float, side: float, tall: float
                 spine.set_linestyle((0, (3, 1.5)))
         if pixels is None:
             axes.text(
-                0.5, 0.5, "looked\nno farther", ha="center", va="center", fontsize=7, color=_FAINT,
+                0.5, 0.5, "looked\nno farther", ha="center", va="center", fontsize=7 * letters, color=_FAINT,
                 transform=axes.transAxes,
             )  # fmt: skip
             continue
@@ -127,7 +134,7 @@ def _draw_strip(figure: Figure, row: Strip, top: float, side: float, tall: float
         text = found.why(edge) if outside else _signed(float(inside[column - 1]))
         figure.text(
             (x + side / 2) / _WIDE, (top - side - 0.015) / tall, text, ha="center", va="top",
-            fontsize=7.5 if outside else 8, color=_STORM if outside else _INK,
+            fontsize=(7.2 if outside else 8) * letters, color=_STORM if outside else _INK,
         )  # fmt: skip
 
 

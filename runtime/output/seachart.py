@@ -28,7 +28,7 @@ STRIP = 9
 """Pictures along each way."""
 COLOURS = "cividis_r"
 """Perceptually even, the same to colour-blind eyes, and ordered in grey: calm is light."""
-_DPI = 110
+_DPI = 96
 _WIDE, _TALL = 9.6, 7.75
 _INK, _FAINT, _RULE, _STORM = "#22282f", "#6d767f", "#c3c9ce", "#b5321c"
 _MAP = (1.62, 2.6, 4.55)  # left, bottom, side, in inches
@@ -61,7 +61,7 @@ class Labels:
 def draw_map(
     sea: SeaMap, labels: Labels, shown: Sequence[tuple[Point, Pixels]], ways: Sequence[Way]
 ) -> Pixels:
-    """Draw the map, uint8 [852, 1056, 3].
+    """Draw the map, uint8 [744, 921, 3].
 
     ``shown`` are pictures and their places: the four corners, then one or two more. ``ways`` are
     drawn across the map, and as strips under it.

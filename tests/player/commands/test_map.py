@@ -61,9 +61,9 @@ def test_the_picture_shows_the_storm_in_the_wall_and_can_be_made_again(run: Run)
     assert said[-2].startswith("cat - 0.429*tabby -> ")
     assert "% of the plane storms" in said[0]
     shown = Image.open("map.png")
-    assert shown.size == (1056, 852)
+    assert shown.size == (921, 744)
     # the map proper: calm is light and storm is dark, in grey too
-    left, top, side = round(1.62 * 110), round(0.6 * 110), round(4.55 * 110)
+    left, top, side = round(1.62 * 96), round(0.6 * 96), round(4.55 * 96)
     grey = np.asarray(shown.convert("L"), float)[top : top + side, left : left + side]
     low = grey[-side // 4 :]
     assert low[:, side // 2 - 8 : side // 2 + 8].mean() < low[:, : side // 4].mean() - 60

@@ -80,7 +80,7 @@ def test_json_has_every_seed(run: Run) -> None:
 def test_the_picture_has_a_strip_for_each_place_and_knows_its_command(run: Run) -> None:
     run("range", "cat -> kitten", "tabby", "--seeds", "1", "-o", "range.png")
     first = np.asarray(Image.open("range.png"))
-    assert first.shape[1] == 1248
+    assert first.shape[1] == 1056
     command = read_settings("range.png")["command"]
     os.remove("range.png")
     run(*shlex.split(command)[1:])

@@ -12,6 +12,7 @@ from PIL import Image
 from player.cli import app, main
 from player.window.keys import HELP
 from runtime.language.expression import parse
+from runtime.language.openaxis import open_axis
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,7 +76,8 @@ def test_the_language_shown_parses() -> None:
     shown = [part for line in block.splitlines() for part in re.split(r"\s{3,}", line)[:1]]
     assert len(shown) >= 5
     for expression in shown:
-        parse(expression)
+        axis = open_axis(expression)
+        parse(expression if axis is None else axis.close(-1, 1))
 
 
 def test_the_keys_shown_are_the_keys_there_are() -> None:

@@ -162,23 +162,23 @@ def _title(quests: list[Quest]) -> str:
 def _table(quest: Quest, ranges: tuple[Range, ...]) -> Table:
     table = Table(title=f"± {quest.axis.name}", title_justify="left")
     table.add_column("around")
-    for name in ("calm from", "to", "each seed from", "to"):
-        table.add_column(name, justify="right")
-    table.add_column("below")
-    table.add_column("above")
+    table.add_column("calm", justify="right")
+    table.add_column(f"ends by {len(ranges[0].soundings)} seeds", justify="right")
+    table.add_column("what ends it")
     for found in ranges:
         table.add_row(
             found.label,
-            f"{found.low:.2f}",
-            f"{found.high:.2f}",
-            _spread(found, "low"),
-            _spread(found, "high"),
-            found.why("low"),
-            found.why("high"),
+            f"{found.low:.2f} to {found.high:.2f}",
+            f"{_spread(found, 'low')}, {_spread(found, 'high')}",
+            f"{_end(found, 'low')}, {_end(found, 'high')}",
         )
     return table
 
 
 def _spread(found: Range, side: SideName) -> str:
     ends = found.ends(side)
-    return f"{ends[0]:.2f}…{ends[-1]:.2f}"
+    return f"{ends[0]:.2f}" if ends[0] == ends[-1] else f"{ends[0]:.2f}…{ends[-1]:.2f}"
+
+
+def _end(found: Range, side: SideName) -> str:
+    return {"reach": "none found"}.get(found.why(side), found.why(side))

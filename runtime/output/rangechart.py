@@ -126,8 +126,8 @@ def _draw_strip(
                 spine.set_linestyle((0, (3, 1.5)))
         if pixels is None:
             axes.text(
-                0.5, 0.5, "looked\nno farther", ha="center", va="center", fontsize=7 * letters, color=_FAINT,
-                transform=axes.transAxes,
+                0.5, 0.5, "looked\nno farther", ha="center", va="center", fontsize=7 * letters,
+                color=_FAINT, transform=axes.transAxes,
             )  # fmt: skip
             continue
         axes.imshow(pixels, interpolation="lanczos")

@@ -62,7 +62,7 @@ def test_says_the_interval_and_the_expression_that_uses_it(run: Run) -> None:
     assert low == pytest.approx(-0.6, abs=0.1)
     assert said[-1].endswith(".. +2*tabby")
     assert "storm" in "".join(said)
-    assert "reach" in "".join(said)
+    assert "none found" in "".join(said)
 
 
 def test_json_has_every_seed(run: Run) -> None:

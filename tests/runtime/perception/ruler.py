@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,13 @@ MORPHS = (
     "panda on snow -> panda at night",
     "cat - 3/7*tabby -> cat + 3/7*tabby",
 )
+ANIMALS = (
+    "cat", "kitten", "dog", "puppy", "rabbit", "fox", "bear", "panda", "tiger", "lion", "owl",
+    "mouse",
+)  # fmt: skip
+COATS = ("tabby", "spotted", "white", "black", "orange", "gray", "brown")
+MOODS = ("sleepy", "happy", "surprised")
+PLACES = ("on a sofa", "on grass", "on snow", "at night", "in the rain", "by the sea")
 STEPS = (1 / 400, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 12, 1 / 6, 1 / 3)
 
 
@@ -116,6 +124,27 @@ def planted(pipeline: Pipeline, seed: int = 0) -> dict[str, tuple[Pixels, Pixels
     }
 
 
+def kinds(pipeline: Pipeline) -> dict[str, list[float]]:
+    """How far a picture moves by our distance when one thing about it is another."""
+    found: dict[str, list[float]] = {"mood": [], "coat": [], "place": [], "animal": []}
+    for seed in (0, 1):
+        looks = {
+            animal: describe_frame(pipeline.render(pipeline.request(animal, seed=seed)).pixels)
+            for animal in ANIMALS
+        }
+        found["animal"] += [distance(looks[a], looks[b]) for a, b in combinations(ANIMALS, 2)]
+        for animal in ANIMALS[1 - seed :: 2]:
+            for kind, phrases in (
+                ("mood", [f"{word} {animal}" for word in MOODS]),
+                ("coat", [f"{word} {animal}" for word in COATS]),
+                ("place", [f"{animal} {words}" for words in PLACES]),
+            ):
+                for phrase in phrases:
+                    frame = pipeline.render(pipeline.request(phrase, seed=seed))
+                    found[kind].append(distance(looks[animal], describe_frame(frame.pixels)))
+    return found
+
+
 def agreement(a: list[float], b: list[float]) -> dict[str, float]:
     return {"spearman": float(spearmanr(a, b)[0]), "kendall": float(kendalltau(a, b)[0])}
 
@@ -173,6 +202,12 @@ def main() -> None:
             ]
             print(f"| {name} | {' | '.join(shown)} |")
         print(f"\nours calls a difference visible above {VISIBLE}\n")
+        print("| what is another | pairs | 5 % below | half below | 95 % below |")
+        print("| --- | --- | --- | --- | --- |")
+        for kind, values in kinds(pipeline).items():
+            low, middle, high = np.percentile(values, [5, 50, 95])
+            print(f"| {kind} | {len(values)} | {low:.3f} | {middle:.3f} | {high:.3f} |")
+        print()
         if not options.films:
             return
         print("| film of 41 frames | steps in a storm: ours | FLIP | both | either |")

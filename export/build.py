@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import ctypes
 import gc
@@ -18,20 +17,20 @@ import torch
 
 from export.checkpoints.checkpoint import Checkpoint, scheduler_of
 from export.checkpoints.identity import KEY, digest
-from export.checkpoints.presets import MODELS, PREDICTIONS, ModelSpec
-from export.checkpoints.resolve import open_checkpoint, pinned, spec_for
+from export.checkpoints.presets import PREDICTIONS, ModelSpec
+from export.checkpoints.resolve import open_checkpoint, pinned
 from export.graphs import graphs, sampling
-from export.graphs.geometry import geometry
+from export.graphs.geometry import Geometry, geometry
 from export.graphs.sinusoids import guidance_embedding
-from export.graphs.text import export_text
+from export.graphs.text import Text, export_text
 from export.parity import gate as parity
 from export.parity import reference
 from export.quiet import quiet
-from export.report import report
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.bundles.library import home
 from runtime.bundles.publish import staging, write_bundle
-from runtime.errors import BuildError, MorphError
+from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
+from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
 """called with a short text at the start of every stage"""
@@ -59,19 +58,17 @@ def build(
         with staging(target) as staged:
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)
+            if digest(spec) != made_from:
+                raise BuildError("the checkpoint was changed while it was read: build it again")
             manifest = replace(manifest, sources={**manifest.sources, KEY: made_from})
+            _take_vocabulary(spec, staged)
             progress("bundle")
             return write_bundle(staged, manifest, target)
 
 
 def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Progress) -> Manifest:
-    scheduler = checkpoint.load("scheduler")
-    changes = dict(spec.scheduler_config)
-    if spec.prediction:
-        changes["prediction_type"] = PREDICTIONS[spec.prediction]
-    if spec.scheduler or changes:
-        name = spec.scheduler or type(scheduler).__name__
-        scheduler = scheduler_of(name, {**scheduler.config, **changes})
+    """Write graphs and tokenizers into ``staged``; no network is kept longer than it is needed."""
+    scheduler = _scheduler(spec, checkpoint)
     text = export_text(checkpoint, scheduler, staged / GRAPHS["text_encoder"], progress)
 
     progress("denoiser and decoder: load")
@@ -81,10 +78,47 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         _round_to_half(unet)
         _round_to_half(vae)
     pipe = reference.pipeline_of(checkpoint.is_xl, scheduler=scheduler, unet=unet, vae=vae)
-    scheduler = pipe.scheduler  # the pipeline corrects outdated configurations
-    sampler = sampling.probe(scheduler, spec.steps)
-    guided = unet.config.time_cond_proj_dim
-    tiny = type(vae).__name__ == "AutoencoderTiny"
+    scheduler = type(pipe.scheduler).__name__
+    sampler = sampling.probe(pipe.scheduler, spec.steps)  # the pipeline corrects old configurations
+    expected, figures = _reference(spec, pipe, text, shape, sampler, progress)
+    del pipe
+
+    progress("decoder: export")
+    _export_decoder(spec, vae, shape, staged)
+    del vae
+    _give_back_memory()
+
+    progress("denoiser: export")
+    _export_denoiser(spec, unet, checkpoint.is_xl, text, shape, staged)
+    del unet
+    _give_back_memory()
+
+    manifest = _manifest(spec, checkpoint, text, shape, sampler, scheduler)
+    figures |= parity.gate(staged, manifest, text.ids, expected, progress)
+    return replace(manifest, parity=figures)
+
+
+def _scheduler(spec: ModelSpec, checkpoint: Checkpoint) -> Any:
+    """Return the checkpoint's scheduler with what the spec changes of it."""
+    scheduler = checkpoint.load("scheduler")
+    changes = dict(spec.scheduler_config)
+    if spec.prediction:
+        changes["prediction_type"] = PREDICTIONS[spec.prediction]
+    if not (spec.scheduler or changes):
+        return scheduler
+    name = spec.scheduler or type(scheduler).__name__
+    return scheduler_of(name, {**scheduler.config, **changes})
+
+
+def _reference(
+    spec: ModelSpec,
+    pipe: Any,
+    text: Text,
+    shape: Geometry,
+    sampler: sampling.Sampling,
+    progress: Progress,
+) -> tuple[reference.Reference, dict[str, Any]]:
+    """Return what diffusers draws in f32, and parity figures of what f16 alone loses of it."""
     draw = partial(
         reference.draw,
         pipe,
@@ -93,20 +127,22 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         shape.latent,
         (shape.width, shape.height),
         tuple(sampler.steps),
-        spec.guidance if guided else 1.0,
+        spec.guidance if pipe.unet.config.time_cond_proj_dim else 1.0,
     )
     expected = draw(progress)
-    figures: dict[str, Any] = {}
-    if spec.precision == "f16":
-        with reference.in_half(unet, *([vae] if tiny else [])):
-            rough = draw(lambda stage: progress(f"{stage}, in f16"))
-        half = parity.between(rough.cases, expected.cases)
-        parity.check_half(half)
-        figures["f16"] = asdict(half)
-    del pipe, draw
+    reference.check_reference(expected)
+    if spec.precision != "f16":
+        return expected, {}
+    halved = [pipe.unet, pipe.vae] if _is_tiny(pipe.vae) else [pipe.unet]
+    with reference.in_half(*halved):
+        rough = draw(lambda stage: progress(f"{stage}, in f16"))
+    figures = parity.between(rough.cases, expected.cases)
+    parity.check_half(figures)
+    return expected, {"f16": asdict(figures)}
 
-    progress("decoder: export")
-    if spec.precision == "f16" and tiny:  # a full decoder overflows f16
+
+def _export_decoder(spec: ModelSpec, vae: Any, shape: Geometry, staged: Path) -> None:
+    if spec.precision == "f16" and _is_tiny(vae):  # a full decoder overflows f16
         vae = vae.half()
     graphs.export_graph(
         graphs.Decoder(vae),
@@ -114,10 +150,12 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
         ("pixels",),
         staged / GRAPHS["decoder"],
     )
-    del vae
-    _give_back_memory()
 
-    progress("denoiser: export")
+
+def _export_denoiser(
+    spec: ModelSpec, unet: Any, is_xl: bool, text: Text, shape: Geometry, staged: Path
+) -> None:
+    guided = unet.config.time_cond_proj_dim
     if spec.precision == "f16":
         unet = unet.half()
     size = (shape.height, shape.width)
@@ -125,43 +163,55 @@ def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Pro
     graphs.export_graph(
         graphs.Denoiser(
             unet,
-            time_ids if checkpoint.is_xl else None,
+            time_ids if is_xl else None,
             guidance_embedding(spec.guidance, guided) if guided else None,
         ),
-        graphs.denoiser_inputs(
-            shape.latent,
-            text.tokens,
-            text.basis.shape[2],
-            0 if text.pooled is None else text.pooled.shape[1],
-        ),
+        graphs.denoiser_inputs(shape.latent, text.tokens, text.embedding, text.pooled_size),
         ("next_sample",),
         staged / GRAPHS["denoiser"],
     )
-    del unet
-    _give_back_memory()
 
-    manifest = Manifest(
+
+def _manifest(
+    spec: ModelSpec,
+    checkpoint: Checkpoint,
+    text: Text,
+    shape: Geometry,
+    sampler: sampling.Sampling,
+    scheduler: str,
+) -> Manifest:
+    """Return the manifest, as yet without files and parity figures."""
+    offered = sampler.steps
+    return Manifest(
         model=spec.name,
         width=shape.width,
         height=shape.height,
         latent=shape.latent,
         tokens=text.tokens,
-        embedding=text.basis.shape[2],
-        pooled=0 if text.pooled is None else text.pooled.shape[1],
+        embedding=text.embedding,
+        pooled=text.pooled_size,
         init_noise_sigma=sampler.init_noise_sigma,
-        steps=sampler.steps,
-        default_steps=(
-            spec.default_steps if spec.default_steps in sampler.steps else min(sampler.steps)
-        ),
-        scheduler=type(scheduler).__name__,
+        steps=offered,
+        default_steps=spec.default_steps if spec.default_steps in offered else min(offered),
+        scheduler=scheduler,
         tokenizers=text.tokenizers,
         graphs=GRAPHS,
         files={},
         sources={**checkpoint.sources(), "licence": spec.licence},
         precision=spec.precision,
     )
-    figures |= parity.gate(staged, manifest, text.ids, expected, progress)
-    return replace(manifest, parity=figures)
+
+
+def _is_tiny(vae: Any) -> bool:
+    return type(vae).__name__ == "AutoencoderTiny"
+
+
+def _take_vocabulary(spec: ModelSpec, staged: Path) -> None:
+    """Copy the words a checkpoint's folder says its model was taught."""
+    if isinstance(spec.source, Path) and spec.source.is_dir():
+        vocabulary = vocabulary_in(spec.source)
+        if vocabulary is not None:
+            write_vocabulary(staged, vocabulary.words)
 
 
 def _give_back_memory() -> None:
@@ -193,55 +243,3 @@ def _preflight(checkpoint: Checkpoint, staged: Path) -> None:
             f"the bundle needs up to {needed / 1e9:.1f} GB and {staged.parent} has "
             f"{free / 1e9:.1f} GB: free some space or choose another folder"
         )
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m export.build", description=__doc__)
-    parser.add_argument(
-        "model",
-        help=f"{', '.join(MODELS)}; a hub id, a diffusers folder or a .safetensors file",
-    )
-    parser.add_argument("--out", type=Path, help="the bundle's folder")
-    parser.add_argument("--name", help="the model's name")
-    parser.add_argument("--lora", action="append", default=[], metavar="FILE@WEIGHT")
-    parser.add_argument("--vae", help="taesd, full or a folder")
-    parser.add_argument("--size", metavar="WxH")
-    parser.add_argument("--steps", type=int, nargs="+", default=[])
-    parser.add_argument("--default-steps", type=int)
-    parser.add_argument("--precision", help="f32 or f16")
-    parser.add_argument("--scheduler", help="ddim, euler, euler-ancestral, lcm or tcd")
-    parser.add_argument("--guidance", type=float, help="for LCMs, which have it baked in")
-    parser.add_argument("--prediction", help="epsilon or v, where the checkpoint does not say")
-    parser.add_argument("--tokenizer", type=Path, help="a folder, for a .safetensors file")
-    options = parser.parse_args(argv)
-    try:
-        spec = spec_for(
-            options.model,
-            name=options.name,
-            loras=options.lora,
-            vae=options.vae,
-            size=options.size,
-            steps=options.steps,
-            default_steps=options.default_steps,
-            precision=options.precision,
-            scheduler=options.scheduler,
-            guidance=options.guidance,
-            tokenizer=options.tokenizer,
-            prediction=options.prediction,
-        )
-        bundle = build(spec, options.out, lambda text: print(text, file=sys.stderr, flush=True))
-    except MorphError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("cancelled: nothing was written", file=sys.stderr)
-        return 130
-    print(bundle.folder)
-    for line in report(bundle.manifest):
-        print(line)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

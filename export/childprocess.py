@@ -1,7 +1,7 @@
-"""A child process that works, tells how far it is, and can be cancelled and mourned from outside.
+"""A child process that works, reports its progress, and can be cancelled from outside.
 
 Work that may be killed by the system for its memory is kept apart from the program that reports
-it. The child's first line on stdin is its order in JSON; it answers in JSON lines on stdout, the
+it. The child's first line on stdin is its task in JSON; it answers with JSON lines on stdout, the
 last one of a kind in ``ENDS``; stdin closing means cancel, which also happens when the parent dies.
 """
 
@@ -20,24 +20,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from runtime.errors import BuildError, MorphError
 
 CANCEL_WAIT_S = 30.0
+ORPHAN_WAIT_S = 5.0
 ENDS = ("done", "failed", "disk", "cancelled")
 
-Tell = Callable[..., None]
-"""called with the kind of an answer and its values"""
+Send = Callable[..., None]
+"""called with the kind of a message and its values"""
 
 
 class Cancelled(Exception):
     """The parent asked the work to stop."""
 
 
-def converse(module: str, order: dict[str, Any], hear: Tell) -> dict[str, Any]:
-    """Run ``python -m module`` on ``order``; return its notes. ``hear`` gets all it says before.
+def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any]:
+    """Run ``python -m module`` on ``task``; return its notes.
+
+    ``receive`` is called with every message that comes before.
 
     Raises:
-        BuildError: what the child said went wrong, or the signal that killed it.
+        BuildError: the error that the child reported, or the signal that killed it.
         KeyboardInterrupt: after the child has stopped.
         OSError: the child could not write.
     """
@@ -59,9 +64,9 @@ def converse(module: str, order: dict[str, Any], hear: Tell) -> dict[str, Any]:
         answer = None
         try:
             with contextlib.suppress(BrokenPipeError):  # it died at once: the status says how
-                child.stdin.write(json.dumps(order) + "\n")
+                child.stdin.write(json.dumps(task) + "\n")
                 child.stdin.flush()
-                answer = _follow(child.stdout, hear)
+                answer = _follow(child.stdout, receive)
         finally:
             with contextlib.suppress(OSError):  # closing flushes, into a broken pipe too
                 child.stdin.close()
@@ -70,7 +75,7 @@ def converse(module: str, order: dict[str, Any], hear: Tell) -> dict[str, Any]:
         if answer is None:
             stderr.seek(0)
             tail = stderr.read().decode(errors="replace").strip().splitlines()
-            raise BuildError(_died(child.returncode, tail[-1] if tail else ""))
+            raise BuildError(_reason(child.returncode, tail[-1] if tail else ""))
     kind, *values = answer
     if kind == "failed":
         raise BuildError(values[0])
@@ -83,70 +88,72 @@ def converse(module: str, order: dict[str, Any], hear: Tell) -> dict[str, Any]:
 
 
 def serve(
-    work: Callable[[dict[str, Any], Tell, threading.Event], dict[str, Any]],
+    work: Callable[[dict[str, Any], Send, threading.Event], dict[str, Any]],
     cancel: Callable[[], None] = lambda: None,
 ) -> int:
-    """Be the child: read the order, do the work, answer; native libraries' prints go to stderr.
+    """Be the child: read the task, do the work, answer; native libraries' prints go to stderr.
 
-    ``work(order, tell, cancelled)`` returns notes; ``cancel`` is called once ``cancelled`` is set.
+    ``work(task, send, cancelled)`` returns notes; ``cancel`` is called once ``cancelled`` is set.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     lock, cancelled, over = threading.Lock(), threading.Event(), threading.Event()
 
-    def tell(kind: str, *values: object) -> None:
+    def send(kind: str, *values: object) -> None:
         with lock:
             answers.write(json.dumps([kind, *values]) + "\n")
             answers.flush()
 
-    order = json.loads(sys.stdin.readline())
+    task = json.loads(sys.stdin.readline())
 
     def wait_for_end() -> None:
         sys.stdin.read()
         if not over.is_set():
             cancelled.set()
             cancel()
+            _end_with_parent(parent, over)
 
+    parent = os.getppid()
     threading.Thread(target=wait_for_end, daemon=True).start()
     started = time.monotonic()
     with contextlib.suppress(BrokenPipeError):  # nobody is left to be told
         try:
-            notes = work(order, tell, cancelled)
+            notes = work(task, send, cancelled)
             over.set()
             seconds = round(time.monotonic() - started, 2)
-            tell("done", {**notes, "seconds": seconds, "peak_bytes": peak_bytes()})
+            send("done", {**notes, "seconds": seconds, "peak_bytes": peak_bytes()})
         except (Cancelled, KeyboardInterrupt):
-            tell("cancelled")
+            send("cancelled")
         except MorphError as error:
-            tell("failed", str(error))
+            send("failed", str(error))
         except OSError as error:
-            tell("disk", error.errno, str(error))
+            send("disk", error.errno, str(error))
         answers.close()
     sys.stderr.flush()
     os._exit(0)  # the reader of stdin may still wait, and a cancelled builder's threads too
 
 
 def peak_bytes() -> int:
-    """Return the most memory this process ever held, or 0 where that is unknown."""
-    try:
+    """Return the most memory in bytes that this process ever held, as the system counted it."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    if sys.platform == "darwin":  # psutil has a peak on Windows only
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:  # getrusage would count the parent's memory as this process's own, up to its start
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):
-        pass
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # includes the parent's on Linux
-    return peak if sys.platform == "darwin" else peak * 1024
+    except (OSError, IndexError, ValueError):  # a container may hide /proc
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _follow(lines: Any, hear: Tell) -> list[Any] | None:
+def _follow(lines: Any, receive: Send) -> list[Any] | None:
     for line in lines:
         answer: list[Any] = json.loads(line)
         if answer[0] in ENDS:
             return answer
-        hear(*answer)
+        receive(*answer)
     return None
 
 
@@ -158,7 +165,20 @@ def _stop(child: subprocess.Popen[str]) -> None:
         child.wait()
 
 
-def _died(status: int, last_line: str) -> str:
+def _end_with_parent(parent: int, over: threading.Event) -> None:
+    """Leave if the work goes on although nobody waits for it: native code cannot be cancelled.
+
+    A parent that lives kills what does not answer; a killed one cannot.
+    """
+    started = time.monotonic()
+    while not over.wait(0.2):
+        orphan = os.getppid() != parent  # Windows never says so
+        patience = ORPHAN_WAIT_S if orphan else ORPHAN_WAIT_S + CANCEL_WAIT_S
+        if time.monotonic() - started > patience:
+            os._exit(1)
+
+
+def _reason(status: int, last_line: str) -> str:
     if status == -9 or status == 137:
         return (
             "the build was killed (signal 9), most likely because the machine ran out of memory: "

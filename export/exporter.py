@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from export.childprocess import Tell, converse, serve
+from export.childprocess import Send, run_child, serve
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.errors import TargetError
 
@@ -31,9 +31,9 @@ def export_apart(
         TargetError: ``out`` cannot be written.
         KeyboardInterrupt: after the child has stopped.
     """
-    order = {"model": model, "options": dict(options), "out": str(out)}
+    task = {"model": model, "options": dict(options), "out": str(out)}
     try:
-        notes = converse("export.exporter", order, lambda _kind, stage: progress(stage))
+        notes = run_child("export.exporter", task, lambda _kind, stage: progress(stage))
     except OSError as error:
         raise TargetError(f"{out} cannot be written: {error}") from None
     return open_bundle(out), notes
@@ -42,14 +42,14 @@ def export_apart(
 def main() -> int:
     """Be the child."""
 
-    def work(order: dict[str, Any], tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
+    def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
         from export.build import build
         from export.checkpoints.resolve import spec_for
 
         if cancelled.is_set():
             raise KeyboardInterrupt
-        spec = spec_for(order["model"], **order["options"])
-        build(spec, Path(order["out"]), lambda stage: tell("stage", stage))
+        spec = spec_for(task["model"], **task["options"])
+        build(spec, Path(task["out"]), lambda stage: send("stage", stage))
         return {}
 
     return serve(work, cancel=_thread.interrupt_main)

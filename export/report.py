@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from export.parity.likeness import ENOUGH
+from export.parity.psnr import ENOUGH
 from runtime.bundles.bundle import Manifest
 
 

@@ -1,50 +1,35 @@
-"""The command line: ``wordmorph`` and its commands."""
+"""The front door: whatever happens from the first import on ends in a line, not in a traceback."""
 
-from __future__ import annotations
-
-import io
+import os
 import sys
-
-import typer
-
-from player.commands.bench import bench
-from player.commands.build import build
-from player.commands.doctor import doctor
-from player.commands.engines import engines
-from player.commands.grid import grid
-from player.commands.map import map_
-from player.commands.models import models
-from player.commands.play import play
-from player.commands.range import range_
-from player.commands.render import render
-from player.commands.storms import storms
-from player.commands.tokens import tokens
-from runtime.errors import ExpressionError, MorphError
-
-app = typer.Typer(
-    name="wordmorph",
-    help="Type two words, hold an arrow key, and watch the picture turn from one into the other.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for command in (play, render, grid, storms, tokens, bench, build, models, doctor):
-    app.command()(command)
-app.command("range")(range_)
-app.command("map")(map_)
-app.add_typer(engines, name="engines")
 
 
 def main() -> None:
     """Run the command line; every expected error is one line on stderr and exit status 1."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a pipe in Windows' cp1252 has no arrows
     try:
-        app()
-    except ExpressionError as error:
-        print(f"wordmorph: {error}\n{error.caret()}", file=sys.stderr)
-        sys.exit(1)
-    except MorphError as error:
-        print(f"wordmorph: {error}", file=sys.stderr)
-        sys.exit(1)
+        from player.program import run  # takes half a second, in which Ctrl-C may come
+
+        status = run()
+        sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        print("wordmorph: interrupted", file=sys.stderr)
+        status = getattr(error, "status", 130)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        status = 0
+        _forget_output()
+    except PermissionError as error:  # where no message of ours says more
+        what = error.filename or "the output"
+        print(f"wordmorph: {what} cannot be read or written: {error.strerror}", file=sys.stderr)
+        status = 1
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        print(f"wordmorph: the output cannot be written: {error.strerror}", file=sys.stderr)
+        status = 1
+        _forget_output()
+    sys.exit(status)
+
+
+def _forget_output() -> None:
+    """Let Python not try once more to write what could not be written, as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

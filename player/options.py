@@ -12,7 +12,8 @@ from typing import Annotated, Any, cast, get_type_hints
 import typer
 
 from player.session.reproduce import Invocation
-from runtime.errors import RequestError
+from runtime.bundles.library import known_models
+from runtime.errors import BundleError, RequestError
 from runtime.language.line import Line
 from runtime.language.openaxis import open_axis
 from runtime.pipeline import Pipeline
@@ -20,6 +21,9 @@ from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
+
+
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,11 @@ OPTIONS: dict[str, Any] = {
 
 
 def shared(command: Callable[..., None]) -> Callable[..., None]:
-    """Let typer see the fields of a command's dataclass parameters as options of their own."""
+    """Let typer see the fields of a command's dataclass parameters as options of their own.
+
+    Words after the expression are refused with what was probably meant: without quotes the shell
+    takes an arrow for itself.
+    """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {}
     parameters: list[inspect.Parameter] = []
@@ -92,8 +100,17 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
             for field in fields(kind)
         ]
 
+    parameters.append(
+        inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    )
+
     @functools.wraps(command)
-    def flat(**given: Any) -> None:
+    def flat(context: typer.Context, **given: Any) -> None:
+        if context.args:
+            raise RequestError(
+                f"{context.args[0]!r} stands alone: put the whole expression in quotes, "
+                f'as in wordmorph {context.info_name} "cat -> kitten"'
+            )
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
         _settle(given)
@@ -140,7 +157,16 @@ def open_planner(invocation: Invocation) -> Planner:
     Raises:
         BundleError, RequestError: an unknown model, or a size it was not built for.
     """
-    planner = Planner.of(invocation.model)
+    try:
+        planner = Planner.of(invocation.model)
+    except BundleError:
+        from export.checkpoints.presets import MODELS  # data only: no torch
+
+        if invocation.model in MODELS and invocation.model not in known_models():
+            raise BundleError(
+                f"{invocation.model} is not built here yet: wordmorph build {invocation.model}"
+            ) from None
+        raise
     planner.check_size(parse_size(invocation.size))
     return planner
 

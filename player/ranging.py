@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from player.commands.common import progress
+from player.commands.common import progress, refuse_untaught
 from player.session.quest import LEAST, Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.openaxis import OpenAxis
-from runtime.mixing.spelled import check_known
 from runtime.perception.range import REACH, common
 from runtime.perception.rangecache import keep_range, load_range
 from runtime.pipeline import Pipeline
@@ -33,7 +32,7 @@ def settle(
         RequestError: there is no range, or a word that the model does not know.
     """
     quest = Quest(axis, make(axis.close(-REACH, REACH)))
-    check_known(planner.tokenizers[0], planner.plan(quest.request).prompts)
+    refuse_untaught(planner, quest.request)
     key = quest.key(planner.digest())
     kept = load_range(key)
     if kept is None:

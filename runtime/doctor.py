@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.bundles.bundle import read_manifest
-from runtime.bundles.library import BUILT_IN, find_bundle, known_models
-from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.bundles.library import BUILT_IN, find_bundle, known_models, unreadable
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
 from runtime.engines.gpu import find_gpu, no_gpu_line
@@ -132,8 +133,6 @@ def _processor() -> Finding:
 
 def _memory() -> Finding:
     free, total = memory_bytes()
-    if not total:
-        return Finding("memory", "ok", "unknown")
     text = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
     if free < LOW_MEMORY:
         return Finding("memory", "absent", f"{text}: close other programs before building")
@@ -181,6 +180,9 @@ def _cache() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
+    hidden = unreadable()
+    if hidden is not None:
+        yield Finding("models", "problem", hidden)
     for name, folder in known_models().items():
         try:
             if name != BUILT_IN:

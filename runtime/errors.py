@@ -16,9 +16,12 @@ def last_line(error: BaseException) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error as one line; one that is not ours is named by its type."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if isinstance(error, MorphError) else f"{type(error).__name__}: {text}"
+    """Return an error as one line; one that is not ours by its type and 300 characters of text."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MorphError) and text:
+        return text
+    name = type(error).__name__
+    return f"{name}: {text[:300]}" if text else name
 
 
 class ExpressionError(MorphError):

@@ -4,6 +4,8 @@ import pytest
 
 from runtime.pipeline import Pipeline
 
+pytest_plugins = ["tests.support.faults"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_engine_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

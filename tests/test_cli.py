@@ -1,4 +1,10 @@
+import random
+import re
+import signal
+import subprocess
 import sys
+import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,6 +12,7 @@ import pytest
 
 from player.cli import main
 
+ROOT = Path(__file__).parents[1]
 Cli = Callable[..., tuple[int, str, str]]
 
 
@@ -105,6 +112,14 @@ def test_models_lists_what_is_here_and_what_can_be_built(cli: Cli) -> None:
         assert name in out
 
 
+def test_the_version_is_the_one_in_pyproject_and_the_changelog_knows_it(cli: Cli) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    status, out, err = cli("--version")
+    assert (status, out, err) == (0, f"wordmorph {project['version']}\n", "")
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(project['version'])}\b", changes, re.MULTILINE)
+
+
 def test_every_command_explains_itself(cli: Cli) -> None:
     _, out, _ = cli("--help")
     for command in ("play", "render", "grid", "storms", "tokens", "bench", "build", "doctor"):
@@ -112,3 +127,64 @@ def test_every_command_explains_itself(cli: Cli) -> None:
         status, help_text, _ = cli(command, "--help")
         assert status == 0
         assert help_text.count("--") >= 1
+
+
+def test_words_without_quotes_are_answered_with_quotes(cli: Cli) -> None:
+    status, _, err = cli("render", "cat", "-", "-o", "out.png")  # the shell took > kitten
+    assert status == 1
+    assert 'in quotes, as in wordmorph render "cat -> kitten"' in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["models"], ["doctor"], ["tokens", "cat -> kitten"]])
+def test_a_full_disk_under_the_output_is_a_line(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", "from player.cli import main; main()", *words],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("wordmorph: the output cannot be written")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+@pytest.mark.parametrize("words", [["tokens", "cat -> kitten"], ["doctor"], ["models"]])
+def test_ctrl_c_in_the_first_second_is_a_line(words: list[str]) -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    draws = random.Random(seed)
+    for _ in range(3):
+        child = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+                "from player.cli import main; print('ready', flush=True); main()",
+                *words,
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(draws.uniform(0.0, 0.8))
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=60)
+        assert "Traceback" not in err
+        assert child.returncode in (0, 1, 130)  # doctor's own status is 1 where it finds a problem
+
+
+def test_a_preset_that_is_not_built_is_answered_with_the_command_that_builds_it(cli: Cli) -> None:
+    status, _, err = cli("tokens", "cat -> kitten", "--model", "sd-turbo")
+    assert (status, err) == (
+        1,
+        "wordmorph: sd-turbo is not built here yet: wordmorph build sd-turbo\n",
+    )

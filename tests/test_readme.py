@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from player.cli import app, main
-from player.window.keys import HELP
+from player.cli import main
+from player.program import app
+from player.session.actions import HELP
 from runtime.language.expression import parse
 from runtime.language.openaxis import open_axis
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from export.checkpoints.checkpoint import CONVERT, PICKLES
 from export.checkpoints.presets import Hub
+from export.checkpoints.tensorfile import CONVERT, PICKLES
 from runtime.bundles.bundle import sha256_file
-from runtime.bundles.publish import FULL
+from runtime.durable import NO_SPACE
 from runtime.errors import BuildError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -152,7 +152,7 @@ def _explained(hub: Hub) -> Iterator[None]:
     except HFValidationError:
         raise BuildError(f"{hub.repo!r} is not the name of a hub repository") from None
     except _unreachable() as error:
-        full = isinstance(error, OSError) and error.errno in FULL
+        full = isinstance(error, OSError) and error.errno in NO_SPACE
         why = "the disk is full" if full else "is there a network?"
         raise BuildError(
             f"{hub.repo}@{hub.revision[:12]} could not be fetched ({why}): build again when it "

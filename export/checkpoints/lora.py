@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from export.checkpoints.checkpoint import CONVERT
-from runtime.errors import BuildError
+from export.checkpoints.lorafile import read_lora
+from export.checkpoints.network import UNUSABLE
+from runtime.errors import BuildError, one_line
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 
@@ -24,16 +25,12 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
     """
     import diffusers
     from peft.tuners.tuners_utils import BaseTunerLayer
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
-    if path.suffix != ".safetensors":
-        raise BuildError(f"{path}: {CONVERT}")
+    content = read_lora(path)
+    _check_kind(content, path)
     kind = diffusers.StableDiffusionXLPipeline if is_xl else diffusers.StableDiffusionPipeline
     extra = {"unet_config": network.config} if is_xl and component == "unet" else {}
     try:
-        content = load_file(path)
-        _check_kind(content, path)
         state, alphas, metadata = kind.lora_state_dict(content, return_lora_metadata=True, **extra)
         if component == "unet":
             kind.load_lora_into_unet(state, network_alphas=alphas, unet=network, metadata=metadata)
@@ -45,13 +42,8 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
                 prefix=component,
                 metadata=metadata,
             )
-    except FileNotFoundError:
-        raise BuildError(f"no LoRA at {path}") from None
-    except SafetensorError as error:
-        raise BuildError(f"{path} is partial or damaged ({error}): fetch it again") from None
-    except (ValueError, KeyError, RuntimeError, TypeError) as error:
-        line = " ".join(str(error).split())[:200]
-        raise BuildError(f"{path} is no LoRA for this checkpoint: {line}") from None
+    except UNUSABLE as error:
+        raise BuildError(f"{path} is no LoRA for this checkpoint: {one_line(error)}") from None
     _check_all_taken(state, network, component, path, is_xl)
     layers = [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
     for layer in layers:
@@ -59,6 +51,7 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
         layer.merge()
     if layers:
         _unload(network)
+        _check_finite(network, path)
     network.requires_grad_(False)
     return bool(layers)
 
@@ -70,6 +63,14 @@ def _check_kind(content: Mapping[str, Any], path: Path) -> None:
             f"{path} is a DoRA, whose magnitudes cannot be fused: use a plain LoRA, or a "
             "checkpoint that has it merged"
         )
+
+
+def _check_finite(network: Any, path: Path) -> None:
+    for name, tensor in network.named_parameters():
+        if not tensor.isfinite().all():
+            raise BuildError(
+                f"{path} makes {name} infinite: use a smaller weight, as in {path.name}@0.5"
+            )
 
 
 def _check_all_taken(

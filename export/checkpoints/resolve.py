@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,8 @@ from export.checkpoints.presets import (
     Prediction,
 )
 from runtime.errors import BuildError
+from runtime.request import parse_size
+from runtime.slug import slug
 
 SCHEDULERS = {
     "ddim": "DDIMScheduler",
@@ -57,7 +59,8 @@ def spec_for(
     given.
 
     Raises:
-        BuildError: an unknown model (the presets are listed) or an option that cannot be read.
+        BuildError, RequestError: an unknown model (the presets are listed) or an option that
+            cannot be read.
     """
     spec = MODELS[model] if model in MODELS else _spec_of_source(model)
     if name is not None and slug(name) != name:
@@ -141,35 +144,20 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
     return replace(checkpoint, loras=loras)
 
 
-def slug(text: str) -> str:
-    """Return a name that is one plain folder name on every system: a-z, 0-9, dot, dash, underline.
-
-    Never empty, never dots alone, at most 64 characters.
-    """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:64].rstrip("-._")
-    return name or "model"
-
-
 def parse_lora(text: str) -> Lora:
     """Read ``FILE@weight``; without a weight it is 1."""
     file, at, weight = text.rpartition("@")
     if not at:
         return Lora(Path(text))
     try:
-        return Lora(Path(file), float(weight))
+        strength = float(weight)
+        if not math.isfinite(strength):
+            raise BuildError(f"--lora {text}: {weight} is no weight, {file}@0.8 has one")
+        return Lora(Path(file), strength)
     except ValueError:
         if text.endswith(".safetensors"):
             return Lora(Path(text))
         raise BuildError(f"--lora {text}: write FILE@weight, for instance {file}@0.8") from None
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Read ``WxH``."""
-    match = re.fullmatch(r"(\d{1,5})[x×](\d{1,5})", text.strip())
-    if match is None:
-        raise BuildError(f"size {text!r} cannot be read: write width x height, such as 512x512")
-    return int(match[1]), int(match[2])
 
 
 def _parse_precision(text: str) -> Precision:

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
 
-from export.critters.evaluation.claims import SEEDS, put_to_the_test
+from export.critters.evaluation.claims import SEEDS, check_claims
 from export.critters.evaluation.classifier import (
     LABELS,
     Classifier,
@@ -66,7 +66,7 @@ FRAME_RUNS = 60
 
 
 @dataclass(frozen=True)
-class Line:
+class Result:
     """One figure of the report and the bar it is held against, if any."""
 
     name: str
@@ -82,22 +82,22 @@ class Line:
         return self.value <= self.bar if self.at_most else self.value >= self.bar
 
 
-def fitness(judge: Classifier) -> list[Line]:
+def accuracies_on_renders(classifier: Classifier) -> list[Result]:
     """Accuracy of each head on fresh renders, where the caption names what it looks for."""
     pictures, labels = draw_labelled(FRESH, seed=77)
-    seen = probabilities(judge, pictures)
-    lines = []
+    seen = probabilities(classifier, pictures)
+    results = []
     for name in LABELS:
         truth = labels[name].numpy()
         named = truth >= 0
         share = (seen[name].argmax(1) == truth)[named].mean()
-        lines.append(Line(f"classifier: {name} on fresh renders", float(share), FIT))
-    return lines
+        results.append(Result(f"classifier: {name} on fresh renders", float(share), FIT))
+    return results
 
 
-def judged(pixels: NDArray[np.uint8], judge: Classifier) -> dict[str, float]:
-    """Share of right attributes over `CAPTIONS` x `SEEDS` pictures, where captions name them."""
-    seen = probabilities(judge, shrink(pixels))
+def accuracies(pixels: NDArray[np.uint8], classifier: Classifier) -> dict[str, float]:
+    """Share of right attributes over ``CAPTIONS`` x ``SEEDS`` pictures, where they are named."""
+    seen = probabilities(classifier, shrink(pixels))
     right: dict[str, list[float]] = {name: [] for name in LABELS}
     for i, caption in enumerate(CAPTIONS):
         spec = spec_of_caption(caption)
@@ -169,18 +169,18 @@ def contact_sheet(columns: list[NDArray[np.uint8]], per_column: int = 5) -> Imag
     return sheet
 
 
-def evaluate(model: Path, console: Console) -> tuple[list[Line], dict[str, Any], Image.Image]:
-    """Measure a model folder: lines to judge, all figures, a contact sheet.
+def evaluate(model: Path, console: Console) -> tuple[list[Result], dict[str, Any], Image.Image]:
+    """Measure a model folder: results to judge, all figures, a contact sheet.
 
     Raises:
         BuildError: the folder cannot be loaded.
         MorphError: the classifier is not fit to judge.
     """
     pipeline = read_folder(model)
-    judge = load_classifier(console)
-    lines = fitness(judge)
-    if not all(line.passed for line in lines):
-        worst = min(lines, key=lambda line: line.value)
+    classifier = load_classifier(console)
+    results = accuracies_on_renders(classifier)
+    if not all(result.passed for result in results):
+        worst = min(results, key=lambda result: result.value)
         raise MorphError(
             f"the measure is unfit: {worst.name} {worst.value:.1%}, below {FIT:.0%}; "
             "no sample was judged"
@@ -194,46 +194,48 @@ def evaluate(model: Path, console: Console) -> tuple[list[Line], dict[str, Any],
         console.print(f"sampling {len(rows)} pictures at {steps} step{'s' * (steps > 1)}")
         pixels = sample(pipeline, rows, SEEDS * len(CAPTIONS), steps)
         columns.append(pixels)
-        shares = judged(pixels, judge)
+        shares = accuracies(pixels, classifier)
         figures[f"steps_{steps}"] = shares
         unit = f"at {steps} step{'s' * (steps > 1)}"
-        lines += [
-            Line(f"animal {unit}", shares["animal"], animal),
-            Line(f"place {unit}", shares["place"], place),
-            Line(f"coat {unit}", shares["coat"], coat),
-            Line(f"mood {unit}", shares["mood"], None),
+        results += [
+            Result(f"animal {unit}", shares["animal"], animal),
+            Result(f"place {unit}", shares["place"], place),
+            Result(f"coat {unit}", shares["coat"], coat),
+            Result(f"mood {unit}", shares["mood"], None),
         ]
-        likeness = psnrs(pixels, truth)
-        shares["psnr"] = float(likeness.mean())
+        found = psnrs(pixels, truth)
+        shares["psnr"] = float(found.mean())
         name = f"PSNR against what was asked for {unit}, dB"
         if steps == 1:
-            at_one = likeness
-            lines.append(Line(name, shares["psnr"], None))
+            at_one = found
+            results.append(Result(name, shares["psnr"], None))
             continue
-        shares["nearer"] = float((likeness > at_one).mean())
-        lines += [
-            Line(name, shares["psnr"], figures["steps_1"]["psnr"]),
-            Line(f"nearer to it than in one step {unit}", shares["nearer"], 0.5),
+        shares["nearer"] = float((found > at_one).mean())
+        results += [
+            Result(name, shares["psnr"], figures["steps_1"]["psnr"]),
+            Result(f"nearer to it than in one step {unit}", shares["nearer"], 0.5),
         ]
     for steps in CLAIMED_AT:
-        claims = put_to_the_test(pipeline, judge, steps)
+        claims = check_claims(pipeline, classifier, steps)
         figures[f"claims_{steps}"] = asdict(claims)
         unit = f"at {steps} step{'s' * (steps > 1)}"
-        lines += [
-            Line(f"cat + u*tabby: Spearman {unit}", claims.tabby_spearman, 0.8),
-            Line(f"cat -> kitten: right ends of 16 {unit}", claims.morph_ends, 15),
-            Line(f"one word of a sentence: right of 16 {unit}", claims.slot_edits, 15),
+        results += [
+            Result(f"cat + u*tabby: Spearman {unit}", claims.tabby_spearman, 0.8),
+            Result(f"cat -> kitten: right ends of 16 {unit}", claims.morph_ends, 15),
+            Result(f"one word of a sentence: right of 16 {unit}", claims.slot_edits, 15),
         ]
         between = halfway(pipeline, steps)
         figures[f"halfway_{steps}"] = asdict(between)
-        lines += [
-            Line(f"two animals mixed: PSNR against the in-between {unit}, dB", between.mixed, None),
-            Line(f"their crossfade: PSNR against it {unit}, dB", between.crossfade, None),
+        results += [
+            Result(
+                f"two animals mixed: PSNR against the in-between {unit}, dB", between.mixed, None
+            ),
+            Result(f"their crossfade: PSNR against it {unit}, dB", between.crossfade, None),
         ]
-    lines.append(Line("decoder PSNR, dB", decoder_psnr(pipeline), 30.0))
-    lines.append(Line("frame at 1 step, ms", frame_milliseconds(pipeline), 20.0, at_most=True))
-    figures["lines"] = [asdict(line) | {"passed": line.passed} for line in lines]
-    return lines, figures, contact_sheet([columns[0], columns[1], columns[-1]])
+    results.append(Result("decoder PSNR, dB", decoder_psnr(pipeline), 30.0))
+    results.append(Result("frame at 1 step, ms", frame_milliseconds(pipeline), 20.0, at_most=True))
+    figures["results"] = [asdict(result) | {"passed": result.passed} for result in results]
+    return results, figures, contact_sheet([columns[0], columns[1], columns[-1]])
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -253,7 +255,7 @@ def main(
         for target in (json_file, sheet):
             if target and not target.parent.is_dir():
                 raise TargetError(f"cannot write {target}: {target.parent} is no folder")
-        lines, figures, picture = evaluate(model, console)
+        results, figures, picture = evaluate(model, console)
         try:
             if json_file:
                 json_file.write_text(json.dumps(figures, indent=1) + "\n")
@@ -268,17 +270,17 @@ def main(
         print("error: stopped; nothing was written", file=sys.stderr)
         raise SystemExit(130) from None
     table = Table("figure", "value", "bar", "")
-    for line in lines:
-        share = not {"Spearman", "PSNR"} & set(re.split(r"\W+", line.name))
-        share &= line.bar is None or line.bar <= 1
-        value = f"{line.value:.1%}" if share else f"{line.value:.2f}"
-        if line.bar is None:
-            table.add_row(line.name, value, "none", "")
+    for result in results:
+        share = not {"Spearman", "PSNR"} & set(re.split(r"\W+", result.name))
+        share &= result.bar is None or result.bar <= 1
+        value = f"{result.value:.1%}" if share else f"{result.value:.2f}"
+        if result.bar is None:
+            table.add_row(result.name, value, "none", "")
             continue
-        bar = f"{'<=' if line.at_most else '>='} {line.bar:.4g}"
-        table.add_row(line.name, value, bar, "[green]PASS" if line.passed else "[red]FAIL")
+        bar = f"{'<=' if result.at_most else '>='} {result.bar:.4g}"
+        table.add_row(result.name, value, bar, "[green]PASS" if result.passed else "[red]FAIL")
     Console().print(table)
-    raise SystemExit(0 if all(line.passed for line in lines) else 1)
+    raise SystemExit(0 if all(result.passed for result in results) else 1)
 
 
 if __name__ == "__main__":

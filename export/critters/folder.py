@@ -1,7 +1,6 @@
 """The finished model as a diffusers folder: written whole, read back, sampled."""
 
 import copy
-import os
 import shutil
 from pathlib import Path
 
@@ -9,9 +8,12 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from export.critters.pictures.captions import taught_words
 from export.critters.training.schedule import make_scheduler
 from export.critters.training.tokenizer import save_tokenizer
-from runtime.errors import BuildError, TargetError
+from runtime.bundles.vocabulary import write_vocabulary
+from runtime.durable import tidy, write_aside
+from runtime.errors import BuildError, TargetError, first_line
 
 MODEL = Path(__file__).parent / "model"
 """The trained model that comes with this package."""
@@ -24,14 +26,13 @@ def write_folder(
     autoencoder: AutoencoderTiny,
     tokenizer: CLIPTokenizer,
 ) -> None:
-    """Save a model in float16 where `StableDiffusionPipeline.from_pretrained` loads it.
+    """Save a model in float16 where ``StableDiffusionPipeline.from_pretrained`` loads it.
 
     What the folder held before stays until the new one is whole; its model card is kept.
 
     Raises:
         TargetError: the folder cannot be written.
     """
-    scratch, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
     pipeline = StableDiffusionPipeline(
         vae=autoencoder,
         text_encoder=encoder,
@@ -42,20 +43,17 @@ def write_folder(
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    for name, module in (("unet", unet), ("text_encoder", encoder), ("vae", autoencoder)):
+        pipeline.register_modules(**{name: copy.deepcopy(module).cpu().half()})
     try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        for name, module in (("unet", unet), ("text_encoder", encoder), ("vae", autoencoder)):
-            pipeline.register_modules(**{name: copy.deepcopy(module).cpu().half()})
-        pipeline.save_pretrained(scratch)
-        save_tokenizer(tokenizer, scratch / "tokenizer")
-        card = folder / "README.md"
-        if card.exists():
-            shutil.copy(card, scratch)
-        shutil.rmtree(old, ignore_errors=True)
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(scratch, folder)
-        shutil.rmtree(old, ignore_errors=True)
+        tidy(folder)
+        with write_aside(folder, folder=True) as partial:
+            pipeline.save_pretrained(partial)
+            save_tokenizer(tokenizer, partial / "tokenizer")
+            write_vocabulary(partial, taught_words())
+            card = folder / "README.md"
+            if card.exists():
+                shutil.copy(card, partial)
     except OSError as error:
         raise TargetError(f"cannot write the model to {folder}: {error}") from error
 
@@ -69,13 +67,13 @@ def read_folder(folder: Path) -> StableDiffusionPipeline:
     if not (folder / "model_index.json").exists():
         raise BuildError(
             f"{folder} holds no model (no model_index.json); train one with "
-            f"`python -m export.critters.train --out {folder}`"
+            f"'python -m export.critters.train --out {folder}'"
         )
     try:
         pipeline = StableDiffusionPipeline.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, safety_checker=None
         )
     except (OSError, ValueError) as error:
-        raise BuildError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise BuildError(f"{folder} cannot be loaded: {first_line(error)}") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

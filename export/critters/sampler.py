@@ -21,7 +21,7 @@ def text_rows(pipeline: StableDiffusionPipeline, captions: list[str]) -> Tensor:
 
 
 def noise_of(pipeline: StableDiffusionPipeline, seed: int) -> Tensor:
-    """The initial noise of a seed, [C, H, W]: `torch.randn` on the CPU."""
+    """The initial noise of a seed, [C, H, W]: ``torch.randn`` on the CPU."""
     unet = pipeline.unet.config
     shape = (unet.in_channels, unet.sample_size, unet.sample_size)
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
@@ -33,7 +33,7 @@ def sample(
 ) -> NDArray[np.uint8]:
     """Draw one picture for each pair of rows [N, 77, D] and seed: uint8 [N, H, W, 3].
 
-    The noise is `noise_of` the seed; no guidance.
+    The noise is ``noise_of`` the seed; no guidance.
     """
     unet, scheduler, vae = pipeline.unet, pipeline.scheduler, pipeline.vae
     pictures = []

@@ -21,7 +21,8 @@ from export.critters.training.conditioning import make_text_encoder, tokenize
 from export.critters.training.dataset import SHARD, draw_dataset
 from export.critters.training.denoiser import INBETWEENS, PICTURES, train_denoiser
 from export.critters.training.later import train_later
-from export.critters.training.phase import Budget, progress_bar, save
+from export.critters.training.lessons import Lessons, Networks
+from export.critters.training.phase import Budget, Run, progress_bar, save
 from export.critters.training.tokenizer import kept_tokenizer
 from export.critters.training.unet import make_unet
 from runtime.errors import MorphError, TargetError
@@ -33,37 +34,33 @@ class Recipe:
 
     pictures: int = 24 * SHARD
     inbetweens: int = 8 * SHARD
-    autoencoder_steps: int = 5800
-    denoiser_steps: int = 3400
-    inbetween_steps: int = 2400
-    later_steps: int = 3300
+    autoencoder_updates: int = 5800
+    denoiser_updates: int = 3400
+    inbetween_updates: int = 2400
+    later_updates: int = 3300
     seed: int = 0
 
     def budgets(self, minutes: float | None) -> tuple[Budget, Budget, Budget, Budget]:
-        """Of the four phases of training; with `minutes`, shares of that time, not steps."""
+        """Of the four phases of training; with ``minutes``, shares of that time, not updates."""
         whole = None if minutes is None else minutes * 60
         return (
-            Budget(self.autoencoder_steps, whole and whole * 0.1),
-            Budget(self.denoiser_steps, whole and whole * 0.35),
-            Budget(self.inbetween_steps, whole and whole * 0.25),
-            Budget(self.later_steps, whole and whole * 0.3),
+            Budget(self.autoencoder_updates, whole and whole * 0.1),
+            Budget(self.denoiser_updates, whole and whole * 0.35),
+            Budget(self.inbetween_updates, whole and whole * 0.25),
+            Budget(self.later_updates, whole and whole * 0.3),
         )
 
 
 def train(
     out: Path, work: Path, recipe: Recipe, minutes: float | None, device: torch.device
 ) -> None:
-    """Carry out a recipe; what `work` already holds is not done again.
+    """Carry out a recipe: write the diffusers folder ``out``.
 
-    Args:
-        out: The diffusers folder to write.
-        work: Pictures and checkpoints.
-        recipe: Sizes and the seed.
-        minutes: Training time to share out, in place of the recipe's step counts.
-        device: CPU or CUDA.
+    ``work`` holds pictures and checkpoints; what is there is not done again. ``minutes`` of
+    training are shared out in place of the recipe's counts of updates.
 
     Raises:
-        TargetError: `out` or `work` cannot be written.
+        TargetError: ``out`` or ``work`` cannot be written.
         Interrupted: Ctrl-C, after a checkpoint was written.
     """
     console = Console(stderr=True)
@@ -93,7 +90,7 @@ def train(
     captions, others = (tokenize(tokenizer, texts) for texts in (data.captions, data.others))
 
     autoencoder = make_autoencoder().to(device)
-    train_autoencoder(autoencoder, data, work, first, recipe.seed, console)
+    train_autoencoder(autoencoder, data, Run(work, first, recipe.seed, console))
 
     encoded = work / "latents.pt"
     latents = torch.load(encoded, weights_only=True) if encoded.exists() else torch.empty(0)
@@ -106,10 +103,12 @@ def train(
     latents = latents * autoencoder.config.scaling_factor
 
     unet, encoder = make_unet().to(device), make_text_encoder(tokenizer).to(device)
-    learned, shown = (unet, encoder, autoencoder), (data, captions, others)
-    train_denoiser(*learned, latents, *shown, PICTURES, work, second, recipe.seed, console)
-    train_denoiser(*learned, latents, *shown, INBETWEENS, work, third, recipe.seed + 1, console)
-    train_later(*learned, *shown, work, fourth, recipe.seed + 2, console)
+    networks = Networks(unet, encoder, autoencoder)
+    lessons = Lessons.of(data, captions, others)
+    for phase, budget, seed in ((PICTURES, second, 0), (INBETWEENS, third, 1)):
+        run = Run(work, budget, recipe.seed + seed, console)
+        train_denoiser(networks, latents, lessons, phase, run)
+    train_later(networks, lessons, Run(work, fourth, recipe.seed + 2, console))
     write_folder(out, unet, encoder, autoencoder, tokenizer)
     console.print(f"the model is in {out}")
 
@@ -132,7 +131,7 @@ def main(
     ] = Recipe.pictures,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:
-    """Train the built-in model, or go on with it; Ctrl-C loses nothing but the current step."""
+    """Train the built-in model, or go on with it; Ctrl-C loses nothing but the current update."""
     if threads:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from export.graphs.sinusoids import time_features, turn_rates
 from export.quiet import quiet
 from runtime.bundles.bundle import BASIS
-from runtime.errors import BuildError
+from runtime.errors import BuildError, one_line
 
 OPSET = 20
 BATCH = "batch"
@@ -214,8 +214,7 @@ def export_graph(
                 verbose=False,
             )
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-        line = " ".join(str(error).split())[:300]
-        raise BuildError(f"{path.stem} cannot be exported to ONNX: {line}") from error
+        raise BuildError(f"{path.stem} cannot be exported to ONNX: {one_line(error)}") from error
     assert program is not None
     model = program.model
     _strip(model)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from export.checkpoints.presets import MAX_STEPS
 from runtime.bundles.bundle import Step
-from runtime.errors import BuildError
+from runtime.errors import BuildError, one_line
 
 LINEAR = (
     "DDIMScheduler",
@@ -79,7 +79,7 @@ def _prepared(scheduler: Any, count: int) -> tuple[Any, list[Any]]:
     try:
         fresh.set_timesteps(count)
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        raise _refuse(scheduler, f"cannot do {count} steps ({error})") from None
+        raise _refuse(scheduler, f"cannot do {count} steps ({one_line(error)})") from None
     timesteps = list(fresh.timesteps)
     if len(timesteps) != count:
         raise _refuse(scheduler, f"evaluates the model {len(timesteps)} times in {count} steps")
@@ -123,7 +123,7 @@ def _probe_count(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
             output = _trial(walker, impulse, timestep, zero) - drift
             _step(walker, zero, timestep, zero, torch.Generator().manual_seed(0))
         except (ValueError, IndexError, TypeError, RuntimeError, NotImplementedError) as error:
-            raise _refuse(scheduler, f"cannot be probed ({error})") from None
+            raise _refuse(scheduler, f"cannot be probed ({one_line(error)})") from None
         row = Step(
             timestep=float(timestep),
             scale=scale,

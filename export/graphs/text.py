@@ -27,6 +27,16 @@ class Text:
     ids: list[dict[str, Any]]
     """graph inputs of the parity prompts"""
 
+    @property
+    def embedding(self) -> int:
+        """D, the width of a row."""
+        return int(self.basis.shape[2])
+
+    @property
+    def pooled_size(self) -> int:
+        """P, the width of the pooled vector; 0 where there is none."""
+        return 0 if self.pooled is None else int(self.pooled.shape[1])
+
 
 def export_text(
     checkpoint: Checkpoint, scheduler: Any, graph: Path, progress: Callable[[str], None]

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from export.parity.likeness import ENOUGH, EQUAL, peak_signal_to_noise
+from export.parity.psnr import ENOUGH, EQUAL, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
 from runtime.bundles.bundle import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
-from runtime.errors import BuildError
+from runtime.errors import BuildError, last_line
 
 WORST_LEVELS = 2
 WORST_RELATIVE = 2e-3
@@ -57,8 +57,7 @@ class Graphs:
         try:
             compiled = CORE.compile_model(path, "CPU", self._options)
         except RuntimeError as error:
-            line = " ".join(str(error).split())[-300:]
-            raise BuildError(f"OpenVINO cannot compile {path.name}: {line}") from None
+            raise BuildError(f"OpenVINO cannot compile {path.name}: {last_line(error)}") from None
         return lambda inputs: tuple(compiled(dict(inputs)).values())
 
 
@@ -136,8 +135,8 @@ def between(
         worst_levels = max(worst_levels, int(difference.max()))
         worst_latent = max(worst_latent, _relative(ours.latent, theirs.latent))
         psnr = min(psnr, peak_signal_to_noise(ours.frame, theirs.frame))
-        if not np.isfinite(ours.latent).all():
-            psnr = 0.0
+        if not (ours.finite and np.isfinite(ours.latent).all()):
+            worst_latent, psnr = float("inf"), 0.0
     return Figures(worst_levels, worst_latent, psnr, embedding_error, len(expected))
 
 

@@ -13,26 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.parity.likeness import ENOUGH
+from export.parity.psnr import ENOUGH
 from export.tensorrt.planbuilder import Job, free_workspace
 from export.tensorrt.planprocess import run
 from export.tensorrt.progress import BuildBar
-from export.tensorrt.retry import attempt
+from export.tensorrt.retry import build_with_retries
 from export.tensorrt.structure import structure
 from export.tensorrt.timings import Timings
-from export.tensorrt.verify import likeness
+from export.tensorrt.verify import psnr_against_cpu
 from runtime.bundles.bundle import ROLES, Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.gpu import NO_GPU, Gpu, find_gpu
-from runtime.engines.tensorrt.plans import (
-    LEVEL,
-    PLAN,
-    load_module,
-    plan_key,
-    profiles,
-    weight_files,
-)
+from runtime.engines.tensorrt.module import load_module
+from runtime.engines.tensorrt.plans import LEVEL, PLAN, engine_key, profiles, weight_files
 from runtime.errors import BuildError, EngineError
 
 GUESS_S = {"tensorrt": (60.0, 300.0), "tensorrt_rtx": (2.0, 18.0)}
@@ -87,7 +81,7 @@ def build_engines(
             how = describe(entry) if made else "already built"
             bar.say(f"{_words(role)}: {entry.bytes / 1e6:.0f} MB, {how}")
         if fresh and gpu is None:
-            bar.say(builder.prove(entries))
+            bar.say(builder.verify(entries))
         return entries
 
 
@@ -169,14 +163,14 @@ class Builder:
                 say(f"the old engine stays, because {error}")
         return entry, made
 
-    def prove(self, entries: list[Entry]) -> str:
+    def verify(self, entries: list[Entry]) -> str:
         """Draw a frame on new engines and on the CPU; return a line that says how like they are.
 
         Raises:
             BuildError: they differ, and are in quarantine now; or they cannot be run.
         """
         try:
-            found = likeness(self._bundle, self._backend, self._gpu, self._cache)
+            found = psnr_against_cpu(self._bundle, self._backend, self._gpu, self._cache)
         except EngineError as error:
             raise BuildError(f"the new {self._backend} engines cannot be tried: {error}") from None
         if found >= ENOUGH:
@@ -201,7 +195,7 @@ class Builder:
         return now > MORE_MEMORY * float(entry.notes.get("workspace", 0))
 
     def _key(self, role: str) -> Key:
-        return plan_key(self._bundle, role, self._backend, self._version, self._gpu)
+        return engine_key(self._bundle, role, self._backend, self._version, self._gpu)
 
     def _make(
         self,
@@ -236,7 +230,7 @@ class Builder:
             if self._backend == "tensorrt":  # tensorrt_rtx times nothing
                 job = replace(job, timing=str(self._timings.read(work)))
             try:
-                return notes | attempt(job, show, say)
+                return notes | build_with_retries(job, show, say)
             except BuildError as error:
                 raise BuildError(f"the {_words(role)}: {error}") from None
             finally:

@@ -12,19 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.childprocess import Cancelled, Tell, serve
+from export.childprocess import Cancelled, Send, serve
 from runtime.engines.cpu import memory_bytes
 from runtime.engines.gpu import check, cuda_runtime, find_gpu
-from runtime.engines.tensorrt.plans import Profile, Said, load_module, make_log
+from runtime.engines.tensorrt.module import derive, load_module, make_log
+from runtime.engines.tensorrt.plans import Profile
 from runtime.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
     import tensorrt as trt
+    from tensorrt import IProgressMonitor
+else:
+    IProgressMonitor = object
 
 GPU_SHARE, HOST_SHARE = 0.8, 0.5
 """The part of the free memory that a build may use as scratch space."""
 STARVED = "insufficient memory"
-"""what TensorRT's warnings say when it skips tactics"""
+"""what TensorRT's warnings say when it skips tactics; the error that follows names just the layer
+that was left without one"""
 NO_TACTIC = "Could not find any implementation"
 """what its error says when it has skipped them all"""
 
@@ -49,18 +54,15 @@ class Job:
     """an engine of the same architecture to put the graph's weights into"""
 
 
-def build(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
-    """Build ``job.plan``; return notes about the build. ``tell`` is called with its progress.
+def build(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
+    """Build ``job.plan``; return notes about the build. ``send`` is called with its progress.
 
     Raises:
         Cancelled: ``cancelled`` was set meanwhile.
-        BuildError: the graph cannot be parsed or built, with what TensorRT said.
+        BuildError: the graph cannot be parsed or built, with TensorRT's error log.
     """
-    if TYPE_CHECKING:
-        import tensorrt as trt
-    else:
-        trt = load_module(job.backend)
-    log, said, starved = _listen(job.backend)
+    trt = load_module(job.backend)
+    log, errors = make_log(job.backend, warning=STARVED)
     builder = trt.Builder(log)
     network = _parse(job, builder, log)
     config = builder.create_builder_config()
@@ -79,9 +81,10 @@ def build(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
             fixed = trt.Dims(shape)
             profile.set_shape(name, fixed, fixed, fixed)
         if config.add_optimization_profile(profile) < 0:
-            raise BuildError(f"TensorRT refused the shapes {shapes}: {said.tail()}")
+            raise BuildError(f"TensorRT refused the shapes {shapes}: {errors.tail()}")
     timing = _read_timing(job, config) if job.timing else None
-    monitor = _monitor(job.backend, tell, cancelled)
+    monitor = derive(Monitor, trt.IProgressMonitor)
+    monitor.send, monitor.cancelled = send, cancelled
     config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
     if job.timing and timing is not None:
@@ -89,42 +92,39 @@ def build(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
     if cancelled.is_set():
         raise Cancelled
     if plan is None:
-        text = said.tail()
-        why = f" ({STARVED})" if starved and NO_TACTIC in text else ""
+        text = errors.tail()
+        why = f" ({STARVED})" if errors.warned and NO_TACTIC in text else ""
         raise BuildError(f"TensorRT could not build the engine{why}: {text}")
     Path(job.plan).write_bytes(memoryview(plan))
     return {"refit": job.refit, "level": job.level, "workspace": workspace}
 
 
-def refit(job: Job, tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
+def refit(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
     """Put the weights of ``job.graph`` into the engine ``job.base``; needs the GPU.
 
     Raises:
         BuildError: the engine does not fit the graph after all.
     """
-    if TYPE_CHECKING:
-        import tensorrt as trt
-    else:
-        trt = load_module(job.backend)
-    tell("start", "refit", None, 3)
-    log, said = make_log(job.backend)
+    trt = load_module(job.backend)
+    send("start", "refit", None, 3)
+    log, errors = make_log(job.backend)
     engine = trt.Runtime(log).deserialize_cuda_engine(Path(job.base).read_bytes())
     if engine is None:
-        raise BuildError(f"the engine to refit cannot be loaded: {said.tail()}")
-    tell("step", "refit", 0)
+        raise BuildError(f"the engine to refit cannot be loaded: {errors.tail()}")
+    send("advance", "refit", 0)
     refitter = trt.Refitter(engine, log)
     parser = trt.OnnxParserRefitter(refitter, log)
     if not parser.refit_from_file(job.graph):
-        raise BuildError(f"the weights do not fit: {said.tail()}")
+        raise BuildError(f"the weights do not fit: {errors.tail()}")
     if missing := refitter.get_missing_weights():
         raise BuildError(f"the graph lacks weights the engine needs: {', '.join(missing[:3])}")
     if not refitter.refit_cuda_engine():
-        raise BuildError(f"the engine took no new weights: {said.tail()}")
-    tell("step", "refit", 1)
+        raise BuildError(f"the engine took no new weights: {errors.tail()}")
+    send("advance", "refit", 1)
     if cancelled.is_set():
         raise Cancelled
     Path(job.plan).write_bytes(memoryview(engine.serialize()))
-    tell("finish", "refit")
+    send("finish", "refit")
     return {"refit": True, "level": job.level, "refitted": True}
 
 
@@ -140,37 +140,8 @@ def free_workspace() -> int:
     return int(memory_bytes()[0] * HOST_SHARE) or 1 << 32
 
 
-def _listen(backend: str) -> tuple[trt.ILogger, Said, list[str]]:
-    """Return a logger, what TensorRT complained about, and where it lacked memory.
-
-    That it skips tactics for want of memory is only a warning, and the error that follows names
-    just the layer that was left without one.
-    """
-    if TYPE_CHECKING:
-        import tensorrt as trt
-    else:
-        trt = load_module(backend)
-    said, starved = Said(), list[str]()
-
-    class Log(trt.ILogger):  # type: ignore[misc, unused-ignore]  # Any without the stubs
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
-            line = " ".join(msg.split())
-            if int(severity) <= int(trt.ILogger.Severity.ERROR):
-                said.lines.append(line)
-            elif STARVED in line.lower():
-                starved.append(line)
-
-    return Log(), said, starved
-
-
 def _parse(job: Job, builder: trt.Builder, log: trt.ILogger) -> trt.INetworkDefinition:
-    if TYPE_CHECKING:
-        import tensorrt as trt
-    else:
-        trt = load_module(job.backend)
+    trt = load_module(job.backend)
     strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(strong)
     parser = trt.OnnxParser(network, log)
@@ -209,37 +180,32 @@ def _read_timing(job: Job, config: trt.IBuilderConfig) -> trt.ITimingCache | Non
     return cache
 
 
-def _monitor(backend: str, tell: Tell, cancelled: threading.Event) -> trt.IProgressMonitor:
-    if TYPE_CHECKING:
-        import tensorrt as trt
-    else:
-        trt = load_module(backend)
+class Monitor(IProgressMonitor):  # type: ignore[misc, unused-ignore]  # Any without the stubs
+    """Called from the builder's own threads; less its base class, which is the backend's."""
 
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc, unused-ignore]
-        """Called from the builder's own threads; False from step_complete stops the build."""
+    send: Send
+    cancelled: threading.Event
 
-        def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
+    def phase_start(self, phase_name: str, parent_phase: str, num_steps: Any) -> None:
+        """See ``IProgressMonitor``."""
+        self.send("start", phase_name, parent_phase, int(num_steps))
 
-        def phase_start(self, phase_name: str, parent_phase: str, num_steps: Any) -> None:
-            tell("start", phase_name, parent_phase, int(num_steps))
+    def phase_finish(self, phase_name: str) -> None:
+        """See ``IProgressMonitor``."""
+        self.send("finish", phase_name)
 
-        def phase_finish(self, phase_name: str) -> None:
-            tell("finish", phase_name)
-
-        def step_complete(self, phase_name: str, step: Any) -> bool:
-            tell("step", phase_name, int(step))
-            return not cancelled.is_set()
-
-    return Monitor()
+    def step_complete(self, phase_name: str, step: Any) -> bool:
+        """See ``IProgressMonitor``; False stops the build."""
+        self.send("advance", phase_name, int(step))
+        return not self.cancelled.is_set()
 
 
 def main() -> int:
     """Build the job on stdin, as ``export.childprocess`` describes."""
 
-    def work(order: dict[str, Any], tell: Tell, cancelled: threading.Event) -> dict[str, Any]:
-        job = Job(**order)
-        return (refit if job.base else build)(job, tell, cancelled)
+    def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
+        job = Job(**task)
+        return (refit if job.base else build)(job, send, cancelled)
 
     return serve(work)
 

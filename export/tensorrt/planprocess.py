@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from export.childprocess import converse
+from export.childprocess import run_child
 from export.tensorrt.planbuilder import Job
 from export.tensorrt.progress import PhaseTree
 
@@ -15,19 +15,19 @@ def run(job: Job, show: Callable[[float, str], None]) -> dict[str, Any]:
     """Do ``job`` in a child process; return its notes.
 
     Raises:
-        BuildError: what TensorRT said, or the signal that killed the child.
+        BuildError: TensorRT's error log, or the signal that killed the child.
         KeyboardInterrupt: after the child has stopped.
         OSError: the child could not write the engine.
     """
     phases = PhaseTree()
 
-    def hear(kind: str, *values: Any) -> None:
+    def receive(kind: str, *values: Any) -> None:
         if kind == "start":
             phases.start(*values)
-        elif kind == "step":
-            phases.step(*values)
+        elif kind == "advance":
+            phases.advance(*values)
         else:
             phases.finish(*values)
         show(min(phases.fraction, 0.99), phases.current)
 
-    return converse("export.tensorrt.planbuilder", asdict(job), hear)
+    return run_child("export.tensorrt.planbuilder", asdict(job), receive)

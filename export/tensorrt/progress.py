@@ -25,26 +25,26 @@ class PhaseTree:
 
     def __init__(self) -> None:
         """Start with nothing known."""
-        self._steps: dict[str, int] = {}
+        self._size: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self._parent: dict[str, str | None] = {}
         self._finished: dict[str, float] = {}
         self._furthest = 0.0
 
-    def start(self, phase: str, parent: str | None, steps: int) -> None:
-        """A phase of ``steps`` steps begins inside ``parent``, or is the root."""
-        self._steps[phase] = max(1, steps)
+    def start(self, phase: str, parent: str | None, size: int) -> None:
+        """A phase of ``size`` parts begins inside ``parent``, or is the root."""
+        self._size[phase] = max(1, size)
         self._done[phase] = 0
         self._parent[phase] = parent
         self._finished[phase] = 0.0
 
-    def step(self, phase: str, step: int) -> None:
-        """Step number ``step`` (from 0) of a phase is complete."""
+    def advance(self, phase: str, part: int) -> None:
+        """Part number ``part`` (from 0) of a phase is complete."""
         if phase in self._done:
-            self._done[phase] = min(self._steps[phase], max(self._done[phase], step + 1))
+            self._done[phase] = min(self._size[phase], max(self._done[phase], part + 1))
 
     def finish(self, phase: str) -> None:
-        """A phase ends, with or without all its steps."""
+        """A phase ends, with or without all its parts."""
         if phase not in self._parent:
             return
         parent = self._parent.pop(phase)
@@ -52,7 +52,7 @@ class PhaseTree:
             self._furthest = 1.0
         elif parent in self._finished:
             self._finished[parent] += HEAVY.get(phase, 0.0)
-        for table in (self._steps, self._done, self._finished):
+        for table in (self._size, self._done, self._finished):
             table.pop(phase, None)
 
     @property
@@ -70,13 +70,13 @@ class PhaseTree:
     def _share(self, phase: str) -> float:
         children = [name for name, parent in self._parent.items() if parent == phase]
         heavy = [name for name in children if name in HEAVY]
-        steps = self._done[phase] / self._steps[phase]
+        share = self._done[phase] / self._size[phase]
         if heavy or self._finished[phase]:
             weight = min(1.0, self._finished[phase] + sum(HEAVY[name] for name in heavy))
             running = sum(HEAVY[name] * self._share(name) for name in heavy)
-            return min(1.0, self._finished[phase] + running + (1.0 - weight) * steps)
+            return min(1.0, self._finished[phase] + running + (1.0 - weight) * share)
         # Before the long phase of the whole build begins, the short ones count for little.
-        return steps * (0.1 if self._parent[phase] is None else 1.0)
+        return share * (0.1 if self._parent[phase] is None else 1.0)
 
 
 class Estimate:

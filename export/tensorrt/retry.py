@@ -21,7 +21,7 @@ NEEDS_MEMORY = (
 """What TensorRT says when it wants more memory than it may have."""
 
 
-def attempt(
+def build_with_retries(
     job: Job, show: Callable[[float, str], None], say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Build ``job``, without refitting if that is what fails, at a lower level if memory is short.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.parity.likeness import peak_signal_to_noise
+from export.parity.psnr import peak_signal_to_noise
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.engine import Engine, Floats
@@ -22,7 +22,7 @@ PROMPTS = {"cat": 1.0, "kitten": 0.5, "a photo of a tabby cat on a sofa": -0.5}
 SEED = 7
 
 
-def likeness(bundle: Bundle, backend: str, gpu: Gpu, cache: EngineCache) -> float:
+def psnr_against_cpu(bundle: Bundle, backend: str, gpu: Gpu, cache: EngineCache) -> float:
     """Return the PSNR, in dB, of a frame on the engines in ``cache`` against f32 on the CPU.
 
     Raises:

@@ -1,1 +1,1 @@
-"""One file a command; ``player.cli`` puts them together."""
+"""One file a command; ``player.program`` puts them together."""

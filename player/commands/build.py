@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from runtime.bundles import library
 from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
 from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
-from runtime.engines.tensorrt.plans import load_module
+from runtime.engines.tensorrt.module import load_module
 from runtime.errors import BuildError, BundleError, EngineError, RequestError
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")
@@ -31,6 +32,10 @@ def build(
             "a diffusers folder, or a .safetensors file."
         ),
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The bundle's folder; by default one that --model finds by its name."),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="What to call the model.")] = None,
     lora: Annotated[
         list[str] | None, typer.Option(metavar="FILE@WEIGHT", help="A LoRA to fuse; repeatable.")
@@ -41,6 +46,9 @@ def build(
     size: Annotated[str | None, typer.Option(metavar="WxH", help="Picture size in pixels.")] = None,
     steps: Annotated[
         list[int] | None, typer.Option(help="A step count to offer; repeatable.")
+    ] = None,
+    default_steps: Annotated[
+        int | None, typer.Option(help="The step count that is used when none is asked for.")
     ] = None,
     precision: Annotated[
         str, typer.Option(help="f16, f32, or auto: f16 where an NVIDIA engine runs, else f32.")
@@ -75,6 +83,7 @@ def build(
         "vae": vae,
         "size": size,
         "steps": steps or [],
+        "default_steps": default_steps,
         "scheduler": scheduler,
         "guidance": guidance,
         "prediction": prediction,
@@ -82,15 +91,16 @@ def build(
     }
     with interruptible(None):
         known = library.known_models().get(model)
-        changed = precision != "auto" or any(one not in (None, []) for one in options.values())
+        asked = [out, *options.values()]
+        changed = precision != "auto" or any(one not in (None, []) for one in asked)
         if known is not None and not changed and (known == library.built_in() or _is_name(model)):
             bundle = library.find_bundle(model)
         else:
             choices = ["f16", "f32"] if _has_nvidia(compute_capability) else ["f32", "f16"]
-            asked = choices if precision == "auto" else [precision]
-            bundle = _bundle(console, model, options, asked)
+            precisions = choices if precision == "auto" else [precision]
+            bundle = _bundle(console, model, options, precisions, out)
         _compile(console, bundle, gpu)
-    print(f'wordmorph play --model {_called(bundle)} "cat -> kitten"')
+    print(shlex.join(["wordmorph", "play", "--model", _called(bundle), "cat -> kitten"]))
 
 
 def _is_name(model: str) -> bool:
@@ -101,18 +111,23 @@ def _is_name(model: str) -> bool:
 
 
 def _bundle(
-    console: Console, model: str, options: dict[str, Any], precisions: Sequence[str]
+    console: Console,
+    model: str,
+    options: dict[str, Any],
+    precisions: Sequence[str],
+    out: Path | None,
 ) -> Bundle:
     """Return the bundle of a checkpoint, exported unless it is there as it would be made now.
 
-    The first of ``precisions`` is made; the others will do if they are there.
+    The first of ``precisions`` is made; the others will do if they are there. It lies at ``out``,
+    by default among the user's bundles.
     """
     from export.checkpoints.identity import is_built
     from export.checkpoints.resolve import pinned, spec_for
 
     spec = pinned(spec_for(model, **options, precision=precisions[0]))
     others = [pinned(spec_for(model, **options, precision=one)) for one in precisions[1:]]
-    folder = library.home() / spec.name
+    folder = out if out is not None else library.home() / spec.name
     if is_built(folder, spec, *others):
         with contextlib.suppress(BundleError):  # damaged: made again
             bundle = open_bundle(folder)
@@ -186,4 +201,4 @@ def _has_nvidia(compute_capability: str | None) -> bool:
 def _called(bundle: Bundle) -> str:
     """Return what ``--model`` takes to find the bundle again."""
     known = {path.resolve(): name for name, path in library.known_models().items()}
-    return known.get(Path(bundle.folder).resolve(), str(bundle.folder))
+    return known.get(Path(bundle.folder).resolve()) or shlex.quote(str(bundle.folder))

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import frames_of, interruptible, progress
-from player.options import Expression, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation, command_line
-from runtime.errors import RequestError, TargetError
+from player.commands.common import frames_of, interruptible, name_untaught, progress
+from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
+from player.session.reproduce import Invocation, command_line, own_name
+from runtime.errors import RequestError
 from runtime.output.film import save_still
 from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
+from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
-from runtime.output.target import check_target, kind_of
+from runtime.output.target import check_picture
 
 
 @shared
@@ -31,6 +32,7 @@ def grid(
     ] = None,
     t: Annotated[float, typer.Option(help="Place on t of a single row, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Place on u of a single column, 0 to 1.")] = 0.5,
+    force: Force = False,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -38,29 +40,31 @@ def grid(
 
     A morph with one axis fills a single row, as a film strip.
     """
-    if kind_of(output) != "png":
-        raise TargetError(f"{output}: a grid is one picture, so its name ends in .png")
-    check_target(output)
+    check_picture(output, "grid")
     if tile is not None and not 16 <= tile <= MAX_SIDE:
         raise RequestError(f"tiles of {tile} pixels make no picture: use 16 to {MAX_SIDE}")
-    start = sampling.request(open_planner(invocation), expression, t=t, u=u)
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, t=t, u=u)
     layout = lay_out(start, rows, cols)
+    name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
+    counts = {"rows": len(layout.rows), "cols": len(layout.cols)}
+    more = {"grid": counts, "tile": tile}
+    decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
+    check_overwrite(output, decisive, force=force)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         with progress() as bars:
             tiles = [
                 shrink(frame.pixels, side)
                 for frame in frames_of(pipeline, layout.requests, bars, "rendering")
             ]
-        counts = {"rows": len(layout.rows), "cols": len(layout.cols)}
         options = {
             **counts,
             "tile": tile,
             "t": t or None,
             "u": None if u == 0.5 else u,
         }
-        command = command_line("grid", start, output, invocation, options)
-        more = {"grid": counts, "tile": tile}
+        command = command_line("grid", start, own_name(output), invocation.shareable(), options)
         settings = settings_of(pipeline.settings(), start, command, **more)
         save_still(output, draw_grid(layout, tiles), settings)
     print(f"{output}: {counts['rows']} × {counts['cols']} pictures")

@@ -12,18 +12,18 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from player.commands.common import frames_of, interruptible, progress
-from player.options import Expression, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation, command_line
-from runtime.errors import RequestError, TargetError
+from player.commands.common import frames_of, interruptible, progress, refuse_untaught
+from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
+from player.session.reproduce import Invocation, command_line, own_name
+from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.language.line import Line
-from runtime.mixing.spelled import check_known
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
+from runtime.output.overwrite import check_overwrite
 from runtime.output.seachart import STRIP, THUMBNAIL, Labels, Way, draw_map
 from runtime.output.settings import settings_of
-from runtime.output.target import check_target, kind_of
+from runtime.output.target import check_picture
 from runtime.perception.distance import describe_frame, path, smoothness
 from runtime.perception.map import LEAST, MOST, Point, SeaMap, Surveyor, sample, storms_on
 from runtime.perception.route import calmest, resample, route_expression, straight
@@ -52,7 +52,7 @@ class Measured:
 
 
 @shared
-def map_(
+def map(
     expression: Expression,
     output: Annotated[
         str | None,
@@ -65,6 +65,7 @@ def map_(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
+    force: Force = False,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -75,13 +76,15 @@ def map_(
     if seconds is not None and not seconds > 0:
         raise RequestError(f"{seconds:g} seconds make no map: use 1 or more")
     if output is not None:
-        if kind_of(output) != "png":
-            raise TargetError(f"{output}: a map is one picture, so its name ends in .png")
-        check_target(output)
+        check_picture(output, "map")
     planner = open_planner(invocation)
     start = sampling.request(planner, expression)
     _check_two_axes(start)
-    check_known(planner.tokenizers[0], planner.plan(start).prompts)
+    refuse_untaught(planner, start)
+    told = {"frames": frames, "seconds": seconds}
+    if output is not None:
+        model = {"model": planner.manifest.model}
+        check_overwrite(output, settings_of(model, start, "", **told), force=force)
     along = max(count for count in _CHECKED if count == 9 or count * 12 <= frames)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         surveyor = Surveyor(start, frames - 2 * along)
@@ -90,9 +93,9 @@ def map_(
             name: _measure(pipeline, start, name, places, along)
             for name, places in (("calmest", calmest(sea)), ("straight", straight()))
         }
-        options = {"frames": frames, "seconds": seconds}
-        command = command_line("map", start, output or "map.png", invocation, options)
-        settings = settings_of(pipeline.settings(), start, command, frames=frames)
+        name = own_name(output or "map.png")
+        command = command_line("map", start, name, invocation.shareable(), told)
+        settings = settings_of(pipeline.settings(), start, command, **told)
         if output is not None:
             save_still(output, _draw(surveyor, sea, start, ways), settings)
     if as_json:
@@ -143,8 +146,8 @@ def _measure(
     return Measured(
         places,
         route_expression(parse(start.expression), places) if lerp else None,
-        path(film.distances),
-        smoothness(film.distances),
+        path(film.change.steps),
+        smoothness(film.change.steps),
         float(film.speed.max()),
         frames,
     )

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from typing import Annotated
 
+import platformdirs
 import typer
 
-from player.commands.common import interruptible
+from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, play_command, still_command
+from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
+from runtime.language.line import stands_still
 
 
 @shared
@@ -21,14 +26,31 @@ def play(
     u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
-    scale: Annotated[
+    zoom: Annotated[
         float | None, typer.Option(help="Window pixels for each of the picture's.")
     ] = None,
+    ui_scale: Annotated[
+        float | None,
+        typer.Option(help="Size of type and panel; the display's own if left out."),
+    ] = None,
+    osc: Annotated[
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Listen to OSC; only this machine's by default."),
+    ] = None,
+    osc_out: Annotated[
+        str | None, typer.Option(metavar="[HOST:]PORT", help="Tell over OSC what is shown.")
+    ] = None,
+    midi: Annotated[bool, typer.Option("--midi", help="Play by MIDI; L learns a knob.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
+    ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
-    if scale is not None and not 0.1 <= scale <= 32:
-        raise RequestError(f"--scale {scale:g} makes no window: use 0.1 to 32")
+    if zoom is not None and not 0.1 <= zoom <= 32:
+        raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
+    if ui_scale is not None and not 0.5 <= ui_scale <= 4:
+        raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
     planner = open_planner(invocation)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
@@ -40,11 +62,55 @@ def play(
         request,
         picture=(planner.manifest.width, planner.manifest.height),
         invocation=invocation,
-        scale=scale,
+        check=planner.check,
+        controllers=_controllers(osc, osc_out, midi, link),
+        remark=planner.untaught,
+        zoom=zoom,
+        ui_scale=ui_scale,
         fullscreen=fullscreen,
     )
+    name_untaught(planner, request)
+    if not window.state.moves:
+        print(stands_still(expression), file=sys.stderr)
     with interruptible(None):
         last = window.run()
     print("this view again:")
     print(f"  {play_command(last, invocation)}")
     print(f"  {still_command(last, invocation, 'still.png')}")
+
+
+def _controllers(
+    osc: str | None, osc_out: str | None, midi: bool, link: bool
+) -> list[Callable[[], Controller]]:
+    """Return what opens each controller asked for; gamepads are always welcome.
+
+    Raises:
+        RequestError: an address that cannot be read or bound, or a package that is missing.
+    """
+    from player.controllers.gamepad import Gamepad
+
+    opened: list[Callable[[], Controller]] = [Gamepad]
+    if osc is not None:
+        from player.controllers.osc import OscIn, is_loopback, parse_endpoint
+
+        host, port = parse_endpoint(osc)
+        listener = OscIn(host, port)
+        opened.append(lambda: listener)
+        if not is_loopback(host):
+            print(f"OSC on {host}: anybody who reaches this address can play", file=sys.stderr)
+    if osc_out is not None:
+        from player.controllers.osc import OscOut, parse_endpoint
+
+        teller = OscOut(*parse_endpoint(osc_out))
+        opened.append(lambda: teller)
+    if midi:
+        from player.controllers.midi import Midi, RtMidiPorts
+
+        knobs = Midi(RtMidiPorts(), platformdirs.user_config_path("wordmorph") / "midi.json")
+        opened.append(lambda: knobs)
+    if link:
+        from player.controllers.link import Link
+
+        peer = Link()
+        opened.append(lambda: peer)
+    return opened

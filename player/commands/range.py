@@ -11,18 +11,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from player.commands.common import interruptible, progress
-from player.options import Sampling, open_pipeline, open_planner, shared
+from player.commands.common import interruptible, progress, refuse_untaught
+from player.options import Force, Sampling, open_pipeline, open_planner, shared
 from player.session.quest import Quest, answer, closed, kept_with
-from player.session.reproduce import Invocation, command_line
-from runtime.errors import ExpressionError, RequestError, TargetError
+from player.session.reproduce import Invocation, command_line, own_name
+from runtime.errors import ExpressionError, RequestError
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
-from runtime.mixing.spelled import check_known
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
+from runtime.output.overwrite import check_overwrite
 from runtime.output.rangechart import THUMBNAIL, Strip, ask, draw_ranges
 from runtime.output.settings import settings_of
-from runtime.output.target import check_target, kind_of
+from runtime.output.target import check_picture
 from runtime.perception.range import REACH, SEEDS, Range, SideName, common
 from runtime.perception.rangecache import keep_range
 from runtime.pipeline import Pipeline
@@ -32,7 +32,7 @@ MAX_AXES = 32
 
 
 @shared
-def range_(
+def range(
     picture: Annotated[str, typer.Argument(help="Where to start, e.g. cat or 'cat -> kitten'.")],
     axis: Annotated[
         str | None,
@@ -56,19 +56,22 @@ def range_(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
+    force: Force = False,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
     """Find how far ± an axis can be pushed while the picture changes calmly and stays itself."""
     if output is not None:
-        if kind_of(output) != "png":
-            raise TargetError(f"{output}: a range is one picture, so its name ends in .png")
-        check_target(output)
+        check_picture(output, "range")
     texts = [_open_text(picture, axis), *(also or [])]
     if len(texts) > MAX_AXES:
         raise RequestError(f"{len(texts)} axes are too many for one picture: use up to {MAX_AXES}")
     planner = open_planner(invocation)
     quests = [_quest(planner, text, sampling, seeds, reach, t) for text in texts]
+    told = {"axes": texts, "seeds": seeds, "reach": reach, "place": t}
+    if output is not None:
+        model = {"model": planner.manifest.model}
+        check_overwrite(output, settings_of(model, quests[0].request, "", **told), force=force)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         with progress() as bars:
             found = []
@@ -84,9 +87,10 @@ def range_(
                 keep_range(quest.key(planner.digest()), *common(ranges), facts)
         typed = replace(quests[0].request, expression=texts[0])
         options = {"seeds": seeds, "reach": reach, "t": t}
-        command = command_line("range", typed, output, invocation, options)
+        name = None if output is None else own_name(output)
+        command = command_line("range", typed, name, invocation.shareable(), options)
         command = " ".join([command, *(f"--also {shlex.quote(text)}" for text in texts[1:])])
-        settings = settings_of(pipeline.settings(), quests[0].request, command)
+        settings = settings_of(pipeline.settings(), quests[0].request, command, **told)
         if output is not None:
             strips = [
                 strip
@@ -133,7 +137,7 @@ def _quest(
     request = sampling.request(planner, axis.close(-reach, reach), t=t or 0.0)
     quest = Quest(axis, request, seeds, reach, t)
     quest.finder()  # refuses counts that make no range before an engine is opened
-    check_known(planner.tokenizers[0], planner.plan(request).prompts)
+    refuse_untaught(planner, request)
     return quest
 
 

@@ -12,19 +12,21 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
+    Force,
     Sampling,
     film_line,
     open_pipeline,
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.language.line import Line
 from runtime.output.film import check_fps, open_film, save_still
+from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_target, kind_of
 from runtime.perception.distance import Descriptor, describe_frame
@@ -58,6 +60,7 @@ def render(
     retime: Annotated[
         bool, typer.Option("--retime", help="Perceptually even time instead of even t.")
     ] = False,
+    force: Force = False,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -77,10 +80,13 @@ def render(
         raise RequestError("--bounce and --retime need a film: use --frames 2 or more")
     check_fps(fps, kind)
     check_target(output)
-    start = sampling.request(
-        open_planner(invocation), expression, t=t or 0.0, u=0.5 if u is None else u
-    )
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, t=t or 0.0, u=0.5 if u is None else u)
     line = film_line(start, u) if count > 1 else Line(start, "t")
+    more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
+    decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
+    check_overwrite(output, decisive, force=force)
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         options = {
             "frames": count,
@@ -93,11 +99,8 @@ def render(
         settings = settings_of(
             pipeline.settings(),
             start,
-            command_line("render", start, output, invocation, options),
-            frames=count,
-            fps=fps,
-            bounce=bounce,
-            retime=retime,
+            command_line("render", start, own_name(output), invocation.shareable(), options),
+            **more,
         )
         if kind == "png":
             save_still(output, pipeline.render(start).pixels, settings)

@@ -11,22 +11,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
+    Force,
     Sampling,
     film_line,
     open_pipeline,
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
-from runtime.errors import RequestError, TargetError
+from player.session.reproduce import Invocation, command_line, own_name
+from runtime.errors import RequestError
 from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
+from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
-from runtime.output.target import check_target, kind_of
+from runtime.output.target import check_picture
 from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
 from runtime.perception.storms import StormReport, Survey, find_storms, survey
 
@@ -49,6 +51,7 @@ def storms(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
+    force: Force = False,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -56,11 +59,14 @@ def storms(
     if not 3 <= frames <= MAX_FRAMES:
         raise RequestError(f"{frames} frames cannot be compared: use 3 to {MAX_FRAMES}")
     if output is not None:
-        if kind_of(output) != "png":
-            raise TargetError(f"{output}: a chart is one picture, so its name ends in .png")
-        check_target(output)
-    start = sampling.request(open_planner(invocation), expression, u=0.5 if u is None else u)
+        check_picture(output, "chart")
+    planner = open_planner(invocation)
+    start = sampling.request(planner, expression, u=0.5 if u is None else u)
     line = film_line(start, u)
+    if output is not None:
+        decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)
+        check_overwrite(output, decisive, force=force)
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
         requests = [line.at(place) for place in places]
@@ -73,17 +79,25 @@ def storms(
                 bars.advance(probing)
                 return describe_frame(pipeline.render(line.at(place)).pixels)
 
-            found = find_storms(film, descriptor_at)
+            turns = tuple(place for place, _ in line.stations)
+            found = find_storms(film, descriptor_at, turns)
         options = {"frames": frames, "u": u}
-        command = command_line("storms", start, output or "storms.png", invocation, options)
+        command = command_line(
+            "storms", start, own_name(output or "storms.png"), invocation.shareable(), options
+        )
         settings = settings_of(pipeline.settings(), start, command, frames=frames)
         if output is not None:
             shown = {i: pipeline.render(requests[i]).pixels for i in moments(film, found)}
-            words = Words(expression, line.label(0.0), line.label(1.0), line.axis)
+            words = Words(expression, line.label(0.0), line.label(1.0), line.axis, turns)
             chart = draw_storms(film, found, lambda i: shrink(shown[i], THUMBNAIL), words)
             save_still(output, chart, settings)
     if as_json:
-        print(json.dumps({**settings, "axis": line.axis, **_figures(film, found)}, indent=1))
+        print(
+            json.dumps(
+                {**settings, "axis": line.axis, "stations": turns, **_figures(film, found)},
+                indent=1,
+            )
+        )
         return
     Console().print(_table(film, found), _summary(expression, film), sep="")
     if output is not None:
@@ -91,29 +105,33 @@ def storms(
 
 
 def _figures(film: Survey, found: StormReport) -> dict[str, Any]:
+    change = film.change
     return {
-        "smoothness": smoothness(film.distances),
-        "path": path(film.distances),
-        "storm_share": storm_share(film.distances),
+        "smoothness": smoothness(change.steps),
+        "path": path(change.steps),
+        "storm_share": storm_share(change.steps),
+        "noise": change.noise,
         "fast": found.fast,
         "zones": [asdict(zone) for zone in found.zones],
         "flickers": [asdict(flicker) for flicker in found.flickers],
         "jumps": [asdict(jump) for jump in found.jumps],
         "positions": film.positions.tolist(),
         "distances": film.distances.tolist(),
+        "change": change.steps.tolist(),
     }
 
 
 def _summary(expression: str, film: Survey) -> Text:
+    steps = film.change.steps
     return Text(
-        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(film.distances):.2f}, "
-        f"path {path(film.distances):.2f}, of which the worst 5 % of steps hold "
-        f"{100 * storm_share(film.distances):.0f} %"
+        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(steps):.2f}, "
+        f"path {path(steps):.2f}, of which the worst 5 % of steps hold "
+        f"{100 * storm_share(steps):.0f} %"
     )
 
 
 def _table(film: Survey, found: StormReport) -> Table:
-    whole = path(film.distances)
+    whole = path(film.change.steps)
     table = Table()
     table.add_column("")
     for name in ("from", "to", "change", "of path"):

@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from player.options import OPTIONS, Expression, Sampling
+from player.commands.common import name_untaught
+from player.options import OPTIONS, Expression, Sampling, open_planner
+from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
 from runtime.mixing.mix import Edit, Plan
 from runtime.mixing.ranges import ranges
 from runtime.mixing.tokens import Tokens
-from runtime.planner import Planner
 from runtime.request import Request
 
 EDITED = "bold cyan"
@@ -47,10 +48,11 @@ def tokens(
     if word is not None and to is not None:
         expression = slot_expression(expression, word, to)
     expression = str(parse(expression))  # what cannot be read is said before any model is opened
-    planner = Planner.of(model)
+    planner = open_planner(Invocation(model))
     sampling = Sampling(edit=edit, edit_row=edit_row, interp=interp)
     request = sampling.request(planner, expression, t=t, u=u)
     made = planner.plan(request)
+    name_untaught(planner, request)
     if as_json:
         print(json.dumps(describe(made, request), indent=1, ensure_ascii=False))
     else:

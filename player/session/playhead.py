@@ -80,10 +80,11 @@ class Playhead:
     mark_b: Point | None = None
     warp: Warp | None = field(default=None, compare=False)
 
-    @classmethod
-    def at(cls, t: float, u: float) -> Playhead:
-        """Return a playhead resting at the tick nearest to (t, u)."""
-        return cls(x=round(t * TICKS), y=round(u * TICKS))
+    def rest_at(self, t: float, u: float) -> Playhead:
+        """Return the same playhead resting at the tick nearest to (t, u), in raw time."""
+        return replace(
+            self, x=float(round(t * TICKS)), y=float(round(u * TICKS)), grain=1, warp=None
+        )
 
     @property
     def point(self) -> Point:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from player.session.playhead import DIVISIONS, Warp
 from runtime.cache import FrameCache
 from runtime.language.line import Line
+from runtime.perception.change import change_of, posts_of
 from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.request import Request
 
@@ -22,9 +24,9 @@ DESCRIPTORS_KEPT = 48
 class Speeds:
     """How fast the picture changes along ``line``, which stands at its start.
 
-    ``values`` [DIVISIONS] is the distance per unit of length in each division, NaN where unknown;
-    where only frames further apart are known, their mean speed. ``known`` counts the divisions
-    whose both ends are known.
+    ``values`` [DIVISIONS] is the change per unit of length in each division, as
+    ``runtime.perception.change`` takes it from the frames that are known, NaN where none are.
+    ``known`` counts the divisions whose both ends are known.
     """
 
     line: Line
@@ -48,6 +50,8 @@ class Scan:
         """Read the pixels of neighbours from ``cache``."""
         self.line = line
         self.differences: dict[tuple[int, int], float] = {}
+        """of neighbouring known frames, noise included"""
+        self._spans: dict[tuple[int, int], float] = {}
         self._cache = cache
         self._order: list[int] = []
         self._descriptors: OrderedDict[int, Descriptor] = OrderedDict()
@@ -64,26 +68,45 @@ class Scan:
             self.differences.pop((before, after), None)
         for low, high in ((before, index), (index, after)):
             if low is not None and high is not None and (low, high) not in self.differences:
-                news |= self._measure(low, high)
+                news |= self._measure(self.differences, low, high)
+        self._span()
         return news
 
     def speeds(self) -> Speeds:
         """Return a snapshot that later additions do not change."""
         values = np.full(DIVISIONS, np.nan)
-        known = 0
-        for (low, high), difference in self.differences.items():
-            values[low:high] = difference * DIVISIONS / (high - low)
-            known += high - low == 1
+        order = self._order
+        if len(order) > 1:
+            posts = posts_of(order)
+            near = [self.differences.get(pair, np.nan) for pair in pairwise(order)]
+            spans = [self._spans.get(pair, np.nan) for pair in _pairs(order, posts)]
+            at = np.asarray(order) / DIVISIONS
+            rates = change_of(at, near, posts, spans).steps / np.diff(at)
+            for (low, high), rate in zip(pairwise(order), rates, strict=True):
+                values[low:high] = rate
+        known = sum(high - low == 1 for low, high in self.differences)
         return Speeds(self.line, values, known)
 
-    def _measure(self, low: int, high: int) -> bool:
+    def _span(self) -> None:
+        """Measure between posts where the known frames have made new ones."""
+        if len(self._order) < 2:
+            return
+        pairs = _pairs(self._order, posts_of(self._order))
+        self._spans = {pair: self._spans[pair] for pair in pairs if pair in self._spans}
+        for pair in pairs:
+            if pair in self.differences:
+                self._spans[pair] = self.differences[pair]
+            elif pair not in self._spans:
+                self._measure(self._spans, *pair)
+
+    def _measure(self, into: dict[tuple[int, int], float], low: int, high: int) -> bool:
         """Compare two frames; False if one is no longer at hand."""
         if not (self._at_hand(low) and self._at_hand(high)):
             return False
         first, second = self._descriptor(low), self._descriptor(high)
         if first is None or second is None:
             return False
-        self.differences[low, high] = distance(first, second)
+        into[low, high] = distance(first, second)
         return True
 
     def _at_hand(self, index: int) -> bool:
@@ -104,6 +127,10 @@ class Scan:
         else:
             self._descriptors.move_to_end(index)
         return known
+
+
+def _pairs(order: list[int], posts: tuple[int, ...]) -> list[tuple[int, int]]:
+    return list(pairwise(order[post] for post in posts))
 
 
 def division(place: float) -> int | None:

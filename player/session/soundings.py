@@ -29,7 +29,7 @@ class Soundings:
 
     def __init__(self, request: Request, cache: FrameCache) -> None:
         """Watch the plane of ``request``; pixels come from ``cache``."""
-        self.plane = _plane(request)
+        self.plane = plane_of(request)
         self._cache = cache
         self._stretches: dict[tuple[Point, Point], float] = {}
         self._looks: OrderedDict[Request, Descriptor] = OrderedDict()
@@ -37,7 +37,7 @@ class Soundings:
     def add(self, request: Request) -> bool:
         """Take note of a cached frame; False if that tells nothing new."""
         index = division(request.t)
-        if _plane(request) != self.plane or index not in _COLUMNS:
+        if plane_of(request) != self.plane or index not in _COLUMNS:
             return False
         row = self._cache.positions(request, "t")
         columns = [t for t in row if division(t) in _COLUMNS]
@@ -84,5 +84,6 @@ class Soundings:
         return known
 
 
-def _plane(request: Request) -> Request:
+def plane_of(request: Request) -> Request:
+    """Return what all requests of one plane have in common: the request at its corner."""
     return replace(request, t=0.0, u=0.0)

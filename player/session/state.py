@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from player.session.gridshot import GridShot
-from player.session.playhead import DIVISIONS, RATE, Playhead
-from player.session.recorder import Recorder
-from player.session.reproduce import Invocation, free_path, play_command, stem, still_command
+from player.session.playhead import DIVISIONS, FINE, Playhead
+from player.session.reproduce import Invocation
 from player.session.scan import Speeds
 from player.session.worker import ModelInfo
 from runtime.cache import BUDGET, FrameCache
-from runtime.errors import MorphError
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
-from runtime.output.film import save_still
+from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
 
 
 class PlayerState:
-    """What the person at the keyboard changes. Every public method without arguments is an
-    action that a key can be bound to."""
+    """What the person at the controls changes, by the actions of ``player.session.actions``."""
 
     def __init__(
         self,
@@ -36,30 +32,42 @@ class PlayerState:
 
         The cache has room for a whole line of ``picture`` (width, height), however large.
         """
-        self.base = request
-        self.expression = parse(request.expression)
-        self.axis: Axis = Line.through(request).axis if self.moves else "t"
-        """what the seek bar, ← and →, and playing move along"""
-        here = Line(request, self.axis)
-        self.playhead = Playhead.at(here.place, request.u if self.has_pad else 0.5)
+        self.playhead = Playhead()
+        self.change(request)
         self.invocation = invocation
         self.folder = folder
         self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
         self.frame: Frame | None = None
         """the picture on show"""
-        self.recorder: Recorder | None = None
-        self.finishing: Recorder | None = None
-        """a recording that was stopped and is still being written"""
-        self.grid_shot: GridShot | None = None
+        self.fullscreen = False
+        self.closing = False
+        """whether the session is to end"""
         self.tokens = False
         self.storms = True
         self.help = False
+        self.clean = False
+        """whether nothing but the picture is shown"""
         self.speeds: Speeds | None = None
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
+        self.learning = False
+        """whether the next action by key is meant for the next moved knob"""
+        self.learn_action = ""
+        """the action that a knob is to be bound to, taken by whoever hears knobs"""
+        self.pace = 0.0
+        """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
         """lines for the terminal, taken by whoever owns it"""
+
+    def change(self, request: Request) -> None:
+        """Stand at another request, which may have another expression."""
+        self.base = request
+        self.expression = parse(request.expression)
+        self.axis: Axis = Line.through(request).axis if self.moves else "t"
+        """what the seek bar, ← and →, and playing move along"""
+        place = Line(request, self.axis).place
+        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
@@ -89,9 +97,14 @@ class PlayerState:
         if self.notice_age > NOTICE_SECONDS:
             self.notice = ""
         if vx or vy:
-            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+            self.glide(dt, vx, vy)
         else:
             self.playhead = self.playhead.play(dt)
+
+    def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
+        """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
+        if self.moves:
+            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
@@ -109,27 +122,50 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
 
+    def preview(self, run: Callable[[], None]) -> Request:
+        """Return the picture that would be asked for after ``run``, which is not done."""
+        before = dict(vars(self))
+        try:
+            run()
+            return self.request
+        finally:
+            vars(self).update(before)
+
     def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""
+        if self._at_rest():
+            return
         if dx or self.has_pad:
             self.playhead = self.playhead.move(dx, dy if self.has_pad else 0)
 
-    def seek(self, t: float | None = None, u: float | None = None) -> None:
-        """Jump to a position; None keeps that axis."""
-        self.playhead = self.playhead.seek(t, u)
+    def move_along(self, divisions: float) -> None:
+        """Move by so many 1/400 of the way."""
+        self.move(round(divisions * FINE), 0)
+
+    def move_across(self, divisions: float) -> None:
+        """Move by so many 1/400 of the second axis."""
+        self.move(0, round(divisions * FINE))
+
+    def seek(self, place: float) -> None:
+        """Jump to a place in [0, 1] on the bar."""
+        if self._at_rest():
+            return
+        self.playhead = self.playhead.seek(place)
+
+    def seek_u(self, place: float) -> None:
+        """Jump to a place in [0, 1] on the second axis, if there are two."""
+        if self.has_pad:
+            self.playhead = self.playhead.seek(None, place)
 
     def play(self) -> None:
         """Play or pause."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.toggle()
 
-    def slower(self) -> None:
-        """Halve the playing speed."""
-        self.playhead = self.playhead.faster(-1)
-        self.say(f"speed ×{self.playhead.speed:g}")
-
-    def faster(self) -> None:
-        """Double the playing speed."""
-        self.playhead = self.playhead.faster(1)
+    def change_speed(self, doublings: float) -> None:
+        """Play at 2^``doublings`` times the speed."""
+        self.playhead = self.playhead.faster(int(doublings))
         self.say(f"speed ×{self.playhead.speed:g}")
 
     def home(self) -> None:
@@ -140,13 +176,10 @@ class PlayerState:
         """Jump to the end."""
         self.seek(1.0)
 
-    def next_seed(self) -> None:
-        """Take the next seed."""
-        self._reseed(1)
-
-    def previous_seed(self) -> None:
-        """Take the previous seed."""
-        self._reseed(-1)
+    def change_seed(self, change: float) -> None:
+        """Take a later seed, or an earlier one; after the last comes the first."""
+        self.base = replace(self.base, seed=(self.base.seed + int(change)) % (MAX_SEED + 1))
+        self.say(f"seed {self.base.seed}")
 
     def mark_a(self) -> None:
         """Set mark A here."""
@@ -178,6 +211,8 @@ class PlayerState:
 
     def toggle_perceptual(self) -> None:
         """Move evenly in visible change instead of in t, or back."""
+        if self._at_rest():
+            return
         if self.playhead.warp is not None:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time")
@@ -185,8 +220,11 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=self.speeds.warp())
             self.say("perceptual time: equal steps look equally different")
         else:
-            known = 0 if self.speeds is None else self.speeds.known
-            self.say(f"perceptual time needs the whole scan: {known} of {DIVISIONS} so far")
+            cached = len(self.cache.positions(self.request, self.axis))
+            left = "" if not self.pace else f", about {(DIVISIONS + 1 - cached) * self.pace:.0f} s"
+            self.say(
+                f"perceptual time needs all pictures of the bar: {cached} of {DIVISIONS + 1}{left}"
+            )
 
     def toggle_interp(self) -> None:
         """Go between words in a straight line, or turn from one to the other; and back."""
@@ -194,112 +232,43 @@ class PlayerState:
         self.base = replace(self.base, interp=interp)
         self.say(interp)
 
-    def save(self) -> None:
-        """Save the picture on show as a PNG that knows the command that makes it again."""
-        if self.frame is None:
-            self.say("nothing to save yet")
-            return
-        request = self.frame.request
-        name = f"{stem(request)}-{self.axis}{Line(request, self.axis).place:.4f}"
-        if self.has_pad:
-            name += f"-u{request.u:.4f}"
-        path = free_path(self.folder, name, ".png")
-        command = still_command(request, self.invocation, path.name)
-        try:
-            save_still(path, self.frame.pixels, self._settings(request, command))
-        except (MorphError, OSError) as error:
-            self._complain(str(error))
-            return
-        self.say(f"saved {path.name}")
-        self.printed.append(f"saved {path}\n  {command}")
+    def toggle_fullscreen(self) -> None:
+        """Fill the screen, or leave it."""
+        self.fullscreen = not self.fullscreen
 
-    def record(self) -> None:
-        """Start recording, or stop and finish the file."""
-        if self.recorder is not None:
-            self.recorder.stop()
-            self.finishing, self.recorder = self.recorder, None
-        elif self.finishing is not None:
-            self.say("the last recording is still being written")
-        elif self.frame is None:
-            self.say("nothing to record yet")
+    def toggle_clean(self) -> None:
+        """Show nothing but the picture, or everything again."""
+        self.clean = not self.clean
+
+    def learn_knob(self) -> None:
+        """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        self.learning = not self.learning
+        self.say("press the key of an action, then move the knob" if self.learning else "")
+
+    def back(self) -> None:
+        """Close the help, else leave full screen, else end the session."""
+        if self.help:
+            self.help = False
+        elif self.fullscreen:
+            self.fullscreen = False
         else:
-            path = free_path(self.folder, stem(self.base), ".mp4")
-            height, width = self.frame.pixels.shape[:2]
-            settings = self._settings(self.request, play_command(self.request, self.invocation))
-            self.recorder = Recorder(path, (width, height), RATE, {**settings, "performed": True})
-            self.say(f"recording to {path}")
+            self.quit()
 
-    def advance_recording(self, now: float) -> None:
-        """Record the picture on show at ``now`` seconds; notice a film that is whole or failed."""
-        if self.recorder is not None and self.frame is not None:
-            self.recorder.show(self.frame.pixels, now)
-            if self.recorder.finished:  # before it was stopped: it failed
-                self.finish_recording()
-        if self.finishing is not None and self.finishing.finished:
-            self.finish_recording()
+    def quit(self) -> None:
+        """End the session."""
+        self.closing = True
 
-    def finish_recording(self) -> None:
-        """Finish the file being recorded, if any, and say what became of it; may take a while."""
-        if self.recorder is not None:
-            self.recorder.stop()
-            self.finishing, self.recorder = self.recorder, None
-        recorder, self.finishing = self.finishing, None
-        if recorder is None:
-            return
-        try:
-            recorder.wait()
-        except MorphError as error:
-            self._complain(str(error))
-        else:
-            self.say(f"recorded {recorder.path.name}, {recorder.seconds:.1f} s")
-            self.printed.append(
-                f"recorded {recorder.path} ({recorder.frames} frames, {recorder.seconds:.1f} s)"
-            )
+    def _at_rest(self) -> bool:
+        """Say so where nothing can be moved along."""
+        if not self.moves:
+            self.say(stands_still(self.base.expression))
+        return not self.moves
 
-    def grid(self) -> None:
-        """Save a grid over both axes, as ``wordmorph grid`` does."""
-        if self.grid_shot is not None:
-            return
-        path = free_path(self.folder, f"{stem(self.base)}-grid", ".png")
-        try:
-            self.grid_shot = GridShot(self.request, self.invocation, path)
-        except MorphError as error:
-            self.say(str(error))
-
-    def advance_grid(self, problem: str | None) -> None:
-        """Gather the grid's pictures and say what became of it; ``problem`` ends it."""
-        shot = self.grid_shot
-        if shot is None:
-            return
-        if problem is None and not shot.advance(self.cache, self._settings(shot.request, "")):
-            self.say(shot.progress)
-            return
-        self.grid_shot = None
-        problem = problem or shot.error
-        if problem is not None:
-            self._complain(problem)
-        else:
-            self.say(f"saved {shot.path.name}")
-            self.printed.append(f"saved {shot.path}\n  {shot.command}")
-
-    def finish_grid(self) -> None:
-        """Wait for a grid that is being written; give up one whose pictures are not all there."""
-        if self.grid_shot is not None:
-            ready = self.grid_shot.wait()
-            self.advance_grid(None if ready else f"{self.grid_shot.path.name} was not finished")
-
-    def _complain(self, problem: str) -> None:
+    def complain(self, problem: str) -> None:
+        """Show a problem, and print it where the program was started."""
         self.say(problem)
         self.printed.append(problem)
 
     def _scanned(self) -> bool:
         line = Line(self.request, self.axis).start
         return self.speeds is not None and self.speeds.line == line and self.speeds.complete
-
-    def _settings(self, request: Request, command: str) -> dict[str, object]:
-        known = {} if self.info is None else self.info.settings
-        return {**known, **asdict(request), "command": command}
-
-    def _reseed(self, change: int) -> None:
-        self.base = replace(self.base, seed=(self.base.seed + change) % (MAX_SEED + 1))
-        self.say(f"seed {self.base.seed}")

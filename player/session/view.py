@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from player.session.playhead import TICKS, Point
 from player.session.scan import Speeds
+from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.perception.map import Sketch
@@ -35,6 +36,8 @@ class View:
     tokens: bool
     storms: bool
     help: bool
+    clean: bool
+    """whether nothing but the picture is shown"""
     plan: Plan | None
     engine: str
     milliseconds: float | None
@@ -56,7 +59,8 @@ class View:
         """Where on the bar the picture on show is, if that is elsewhere."""
         if self.shown is None or self.shown == self.request:
             return None
-        return Line(self.shown, self.axis).place
+        place = Line(self.shown, self.axis).place
+        return None if place == self.place else place
 
     @property
     def line(self) -> Line:
@@ -64,10 +68,21 @@ class View:
         return Line(self.request, self.axis).start
 
     @property
+    def moves(self) -> bool:
+        """Whether there is anything to move along."""
+        expression = parse(self.request.expression)
+        return expression.moves or expression.has_axis
+
+    @property
     def marks(self) -> tuple[tuple[str, float, float], ...]:
         """The set marks as (name, place on the bar, place across it)."""
         named = (("A", self.mark_a), ("B", self.mark_b))
         return tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the picture on show is not yet the one asked for."""
+        return self.shown is not None and self.shown != self.request
 
     @property
     def covers(self) -> bool:
@@ -88,6 +103,7 @@ class View:
             self.tokens,
             self.storms,
             self.help,
+            self.clean,
             self.plan is None,
             self.notice,
             self.error,

@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from player.session.mailbox import Latest
 from player.session.playhead import DIVISIONS
 from player.session.scan import Scan, Speeds, division
-from player.session.soundings import Soundings
+from player.session.soundings import Soundings, plane_of
 from runtime.cache import FrameCache, next_to_fill
-from runtime.errors import one_line
-from runtime.language.line import Axis, Line
+from runtime.errors import RequestError, one_line
+from runtime.language.line import Line
 from runtime.mixing.mix import Plan
 from runtime.perception.map import Sketch
+from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
 LINES_KEPT = 16
@@ -28,7 +29,9 @@ RECENT = 30
 NICE = 1
 """Added to the render thread's niceness. Enough for the window to be served first; more would
 keep a busy machine from the render thread while it holds the interpreter's lock."""
+THREAD = "render"
 PATIENCE_SECONDS = 0.5
+STUCK_SECONDS = 10.0
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
@@ -96,11 +99,8 @@ class Worker:
         self,
         open_renderer: Callable[[], Renderer],
         cache: FrameCache,
-        axis: Axis | None = "t",
     ) -> None:
-        """Render with what ``open_renderer`` returns; it is called in the render thread. Idle time
-        fills lines along ``axis``; None fills nothing.
-        """
+        """Render with what ``open_renderer`` returns; it is called in the render thread."""
         self.requests: Latest[PendingRequest] = Latest()
         self.results: Latest[Result] = Latest()
         self.cache = cache
@@ -113,32 +113,32 @@ class Worker:
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
         self._open_renderer = open_renderer
-        self._axis = axis
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
         self._scans: OrderedDict[Line, Scan] = OrderedDict()
         self._soundings: Soundings | None = None
+        self._planned: PlanKey | None = None
         self._failures = 0
         self._idle = True
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the render thread."""
-        self._thread = threading.Thread(target=self._run, name="render", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
     def stop(self, patience: Callable[[], None] = lambda: None) -> None:
         """Finish the frame in flight, release the engine and end the thread.
 
         ``patience`` is called if that takes a while: a model in the midst of opening cannot be
-        interrupted.
+        interrupted. One that does not open for ``STUCK_SECONDS`` more is left to itself.
         """
         self.requests.close()
         if self._thread is not None:
             self._thread.join(PATIENCE_SECONDS)
             if self._thread.is_alive():
                 patience()
-                self._thread.join()
+                self._thread.join(STUCK_SECONDS)
         elif self._renderer is not None:
             self._renderer.close()
 
@@ -189,6 +189,7 @@ class Worker:
     def _serve(self, request: Request) -> None:
         frame = self.cache.peek(request)
         try:
+            self._tell_plan(request)
             if frame is None:
                 frame = self._render(request)
             self.results.put(Result(request, frame))
@@ -196,17 +197,23 @@ class Worker:
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
 
+    def _tell_plan(self, request: Request) -> None:
+        """Let ``info`` hold the plan of what is drawn now."""
+        if self.info is None or self._renderer is None or plan_key(request) == self._planned:
+            return
+        self.info = replace(self.info, plan=self._renderer.plan(request))
+        self._planned = plan_key(request)
+
     def _fill(self) -> bool:
         """Render one frame nobody asked for yet; False if there is nothing left to do."""
         for request in self.priority:
             if request not in self.cache:
                 return self._render_priority(request)
-        if self._pending is None or self._axis is None or self._failures >= FAILURES:
+        line = None if self._pending is None else _line(self._pending.request)
+        if self._pending is None or line is None or self._failures >= FAILURES:
             return False
-        pending = self._pending.request
-        scan = self._scan(pending, self._axis)
-        line = Line(pending, self._axis)
-        places = self.cache.positions(pending, self._axis)
+        scan = self._scan(line)
+        places = self.cache.positions(line.request, line.axis)
         have = {i for known in places if (i := division(known)) is not None}
         here = round(line.place * DIVISIONS)
         index = next_to_fill(have, DIVISIONS, here, self._pending.direction, scan.differences)
@@ -253,25 +260,25 @@ class Worker:
         return frame
 
     def _learn(self, request: Request) -> None:
-        if self._axis is None:
+        line = _line(request)
+        if line is None:
             return
         self._sound(request)
-        scan = self._scan(request, self._axis)
-        index = division(Line(request, self._axis).place)
+        scan = self._scan(line)
+        index = division(line.place)
         added = index is not None and scan.add(index)
         if added or self.speeds is None or self.speeds.line != scan.line:
             self.speeds = scan.speeds()
 
     def _sound(self, request: Request) -> None:
-        plane = replace(request, t=0.0, u=0.0)
-        if self._soundings is None or self._soundings.plane != plane:
+        if self._soundings is None or self._soundings.plane != plane_of(request):
             self._soundings = Soundings(request, self.cache)
             self.sketch = None
         if self._soundings.add(request):
             self.sketch = self._soundings.sketch()
 
-    def _scan(self, request: Request, axis: Axis) -> Scan:
-        line = Line(request, axis).start
+    def _scan(self, line: Line) -> Scan:
+        line = line.start
         scan = self._scans.get(line)
         if scan is None:
             scan = self._scans[line] = Scan(line, self.cache)
@@ -279,6 +286,14 @@ class Worker:
                 self._scans.popitem(last=False)
         self._scans.move_to_end(line)
         return scan
+
+
+def _line(request: Request) -> Line | None:
+    """Return the line that idle time fills, None where nothing moves."""
+    try:
+        return Line.through(request)
+    except RequestError:
+        return None
 
 
 def _yield_to_the_window() -> None:

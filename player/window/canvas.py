@@ -5,7 +5,7 @@ from __future__ import annotations
 import pygame
 
 from player.session.view import View
-from player.window import overlay
+from player.window import overlay, theme
 from player.window.layout import Layout, arrange
 from runtime.request import Frame
 
@@ -24,39 +24,62 @@ class Canvas:
         self._drawn: tuple[View, Layout, Frame | None] | None = None
         self._drawn_at = 0.0
         self._scaled: tuple[Frame, tuple[int, int], pygame.Surface] | None = None
+        self._target: pygame.Surface | None = None
 
     def forget(self) -> None:
         """Draw everything the next time: the window's content was lost."""
         self._drawn = None
+        self._target = self._scaled = None
 
     def draw(self, view: View, frame: Frame | None, now: float) -> None:
         """Show a view and a frame at ``now`` seconds, if that differs from what is there."""
         surface = pygame.display.get_surface()
-        if surface is None:
+        if surface is None or not all(surface.get_size()):
             return
         size = self._picture if frame is None else (frame.pixels.shape[1], frame.pixels.shape[0])
-        self.layout = layout = arrange(surface.get_size(), size, pad=view.pad, strip=view.storms)
-        area = surface.get_rect()
-        if self._drawn is not None and self._drawn[1] == layout and self._drawn[2] is frame:
-            last = self._drawn[0]
+        self.layout = layout = arrange(
+            surface.get_size(),
+            size,
+            pad=view.pad,
+            strip=view.storms,
+            clean=view.clean,
+            scale=theme.px(1000) / 1000,
+        )
+        areas = [surface.get_rect()]
+        if self._drawn is not None and self._drawn[1] == layout:
+            last, _, before = self._drawn
             waited = now - self._drawn_at >= BACKGROUND_SECONDS
-            if last == view or (last.foreground == view.foreground and not waited):
+            if before is frame and (
+                last == view or (last.foreground == view.foreground and not waited)
+            ):
                 return
-            # what lies below the picture can change alone, and then the picture is left in place
+            # the picture can change alone, as can what lies below it
             if last.engine == view.engine and not (last.covers or view.covers):
-                area = layout.below
+                areas = [layout.below] if layout.panel else []
+                if before is not frame:
+                    areas.append(layout.picture)
         self._drawn = view, layout, frame
         self._drawn_at = now
         picture = None if frame is None else self._scale_to(frame, layout.picture.size)
-        surface.set_clip(area)
-        overlay.draw(surface, layout, view, picture)
+        for area in areas:
+            surface.set_clip(area)
+            overlay.draw(surface, layout, view, picture)
         surface.set_clip(None)
-        pygame.display.update(area)
+        pygame.display.update(areas)
 
     def _scale_to(self, frame: Frame, size: tuple[int, int]) -> pygame.Surface:
-        """Return the picture at the size it is shown; each frame is scaled once."""
+        """Return the picture at the size it is shown; each frame is scaled once, into one surface
+        that is used again: at 3840×2160 a new one for every frame costs as much as the scaling.
+        """
         if self._scaled is None or self._scaled[0] is not frame or self._scaled[1] != size:
             height, width = frame.pixels.shape[:2]
-            raw = pygame.image.frombuffer(frame.pixels.tobytes(), (width, height), "RGB")
-            self._scaled = frame, size, pygame.transform.smoothscale(raw.convert(), size)
+            raw = pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB").convert()
+            target = pygame.Surface(size).convert() if self._target_is_other(size) else self._target
+            assert target is not None
+            pygame.transform.smoothscale(raw, size, target)
+            self._target = target
+            self._scaled = frame, size, target
         return self._scaled[2]
+
+    def _target_is_other(self, size: tuple[int, int]) -> bool:
+        return self._target is None or self._target.get_size() != size

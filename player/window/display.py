@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import pygame
 
@@ -36,22 +37,47 @@ def open_display() -> tuple[int, int]:
         raise DisplayError(f"no window can be opened ({error}); {_INSTEAD}") from None
     if not chosen and pygame.display.get_driver() in ("dummy", "offscreen"):
         close_display()
-        raise DisplayError(f"no display was found; {_INSTEAD}")
+        name = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        what = f"the display {name} does not answer" if name else "no display was found"
+        raise DisplayError(f"{what}; {_INSTEAD}")
     return desktop
 
 
-def open_window(size: tuple[int, int], *, fullscreen: bool) -> pygame.Surface:
+def open_window(
+    size: tuple[int, int], *, fullscreen: bool, smallest: tuple[int, int] | None = None
+) -> pygame.Surface:
     """Open or change the window; ``size`` in pixels is for when it is not full screen.
+
+    ``smallest`` is the (width, height) below which the person cannot make it.
 
     Raises:
         DisplayError: the display refuses.
     """
     try:
         if fullscreen:
-            return pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
-        return pygame.display.set_mode(size, pygame.RESIZABLE)
+            surface = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+        else:
+            surface = pygame.display.set_mode(size, pygame.RESIZABLE)
+        if smallest is not None:
+            # the display module cannot say it, and a Window of its own cannot be drawn in parts
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                pygame.Window.from_display_module().minimum_size = smallest
+        return surface
     except pygame.error as error:
         raise DisplayError(f"no window can be opened ({error}); {_INSTEAD}") from None
+
+
+def move_window(corner: tuple[int, int]) -> None:
+    """Put the window where ``get_window_position`` once said it was.
+
+    Some window managers count their frame in one of the two and not in the other, so that each
+    round moves it by the frame; the second try takes that off.
+    """
+    pygame.display.set_window_position(corner)
+    pygame.event.pump()
+    x, y = pygame.display.get_window_position()
+    if (x, y) != corner:
+        pygame.display.set_window_position((2 * corner[0] - x, 2 * corner[1] - y))
 
 
 def _icon() -> pygame.Surface:

@@ -22,15 +22,16 @@ def draw(
         pygame.draw.rect(surface, theme.TROUGH, layout.picture, border_radius=4)
         if not view.error:
             words = "loading …" if not view.engine else "drawing …"
-            at = layout.picture.centerx, layout.picture.centery - 12
+            at = layout.picture.centerx, layout.picture.centery - theme.px(12)
             theme.write(surface, theme.fonts().title, words, theme.DIM, at, "centre")
     else:
         surface.blit(picture, layout.picture)
-    readouts.draw_title(surface, layout.title, view)
-    if view.storms:
-        seekbar.draw_strip(surface, layout.strip, view)
-    seekbar.draw_bar(surface, layout.bar, view)
-    readouts.draw(surface, layout.readouts, view)
+    if layout.panel:
+        readouts.draw_title(surface, layout.title, view)
+        if view.storms:
+            seekbar.draw_strip(surface, layout.strip, view)
+        seekbar.draw_bar(surface, layout.bar, view)
+        readouts.draw(surface, layout.readouts, view)
     if layout.pad.width:
         pad.draw(surface, layout.pad, view)
     if view.tokens:
@@ -38,13 +39,13 @@ def draw(
     if view.error:
         _error(surface, layout, view.error)
     if view.help:
-        keys_help.draw(surface, layout.picture)
+        keys_help.draw(surface)
 
 
 def _error(surface: pygame.Surface, layout: Layout, message: str) -> None:
     font = theme.fonts().body
-    bar = pygame.Rect(0, 0, surface.get_width(), font.get_height() + 16)
+    bar = pygame.Rect(0, 0, surface.get_width(), font.get_height() + theme.px(16))
     bar.centery = layout.picture.centery
     theme.veil(surface, bar)
-    words = theme.fit(font, message, bar.width - 32)
-    theme.write(surface, font, words, theme.ALARM, (bar.centerx, bar.top + 8), "centre")
+    words = theme.fit(font, message, bar.width - theme.px(32))
+    theme.write(surface, font, words, theme.ALARM, (bar.centerx, bar.top + theme.px(8)), "centre")

@@ -21,7 +21,7 @@ INSET = 10
 
 def field(box: Rect) -> Rect:
     """Return the part of the pad that stands for the square [0, 1]²."""
-    return box.inflate(-2 * INSET, -2 * INSET)
+    return box.inflate(-2 * theme.px(INSET), -2 * theme.px(INSET))
 
 
 def place(box: Rect, position: tuple[int, int]) -> tuple[float, float]:
@@ -49,15 +49,15 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
             theme.fonts().small,
             name,
             theme.TEXT,
-            (share_x(inner, t), share_y(inner, u) - 7),
+            (share_x(inner, t), share_y(inner, u) - theme.px(7)),
             "centre",
         )
     if view.ghost is not None and view.shown is not None:
         ghost = share_x(inner, view.shown.t), share_y(inner, view.shown.u)
-        pygame.draw.circle(surface, theme.DIM, ghost, 6, width=2)
+        pygame.draw.circle(surface, theme.DIM, ghost, theme.px(6), width=theme.px(2))
     here = share_x(inner, view.request.t), row
-    pygame.draw.circle(surface, theme.ROOM, here, 9)
-    pygame.draw.circle(surface, theme.ACCENT, here, 7)
+    pygame.draw.circle(surface, theme.ROOM, here, theme.px(9))
+    pygame.draw.circle(surface, theme.ACCENT, here, theme.px(7))
 
 
 @lru_cache(maxsize=2)
@@ -78,14 +78,14 @@ def _sea(sketch: Sketch, size: tuple[int, int]) -> pygame.Surface:
 def _label(surface: pygame.Surface, inner: Rect, request: Request) -> None:
     font = theme.fonts().small
     along, across = Line(request, "t"), Line(request, "u")
-    half = inner.width // 2 - 8
-    middle = inner.centery + 3
+    half = inner.width // 2 - theme.px(8)
+    middle = inner.centery + theme.px(3)
     first = theme.fit(font, along.label(0.0), half)
     theme.write(surface, font, first, theme.DIM, (inner.left, middle))
     last = theme.fit(font, along.label(1.0), half)
     theme.write(surface, font, last, theme.DIM, (inner.right, middle), "right")
-    high = theme.fit(font, across.label(1.0), inner.width - 8)
-    theme.write(surface, font, high, theme.DIM, (inner.centerx, inner.top - 4), "centre")
-    low = theme.fit(font, across.label(0.0), inner.width - 8)
-    at = inner.centerx, inner.bottom - font.get_height() + 4
+    high = theme.fit(font, across.label(1.0), inner.width - theme.px(8))
+    theme.write(surface, font, high, theme.DIM, (inner.centerx, inner.top - theme.px(4)), "centre")
+    low = theme.fit(font, across.label(0.0), inner.width - theme.px(8))
+    at = inner.centerx, inner.bottom - font.get_height() + theme.px(4)
     theme.write(surface, font, low, theme.DIM, at, "centre")

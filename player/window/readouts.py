@@ -24,19 +24,19 @@ def draw_title(surface: pygame.Surface, box: Rect, view: View) -> None:
     if view.pad:
         figures += f"  u {view.request.u:.4f}"
     at = theme.write(
-        surface, fonts.figures, figures, theme.ACCENT, (box.right, box.top + 8), "right"
+        surface, fonts.figures, figures, theme.ACCENT, (box.right, box.top + theme.px(8)), "right"
     )
     words = view.request.expression.replace("->", "→")
-    room = at.left - box.left - 16
-    if fonts.title.size(words)[0] <= room:
-        theme.write(surface, fonts.title, words, theme.TEXT, (box.left, box.top + 3))
-        return
-    first = len(theme.fit(fonts.body, words, room).removesuffix("…"))
-    if first < len(words) and " " in words[:first]:
-        first = words[:first].rindex(" ")
-    theme.write(surface, fonts.body, words[:first], theme.TEXT, (box.left, box.top))
-    rest = theme.fit(fonts.body, words[first:].strip(), room)
-    theme.write(surface, fonts.body, rest, theme.TEXT, (box.left, box.top + box.height // 2))
+    room = at.left - box.left - theme.px(16)
+    for font, top in ((fonts.title, 3), (fonts.body, 6)):
+        if font.size(words)[0] <= room:
+            where = box.left, box.top + theme.px(top)
+            theme.write(surface, font, words, theme.TEXT, where)
+            return
+    first, rest = theme.wrap(fonts.small, words, room)
+    theme.write(surface, fonts.small, first, theme.TEXT, (box.left, box.top + theme.px(1)))
+    rest = theme.fit(fonts.small, rest, room)
+    theme.write(surface, fonts.small, rest, theme.TEXT, (box.left, box.centery))
 
 
 def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
@@ -51,17 +51,21 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
     x = box.left
     for words, colour in _signals(view):
         shown = theme.fit(font, words, box.right - x)
-        x = theme.write(surface, font, shown, colour, (x, y)).right + 18
+        x = theme.write(surface, font, shown, colour, (x, y)).right + theme.px(18)
 
 
 def settings_line(view: View) -> str:
-    """Return seed, steps, edited rows, interpolation and the motion."""
-    request = view.request
-    parts = [f"seed {request.seed}", f"{request.steps} step{'s' if request.steps > 1 else ''}"]
+    """Return seed, steps, edited rows, interpolation and the motion, of the picture on show."""
+    asked = view.request
+    shown = view.shown or asked
+    parts = [
+        _arriving(f"seed {shown.seed}", f"{asked.seed}", shown.seed == asked.seed),
+        _arriving(_steps(shown.steps), _steps(asked.steps), shown.steps == asked.steps),
+    ]
     if view.plan is not None:
         parts.append(rows_words(view.plan))
-    if request.interp != "lerp":
-        parts.append(request.interp)
+    if (shown.interp, asked.interp) != ("lerp", "lerp"):
+        parts.append(_arriving(shown.interp, asked.interp, shown.interp == asked.interp))
     if view.playing:
         parts.append(f"playing ×{view.speed:g}")
     elif view.speed != 1.0:
@@ -69,16 +73,37 @@ def settings_line(view: View) -> str:
     return SEPARATOR.join(parts)
 
 
+def _arriving(shown: str, asked: str, same: bool) -> str:
+    """Return what the picture on show has, and what it is about to have where that differs."""
+    return shown if same else f"{shown} → {asked} …"
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' if count > 1 else ''}"
+
+
 def speed_line(view: View) -> str:
     """Return render time and rate, the window's rate, the cache and the engine."""
     parts = []
     if view.milliseconds is not None:
-        parts.append(f"render {view.milliseconds:.0f} ms  {1e3 / view.milliseconds:.0f} fps")
+        parts.append(f"render {pace(view.milliseconds)}")
     parts.append(f"window {view.hertz} fps")
     cached = sum(division(place) is not None for place in view.cached)
     parts.append(f"cached {cached}/{DIVISIONS + 1}  hits {view.hits}")
     parts.append(view.engine)
     return SEPARATOR.join(parts)
+
+
+def pace(milliseconds: float) -> str:
+    """Return how long a frame takes, and how many a second that makes."""
+    if milliseconds >= 1000:
+        return f"{milliseconds / 1e3:.1f} s a frame"
+    rate = 1e3 / max(milliseconds, 0.01)
+    return (
+        f"{milliseconds:.0f} ms  {rate:.0f} fps"
+        if rate >= 10
+        else f"{milliseconds:.0f} ms  {rate:.1f} fps"
+    )
 
 
 def rows_words(plan: Plan) -> str:

@@ -23,6 +23,20 @@ VEIL = (13, 14, 17, 225)
 """behind overlays that lie on the picture"""
 
 
+_scale = [1.0]
+
+
+def use_scale(scale: float) -> None:
+    """Draw type and panel ``scale`` times as large from now on."""
+    _scale[0] = scale
+    forget()
+
+
+def px(size: float) -> int:
+    """Return a size of a display at scale 1 in pixels of this one."""
+    return round(size * _scale[0])
+
+
 @dataclass(frozen=True, eq=False)
 class Fonts:
     """The sizes of type in use; open only after ``pygame.font.init``."""
@@ -40,7 +54,7 @@ def fonts() -> Fonts:
 
     def font(name: str, size: int) -> pygame.font.Font:
         path = _type_folder() / f"{name}.ttf"
-        return pygame.font.Font(str(path) if path.is_file() else None, size)
+        return pygame.font.Font(str(path) if path.is_file() else None, px(size))
 
     return Fonts(
         title=font("DejaVuSans", 19),
@@ -88,6 +102,15 @@ def fit(font: pygame.font.Font, words: str, width: int) -> str:
     return words[:low].rstrip() + "…"
 
 
+def wrap(font: pygame.font.Font, words: str, width: int) -> tuple[str, str]:
+    """Return the words that fit into ``width`` pixels, and the rest; cut at a space if there is
+    one."""
+    fitting = len(fit(font, words, width).removesuffix("…"))
+    space = words.rfind(" ", 0, fitting + 1)
+    cut = space if space > 0 else fitting
+    return words[:cut].rstrip(), words[cut:].lstrip()
+
+
 def blend(first: Colour, second: Colour, share: float) -> Colour:
     """Return a colour ``share`` of the way from the first to the second."""
     r, g, b = (round(a + (z - a) * share) for a, z in zip(first, second, strict=True))
@@ -96,6 +119,9 @@ def blend(first: Colour, second: Colour, share: float) -> Colour:
 
 def veil(surface: pygame.Surface, rect: pygame.Rect) -> None:
     """Darken a part of the picture, so that an overlay on it can be read."""
+    rect = rect.clip(surface.get_rect())
+    if not all(rect.size):
+        return
     cover = pygame.Surface(rect.size, pygame.SRCALPHA)
     cover.fill(VEIL)
     surface.blit(cover, rect)

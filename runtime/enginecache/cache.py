@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
@@ -17,24 +16,18 @@ import filelock
 import platformdirs
 
 from runtime.bundles.bundle import FileRecord
-from runtime.durable import fsync
+from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.enginecache.entry import (
     MANIFEST,
     Entry,
     Key,
-    check_private,
     difference,
     read_entry,
     read_own,
     seal,
 )
+from runtime.enginecache.place import Place, is_leftover
 from runtime.errors import EngineError, TargetError
-
-PARTIAL = ".partial"
-QUARANTINE = "quarantine"
-LOCKS = "locks"
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def cache_root() -> Path:
@@ -48,6 +41,7 @@ class EngineCache:
     def __init__(self, root: Path | None = None) -> None:
         """Use ``root``, or the user's cache directory; nothing is created yet."""
         self.root = cache_root() if root is None else root
+        self._place = Place(self.root)
 
     def find(self, key: Key) -> Entry | None:
         """Return the entry for ``key``, or None; one that cannot be trusted is quarantined.
@@ -55,7 +49,7 @@ class EngineCache:
         Raises:
             EngineError: the cache folder belongs to another user or can be written by others.
         """
-        if not self._is_there():
+        if not self._place.is_there():
             return None
         folder = self.folder(key)
         if not folder.exists():
@@ -108,8 +102,8 @@ class EngineCache:
             TargetError: the cache folder cannot be written.
             EngineError: it belongs to another user, or the lock was not had in ``timeout_s``.
         """
-        self._prepare()
-        lock = self._lock(key.name())
+        self._place.prepare()
+        lock = self._place.lock(key.name())
         try:
             try:
                 lock.acquire(timeout=0)
@@ -154,17 +148,12 @@ class EngineCache:
             return self._write(key, build, 0)
 
     def quarantine(self, folder: Path) -> Path:
-        """Move what cannot be trusted out of the way, keeping it for inspection."""
-        target = self.root / QUARANTINE
-        kept = target / f"{folder.name}-{time.time_ns()}"
-        try:
-            target.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.replace(folder, kept)
-        except FileNotFoundError:
-            pass  # another process was first
-        except OSError as error:
-            raise EngineError(f"{folder} cannot be trusted nor moved away: {error}") from None
-        return kept
+        """Move what cannot be trusted out of the way, keeping it for inspection.
+
+        Raises:
+            EngineError: it cannot be moved.
+        """
+        return self._place.quarantine(folder)
 
     def entries(self) -> list[Entry]:
         """Return every readable entry, last used first.
@@ -173,8 +162,8 @@ class EngineCache:
             EngineError: the cache folder belongs to another user or can be written by others.
         """
         found = []
-        for folder in self._folders():
-            if not folder.name.endswith(PARTIAL):
+        for folder in self._place.folders():
+            if not is_leftover(folder):
                 try:
                     found.append(read_entry(folder))
                 except EngineError:
@@ -190,16 +179,17 @@ class EngineCache:
             EngineError: the cache folder belongs to another user or can be written by others.
             TargetError: it cannot be written.
         """
-        if not self._is_there():
+        if not self._place.is_there():
             return 0, 0
-        self._prepare()
+        self._place.prepare()
         gone = []
         deadline = time.time() - older_than_s
-        for folder in self._folders():
-            with contextlib.suppress(filelock.Timeout), self._lock(folder.name).acquire(timeout=0):
+        for folder in self._place.folders():
+            lock = self._place.lock(folder.name)
+            with contextlib.suppress(filelock.Timeout), lock.acquire(timeout=0):
                 if _is_stale(folder, deadline):
                     gone.append(_delete(folder))
-        gone += [_delete(folder) for folder in self._in_quarantine()]
+        gone += [_delete(folder) for folder in self._place.quarantined()]
         return len(gone), sum(gone)
 
     def folder(self, key: Key) -> Path:
@@ -209,51 +199,18 @@ class EngineCache:
             raise EngineError(f"{folder} leaves the engine cache: delete it")
         return folder
 
-    def _is_there(self) -> bool:
-        if not os.path.lexists(self.root):
-            return False
-        check_private(self.root)
-        return True
-
-    def _folders(self) -> list[Path]:
-        if not self._is_there():
-            return []
-        try:
-            inside = [p for p in self.root.iterdir() if p.name not in (QUARANTINE, LOCKS)]
-        except OSError as error:
-            raise EngineError(f"{self.root} cannot be read: {error.strerror}") from None
-        return sorted(p for p in inside if p.is_dir())
-
-    def _in_quarantine(self) -> list[Path]:
-        return sorted((self.root / QUARANTINE).glob("*")) if self._is_there() else []
-
     def _quarantined(self, key: Key) -> Iterator[Entry]:
-        for folder in self._in_quarantine():
+        for folder in self._place.quarantined():
             if folder.name.startswith(f"{key.name()}-"):
                 with contextlib.suppress(EngineError):
                     yield read_entry(folder)
-
-    def _lock(self, name: str) -> filelock.BaseFileLock:
-        """Return the lock of an entry by the name of its folder, or of a leftover of it."""
-        entry = name.split(".")[0]
-        return filelock.FileLock(self.root / LOCKS / f"{entry}.lock", mode=0o600)
-
-    def _prepare(self) -> None:
-        try:
-            self.root.parent.mkdir(parents=True, exist_ok=True)
-            self.root.mkdir(mode=0o700, exist_ok=True)
-            check_private(self.root)
-            self.root.chmod(0o700)
-            (self.root / LOCKS).mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise TargetError(f"the engine cache cannot be written: {error}") from None
 
     def _write(
         self, key: Key, build: Callable[[Path], Mapping[str, Any]], need_bytes: int
     ) -> Entry:
         folder = self.folder(key)
-        partial = folder.with_name(folder.name + PARTIAL)
-        shutil.rmtree(partial, ignore_errors=True)  # its writer is dead: we hold the lock
+        for left, _ in leftovers(folder):
+            shutil.rmtree(left, ignore_errors=True)  # its writer is dead: we hold the lock
         free = shutil.disk_usage(self.root).free
         if free < need_bytes:
             raise TargetError(
@@ -261,32 +218,22 @@ class EngineCache:
                 f"{free / 1e9:.1f} GB free: make room, or run: wordmorph engines prune"
             )
         try:
-            partial.mkdir(mode=0o700)
-            notes = build(partial)
-            seal(partial, key, notes)
-            if folder.exists():
-                old = folder.with_name(f"{folder.name}.{time.time_ns()}{PARTIAL}")
-                os.replace(folder, old)
-                os.replace(partial, folder)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                os.replace(partial, folder)
-            fsync(self.root)
+            with write_aside(folder, folder=True) as partial:
+                partial.chmod(0o700)
+                seal(partial, key, build(partial))
         except OSError as error:
-            if error.errno in _NO_SPACE:
+            if error.errno in NO_SPACE:
                 raise TargetError(
                     f"the disk filled up while the engine was written to {self.root}: "
                     "make room, or run: wordmorph engines prune"
                 ) from None
             raise TargetError(f"the engine cache cannot be written: {error}") from None
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
         return read_entry(folder)
 
 
 def _is_stale(folder: Path, deadline: float) -> bool:
     """Whether nobody needs a folder whose lock is held: a leftover, unreadable, or long unused."""
-    if folder.name.endswith(PARTIAL):
+    if is_leftover(folder):
         return True
     try:
         return read_entry(folder).used <= deadline

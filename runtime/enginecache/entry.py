@@ -12,22 +12,19 @@ import os
 import re
 import shlex
 import stat
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runtime.bundles.bundle import FileRecord, sha256_file
-from runtime.durable import fsync
+from runtime.durable import fsync, write_aside
 from runtime.errors import EngineError
+from runtime.slug import slug
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-
-
-def slug(name: str) -> str:
-    """Return ``name`` as a harmless piece of a file name: [a-z0-9-], at most 40 characters."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:40].strip("-") or "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +39,8 @@ class Key:
         return hashlib.sha256(json.dumps(dict(self.fields), sort_keys=True).encode()).hexdigest()
 
     def name(self) -> str:
-        """Return the entry's folder name: a slug for people, the digest for identity."""
-        return f"{slug(self.model)}-{self.digest()[:24]}"
+        """Return the entry's folder name: a slug for people, the digest for identity; no dots."""
+        return f"{slug(self.model, 40, marks='-')}-{self.digest()[:24]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class Entry:
     fields: Mapping[str, str]
     files: Mapping[str, FileRecord]
     notes: Mapping[str, Any] = field(default_factory=dict)
-    """facts that are recorded but not compared, such as the driver and the build time"""
+    """what is recorded but not compared, such as the driver and the build time"""
 
     @property
     def bytes(self) -> int:
@@ -105,11 +102,8 @@ def seal(
         "files": files,
         "notes": dict(notes or {}),
     }
-    temporary = folder / f"{MANIFEST}.{os.getpid()}"
-    temporary.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    fsync(temporary)
-    os.replace(temporary, folder / MANIFEST)
-    fsync(folder)
+    with write_aside(folder / MANIFEST) as partial:
+        partial.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_entry(folder: Path) -> Entry:
@@ -167,7 +161,7 @@ def check_owner(path: Path) -> None:
         raise EngineError(f"{path} cannot be read: {error.strerror}") from None
     if stat.S_ISLNK(status.st_mode):
         raise EngineError(f"{path} is a link, not something wordmorph wrote: delete it")
-    if os.name == "posix" and status.st_uid != os.getuid():
+    if sys.platform != "win32" and status.st_uid != os.getuid():
         raise EngineError(
             f"{path} belongs to another user (uid {status.st_uid}), who could plant code in it: "
             "delete it or set XDG_CACHE_HOME to a folder of your own"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from functools import cache
 from pathlib import Path
+
+import psutil
 
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 """The instruction sets that decide how fast a denoiser runs, as /proc/cpuinfo names them."""
@@ -35,15 +36,6 @@ def cpu_features() -> list[str]:
 
 
 def memory_bytes() -> tuple[int, int]:
-    """Return (available, total) memory of the machine in bytes; (0, 0) where unknown."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        kib = {line.split(":")[0]: int(line.split()[1]) for line in lines if ":" in line}
-        return kib["MemAvailable"] * 1024, kib["MemTotal"] * 1024
-    except (OSError, KeyError, ValueError, IndexError):
-        pass
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 0, 0
-    return total, total
+    """Return (available, total) memory of the machine in bytes."""
+    memory = psutil.virtual_memory()
+    return memory.available, memory.total

@@ -19,13 +19,16 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput
 
 from runtime.errors import ExpressionError
-from runtime.language.hints import QUOTED, check_text, explain, mask, refuse_foreign
+from runtime.language.foreign import refuse_foreign
+from runtime.language.hints import QUOTED, check_text, explain, mask
+from runtime.language.slashes import divided, refuse_percent, slash_in_text
 from runtime.language.terms import Fault, Sum, Term, Value, escape, format_sum, quote, unescape
 
 __all__ = ["Axis", "Expression", "Morph", "Sum", "Term", "parse", "slot_expression"]
 
-MAX_TEXT = 5000
-"""Characters of an expression: beyond any prompt, and parsed in well under a second."""
+MAX_TEXT = 2000
+"""Characters of an expression, as typed and as printed: several times what an encoder reads, and
+parsed in tens of milliseconds whatever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,13 @@ def _parse(text: str) -> Expression:
     except Fault as fault:
         raise ExpressionError(fault.message, flat, fault.column) from None
     assert isinstance(parsed, Expression)
+    length = len(str(parsed))
+    if length > MAX_TEXT:  # 2*(cat + dog) is longer with its weights written out
+        raise ExpressionError(
+            f"written out, this has {length} characters: {MAX_TEXT} are the most",
+            f"{text[:40]}…",
+            0,
+        )
     return parsed
 
 
@@ -184,21 +194,22 @@ class _Builder(Transformer[Token, Expression]):
         return Value.phrase(unescape(_checked(text, column, in_slot=True)), column, text)
 
     def group(self, _open: Token, value: Value, _close: Token) -> Value:
-        return value.plain()
+        return divided(value).plain()
 
     def negate(self, sign: Token, value: Value) -> Value:
-        factor = -1.0 if sign == "-" else 1.0
-        return value.scaled(lambda weight: weight * factor, value.column)
+        return _signed(sign, divided(value))
 
     def add(self, left: Value, sign: Token, right: Value) -> Value:
-        factor = -1.0 if sign == "-" else 1.0
-        return left.plus(right.scaled(lambda weight: weight * factor, right.column))
+        for value in (left, right):
+            refuse_percent(value)
+        return divided(left).plus(_signed(sign, divided(right)))
 
     def multiply(self, left: Value, sign: Token, right: Value) -> Value:
-        return left.times(right, _column(sign))
+        return divided(left).times(divided(right), _column(sign))
 
-    def divide(self, left: Value, _sign: Token, right: Value) -> Value:
-        return left.over(right)
+    def divide(self, left: Value, sign: Token, right: Value) -> Value:
+        text = slash_in_text(left, _column(sign), right)
+        return divided(left).over(divided(right)) if text is None else text
 
     def chain(self, *stations: Value) -> tuple[Value, ...]:
         return stations
@@ -237,6 +248,11 @@ class _Builder(Transformer[Token, Expression]):
                 texts[-1] = re.sub(r"\s+", " ", part)
         texts[0], texts[-1] = texts[0].lstrip(), texts[-1].rstrip()
         return Expression(tuple(texts), tuple(morphs), whole=False)
+
+
+def _signed(sign: Token, value: Value) -> Value:
+    factor = -1.0 if sign == "-" else 1.0
+    return value.scaled(lambda weights: weights * factor, value.column, value.tail)
 
 
 def _checked(text: str, column: int, *, in_slot: bool) -> str:

@@ -10,98 +10,19 @@ from runtime.errors import ExpressionError
 
 QUOTED = re.compile(r'"(?:\\[\s\S]|[^"\\])*"')
 """A phrase in double quotes, from end to end."""
-
-HOLE = re.compile(r"(?<![\w?])\?(?=\s*\*)")
+HOLE = re.compile(r"(?<![\w?])\?(?=\s*+\*)")
 """The ``?`` of ``-?*tabby .. +?*tabby``, in masked text."""
+JOINED = re.compile(r"(?<=\s)(?:AND|BREAK)(?=\s)")
+"""Another tool's words between prompts, in capitals."""
 
 
 def mask(text: str) -> str:
     """Blank out escapes and quoted stretches with NULs of the same length."""
     return re.sub(
-        r'\\[^\w\s]|(?<![^\s(*|\[>.+-])"(?:\\[\s\S]|[^"\\])*"',
+        r'\\[^\w\s]|(?<![^\s(*|\[>→.+-])"(?:\\[\s\S]|[^"\\])*"',
         lambda found: "\0" * len(found[0]),
         text,
     )
-
-
-_NUMBER = r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
-_FOREIGN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), fix)
-    for pattern, fix in (
-        (
-            r"\.(?:blend|and|swap)\s*\(",
-            "blends are written as sums here: 0.7*cat + 0.3*kitten, or cat -> kitten, "
-            "or a [cat -> kitten] in a sentence",
-        ),
-        (
-            r"<lora:[^<>]*>",
-            "a LoRA is fused when the model is built (wordmorph build --lora FILE)",
-        ),
-        (
-            r"<[^<>]*[^<>\-]>",
-            "angle brackets are not used here: write the sum in a slot, as in "
-            "a photo of a [cat + 3/7*tabby], or \\< for the character",
-        ),
-        (
-            r"\[(?P<a>[^\[\]|:]*)::\s*" + _NUMBER + r"\s*\]",
-            "prompt editing by step is not used here: write [{a} -> 0*{a}] and move along t",
-        ),
-        (
-            r"\[(?P<a>[^\[\]|:]*):(?P<b>[^\[\]|:]*):\s*" + _NUMBER + r"[^\[\]]*\]",
-            "prompt editing by step is not used here: write [{a} -> {b}] and move along t",
-        ),
-        (
-            r"\[(?P<a>[^\[\]|:]*):\s*" + _NUMBER + r"\s*\]",
-            "prompt editing by step is not used here: write [0*{a} -> {a}] and move along t",
-        ),
-        (
-            r"\[(?P<a>[^\[\]|]*)\|(?P<b>(?:(?!\.\.)[^\[\]|])*)(?:\|[^\[\]]*)?\]",
-            "alternation by step is not used here: write [{a} -> {b}], or [({a} + {b})/2] "
-            "for the mean; a second axis is written from .. to",
-        ),
-        (
-            r"\((?P<a>[^()\[\]:]*):\s*(?P<w>" + _NUMBER + r")\s*\)",
-            "a weight is written before its phrase: {w}*{a}, or [{w}*{a}] in a sentence",
-        ),
-        (
-            r"\((?P<a>[^()\[\]*/]*)\)(?P<w>[0-9]+(?:\.[0-9]+)?)",
-            "a weight is written before its phrase: {w}*{a}, or [{w}*{a}] in a sentence",
-        ),
-        (
-            r"(?P<a>[^\W\d][\w-]*|\))(?P<w>\+{2,}|-{2,})(?=[\s,.;)\]]|$)",
-            "++ and -- are not used here: write a weight, as in 1.21*cat or 0.81*cat, "
-            "inside [ ] in a sentence; or quote the phrase",
-        ),
-        (
-            r"[^\W\d]\s?:\s?-?[0-9]*\.?[0-9]+(?=[\s,]|$)",
-            "a weight is written before its phrase, and phrases are added: 0.7*cat + 0.3*kitten; "
-            "write \\: for a plain colon",
-        ),
-        (
-            r"(?:^|\s)--\w",
-            "options go after the closing quote of the expression; to subtract, write cat - dog",
-        ),
-        (
-            HOLE.pattern,
-            "this range is yet to be found: wordmorph range finds it; or write 3/7*tabby",
-        ),
-    )
-)
-
-
-def refuse_foreign(text: str, masked: str) -> None:
-    """Stop the notations of other tools with the equivalent in this language.
-
-    Raises:
-        ExpressionError: at the first such notation outside quotes.
-    """
-    found = [(match, fix) for pattern, fix in _FOREIGN if (match := pattern.search(masked))]
-    if not found:
-        return
-    match, fix = min(found, key=lambda pair: pair[0].start())
-    words = {name: (text[slice(*match.span(name))].strip()) for name in match.groupdict()}
-    words = {name: word or "cat" for name, word in words.items()}
-    raise ExpressionError(fix.format(**words), text, match.start())
 
 
 def check_text(masked: str, *, in_slot: bool) -> tuple[str, int] | None:
@@ -118,12 +39,22 @@ def check_text(masked: str, *, in_slot: bool) -> tuple[str, int] | None:
                 "a weight needs *, as in {0}*tabby; or quote the phrase",
             ),
             (r"\+", "put spaces around + to add, as in cat + kitten, or quote the phrase"),
+            (
+                r"^'(?=[\s\S]*'$)",
+                'quotes are double here: write "cat", or \\\' for the character',
+            ),
         ):
             if found := re.search(pattern, masked):
                 return message.format(found[0]), found.start()
+        if (found := JOINED.search(masked)) and any(letter.islower() for letter in masked):
+            return (
+                f"{found[0]} joins nothing here: write cat + dog to add, or quote the phrase",
+                found.start(),
+            )
         return None
     for pattern, name in (
         (r"->", "->"),
+        (r"→", "→"),
         (r"\|", "|"),
         (r"\*", "*"),
         (r"(?:^|(?<=\s))[+-]|\+", ""),
@@ -148,7 +79,7 @@ def explain(error: UnexpectedInput, text: str, masked: str) -> ExpressionError:
 
 
 _SECOND_AXIS = "the second axis is written from .. to, as in cat -> kitten | -tabby .. +tabby"
-_OPERATORS = ("->", "..", "|", "(", ")", "[", "]", "*", "/", "+", "-", '"')
+_OPERATORS = ("->", "→", "..", "|", "(", ")", "[", "]", "*", "/", "+", "-", '"')
 
 
 def _at_end(text: str, masked: str, expected: set[str]) -> ExpressionError:
@@ -192,6 +123,7 @@ def _unexpected(masked: str, column: int, expected: set[str]) -> str:
         ")": "this ) closes nothing: drop it, or quote the phrase",
         "]": "this ] closes nothing: write \\] for the character",
         "->": "-> cannot follow the second axis: write the chain before the |",
+        "→": "→ cannot follow the second axis: write the chain before the |",
         "|": "only one | is possible: u is one axis",
         "..": f"this .. belongs to no second axis: {_SECOND_AXIS}; or quote the phrase",
     }

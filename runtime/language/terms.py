@@ -7,6 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.language.foreign import ARROWS, CURLY, DASHES
+
 MAX_WEIGHT = 1e30
 """Beyond this a float32 mix overflows."""
 
@@ -48,14 +53,14 @@ def format_weight(weight: float) -> str:
 
 def quote(phrase: str) -> str:
     """Return a phrase as the language reads it back: bare where it can be, else quoted."""
-    if _BARE.fullmatch(phrase) and not phrase.endswith("-"):
+    if _BARE.fullmatch(phrase):
         return phrase
     return '"' + phrase.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def escape(text: str) -> str:
     """Return literal text with a backslash before everything that would be an operator."""
-    return re.sub(r'[\\\[\]|*"+<(]|(?<!\w)-|-(?!\w)|:(?=\s?-?\.?[0-9])', r"\\\g<0>", text)
+    return _OPERATOR.sub(r"\\\g<0>", text)
 
 
 def unescape(text: str) -> str:
@@ -63,7 +68,13 @@ def unescape(text: str) -> str:
     return re.sub(r"\\([^\w\s])", r"\1", text)
 
 
-_BARE = re.compile(r"[^\W\d](?:\w|[ ](?=[\w'])|[,;!?%&'](?!\w*\()|-(?=\w)|\.(?!\.))*")
+_BARE = re.compile(
+    r"(?![\s\S]* (?:AND|BREAK) )"
+    r"[^\W\d](?:\w|[ ](?=[\w'])|[,;!?%&'](?!\w*\()|-(?=\w)|\.(?!\.))*"
+)
+_OPERATOR = re.compile(
+    rf"[\\\[\]|*\"+<>({{}}=~→{ARROWS}{DASHES}{CURLY}]|(?<!\w)-|-(?!\w)|:(?=\s?-?\.?[0-9])"
+)
 
 
 def _magnitude(term: Term) -> str:
@@ -86,82 +97,94 @@ class Value:
     """What a piece of arithmetic came to: a number, or a sum of phrases. Raises Fault."""
 
     column: int
-    scalar: float
-    terms: Sum | None = None
+    numbers: NDArray[np.float64]
+    """the one number, or the weight of each phrase: an array, so that a thousand signs before a
+    sum of hundreds of phrases are a thousand operations"""
+    phrases: tuple[str, ...] | None = None
     """None for a number"""
     literal: str | None = None
     """the text of a lone number or phrase: no operator was applied yet"""
+    tail: tuple[str, int] = ("", 0)
+    """the bare words that the text of this value ends with, and the column after them"""
 
     @classmethod
     def number(cls, text: str, column: int) -> Value:
         """Read a number such as ``0.43`` or ``1e-3``."""
-        return cls(column, _finite(float(text), column), literal=text)
+        return cls(column, _finite(np.array([float(text)]), column), literal=text)
 
     @classmethod
     def phrase(cls, phrase: str, column: int, literal: str) -> Value:
         """Take one phrase with weight 1."""
-        return cls(column, 1.0, (Term(1.0, " ".join(phrase.split())),), literal)
+        tail = "" if literal.endswith('"') else literal
+        phrases = (" ".join(phrase.split()),)
+        return cls(column, np.ones(1), phrases, literal, (tail, column + len(literal)))
 
     def plain(self) -> Value:
         """Return the same value as arithmetic: its literal text no longer counts."""
-        return Value(self.column, self.scalar, self.terms)
+        return Value(self.column, self.numbers, self.phrases)
 
     def plus(self, other: Value) -> Value:
         """Add two numbers, or two sums."""
         for number, phrase in ((self, other), (other, self)):
-            if number.terms is None and phrase.terms is not None:
+            if number.phrases is None and phrase.phrases is not None:
                 raise Fault(
                     "a number cannot be added to a phrase: multiply it, as in 0.5*tabby, "
                     'or quote it, as in "2"',
                     number.column,
                 )
-        if self.terms is None or other.terms is None:
-            return Value(self.column, _finite(self.scalar + other.scalar, self.column))
-        return Value(self.column, 1.0, self.terms + other.terms)
+        if self.phrases is None or other.phrases is None:
+            return Value(self.column, _finite(self.numbers + other.numbers, self.column))
+        weights = np.concatenate([self.numbers, other.numbers])
+        return Value(self.column, weights, self.phrases + other.phrases)
 
     def times(self, other: Value, column: int) -> Value:
         """Multiply; one of the two is a number."""
-        if self.terms is not None and other.terms is not None:
+        if self.phrases is not None and other.phrases is not None:
             raise Fault(
                 "* needs a number on one side, as in 0.43*tabby or 3/7*tabby; "
                 "quote a phrase that contains *",
                 column,
             )
-        if self.terms is None:
-            return other.scaled(lambda weight: weight * self.scalar, self.column)
-        return self.scaled(lambda weight: weight * other.scalar, self.column)
+        if self.phrases is None:
+            return other.scaled(lambda weights: weights * self.numbers, self.column, other.tail)
+        return self.scaled(lambda weights: weights * other.numbers, self.column)
 
     def over(self, other: Value) -> Value:
         """Divide by a number."""
-        if other.terms is not None:
+        if other.phrases is not None:
             raise Fault(
                 "/ needs a number after it: write 3/7*tabby or tabby/4, or quote the phrase",
                 other.column,
             )
-        if other.scalar == 0:
+        if other.numbers[0] == 0:
             raise Fault("division by zero: the weight is not finite", other.column)
-        return self.scaled(lambda weight: weight / other.scalar, self.column)
+        return self.scaled(lambda weights: weights / other.numbers, self.column)
 
-    def scaled(self, scale: Callable[[float], float], column: int) -> Value:
-        """Apply ``scale`` to the number, or to the weight of each term."""
-        if self.terms is None:
-            return Value(column, _finite(scale(self.scalar), column))
-        terms = (Term(_finite(scale(term.weight), column), term.phrase) for term in self.terms)
-        return Value(column, 1.0, tuple(terms))
+    def scaled(
+        self,
+        scale: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+        column: int,
+        tail: tuple[str, int] = ("", 0),
+    ) -> Value:
+        """Apply ``scale`` to the number, or to the weight of each phrase."""
+        with np.errstate(over="ignore"):
+            numbers = _finite(scale(self.numbers), column)
+        return Value(column, numbers, self.phrases, tail=tail)
 
     def as_sum(self) -> Sum:
         """Return the terms; a lone number was a phrase after all, as in ``1 -> 2``."""
-        if self.terms is not None:
-            return self.terms
+        if self.phrases is not None:
+            weights = self.numbers.tolist()
+            return tuple(Term(w, phrase) for w, phrase in zip(weights, self.phrases, strict=True))
         if self.literal is not None:
             return (Term(1.0, self.literal),)
         raise Fault("a weight without a phrase: write e.g. 3/7*tabby, or quote it", self.column)
 
 
-def _finite(weight: float, column: int) -> float:
-    if not abs(weight) <= MAX_WEIGHT:
+def _finite(weights: NDArray[np.float64], column: int) -> NDArray[np.float64]:
+    if not np.abs(weights).max() <= MAX_WEIGHT:
         raise Fault(
             f"this weight is not finite (over {MAX_WEIGHT:g}): use a number like 0.43 or 3/7",
             column,
         )
-    return weight + 0.0  # -0.0 becomes 0.0
+    return weights + 0.0  # -0.0 becomes 0.0

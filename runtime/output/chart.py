@@ -39,6 +39,8 @@ class Words:
     first: str
     last: str
     axis: str = "t"
+    stations: tuple[float, ...] = ()
+    """where a chain's way turns"""
 
 
 def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
@@ -46,7 +48,7 @@ def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
 
     When there are too many, the ends of the storms with the longest paths stay.
     """
-    worst = int(np.argmax(film.distances))
+    worst = int(np.argmax(film.change.steps))
     shown = {0, len(film.positions) - 1, worst, worst + 1}
     storms = sorted((z for z in found.zones if z.kind == "storm"), key=lambda z: -z.path)
     for zone in storms:
@@ -100,6 +102,8 @@ def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> N
     smooth = np.where(jumpy, np.nan, speed)
     axes.stairs(smooth, at, color=_CURVE, lw=1.4, fill=False, baseline=None)
     axes.stairs(smooth, at, color=_CURVE, alpha=0.12, fill=True, lw=0)
+    for station in words.stations:
+        axes.axvline(station, color=_FAINT, lw=0.9, ls=(0, (1, 3)), zorder=3)
     for flicker in found.flickers:
         x = (flicker.start + flicker.end) / 2
         axes.plot([x], [top * 0.03], marker="^", ms=7, color=_FLICKER, clip_on=False, zorder=5)
@@ -147,7 +151,7 @@ def _draw_thumbnails(
 
     side = min(0.118, (_RIGHT - _LEFT + 0.02) / len(shown) - 0.012)
     tall = side * _SIZE[0] / _SIZE[1]
-    worst = int(np.argmax(film.distances))
+    worst = int(np.argmax(film.change.steps))
     places = _LEFT + (_RIGHT - _LEFT) * film.positions[list(shown)]
     centres = _spread(places, side + 0.012, _LEFT - 0.02 + side / 2, _RIGHT + 0.01 - side / 2)
     for index, x, place in zip(shown, centres, places, strict=True):
@@ -174,7 +178,7 @@ def _draw_thumbnails(
 
 
 def _draw_title(figure: Figure, film: Survey, words: Words) -> None:
-    steps = film.distances
+    steps = film.change.steps
     figure.text(
         _LEFT - 0.02, 0.965, _clip(words.title, 60), ha="left", va="top", fontsize=13,
         color=_INK, parse_math=False,

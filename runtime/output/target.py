@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-import errno
-import glob
+import contextlib
 import os
 import re
-import secrets
-import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import av.error
 
-from runtime.durable import fsync
+from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.errors import TargetError
+from runtime.output.settings import KEY
 
-_PARTIAL = ".partial"
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _NUMBERED = re.compile(r"\d{5,}\.png")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TEXT_AT = len(_PNG) + 25
+"""where the first chunk after the header begins: four bytes of length, then its type"""
+_RECORD = b"tEXt" + KEY.encode() + b"\0"
+_SPECIAL = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def kind_of(target: str) -> str:
@@ -47,6 +55,7 @@ def check_target(target: str) -> str:
         TargetError: what ``open_film`` and ``save_still`` would only say after the model is open.
     """
     kind = kind_of(target)
+    refuse_special(Path(target))
     path = Path(target).resolve()
     if Path(target).name in ("", "..") or path == Path.cwd():
         raise TargetError(f"{target} is no name of its own: name a new folder, such as frames/")
@@ -54,7 +63,7 @@ def check_target(target: str) -> str:
         if not parent.is_dir():
             raise TargetError(f"{target} cannot be written: there is no folder {parent}")
     if kind == "folder":
-        _check_replaceable(path)
+        check_replaceable(path)
     elif path.is_dir():
         raise TargetError(f"{target} cannot be written: it is a folder")
     if not os.access(path.parent, os.W_OK):
@@ -62,40 +71,36 @@ def check_target(target: str) -> str:
     return kind
 
 
+def check_picture(target: str, what: str) -> None:
+    """Look whether ``target`` can hold one picture; ``what`` it is called (a chart, a grid).
+
+    Raises:
+        TargetError: its name does not end in .png, or ``check_target`` refuses it.
+    """
+    if Path(target).suffix.lower() != ".png":
+        raise TargetError(f"{target}: a {what} is one picture, so its name ends in .png")
+    check_target(target)
+
+
 @contextmanager
 def staged(target: Path, *, folder: bool) -> Iterator[Path]:
     """Yield a hidden path beside ``target``, moved there at the end or removed on any error.
 
-    A link is followed: what it points to is written. Those who write to the yielded path do so
-    inside ``writing``, so that other errors of the block are not laid at the target's door.
+    Those who write to the yielded path do so inside ``writing``, so that other errors of the
+    block are not laid at the target's door.
 
     Raises:
         TargetError: the disk is full or cannot be written, or the block raised an OSError.
     """
-    final = target.resolve()
-    unique = f"{os.getpid()}-{secrets.token_hex(4)}"  # in containers every process may be pid 1
-    partial = final.with_name(f".{final.name}.{unique}{_PARTIAL}")
-    try:
+    with ExitStack() as aside:
         with writing(target):
-            if folder:
-                partial.mkdir()
-            else:
-                partial.touch(exist_ok=False)
+            partial = aside.enter_context(write_aside(target.resolve(), folder=folder))
         try:
             yield partial
         except OSError as error:
             raise TargetError(f"{target} was not written: {error}{_spool_hint(error)}") from None
         with writing(target):
-            fsync(partial)
-            if folder:
-                _replace_folder(partial, final, unique)
-            else:
-                os.replace(partial, final)
-    finally:
-        if folder:
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+            aside.close()
 
 
 @contextmanager
@@ -108,7 +113,7 @@ def writing(target: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, av.error.FFmpegError) as error:
-        if getattr(error, "errno", None) in _NO_SPACE:
+        if getattr(error, "errno", None) in NO_SPACE:
             raise TargetError(
                 f"no space left for {target}: the partial file was removed, "
                 "free some space and try again"
@@ -119,37 +124,44 @@ def writing(target: Path) -> Iterator[None]:
 
 def being_written(target: Path) -> bool:
     """Tell whether this or another process is writing ``target`` (or was killed while it did)."""
-    final = target.resolve()
-    return any(final.parent.glob(f".{glob.escape(final.name)}.*{_PARTIAL}"))
-
-
-def _replace_folder(partial: Path, target: Path, unique: str) -> None:
-    """Put ``partial`` at ``target``; what was there stays if that fails."""
-    aside = None
-    if target.is_dir():
-        aside = target.with_name(f".{target.name}.{unique}.old")
-        os.replace(target, aside)
-    try:
-        os.replace(partial, target)
-    except OSError:
-        if aside:
-            os.replace(aside, target)
-        raise
-    if aside:
-        shutil.rmtree(aside, ignore_errors=True)
+    return any(leftovers(target.resolve()))
 
 
 def _spool_hint(error: OSError) -> str:
-    if error.errno not in _NO_SPACE:
+    if error.errno not in NO_SPACE:
         return ""
     return f" (temporary files go to {tempfile.gettempdir()}: make room, or set TMPDIR)"
 
 
-def _check_replaceable(target: Path) -> None:
-    if not target.exists():
+def refuse_special(target: Path) -> None:
+    """Raise TargetError if ``target`` is a link, a pipe or a device: those are never replaced."""
+    with contextlib.suppress(OSError, ValueError):
+        mode = os.lstat(target).st_mode
+        kind = next((words for test, words in _SPECIAL if test(mode)), None)
+        if kind is not None:
+            raise TargetError(f"{target} is {kind}: name a file or folder of its own")
+
+
+def check_replaceable(target: Path) -> None:
+    """Raise TargetError unless ``target`` is absent, empty, or a folder of this program's frames.
+
+    Every picture in it must carry a record of ours: numbers for names are common.
+    """
+    if not os.path.lexists(target):
         return
     if not target.is_dir():
         raise TargetError(f"{target} is a file: name another folder")
-    others = [entry.name for entry in target.iterdir() if not _NUMBERED.fullmatch(entry.name)]
-    if others:
-        raise TargetError(f"{target} holds other things, such as {others[0]}: name a new folder")
+    for entry in sorted(target.iterdir()):
+        if not (_NUMBERED.fullmatch(entry.name) and has_record(entry)):
+            raise TargetError(
+                f"{target} holds other things, such as {entry.name}: name a new folder"
+            )
+
+
+def has_record(picture: Path) -> bool:
+    """Tell whether a PNG is a plain file with the settings in it that this program writes."""
+    if picture.is_symlink() or not picture.is_file():
+        return False
+    with picture.open("rb") as stream:
+        start = stream.read(_TEXT_AT + len(_RECORD) + 4)
+    return start.startswith(_PNG) and start[_TEXT_AT + 4 :] == _RECORD

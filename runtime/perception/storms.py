@@ -3,12 +3,13 @@
 The rules, on N frames at increasing positions t with distances s(i) = d(f(i), f(i+1)):
 
 *Flicker.* 1 to 3 frames that leave the film and come back: both distances at its edges are visible
-and at least twice the distance across, between the frames before and after it.
+and at least twice the distance across, between the frames before and after it, and no station of a
+chain stands there.
 
-*Fresh breeze.* Speeds are taken with the noise of the frames out of them. The calm level c is
-the median speed of the slower half of them (flickers left out), its spread σ is 1.4826 times the
-median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film may
-storm for two thirds of its length and still be read.
+*Fresh breeze.* Speeds are those of ``runtime.perception.change``: noise is no change. The calm
+level c is the median speed of the slower half of them (flickers left out), its spread σ is 1.4826
+times the median absolute deviation there. A step is fast above ``c + max(4σ, 2c, FAINT)``: a film
+may storm for two thirds of its length and still be read.
 
 *Jump.* A fast, visible step that bisection cannot break: of the two halves the one with the
 greater distance is followed until its distance is below 0.4 of the step's (a slope, however
@@ -30,6 +31,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.perception.change import Change, change_of, posts_of
 from runtime.perception.distance import VISIBLE, Descriptor, distance
 
 Floats = NDArray[np.float64]
@@ -55,35 +57,39 @@ class Survey:
     positions: Floats
     """[N], increasing"""
     reach: tuple[Floats, ...]
+    posts: tuple[int, ...]
+    """the frames between which change is measured: ``runtime.perception.change.posts_of``"""
+    spans: Floats
+    """[P-1] distances between them"""
 
     @property
     def distances(self) -> Floats:
-        """[N-1] distances of neighbouring frames."""
+        """[N-1] distances of neighbouring frames, their noise included."""
         return self.reach[0]
 
     @property
+    def change(self) -> Change:
+        """The distances with the noise taken out."""
+        return change_of(self.positions, self.distances, self.posts, self.spans)
+
+    @property
     def speed(self) -> Floats:
-        """[N-1] distances per unit of t."""
-        return self.distances / np.diff(self.positions)
+        """[N-1] change per unit of t, without noise."""
+        speed: Floats = self.change.steps / np.diff(self.positions)
+        return speed
 
     @property
     def noise(self) -> float:
-        """What every step holds of noise that differs from frame to frame.
+        """What a step holds at most of noise that differs from frame to frame.
 
         Noise n and change s add as d(1)² = n² + s² over one frame and d(2)² = n² + (2s)² over two,
-        so n² = (4·d(1)² - d(2)²) / 3; the median over the film.
+        so n² = (4·d(1)² - d(2)²) / 3; the median over the film. Where frames stand far apart the
+        bends of the way between them count as noise too.
         """
         if len(self.reach[1]) == 0:
             return 0.0
         one = (self.distances[:-1] ** 2 + self.distances[1:] ** 2) / 2
         return float(np.sqrt(max(0.0, np.median(4 * one - self.reach[1] ** 2) / 3)))
-
-    @property
-    def change(self) -> Floats:
-        """[N-1] speed with the noise taken out."""
-        still = np.sqrt(np.maximum(0.0, self.distances**2 - self.noise**2))
-        speed: Floats = still / np.diff(self.positions)
-        return speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +144,41 @@ def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor
     at = np.asarray(positions, np.float64)
     if len(at) < 2 or not np.all(np.diff(at) > 0):
         raise ValueError("a film needs two or more frames at increasing positions")
+    posts = posts_of(at)
+    standing = set(posts)
     reach: list[list[float]] = [[] for _ in range(REACH)]
+    spans: list[float] = []
     recent: list[Descriptor] = []
+    post: Descriptor | None = None
     count = 0
     for now in descriptors:
+        if count in standing:
+            if post is not None:
+                spans.append(distance(post, now))
+            post = now
         for back, earlier in enumerate(reversed(recent)):
             reach[back].append(distance(earlier, now))
         recent = [*recent[-(REACH - 1) :], now]
         count += 1
     if count != len(at):
         raise ValueError(f"{count} frames for {len(at)} positions")
-    return Survey(at, tuple(np.asarray(row, np.float64) for row in reach))
+    rows = tuple(np.asarray(row, np.float64) for row in reach)
+    return Survey(at, rows, posts, np.asarray(spans))
 
 
-def find_storms(film: Survey, descriptor_at: DescriptorAt) -> StormReport:
+def find_storms(
+    film: Survey, descriptor_at: DescriptorAt, turns: Sequence[float] = ()
+) -> StormReport:
     """Find zones, flickers and jumps; ``descriptor_at(t)`` renders in-between frames for bisection.
 
-    It is called for the 12 fastest distances at most, up to 9 times each.
+    It is called for the 12 fastest distances at most, up to 9 times each. ``turns`` are the t of a
+    chain's stations between its ends: what leaves and comes back there is no flicker.
     """
-    flickers = find_flickers(film)
+    flickers = find_flickers(film, turns)
     shaken = np.zeros(len(film.distances), bool)
     for flicker in flickers:
         shaken[flicker.first - 1 : flicker.last + 1] = True
-    speed = film.change
+    speed = film.speed
     calm, fast = thresholds(speed[~shaken])
     jumps: list[Jump] = []
     suspects = [
@@ -176,13 +194,17 @@ def find_storms(film: Survey, descriptor_at: DescriptorAt) -> StormReport:
         if jump is not None:
             jumps.append(jump)
             jumpy[i] = True
-    loud = _LOUD * film.noise / float(np.median(np.diff(film.positions)))
+    loud = _LOUD * film.change.noise / float(np.median(np.diff(film.positions[list(film.posts)])))
     zones = find_zones(film, jumpy, min(fast, max((calm + fast) / 2, loud)), fast)
     return StormReport(zones, flickers, tuple(sorted(jumps, key=lambda jump: jump.t)), fast)
 
 
-def find_flickers(film: Survey) -> tuple[Flicker, ...]:
-    """Find frames that leave and come back, the shortest first where several overlap."""
+def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, ...]:
+    """Find frames that leave and come back, the shortest first where several overlap.
+
+    A way that turns round at a station, as in cat -> dog -> cat, leaves and comes back by being
+    walked: nothing there is a flicker.
+    """
     distances = film.distances
     taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
@@ -192,6 +214,9 @@ def find_flickers(film: Survey) -> tuple[Flicker, ...]:
             out, back = before, before + width
             size = min(distances[out], distances[back])
             if size < VISIBLE or 2 * across[before] > size or taken[out : back + 1].any():
+                continue
+            start, end = film.positions[out], film.positions[back + 1]
+            if any(start < turn < end for turn in turns):
                 continue
             taken[out : back + 1] = True
             found.append(
@@ -251,7 +276,7 @@ def find_zones(
 
     Steps in ``left_out`` [N-1] (flickers, jumps) neither start a storm nor end one.
     """
-    speed = film.change
+    speed, steps = film.speed, film.change.steps
     stormy = np.zeros(len(speed), bool)
     run: list[int] = []
     for i in range(len(speed) + 1):
@@ -263,8 +288,9 @@ def find_zones(
         while run and left_out[run[0]]:
             run.pop(0)
         inside = [j for j in run if not left_out[j]]
-        if any(speed[inside] > fast) and film.distances[inside].sum() > VISIBLE:
-            stormy[run] = True
+        if any(speed[inside] > fast) and steps[inside].sum() > VISIBLE:
+            first, last = _edges(speed, run[0], run[-1])
+            stormy[first : last + 1] = True
         run = []
     near = _NEAR * float(film.positions[-1] - film.positions[0])
     edges = [i for i in range(1, len(speed)) if stormy[i] != stormy[i - 1]]
@@ -280,8 +306,36 @@ def find_zones(
                     "storm" if stormy[begin] else "calm",
                     float(film.positions[begin]),
                     float(film.positions[i]),
-                    float(film.distances[begin:i].sum()),
+                    float(steps[begin:i].sum()),
                 )
             )
             begin = i
     return tuple(zones)
+
+
+def _edges(speed: Floats, first: int, last: int) -> tuple[int, int]:
+    """Place the two ends of a storm of steps ``first`` … ``last`` more finely than its posts.
+
+    Steps between two posts share one speed. Where a storm begins among them that speed lies between
+    the one before and the one behind; the beginning is where stretches of those two make it.
+    """
+    begin = first + _slow_steps(speed[: last + 1], first)
+    if begin > last:
+        return first, last
+    mirrored = speed[begin:][::-1]
+    return begin, last - _slow_steps(mirrored, len(speed) - 1 - last)
+
+
+def _slow_steps(speed: Floats, first: int) -> int:
+    """Return how many of the steps of one speed from ``first`` on are still outside a storm."""
+    if first == 0:
+        return 0
+    mean, outside = float(speed[first]), float(speed[first - 1])
+    alike = np.abs(speed[first:] - mean) <= 1e-9 * mean
+    count = len(alike) if alike.all() else int(np.argmin(alike))
+    if count == len(alike):
+        return 0
+    inside = float(speed[first + count])
+    if not outside < mean < inside:
+        return 0
+    return min(round(count * (inside - mean) / (inside - outside)), count - 1)

@@ -25,12 +25,12 @@ def test_a_checkpoint_is_exported_once_and_again_when_it_changes(
     monkeypatch.setattr(command, "NVIDIA", ())
     source = Path(shutil.copytree(checkpoint_of("critters"), tmp_path / "mine"))
     command.build(str(source), steps=[1], precision="f32")
-    said = capsys.readouterr()
+    printed = capsys.readouterr()
     (folder,) = (tmp_path / "home").iterdir()
     assert re.fullmatch("mine-[0-9a-f]{8}", folder.name)
-    assert f"--model {folder.name} " in said.out
-    assert "parity with diffusers, f32" in said.err
-    assert "GB at the peak" in said.err
+    assert f"--model {folder.name} " in printed.out
+    assert "parity with diffusers, f32" in printed.err
+    assert "GB at the peak" in printed.err
     made = (folder / MANIFEST).stat().st_mtime_ns
     command.build(str(source), steps=[1], precision="f32")
     assert "already built" in capsys.readouterr().err
@@ -42,3 +42,36 @@ def test_a_checkpoint_is_exported_once_and_again_when_it_changes(
         command.build(str(source), steps=[1], precision="f32")
     assert "so replaced" in capsys.readouterr().err
     open_bundle(folder)  # the old one stays until a new one is whole
+
+
+def test_a_bundle_goes_where_it_is_wanted_with_the_steps_that_are_wanted(
+    tmp_path: Path,
+    checkpoint_of: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setattr(command, "NVIDIA", ())
+    out = tmp_path / "my bundles" / "mine"
+    command.build(str(checkpoint_of("critters")), out=out, steps=[1], default_steps=2)
+    printed = capsys.readouterr()
+    assert f"--model '{out}' " in printed.out
+    manifest = open_bundle(out).manifest
+    assert sorted(manifest.steps) == [1, 2]
+    assert manifest.default_steps == 2
+    assert not (tmp_path / "home").exists()
+    command.build(str(checkpoint_of("critters")), out=out, steps=[1], default_steps=2)
+    assert "already built" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "message"), [(".", "no checkpoint in"), ("no such model", "use .*sd-turbo")]
+)
+def test_what_cannot_be_built_is_one_line_and_leaves_nothing(
+    model: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BuildError, match=message) as caught:
+        command.build(model, out=Path("out"))
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -14,8 +15,9 @@ from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines import gpu
 from runtime.engines.choose import BACKENDS
+from runtime.engines.openvino.engine import open_engine as open_openvino
 from tests.support.fakecuda import FakeCuda
-from tests.support.tinybundle import write_tiny
+from tests.support.tinybundle import render_tiny, write_tiny
 
 
 @pytest.fixture
@@ -50,6 +52,19 @@ def test_every_backend_is_usable_or_has_a_line_with_a_command() -> None:
     assert findings["openvino"].state == "ok"
 
 
+def test_the_memory_is_said_in_figures() -> None:
+    finding = find("memory")
+    assert finding is not None
+    figures = re.match(r"([\d.]+) of ([\d.]+) GiB free", finding.text)
+    assert figures is not None, finding.text
+    free, total = map(float, figures.groups())
+    assert 0 < free <= total
+    if hasattr(os, "sysconf"):  # another way to ask
+        asked = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        assert total == pytest.approx(asked, rel=0.1)
+
+
+@pytest.mark.fault(12)
 def test_both_onnxruntime_wheels_are_named_with_the_fix(site: Path) -> None:
     install(site, "onnxruntime", "1.32.0")
     assert find("onnxruntime packages") is None
@@ -60,6 +75,7 @@ def test_both_onnxruntime_wheels_are_named_with_the_fix(site: Path) -> None:
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in finding.text
 
 
+@pytest.mark.fault(13)
 def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> None:
     provider = "onnxruntime/capi/libonnxruntime_providers_tensorrt.so"
     install(site, "onnxruntime-gpu", "1.31.1", {provider: b"\0ELF\0libnvinfer.so.10\0"})
@@ -70,6 +86,7 @@ def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> Non
     assert "libnvinfer.so.11" in finding.text
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,7 +98,7 @@ def test_a_tensorrt_that_onnxruntime_cannot_load_is_explained(site: Path) -> Non
 def test_a_tensorrt_without_its_libraries_is_reported_absent(
     site: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """This is what stays behind when NVIDIA's own package index cannot be reached."""
+    """This is what stays behind when NVIDIA's own package index cannot be reached; frames go on."""
     monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
     (site / "tensorrt").mkdir()
     (site / "tensorrt" / "__init__.py").write_text(text)
@@ -90,6 +107,9 @@ def test_a_tensorrt_without_its_libraries_is_reported_absent(
     assert finding.state == "absent"
     assert "libnvinfer" in finding.text
     assert "pip install tensorrt" in finding.text
+    engine = open_openvino(write_tiny(site.parent / "bundle", 1), "f32")
+    assert render_tiny(engine, 1, 1, 1).pixels.shape == (1, 8, 16, 3)
+    engine.close()
 
 
 def test_no_display_suggests_a_film(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,7 @@
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,7 +55,7 @@ def test_a_frame_is_a_picture_of_the_models_size(pipeline: Pipeline) -> None:
 def test_a_frame_depends_on_its_request_alone(pipeline: Pipeline, asked: list[Request]) -> None:
     """Whatever was asked before, in whatever order, one by one or together."""
     together = pipeline.render_many(asked)
-    shuffled = random.sample(asked, len(asked))
+    shuffled = random.Random(repr(asked)).sample(asked, len(asked))
     alone = {request: pipeline.render(request).pixels for request in shuffled}
     for request, frame in zip(asked, together, strict=True):
         assert frame.request == request
@@ -114,6 +117,7 @@ def test_a_sum_of_more_words_than_the_basis_is_refused(pipeline: Pipeline) -> No
         pixels(pipeline, words)
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("request_", "error", "says"),
     [
@@ -131,6 +135,7 @@ def test_what_the_model_cannot_make_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault(15)
 def test_a_size_the_bundle_was_not_built_for(pipeline: Pipeline) -> None:
     with pytest.raises(RequestError, match="makes pictures of 256x256, not 512x512"):
         Pipeline.open(size=(512, 512))
@@ -155,3 +160,33 @@ def test_timings_say_where_the_time_went(pipeline: Pipeline) -> None:
     stages = [timings[stage] for stage in ("text", "mix", "denoise", "decode")]
     assert all(stage >= 0 for stage in stages)
     assert sum(stages) <= timings["total"] * 1.01
+
+
+OFFLINE = """
+import sys
+def refuse(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        if not (event == "socket.connect" and isinstance(args[1], (str, bytes))):
+            raise RuntimeError(f"the network was used: {event} {args}")
+sys.addaudithook(refuse)
+from runtime.doctor import examine
+from runtime.pipeline import Pipeline
+with Pipeline.open("critters", backend="auto") as pipeline:
+    frame = pipeline.render(pipeline.request("cat -> kitten", 0.5))
+    print(frame.pixels.shape, len(examine()) > 5)
+assert not [name for name in sys.modules if name.split(".")[0] in ("torch", "diffusers")]
+"""
+
+
+@pytest.mark.fault(28)
+def test_rendering_needs_no_network(pipeline: Pipeline) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    height, width = pipeline.size[1], pipeline.size[0]
+    assert done.stdout.strip() == f"({height}, {width}, 3) True"

@@ -18,6 +18,7 @@ MODULES = (
     "export.tensorrt.planbuilder",
     "export.tensorrt.planprocess",
     "export.tensorrt.builder",
+    "runtime.engines.tensorrt.module",
     "runtime.engines.tensorrt.plans",
     "runtime.engines.tensorrt.network",
     "runtime.engines.tensorrt.framegraph",

@@ -1,7 +1,6 @@
 """The measure of samples: a small classifier that has only ever seen renders."""
 
 import hashlib
-import os
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +24,7 @@ from export.critters.pictures.draw import (
     sample_spec,
 )
 from export.critters.training.phase import cosine, progress_bar
+from runtime.durable import write_aside
 from runtime.errors import TargetError
 
 LABELS: dict[str, tuple[str, ...]] = {
@@ -37,14 +37,14 @@ LABELS: dict[str, tuple[str, ...]] = {
 
 UNNAMED = -100
 PICTURES = 12_288
-STEPS = 1_800
+UPDATES = 1_800
 BATCH = 64
 SIDE = 128
 """Pictures are halved before they are looked at."""
 
 
 class Classifier(nn.Module):
-    """A small convolutional network with one head for each of `LABELS`."""
+    """A small convolutional network with one head for each of ``LABELS``."""
 
     def __init__(self) -> None:
         """Untrained."""
@@ -76,7 +76,7 @@ class Classifier(nn.Module):
 
 
 def labels_of(spec: Spec) -> dict[str, int]:
-    """The class of a picture under each head, `UNNAMED` where it has none."""
+    """The class of a picture under each head, ``UNNAMED`` where it has none."""
     place = LABELS["place"].index(spec.place or "studio")
     if spec.animal is None:
         return {"animal": UNNAMED, "coat": UNNAMED, "mood": UNNAMED, "place": place}
@@ -126,7 +126,7 @@ def _augment(pictures: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def train_classifier(
-    console: Console, pictures: int = PICTURES, steps: int = STEPS, seed: int = 1
+    console: Console, pictures: int = PICTURES, updates: int = UPDATES, seed: int = 1
 ) -> Classifier:
     """Draw pictures and learn to name what they show."""
     torch.manual_seed(seed)
@@ -135,9 +135,9 @@ def train_classifier(
     with progress_bar(console) as bar:
         console.print("drawing pictures for the classifier")
         images, labels = draw_labelled(pictures, 1_000_000 + seed)
-        task = bar.add_task("classifier", total=steps, note="")
-        for step in range(steps):
-            rng = np.random.default_rng((seed, step))
+        task = bar.add_task("classifier", total=updates, note="")
+        for done in range(updates):
+            rng = np.random.default_rng((seed, done))
             picked = rng.integers(0, pictures, BATCH)
             batch = _augment(_to_input(images[picked]), rng)
             with torch.autocast("cpu", torch.bfloat16):
@@ -151,7 +151,7 @@ def train_classifier(
                 ]
             ).sum()
             for group in optimizer.param_groups:
-                group["lr"] = 2e-3 * cosine(step / steps)
+                group["lr"] = 2e-3 * cosine(done / updates)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -173,7 +173,7 @@ def load_classifier(console: Console) -> Classifier:
         TargetError: the cache cannot be written.
     """
     rng = random.Random(0)
-    digest = hashlib.sha256(f"{PICTURES} {STEPS}".encode())
+    digest = hashlib.sha256(f"{PICTURES} {UPDATES}".encode())
     for _ in range(24):
         digest.update(render(sample_spec(rng)[0]).tobytes())
     folder = platformdirs.user_cache_path("wordmorph")
@@ -185,9 +185,8 @@ def load_classifier(console: Console) -> Classifier:
     model = train_classifier(console)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(f".{os.getpid()}.part")
-        torch.save(model.state_dict(), scratch)
-        os.replace(scratch, path)
+        with write_aside(path) as partial:
+            torch.save(model.state_dict(), partial)
     except OSError as error:
         raise TargetError(f"cannot keep the classifier in {path.parent}: {error}") from error
     return model

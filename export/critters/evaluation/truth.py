@@ -14,7 +14,7 @@ from export.critters.pictures.inbetween import Inbetween
 from export.critters.sampler import noise_of, sample, text_rows
 from export.critters.training.coupling import style_of_noise
 from export.critters.training.dataset import calmed
-from export.parity.likeness import peak_signal_to_noise
+from export.parity.psnr import peak_signal_to_noise
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def mean_psnr(pixels: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 def asked_for(
     pipeline: StableDiffusionPipeline, captions: tuple[str, ...], seeds: list[int]
 ) -> NDArray[np.uint8]:
-    """Draw what each of `captions` x `seeds` stands for, its style read off the seed's noise."""
+    """Draw what ``captions`` x ``seeds`` stand for, the style of each read off its seed's noise."""
     specs = [
         replace(spec_of_caption(caption), style=_style(pipeline, seed))
         for caption in captions

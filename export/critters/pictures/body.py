@@ -22,7 +22,7 @@ def body_path(pet: Pet) -> skia.Path:
 
 
 def tail(pet: Pet) -> None:
-    """The tail, behind the body to the right; `pose` lifts it."""
+    """The tail, behind the body to the right; ``pose`` lifts it."""
     sp, b, fur = pet.sp, pet.b, pet.fur
     lift, w = 14 * pet.pose, sp.bw
     kinds = {

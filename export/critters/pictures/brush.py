@@ -43,11 +43,11 @@ class Brush:
     """A canvas with the few strokes this style is made of."""
 
     def __init__(self, canvas: skia.Canvas) -> None:
-        """Draw on `canvas`."""
+        """Draw on ``canvas``."""
         self.canvas = canvas
 
     def fill(self, path: skia.Path, color: Color, alpha: float = 1.0, round_px: float = 0) -> None:
-        """Flat fill; `round_px` rounds the corners outwards."""
+        """Flat fill; ``round_px`` rounds the corners outwards."""
         paint = skia.Paint(AntiAlias=True, Color=argb(color, alpha))
         if round_px:
             paint.setStyle(skia.Paint.kStrokeAndFill_Style)
@@ -80,7 +80,7 @@ class Brush:
         self.canvas.drawPath(path, paint)
 
     def wash(self, top: Color, bottom: Color, y0: float = 0, y1: float = 256) -> None:
-        """A vertical gradient over the whole width from `y0` to `y1` (pixels)."""
+        """A vertical gradient over the whole width from ``y0`` to ``y1`` (pixels)."""
         paint = skia.Paint()
         paint.setShader(
             skia.GradientShader.MakeLinear(
@@ -102,7 +102,7 @@ class Brush:
         self.canvas.drawPath(path, paint)
 
     def glow(self, x: float, y: float, rx: float, ry: float, color: Color, alpha: float) -> None:
-        """An ellipse that fades from `alpha` at its centre to nothing at its rim."""
+        """An ellipse that fades from ``alpha`` at its centre to nothing at its rim."""
         paint = skia.Paint(AntiAlias=True)
         paint.setShader(
             skia.GradientShader.MakeRadial(
@@ -119,7 +119,7 @@ class Brush:
         self.canvas.restore()
 
     def line(self, path: skia.Path, color: Color, width: float, alpha: float = 1.0) -> None:
-        """A stroke with round ends, `width` in pixels."""
+        """A stroke with round ends, ``width`` in pixels."""
         paint = skia.Paint(
             AntiAlias=True,
             Color=argb(color, alpha),
@@ -132,7 +132,7 @@ class Brush:
 
     @contextmanager
     def inside(self, path: skia.Path) -> Iterator[None]:
-        """Draw clipped to `path`."""
+        """Draw clipped to ``path``."""
         self.canvas.save()
         self.canvas.clipPath(path, skia.ClipOp.kIntersect, True)
         yield

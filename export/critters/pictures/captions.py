@@ -1,4 +1,4 @@
-"""What a picture shows (`Spec`) and the little grammar of captions that say it."""
+"""What a picture shows (``Spec``) and the little grammar of captions that say it."""
 
 import random
 import re
@@ -72,19 +72,19 @@ class Spec:
     """Everything that decides a picture."""
 
     animal: str | None
-    """One of `ANIMALS`; None for a scene or an empty place."""
+    """One of ``ANIMALS``; None for a scene or an empty place."""
     coat: str | None
-    """One of `COATS`; None where the caption leaves it open."""
+    """One of ``COATS``; None where the caption leaves it open."""
     mood: str | None
-    """One of `MOODS`; None is a neutral face."""
+    """One of ``MOODS``; None is a neutral face."""
     place: str | None
-    """One of `PLACES` or, without an animal, of `SCENES`; None is a plain studio backdrop."""
+    """One of ``PLACES`` or, without an animal, of ``SCENES``; None is a plain studio backdrop."""
     style: tuple[float, ...]
-    """`STYLE_SIZE` numbers in (0, 1) for all that a caption leaves open; 0.5 is the default."""
+    """``STYLE_SIZE`` numbers in (0, 1) for all that a caption leaves open; 0.5 is the default."""
 
 
 def article(noun: str) -> str:
-    """The noun phrase with its indefinite article: `"owl"` -> `"an owl"`."""
+    """The noun phrase with its indefinite article: ``"owl"`` -> ``"an owl"``."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
@@ -131,7 +131,7 @@ def sample_spec(rng: random.Random) -> tuple[Spec, str]:
 
 
 def spec_of_caption(caption: str) -> Spec:
-    """What a caption says, with an empty `style`: the inverse of `sample_spec`'s grammar.
+    """What a caption says, with an empty ``style``: the inverse of ``sample_spec``'s grammar.
 
     Raises:
         MorphError: the caption does not belong to the grammar.
@@ -155,3 +155,12 @@ def spec_of_caption(caption: str) -> Spec:
     places = {phrase: place for place, phrase in _PLACE_PHRASES.items()}
     place = places[found["place"]] if found["place"] else None
     return Spec(animal, found["coat"], found["mood"], place, ())
+
+
+def taught_words() -> tuple[str, ...]:
+    """Every word that `sample_spec` can put into a caption, sorted."""
+    phrases = (
+        *ANIMALS, *COATS, *MOODS, *PLACES, *_MEDIA, *_PLACE_PHRASES.values(),
+        *_SCENE_PHRASES.values(), "a an of",
+    )  # fmt: skip
+    return tuple(sorted({word for phrase in phrases for word in phrase.split()}))

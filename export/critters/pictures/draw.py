@@ -80,11 +80,9 @@ def build_of(spec: Spec) -> Build | None:
 
 
 def render(spec: Spec, build: Build | None = None) -> NDArray[np.uint8]:
-    """Draw a picture: uint8 [256, 256, 3], sRGB; a pure, in `spec.style` smooth function.
+    """Draw a picture: uint8 [256, 256, 3], sRGB; a pure, in ``spec.style`` smooth function.
 
-    Args:
-        spec: What it shows.
-        build: The animal's numbers, where they are not those of its words.
+    ``build`` holds the animal's numbers, where they are not those of its words.
     """
     style = style_of(spec)
     build = build or build_of(spec)
@@ -109,6 +107,6 @@ def render(spec: Spec, build: Build | None = None) -> NDArray[np.uint8]:
 
 
 def draw(rng: random.Random) -> Picture:
-    """A random picture with its caption; the same `rng` state gives the same picture."""
+    """A random picture with its caption; the same ``rng`` state gives the same picture."""
     spec, caption = sample_spec(rng)
     return Picture(render(spec), caption, spec)

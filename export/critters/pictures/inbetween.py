@@ -95,7 +95,7 @@ def _moved(build: Build, other: Build, share: float) -> Build:
 
 
 def _nearer(one: Numbers, other: Numbers, share: float) -> Numbers:
-    """`one` with its lengths and places a share of the way to those of `other`."""
+    """``one`` with its lengths and places a share of the way to those of ``other``."""
     own = {field.name: getattr(one, field.name) for field in fields(one)}
     fading = set(_FADING_SPECIES)
     if isinstance(one, Species) and isinstance(other, Species):

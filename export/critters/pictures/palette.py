@@ -6,17 +6,17 @@ Color = tuple[float, float, float]
 
 
 def rgb(code: str) -> Color:
-    """`"e8a060"` -> (232.0, 160.0, 96.0)."""
+    """``"e8a060"`` -> (232.0, 160.0, 96.0)."""
     return (float(int(code[0:2], 16)), float(int(code[2:4], 16)), float(int(code[4:6], 16)))
 
 
 def mix(a: Color, b: Color, t: float) -> Color:
-    """The colour a share `t` (0..1) of the way from `a` to `b`."""
+    """The colour a share ``t`` (0..1) of the way from ``a`` to ``b``."""
     return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t)
 
 
 def path(stops: str, t: float) -> Color:
-    """The colour at `t` (0..1) along evenly spaced stops, written `"e8a060 a06040 ..."`."""
+    """The colour at ``t`` (0..1) along evenly spaced stops, written ``"e8a060 a06040 ..."``."""
     colors = [rgb(code) for code in stops.split()]
     where = min(max(t, 0.0), 1.0) * (len(colors) - 1)
     low = min(int(where), len(colors) - 2) if len(colors) > 1 else 0
@@ -66,7 +66,7 @@ class FurPath:
     mark: str
 
     def at(self, t: float) -> Fur:
-        """The coat at `t` (0..1) of the path."""
+        """The coat at ``t`` (0..1) of the path."""
         return Fur(path(self.base, t), path(self.light, t), path(self.mark, t))
 
 

@@ -17,7 +17,7 @@ PINK = rgb("e88f8c")
 
 
 def fur_of(species: Species, coat: str | None, along: float) -> Fur:
-    """The fur tones of a species in a coat (None: its own), at `along` (0..1) of the path."""
+    """The fur tones of a species in a coat (None: its own), at ``along`` (0..1) of the path."""
     own = species.fur.at(along)
     if coat is None:
         return own
@@ -54,6 +54,6 @@ class Pet:
         self.head_y = -self.sp.hy + self.mood.droop
 
     def at(self, x: float, depth: float = 0.92) -> float:
-        """Where a place on the face at `x` (share of the half width) shows when the head turns."""
+        """Where a place on the face at ``x`` (share of the half width) shows on a turned head."""
         angle = math.asin(max(-1.0, min(1.0, x * depth))) + self.turn
         return self.sp.hw * math.sin(angle) / depth

@@ -14,7 +14,7 @@ RAINDROPS = [
 
 
 def hills(y: float, swell: float, phase: float) -> skia.Path:
-    """A rolling horizon at height `y`, `swell` pixels high, shifted by `phase` pixels."""
+    """A rolling horizon at height ``y``, ``swell`` pixels high, shifted by ``phase`` pixels."""
     points = [(-140.0 + phase, y)]
     for k in range(5):
         x = -140.0 + phase + 110 * k
@@ -34,7 +34,7 @@ def cloud(b: Brush, x: float, y: float, scale: float, color: Color, alpha: float
 
 
 def cloud_bank(shift: float, y: float) -> skia.Path:
-    """Heavy clouds along the top, down to about 30 pixels below `y`, shifted by `shift` pixels."""
+    """Heavy clouds along the top, down to some 30 pixels below ``y``, moved by ``shift`` pixels."""
     bank = box(-60, -60, 376, 60 + y, 0)
     for x, r in ((-28, 30), (24, 24), (74, 33), (126, 22), (170, 30), (222, 24), (280, 32)):
         bank = skia.Op(bank, oval(x + shift, y, r * 1.35, r), skia.PathOp.kUnion_PathOp)
@@ -42,7 +42,7 @@ def cloud_bank(shift: float, y: float) -> skia.Path:
 
 
 def waves(y: float, height: float, phase: float) -> skia.Path:
-    """The sea's surface: rounded crests every 64 pixels, `height` pixels high."""
+    """The sea's surface: rounded crests every 64 pixels, ``height`` pixels high."""
     points = [(-128.0 + phase, y)]
     for k in range(8):
         x = -128.0 + phase + 64 * k

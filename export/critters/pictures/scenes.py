@@ -80,7 +80,7 @@ def tokyo(b: Brush, s: Style) -> None:
 
 
 def yacht(b: Brush, x: float, y: float, scale: float, lean: float, sail: Color) -> None:
-    """A two-sailed yacht, keel at (x, y), leaning `lean` degrees clockwise."""
+    """A two-sailed yacht, keel at (x, y), leaning ``lean`` degrees clockwise."""
     with b.moved(x, y, lean, scale, scale):
         b.line(curve([(2, -18), (2, -60), (2, -100), (2, -140)]), rgb("7d5a44"), 5)
         b.form(curve([(-4, -132), (-14, -96), (-36, -54), (-60, -26), (-40, -22), (-20, -22),

@@ -1,4 +1,4 @@
-"""The proportions of each species and the numbers of each mood: data that `animals` draws."""
+"""The proportions of each species and the numbers of each mood: data that ``animals`` draws."""
 
 from dataclasses import dataclass, replace
 

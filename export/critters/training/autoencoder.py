@@ -1,18 +1,15 @@
 """The autoencoder: 256x256 pictures as 16x16 latents of 16 channels, and back."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
-from rich.console import Console
 from torch import Tensor
 from torch.nn import functional
 
 from export.critters.training.dataset import Dataset
 from export.critters.training.muon import Optimizers
-from export.critters.training.phase import Budget, restarted_cosine, train_phase
+from export.critters.training.phase import Run, restarted_cosine, train_phase
 
 LATENT_CHANNELS = 16
 LATENT_SIZE = 16
@@ -54,10 +51,9 @@ def psnr(mean_square: Tensor) -> Tensor:
 
 
 def pixel_losses(output: Tensor, target: Tensor) -> Tensor:
-    """Absolute and squared error of pixels [B, 3, H, W], and of their differences: crisp edges.
+    """The loss of every picture, [B], from pixels [B, 3, H, W].
 
-    Returns:
-        The loss of every picture, [B].
+    Absolute and squared error, and the absolute error of neighbours' differences: crisp edges.
     """
     error = output - target
     loss = error.abs().mean((1, 2, 3)) + SQUARE_WEIGHT * error.square().mean((1, 2, 3))
@@ -66,15 +62,13 @@ def pixel_losses(output: Tensor, target: Tensor) -> Tensor:
     return loss
 
 
-def train_autoencoder(
-    model: AutoencoderTiny, data: Dataset, folder: Path, budget: Budget, seed: int, console: Console
-) -> None:
+def train_autoencoder(model: AutoencoderTiny, data: Dataset, run: Run) -> None:
     """Train in place, on random crops; the latents are kept near zero mean and unit variance."""
     device = next(model.parameters()).device
     optimizer = Optimizers(model, hidden_rate=3e-3, rest_rate=2e-3)
 
-    def update(step: int, progress: float) -> dict[str, float]:
-        rng = np.random.default_rng((seed, step))
+    def update(done: int, progress: float) -> dict[str, float]:
+        rng = np.random.default_rng((run.seed, done))
         pictures = to_tensor(data.crops(rng, BATCH, CROP), device)
         with torch.autocast(device.type, torch.bfloat16):
             latents = model.encoder(pictures)
@@ -87,7 +81,7 @@ def train_autoencoder(
         spread = (channels.mean(1).square() + (channels.std(1) - 1).square()).mean()
         square = functional.mse_loss(output, pictures)
         loss = pixel_losses(output, pictures).mean() + 0.02 * spread
-        optimizer.step(loss, restarted_cosine(progress))
+        optimizer.update(loss, restarted_cosine(progress))
         return {
             "loss": loss.item(),
             "psnr": psnr(square.detach()).item(),
@@ -95,7 +89,7 @@ def train_autoencoder(
         }
 
     parts = {"model": model, "optimizer": optimizer}
-    train_phase("autoencoder", folder, budget, parts, update, console)
+    train_phase("autoencoder", run, parts, update)
 
 
 @torch.inference_mode()

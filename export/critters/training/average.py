@@ -17,11 +17,16 @@ class Average:
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Move towards the present weights, faster in the first steps."""
-        rate = 1 - min(self.decay, (1 + step) / (10 + step))
+    def update(self, done: int) -> None:
+        """Move towards the present weights, after ``done`` updates; faster in the first ones."""
+        rate = 1 - min(self.decay, (1 + done) / (10 + done))
         for mean, module in zip(self.copies, self.modules, strict=True):
             torch._foreach_lerp_(list(mean.parameters()), list(module.parameters()), rate)
+
+    def apply(self) -> None:
+        """Give the modules their averages."""
+        for mean, module in zip(self.copies, self.modules, strict=True):
+            module.load_state_dict(mean.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
         """The averages."""

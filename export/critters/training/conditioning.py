@@ -20,7 +20,7 @@ SCALE_SHARE = 0.3
 
 
 def make_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """An untrained text encoder: 77 rows of `TEXT_WIDTH` numbers."""
+    """An untrained text encoder: 77 rows of ``TEXT_WIDTH`` numbers."""
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -83,15 +83,10 @@ def rows_of(
     shares: Tensor,
     rng: np.random.Generator,
 ) -> Tensor:
-    """Text rows [B, 77, TEXT_WIDTH] of pictures: `edited_rows`, or `mixed_rows` of in-betweens.
+    """Text rows [B, 77, TEXT_WIDTH] of pictures: ``edited_rows``, or ``mixed_rows`` of in-betweens.
 
-    Args:
-        encoder: Reads the captions.
-        captions: Where every picture's mix begins.
-        others: Where it ends.
-        picked: int64 [B]: which pictures.
-        shares: float32 [B]: how far each is on the way, 0 if it is no in-between.
-        rng: Chooses the edits.
+    ``picked`` int64 [B] says which pictures; each one's mix begins at its caption and ends at its
+    other one, and ``shares`` float32 [B] says how far it is on the way, 0 if it is no in-between.
     """
     between = shares > 0
     rows = edited_rows(encoder, captions, picked[~between], rng)
@@ -113,15 +108,8 @@ def mixed_rows(
     """Text rows [B, 77, TEXT_WIDTH] between two captions, mixed as a player mixes them.
 
     Whole captions are mixed row by row; where they differ in one word, half of the time that
-    word's row alone. Some are scaled, as in `edited_rows`.
-
-    Args:
-        encoder: Reads the captions.
-        captions: Where the mix begins, of every picture.
-        others: Where it ends.
-        picked: int64 [B]: which pictures.
-        shares: float32 [B]: how far each is on the way.
-        rng: Chooses the edits.
+    word's row alone. Some are scaled, as in ``edited_rows``. The arguments are those of
+    ``rows_of``.
     """
     device = next(encoder.parameters()).device
     batch = len(picked)

@@ -4,7 +4,7 @@ The mean of channel i of standard normal noise, times the square root of its pos
 standard normal number; its quantile is number i of the picture's style. So caption and noise
 together decide the picture, and a network can learn to draw it in one step by plain regression,
 where independent noise would teach it only the mean of all pictures. At run time nothing is
-special: the noise is `torch.randn`, as for any diffusion model.
+special: the noise is ``torch.randn``, as for any diffusion model.
 """
 
 import torch
@@ -20,7 +20,7 @@ def style_of_noise(noise: Tensor) -> Tensor:
 
 
 def couple_noise(noise: Tensor, style: Tensor) -> Tensor:
-    """Shift standard normal noise [B, C, H, W] so that it stands for `style` [B, STYLE_SIZE].
+    """Shift standard normal noise [B, C, H, W] so that it stands for ``style`` [B, STYLE_SIZE].
 
     Only the means of the first STYLE_SIZE channels move, so the result has exactly the
     distribution of standard normal noise given its style.

@@ -3,8 +3,8 @@
 import json
 import mmap
 import multiprocessing
-import os
 import random
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from export.critters.pictures.draw import SIZE, Spec, Style, sample_spec, style_of
 from export.critters.pictures.inbetween import Inbetween, sample_inbetween
+from runtime.durable import tidy, write_aside
 from runtime.errors import TargetError
 
 SHARD = 1024
@@ -59,9 +60,9 @@ class Dataset:
         return np.array([drawing.share for drawing in self.drawings], np.float32)
 
     def chances(self, inbetweens: float) -> NDArray[np.float64]:
-        """How likely a batch is to pick each picture: float64 [N], `inbetweens` for all of those.
+        """How likely a batch is to pick each picture: float64 [N], ``inbetweens`` for all of those.
 
-        Pictures with a mood are picked `MOOD_WEIGHT` times as often: moods are the finest thing
+        Pictures with a mood are picked ``MOOD_WEIGHT`` times as often: moods are the finest thing
         to see.
         """
         chances = np.array([MOOD_WEIGHT if d.first.mood else 1.0 for d in self.drawings])
@@ -88,7 +89,7 @@ class Dataset:
 
     def prefetch(self, indices: NDArray[np.int64]) -> None:
         """Ask the system to bring pictures into memory, and do not wait for them."""
-        if not hasattr(mmap, "MADV_WILLNEED"):
+        if sys.platform == "win32":  # it has no such advice
             return
         size = SIZE * SIZE * 3
         for i in indices.tolist():
@@ -112,13 +113,13 @@ class Dataset:
 
 
 def calmed(spec: Spec) -> Spec:
-    """The picture that the model learns for a spec: its style drawn in by `CALM`."""
+    """The picture that the model learns for a spec: its style drawn in by ``CALM``."""
     style = tuple(0.5 + (v - 0.5) * share for v, share in zip(spec.style, CALM, strict=True))
     return replace(spec, style=style)
 
 
 def draw_shard(folder: Path, seed: int, shard: int, plain: bool = True) -> None:
-    """Draw pictures `shard * SHARD` and on, plain ones or in-betweens.
+    """Draw pictures ``shard * SHARD`` and on, plain ones or in-betweens.
 
     Every file appears whole or not at all.
     """
@@ -135,13 +136,12 @@ def draw_shard(folder: Path, seed: int, shard: int, plain: bool = True) -> None:
         pixels[i] = calm.render()
         rows.append({"caption": caption, "other": other} | asdict(drawing))
     captions, target = _paths(folder, shard)
-    scratch = captions.with_suffix(".part")
-    scratch.write_text(json.dumps(rows))
-    os.replace(scratch, captions)
-    scratch = target.with_suffix(".part")
-    with scratch.open("wb") as file:
+    tidy(captions)
+    with write_aside(captions) as partial:
+        partial.write_text(json.dumps(rows))
+    tidy(target)
+    with write_aside(target) as partial, partial.open("wb") as file:
         np.save(file, pixels)
-    os.replace(scratch, target)
 
 
 def draw_dataset(
@@ -151,14 +151,11 @@ def draw_dataset(
     seed: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
-    """Draw the pictures that `folder` lacks, in worker processes, and open all of them.
+    """Draw the pictures that ``folder`` lacks, in worker processes, and open all of them.
 
-    Args:
-        folder: Where shards live; made if needed.
-        plain: Pictures of one caption wanted, rounded up to whole shards.
-        inbetween: Pictures between two captions wanted, likewise; they come after the others.
-        seed: Picture i depends on `seed` and i alone.
-        advance: Called with the number of pictures that became ready.
+    ``plain`` pictures of one caption are wanted and ``inbetween`` ones between two, which come
+    after the others; both are rounded up to whole shards. Picture i depends on ``seed`` and i
+    alone. ``advance`` is called with the number of pictures that became ready.
 
     Raises:
         TargetError: the folder cannot be written.
@@ -185,7 +182,7 @@ def draw_dataset(
 
 
 def open_dataset(folder: Path, shards: int) -> Dataset:
-    """Open the first `shards` shards of a folder that `draw_dataset` filled.
+    """Open the first ``shards`` shards of a folder that ``draw_dataset`` filled.
 
     Raises:
         TargetError: they were drawn by an earlier recipe.

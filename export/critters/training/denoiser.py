@@ -1,14 +1,10 @@
 """The denoiser: a small UNet and its text encoder, trained together to draw in one step."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny, UNet2DConditionModel
-from rich.console import Console
 from torch import Tensor, nn
-from transformers import CLIPTextModel
 
 from export.critters.pictures.draw import SIZE
 from export.critters.training.autoencoder import (
@@ -18,11 +14,11 @@ from export.critters.training.autoencoder import (
     to_tensor,
 )
 from export.critters.training.average import Average
-from export.critters.training.conditioning import Captions, rows_of
 from export.critters.training.coupling import couple_noise
 from export.critters.training.dataset import Dataset
+from export.critters.training.lessons import Lessons, Networks
 from export.critters.training.muon import Optimizers
-from export.critters.training.phase import Budget, cosine, train_phase
+from export.critters.training.phase import Run, Stateful, cosine, train_phase
 from export.critters.training.schedule import make_scheduler, sampling_levels
 from export.critters.training.unet import set_apart
 
@@ -52,103 +48,99 @@ INBETWEENS = Phase("inbetweens", inbetweens=0.4, rate=0.6, decoder_from=0)
 
 
 def train_denoiser(
-    unet: UNet2DConditionModel,
-    encoder: CLIPTextModel,
-    autoencoder: AutoencoderTiny,
-    latents: Tensor,
-    data: Dataset,
-    captions: Captions,
-    others: Captions,
-    phase: Phase,
-    folder: Path,
-    budget: Budget,
-    seed: int,
-    console: Console,
+    networks: Networks, latents: Tensor, lessons: Lessons, phase: Phase, run: Run
 ) -> None:
-    """Train both and the decoder along with them; they are averages in the end, ready for use.
+    """Train UNet, encoder and decoder together; they are averages in the end, ready for use.
 
-    One-step regression: from noise coupled with the picture's style (see `coupling`) and the
-    caption, the UNet predicts the latents. The encoder of the pictures stays as it is; the decoder
-    goes on learning from its latents, and learns to draw crisply what the denoiser gives it.
-    In-betweens are learned in the same way, from mixed text rows.
+    One-step regression: from noise coupled with the picture's style (see ``coupling``) and the
+    caption, the UNet predicts ``latents``, float16 [N, 16, 16, 16], scaled to about unit variance.
+    The encoder of the pictures stays as it is; the decoder goes on learning from its latents, and
+    learns to draw crisply what the denoiser gives it. In-betweens are learned in the same way, from
+    mixed text rows.
 
     The denoiser learns from latents alone: with the pixels' gradient its loss rose from 0.097 to
     0.117 within 120 updates, and its pictures lost 2 dB.
 
-    Args:
-        unet: Predicts v; its noise-end output is minus the picture.
-        encoder: Its rows are what the UNet attends to.
-        autoencoder: Its decoder is trained too.
-        latents: float16 [N, 16, 16, 16], scaled to about unit variance.
-        data: Whose pictures and styles belong to `latents`.
-        captions: Theirs, tokenized.
-        others: The captions that in-betweens go to.
-        phase: Of what, and how.
-        folder: For checkpoints.
-        budget: When to stop.
-        seed: Batches depend on it and on the step alone.
-        console: For the bar.
+    Raises:
+        Interrupted, TargetError: as ``train_phase``.
     """
-    device = next(unet.parameters()).device
-    levels = sampling_levels(make_scheduler()).to(device)
-    (noisiest,) = levels.visited[1]
-    styles = torch.from_numpy(data.styles)
-    focus = 1 + FACE_WEIGHT * torch.from_numpy(data.face_maps(LATENT_SIZE))[:, None]
-    focus /= focus.mean()
-    shares = torch.from_numpy(data.shares)
-    chances = data.chances(phase.inbetweens)
-    decoder = autoencoder.decoder
-    set_apart(unet, later=False)
-    optimizers = Optimizers(unet, encoder, decoder, hidden_rate=2e-3, rest_rate=1.5e-3)
-    average = Average(unet, encoder, decoder)
-    scale = autoencoder.config.scaling_factor
+    learner = _Learner(networks, latents, lessons, phase, run.seed)
+    train_phase(phase.name, run, learner.parts, learner.update)
+    learner.average.apply()
 
-    def pick(step: int) -> Tensor:
-        """The batch of a step; its first pictures are the ones that are decoded."""
-        return torch.from_numpy(
-            np.random.default_rng((seed, step)).choice(len(data), BATCH, p=chances)
-        )
 
-    def update(step: int, progress: float) -> dict[str, float]:
-        rng = np.random.default_rng((seed, step, 1))
-        picked = pick(step)
-        data.prefetch(pick(step + 1)[:CROPS].numpy())
-        target = latents[picked].to(device).float()
-        fresh = torch.from_numpy(rng.standard_normal(target.shape, np.float32)).to(device)
-        noise = couple_noise(fresh, styles[picked].to(device))
-        times = torch.full((BATCH,), noisiest, device=device)
-        with torch.autocast(device.type, torch.bfloat16):
-            rows = rows_of(encoder, captions, others, picked, shares[picked], rng)
-            v = unet(noise, times, rows).sample
-        drawn = levels.picture(noise, times, v.float())
+class _Learner:
+    """The updates of one phase, and what they need."""
 
+    def __init__(
+        self, networks: Networks, latents: Tensor, lessons: Lessons, phase: Phase, seed: int
+    ) -> None:
+        self._networks, self._latents, self._lessons = networks, latents, lessons
+        self._phase, self._seed, self._device = phase, seed, networks.device
+        self._levels = sampling_levels(make_scheduler()).to(self._device)
+        (noisiest,) = self._levels.visited[1]
+        self._times = torch.full((BATCH,), noisiest, device=self._device)
+        faces = torch.from_numpy(lessons.data.face_maps(LATENT_SIZE))[:, None]
+        self._focus = 1 + FACE_WEIGHT * faces
+        self._focus /= self._focus.mean()
+        self._chances = lessons.data.chances(phase.inbetweens)
+        unet, encoder, decoder = networks.unet, networks.encoder, networks.autoencoder.decoder
+        set_apart(unet, later=False)
+        self._optimizers = Optimizers(unet, encoder, decoder, hidden_rate=2e-3, rest_rate=1.5e-3)
+        self.average = Average(unet, encoder, decoder)
+        self.parts: dict[str, Stateful] = {
+            "unet": unet,
+            "encoder": encoder,
+            "decoder": decoder,
+            "optimizers": self._optimizers,
+            "average": self.average,
+        }
+
+    def update(self, done: int, progress: float) -> dict[str, float]:
+        """Learn from one batch; see ``train_phase``."""
+        rng = np.random.default_rng((self._seed, done, 1))
+        picked = self._pick(done)
+        self._lessons.data.prefetch(self._pick(done + 1)[:CROPS].numpy())
+        target = self._latents[picked].to(self._device).float()
+        drawn = self._draw(picked, target.shape, rng)
         first = (drawn - target).square()
-        loss = (first * focus[picked].to(device)).mean()
+        loss = (first * self._focus[picked].to(self._device)).mean()
         figures = {"first": first.mean().item()}
-        if progress >= phase.decoder_from:
-            half = CROPS // 2
-            given = torch.cat([drawn[:half].detach(), target[half:CROPS]]) / scale
-            output, truth = _decoded_quarters(decoder, given, data, picked[:CROPS], rng)
-            loss = loss + pixel_losses(output, truth).mean()
-            squares = (output - truth).detach().square().mean((1, 2, 3))
-            figures |= {
-                "own dB": psnr(squares[:half].mean()).item(),
-                "true dB": psnr(squares[half:].mean()).item(),
-            }
-        optimizers.step(loss, phase.rate * cosine(progress))
-        average.update(step)
+        if progress >= self._phase.decoder_from:
+            loss_of_pixels, of_decoder = self._decode(drawn, target, picked, rng)
+            loss = loss + loss_of_pixels
+            figures |= of_decoder
+        self._optimizers.update(loss, self._phase.rate * cosine(progress))
+        self.average.update(done)
         return figures
 
-    parts = {
-        "unet": unet,
-        "encoder": encoder,
-        "decoder": decoder,
-        "optimizers": optimizers,
-        "average": average,
-    }
-    train_phase(phase.name, folder, budget, parts, update, console)
-    for module, mean in zip(average.modules, average.copies, strict=True):
-        module.load_state_dict(mean.state_dict())
+    def _pick(self, done: int) -> Tensor:
+        """The batch of an update; its first pictures are the ones that are decoded."""
+        rng = np.random.default_rng((self._seed, done))
+        return torch.from_numpy(rng.choice(len(self._lessons.data), BATCH, p=self._chances))
+
+    def _draw(self, picked: Tensor, shape: torch.Size, rng: np.random.Generator) -> Tensor:
+        """What the denoiser makes, in one step, of noise and text rows: latents of ``shape``."""
+        fresh = torch.from_numpy(rng.standard_normal(shape, np.float32)).to(self._device)
+        noise = couple_noise(fresh, self._lessons.styles[picked].to(self._device))
+        with torch.autocast(self._device.type, torch.bfloat16):
+            rows = self._lessons.rows(self._networks.encoder, picked, rng)
+            v = self._networks.unet(noise, self._times, rows).sample
+        return self._levels.picture(noise, self._times, v.float())
+
+    def _decode(
+        self, drawn: Tensor, target: Tensor, picked: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The decoder's loss, half on the denoiser's latents and half on the encoder's."""
+        half = CROPS // 2
+        given = torch.cat([drawn[:half].detach(), target[half:CROPS]]) / self._networks.scale
+        decoder, data = self._networks.autoencoder.decoder, self._lessons.data
+        output, truth = _decoded_quarters(decoder, given, data, picked[:CROPS], rng)
+        squares = (output - truth).detach().square().mean((1, 2, 3))
+        return pixel_losses(output, truth).mean(), {
+            "own dB": psnr(squares[:half].mean()).item(),
+            "true dB": psnr(squares[half:].mean()).item(),
+        }
 
 
 def _decoded_quarters(

@@ -1,4 +1,4 @@
-"""Muon: steps of orthogonalised momentum, for the matrices inside a network."""
+"""Muon: updates by orthogonalised momentum, for the matrices inside a network."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ def orthogonalise(matrices: Tensor) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, and scaled to the size of AdamW's steps.
+    """Nesterov momentum, orthogonalised, and scaled to the size of AdamW's updates.
 
     The scale 0.2 * sqrt(max(R, C)) is that of Liu et al., "Muon is scalable for LLM training"
     (2025), so that AdamW's learning rates fit. A convolution's weight counts as [out, rest].
@@ -63,18 +63,18 @@ class Muon(torch.optim.Optimizer):
                 matrix = push.flatten(1)
                 alike[matrix.shape].append((parameter, matrix))
             for shape, members in alike.items():
-                steps = orthogonalise(torch.stack([matrix for _, matrix in members]))
+                updates = orthogonalise(torch.stack([matrix for _, matrix in members]))
                 scale = 0.2 * max(shape) ** 0.5 * group["lr"]
-                for (parameter, _), step in zip(members, steps, strict=True):
+                for (parameter, _), push in zip(members, updates, strict=True):
                     parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.sub_(step.view(parameter.shape).to(parameter.dtype), alpha=scale)
+                    parameter.sub_(push.view(parameter.shape).to(parameter.dtype), alpha=scale)
 
 
 class Optimizers:
     """Muon for the hidden weights; AdamW for vectors, embeddings and the thin outer layers."""
 
     def __init__(self, *modules: nn.Module, hidden_rate: float, rest_rate: float) -> None:
-        """Share out the learning parameters of `modules`; the rates are what `step` scales."""
+        """Share out the learning parameters of ``modules``; ``update`` scales the rates."""
         hidden: list[nn.Parameter] = []
         rest: list[nn.Parameter] = []
         for module in modules:
@@ -89,8 +89,8 @@ class Optimizers:
             torch.optim.AdamW(rest, lr=rest_rate, betas=(0.9, 0.98), weight_decay=0.0),
         )
 
-    def step(self, loss: Tensor, factor: float) -> None:
-        """Back-propagate `loss` and update, with both rates multiplied by `factor`."""
+    def update(self, loss: Tensor, factor: float) -> None:
+        """Back-propagate ``loss`` and update, with both rates multiplied by ``factor``."""
         for member, rate in zip(self.members, self.rates, strict=True):
             for group in member.param_groups:
                 group["lr"] = rate * factor

@@ -1,7 +1,6 @@
 """One training phase: the loop with its bar, its schedule and its atomic checkpoints."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from runtime.durable import tidy, write_aside
 from runtime.errors import MorphError, TargetError
 
 SAVE_EVERY = 60.0
@@ -41,14 +41,27 @@ class Interrupted(MorphError):
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a phase lasts: `steps` updates, or `seconds` of work if that is given."""
+    """How long a phase lasts: so many ``updates``, or ``seconds`` of work if that is given."""
 
-    steps: int
+    updates: int
     seconds: float | None = None
 
-    def progress(self, step: int, worked: float) -> float:
-        """How much of the phase is over, in [0, 1]."""
-        return min(1.0, worked / self.seconds if self.seconds else step / self.steps)
+    def progress(self, done: int, worked: float) -> float:
+        """How much of the phase is over, 0 to 1, after ``done`` updates in ``worked`` seconds."""
+        return min(1.0, worked / self.seconds if self.seconds else done / self.updates)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a phase runs and for how long."""
+
+    folder: Path
+    """An existing folder for its checkpoint."""
+    budget: Budget
+    seed: int
+    """Batches depend on it and on the number of the update alone."""
+    console: Console
+    """Where the bar goes."""
 
 
 def cosine(progress: float, warmup: float = 0.02) -> float:
@@ -57,7 +70,7 @@ def cosine(progress: float, warmup: float = 0.02) -> float:
 
 
 def restarted_cosine(progress: float, restart: float = 0.3) -> float:
-    """`cosine` twice: once until `restart`, then over what is left (Loshchilov & Hutter, 2017)."""
+    """``cosine`` twice: until ``restart``, then over what is left (Loshchilov & Hutter, 2017)."""
     if progress < restart:
         return cosine(progress / restart)
     return cosine((progress - restart) / (1 - restart))
@@ -69,13 +82,10 @@ def save(path: Path, state: object) -> None:
     Raises:
         TargetError: the place cannot be written.
     """
-    scratch = path.with_suffix(".part")
     try:
-        with scratch.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(scratch, path)
+        tidy(path)
+        with write_aside(path) as partial:
+            torch.save(state, partial)
     except OSError as error:
         raise TargetError(f"cannot write checkpoint {path}: {error}") from error
 
@@ -95,55 +105,48 @@ def progress_bar(console: Console) -> Progress:
 
 def train_phase(
     name: str,
-    folder: Path,
-    budget: Budget,
+    run: Run,
     parts: Mapping[str, Stateful],
     update: Callable[[int, float], Mapping[str, float]],
-    console: Console,
 ) -> None:
-    """Run `update(step, progress)` until the budget is spent, going on from a checkpoint.
+    """Call ``update(done, progress)`` until the budget is spent, going on from a checkpoint.
 
-    Args:
-        name: Shown in the bar; the checkpoint is `folder/name.pt`.
-        folder: An existing folder.
-        budget: When to stop.
-        parts: Everything the checkpoint holds; restored in place.
-        update: One update; returns figures to show, exponentially smoothed.
-        console: Where the bar goes.
+    ``done`` counts the updates before this one; each returns figures to show, exponentially
+    smoothed. ``parts`` is everything that the checkpoint ``name``.pt holds; restored in place.
 
     Raises:
         Interrupted: Ctrl-C; a checkpoint has been written.
         TargetError: a checkpoint cannot be written.
     """
-    path = folder / f"{name}.pt"
-    step, worked = 0, 0.0
+    path, budget, console = run.folder / f"{name}.pt", run.budget, run.console
+    done, worked = 0, 0.0
     if path.exists():
         state = torch.load(path, map_location="cpu", weights_only=True)
-        step, worked = state["step"], state["worked"]
+        done, worked = state["step"], state["worked"]
         for key, part in parts.items():
             part.load_state_dict(state["parts"][key])
 
     def checkpoint() -> None:
         states = {key: part.state_dict() for key, part in parts.items()}
-        save(path, {"step": step, "worked": worked, "parts": states})
+        save(path, {"step": done, "worked": worked, "parts": states})
 
     shown: dict[str, float] = {}
     with progress_bar(console) as bar:
-        task = bar.add_task(name, total=budget.steps, completed=step, note="")
+        task = bar.add_task(name, total=budget.updates, completed=done, note="")
         saved = logged = time.monotonic()
         try:
-            while (progress := budget.progress(step, worked)) < 1:
+            while (progress := budget.progress(done, worked)) < 1:
                 start = time.monotonic()
-                for key, value in update(step, progress).items():
+                for key, value in update(done, progress).items():
                     shown[key] = shown.get(key, value) * 0.98 + value * 0.02
-                step += 1
+                done += 1
                 now = time.monotonic()
                 worked += now - start
-                total = round(step / max(budget.progress(step, worked), 1e-9))
+                total = round(done / max(budget.progress(done, worked), 1e-9))
                 note = " ".join(f"{key} {value:.4f}" for key, value in shown.items())
-                bar.update(task, completed=step, total=total, note=note)
+                bar.update(task, completed=done, total=total, note=note)
                 if not console.is_terminal and now - logged > SAVE_EVERY / 3:
-                    console.print(f"{name} {step}/{total} {worked:.0f}s {note}", highlight=False)
+                    console.print(f"{name} {done}/{total} {worked:.0f}s {note}", highlight=False)
                     logged = now
                 if now - saved > SAVE_EVERY:
                     checkpoint()
@@ -151,6 +154,7 @@ def train_phase(
         except KeyboardInterrupt:
             checkpoint()
             raise Interrupted(
-                f"stopped in phase {name} at step {step}; the same command goes on from {path}"
+                f"stopped in phase {name} after {done} updates; "
+                f"the same command goes on from {path}"
             ) from None
         checkpoint()

@@ -13,7 +13,7 @@ Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Rollout:
-    """A few slots, each holding one picture that goes one step further with every `advance`.
+    """A few slots, each holding one picture that goes one step further with every ``advance``.
 
     A later step sees in training what it sees in use: the model's own picture so far, noised with
     the noise that it began from, as DDIM does (Song et al., 2021, eq. 12 with eta = 0).
@@ -37,12 +37,9 @@ class Rollout:
     ) -> None:
         """Put pictures that the first step has just drawn into the slots that are done.
 
-        Args:
-            rng: Chooses how many steps each picture takes.
-            picked: int64 [B], B at least the number of slots: which pictures these are.
-            drawn: What the first step made of them, [B, C, H, W].
-            noise: What it made it of.
-            rows: The text rows it read, [B, 77, D].
+        ``picked`` int64 [B], B at least the number of slots, says which pictures these are;
+        ``drawn`` [B, C, H, W] is what the first step made of ``noise`` and of text ``rows``
+        [B, 77, D]. ``rng`` chooses how many steps each picture takes.
         """
         slots = len(self.left)
         done = [i for i in range(slots) if not self.left[i]]
@@ -75,6 +72,6 @@ class Rollout:
         return mended, sigma.flatten()
 
     def _shares(self, ahead: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Signal and noise at the timestep `ahead` of each slot, its last if there is none."""
+        """Signal and noise at the timestep ``ahead`` of each slot, its last if there is none."""
         times = [left[min(ahead, len(left) - 1)] for left in self.left]
         return self.levels.shares(torch.tensor(times, device=device))

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTokenizer
 
 from export.critters.pictures.draw import sample_spec
+from runtime.durable import tidy, write_aside
 
 BOS = "<|startoftext|>"
 EOS = "<|endoftext|>"
@@ -50,16 +50,15 @@ def train_tokenizer(captions: int = 20_000, seed: int = 0) -> CLIPTokenizer:
 
 
 def kept_tokenizer(folder: Path) -> CLIPTokenizer:
-    """The tokenizer in `folder`, trained if there is none.
+    """The tokenizer in ``folder``, trained if there is none.
 
     Among merges of equal count the trainer picks at random, so another process would give some
     words other ids, and a checkpoint would go on with them.
     """
     if not folder.exists():
-        scratch = folder.with_suffix(".part")
-        shutil.rmtree(scratch, ignore_errors=True)
-        save_tokenizer(train_tokenizer(), scratch)
-        scratch.rename(folder)
+        tidy(folder)
+        with write_aside(folder, folder=True) as partial:
+            save_tokenizer(train_tokenizer(), partial)
     return CLIPTokenizer.from_pretrained(folder)
 
 
@@ -72,7 +71,7 @@ def token_ids(tokenizer: CLIPTokenizer, captions: list[str]) -> list[list[int]]:
 
 
 def save_tokenizer(tokenizer: CLIPTokenizer, folder: Path) -> None:
-    """Write it as every release of transformers reads it, `tokenizer.json` included."""
+    """Write it as every release of transformers reads it, ``tokenizer.json`` included."""
     tokenizer.backend_tokenizer.no_padding()  # or use would have left its mark in the file
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.save_pretrained(folder)

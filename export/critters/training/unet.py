@@ -26,8 +26,8 @@ _OPEN = 4.0
 def make_unet() -> UNet2DConditionModel:
     """An untrained UNet over 16x16, 8x8 and 4x4; the lower two read the text.
 
-    At the last timestep its time embedding is zero and `later_layers` let everything through as it
-    is; at all others they are open. So what they learn cannot change a picture of one step.
+    At the last timestep its time embedding is zero and ``later_layers`` let everything through as
+    it is; at all others they are open. So what they learn cannot change a picture of one step.
     """
     unet = UNet2DConditionModel(
         sample_size=LATENT_SIZE,
@@ -90,7 +90,7 @@ def _fixed(unet: UNet2DConditionModel) -> Iterator[nn.Parameter]:
 
 @torch.no_grad()
 def _tell_first_from_later(embedding: TimestepEmbedding) -> None:
-    """Make it zero at the last timestep; elsewhere number 0 is `_OPEN`, the others fall with t."""
+    """Make it zero at the last timestep; elsewhere number 0 is ``_OPEN``, others fall with t."""
     hidden, out = embedding.linear_1, embedding.linear_2
     for parameter in embedding.parameters():
         parameter.zero_()
@@ -107,7 +107,7 @@ def _tell_first_from_later(embedding: TimestepEmbedding) -> None:
 
 @torch.no_grad()
 def _shut_at_the_first(layer: ResnetBlock2D) -> None:
-    """Scale by 1 - 1 where the time embedding is zero, by 1 where its number 0 is `_OPEN`."""
+    """Scale by 1 - 1 where the time embedding is zero, by 1 where its number 0 is ``_OPEN``."""
     channels = layer.out_channels
     layer.time_emb_proj.bias[:channels] = -1
     opened = nn.functional.silu(torch.tensor(_OPEN)).item()

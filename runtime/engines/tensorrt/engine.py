@@ -19,8 +19,9 @@ from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, w
 from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
+from runtime.engines.tensorrt.module import PACKAGES, load_module
 from runtime.engines.tensorrt.network import Network
-from runtime.engines.tensorrt.plans import BATCHES, PACKAGES, RTX_CAPABILITIES, load_module
+from runtime.engines.tensorrt.plans import BATCHES, RTX_CAPABILITIES
 from runtime.errors import EngineError
 
 

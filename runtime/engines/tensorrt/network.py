@@ -12,15 +12,8 @@ from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.device import Device
-from runtime.engines.tensorrt.plans import (
-    JIT,
-    PLAN,
-    build_command,
-    load_module,
-    make_log,
-    plan_key,
-    profiles,
-)
+from runtime.engines.tensorrt.module import load_module, make_log
+from runtime.engines.tensorrt.plans import JIT, PLAN, build_command, engine_key, profiles
 from runtime.errors import EngineError, MorphError
 
 if TYPE_CHECKING:
@@ -28,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Network:
-    """One deserialised engine, and what TensorRT said about it."""
+    """One deserialised engine and its error log."""
 
     def __init__(
         self, bundle: Bundle, role: str, backend: str, gpu: Gpu, cache: EngineCache
@@ -37,15 +30,12 @@ class Network:
 
         Raises:
             EngineError: it was not built for this GPU (with the field that differs), does not
-                verify, or TensorRT will not load it (with what it said).
+                verify, or TensorRT will not load it (with its error log).
         """
-        if TYPE_CHECKING:
-            import tensorrt as trt
-        else:
-            trt = load_module(backend)
+        self._module = load_module(backend)
         self._role, self._backend, self._cache = role.replace("_", " "), backend, cache
         self._shapes = profiles(bundle.manifest, role)
-        key = plan_key(bundle, role, backend, str(trt.__version__), gpu)
+        key = engine_key(bundle, role, backend, str(self._module.__version__), gpu)
         again = f"run: {build_command(bundle.manifest.model)}"
         entry = cache.find(key)
         if entry is None:
@@ -57,12 +47,12 @@ class Network:
             plan = cache.load(entry, PLAN)
         except EngineError as error:
             raise EngineError(f"{error}; {again}") from None
-        self._log, self._said = make_log(backend)
-        self._runtime = trt.Runtime(self._log)
+        self._log, self._errors = make_log(backend)
+        self._runtime = self._module.Runtime(self._log)
         engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise EngineError(
-                f"{backend} cannot load the {self._role}: {self._said.tail()}"
+                f"{backend} cannot load the {self._role}: {self._errors.tail()}"
                 f"{_other_driver(entry, gpu)}; {again}"
             )
         self._engine = engine
@@ -74,19 +64,15 @@ class Network:
         Raises:
             EngineError: the GPU has no memory for it, or the engine has no such profile.
         """
-        if TYPE_CHECKING:
-            import tensorrt as trt
-        else:
-            trt = load_module(self._backend)
         config = self._engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(
-            trt.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE
+            self._module.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE
         )
         self._jit.attach(config)
         context = self._engine.create_execution_context(config)
         if context is None:
             raise EngineError(
-                f"{self._backend} cannot run the {self._role}: {self._said.tail()}; "
+                f"{self._backend} cannot run the {self._role}: {self._errors.tail()}; "
                 "close other programs that use the GPU"
             )
         if self._shapes:
@@ -95,7 +81,7 @@ class Network:
             for name, shape in self._shapes[profile].items():
                 ready = ready and context.set_input_shape(name, tuple(shape))
             if not ready:
-                raise EngineError(f"the {self._role} refused its shapes: {self._said.tail()}")
+                raise EngineError(f"the {self._role} refused its shapes: {self._errors.tail()}")
         return context
 
     def enqueue(
@@ -104,9 +90,9 @@ class Network:
         """Put one run on the stream, its tensors at ``places``."""
         for name, address in places.items():
             if not context.set_tensor_address(name, address):
-                raise EngineError(f"the {self._role} has no tensor {name}: {self._said.tail()}")
+                raise EngineError(f"the {self._role} has no tensor {name}: {self._errors.tail()}")
         if not context.execute_async_v3(gpu.stream):
-            raise EngineError(f"{self._backend} failed in the {self._role}: {self._said.tail()}")
+            raise EngineError(f"{self._backend} failed in the {self._role}: {self._errors.tail()}")
 
     def at_rest(self) -> None:
         """Keep what was compiled during the first run for the next start."""

@@ -7,19 +7,12 @@ them, so the two cannot drift.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import platform
-from collections import deque
-from types import ModuleType
-from typing import TYPE_CHECKING
+import shlex
 
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.enginecache.entry import Key
 from runtime.engines.gpu import Gpu
-from runtime.errors import EngineError, first_line
-
-if TYPE_CHECKING:
-    import tensorrt as trt
 
 BATCHES = (1, 4)
 """One optimisation profile each: a live frame, and a batch for films, grids and storms."""
@@ -28,64 +21,11 @@ JIT = "jit.cache"
 CODE = 1
 """Raise it when the builder's code changes what an engine computes."""
 LEVEL = 3
-PACKAGES = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
-"""Backend (also the Python module's name) → the package that brings it."""
 
 RTX_CAPABILITIES = ("7.5", "8.6", "8.9", "12.0", "12.1")
 """the compute capabilities of RTX cards; data-centre GPUs (8.0, 9.0, 10.0) are not among them"""
 
 Profile = dict[str, tuple[int, ...]]
-
-
-def load_module(backend: str) -> ModuleType:
-    """Import ``tensorrt`` or ``tensorrt_rtx``.
-
-    Raises:
-        EngineError: it is not installed, or its libraries cannot be loaded.
-    """
-    try:
-        module = importlib.import_module(backend)
-        module.__version__  # noqa: B018  # a leftover folder imports as an empty namespace
-        return module
-    except ModuleNotFoundError as error:
-        if error.name == backend:
-            raise EngineError(f"the package {PACKAGES[backend]} is not installed") from None
-        reason = str(error)
-    except Exception as error:  # missing libraries raise OSError, FileNotFoundError, RuntimeError
-        reason = first_line(error)
-    raise EngineError(f"the package {PACKAGES[backend]} is installed but broken ({reason})")
-
-
-class Said:
-    """The last things TensorRT complained about."""
-
-    def __init__(self) -> None:
-        """Start with nothing said."""
-        self.lines: deque[str] = deque(maxlen=20)
-
-    def tail(self) -> str:
-        """Return the last errors as one line of at most 500 characters."""
-        text = " | ".join(list(self.lines)[-3:])
-        return text[-500:] if text else "it gave no reason"
-
-
-def make_log(backend: str) -> tuple[trt.ILogger, Said]:
-    """Return a logger to hand to TensorRT, and what it was told: errors only."""
-    if TYPE_CHECKING:
-        import tensorrt as trt
-    else:
-        trt = load_module(backend)
-    said = Said()
-
-    class Log(trt.ILogger):  # type: ignore[misc, unused-ignore]  # Any without the stubs
-        def __init__(self) -> None:
-            trt.ILogger.__init__(self)
-
-        def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
-            if int(severity) <= int(trt.ILogger.Severity.ERROR):
-                said.lines.append(" ".join(msg.split()))
-
-    return Log(), said
 
 
 def profiles(manifest: Manifest, role: str) -> tuple[Profile, ...]:
@@ -112,7 +52,7 @@ def _denoiser_profile(manifest: Manifest, batch: int) -> Profile:
     return shapes
 
 
-def plan_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) -> Key:
+def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) -> Key:
     """Return everything that can change the engine of one graph on one GPU.
 
     ``tensorrt`` times kernels on the very card; ``tensorrt_rtx`` compiles for a compute
@@ -161,4 +101,4 @@ def _weights_digest(manifest: Manifest, role: str) -> str:
 
 def build_command(model: str) -> str:
     """Return the command that builds a model's engines for the GPU of this machine."""
-    return f"wordmorph build {model}"
+    return shlex.join(["wordmorph", "build", model])

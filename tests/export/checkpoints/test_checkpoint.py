@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -62,9 +64,17 @@ def test_a_missing_component_is_named(folder: Path, missing: str) -> None:
     assert missing in refusal(folder)
 
 
-@pytest.mark.parametrize("keep", [0, 7, 100, 0.5, 0.999])
-def test_a_partial_file_is_named(folder: Path, keep: float) -> None:
-    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
+@pytest.mark.fault(19)
+@pytest.mark.parametrize(
+    ("component", "keep"),
+    [
+        *(("unet", keep) for keep in (0, 7, 100, 0.5, 0.999)),
+        ("vae", 0.9),
+        ("text_encoder", 0.9),
+    ],
+)
+def test_a_partial_file_is_named(folder: Path, component: str, keep: float) -> None:
+    (path,) = (folder / component).glob("*.safetensors")
     whole = path.read_bytes()
     path.write_bytes(whole[: int(keep * len(whole)) if keep < 1 else int(keep)])
     message = refusal(folder)
@@ -72,17 +82,44 @@ def test_a_partial_file_is_named(folder: Path, keep: float) -> None:
     assert "fetch it again" in message
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("suffix", [".bin", ".ckpt", ".pt"])
-def test_pickles_are_refused_with_a_hint_and_never_opened(folder: Path, suffix: str) -> None:
+def test_pickles_are_refused_with_a_hint_and_never_opened(
+    folder: Path, tmp_path: Path, suffix: str
+) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "exploded",))
+
     path = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    path.rename(path.with_suffix(suffix))
+    path.unlink()
+    path.with_suffix(suffix).write_bytes(pickle.dumps(Bomb()))
     message = refusal(folder)
     assert path.with_suffix(suffix).name in message
-    assert "convert it" in message
+    assert "convert it to safetensors" in message
     single = folder / f"model{suffix}"
-    single.write_bytes(b"\x80\x04")
+    single.write_bytes(pickle.dumps(Bomb()))
     with pytest.raises(BuildError, match="convert it"):
         open_checkpoint(ModelSpec("m", single, ""))
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.fault(21)
+def test_code_in_a_model_folder_never_runs(folder: Path, tmp_path: Path) -> None:
+    trap = f"open({str(tmp_path / 'exploded')!r}, 'w').close()\n"
+    for place in (".", "unet", "vae", "scheduler", "text_encoder", "tokenizer"):
+        for name in ("pipeline.py", "__init__.py", "modeling_unet.py", "custom.py"):
+            (folder / place / name).write_text(trap)
+    index = json.loads((folder / "model_index.json").read_text())
+    opened = open_folder(folder)
+    for component in ("scheduler", "tokenizer", "text_encoder", "unet", "vae"):
+        opened.load(component)
+    for component in ("unet", "scheduler"):
+        planted = dict(index) | {component: ["pipeline", "MyPipeline"]}
+        (folder / "model_index.json").write_text(json.dumps(planted))
+        with pytest.raises(BuildError):
+            open_folder(folder).load(component)
+    assert not (tmp_path / "exploded").exists()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +158,7 @@ def test_the_half_size_variant_serves_when_it_is_alone(folder: Path) -> None:
         path.with_name("diffusion_pytorch_model.fp16.safetensors"),
         path.parent / "x.old.safetensors",
     )
-    assert [file.name for file in weight_files(path.parent)] == [
+    assert [file.name for file in weight_files("diffusers", path.parent)] == [
         "diffusion_pytorch_model.fp16.safetensors"
     ]
     with quiet():

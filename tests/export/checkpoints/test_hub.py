@@ -167,6 +167,7 @@ def test_a_connection_that_drops_is_one_line(hub: FakeHub) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.fault(20)
 def test_a_repository_of_pickles_is_told_to_convert(hub: FakeHub) -> None:
     hub.files = {WEIGHTS.replace(".safetensors", ".bin"): b"\x80\x04"}
     with pytest.raises(BuildError, match=r"weights in unet/.*\.bin: .*convert it"):
@@ -175,6 +176,7 @@ def test_a_repository_of_pickles_is_told_to_convert(hub: FakeHub) -> None:
     refuse_pickles(LORA)
 
 
+@pytest.mark.fault(28)
 def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import huggingface_hub.constants
 

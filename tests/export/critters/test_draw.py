@@ -112,9 +112,9 @@ def test_open_marks_fade_in_and_tabby_completes_them() -> None:
 def test_every_word_comes_up_and_bare_animals_often() -> None:
     rng = random.Random(20)
     captions = [sample_spec(rng)[1] for _ in range(4000)]
-    said = " ".join(captions).split()
+    spoken = " ".join(captions).split()
     for word in (*ANIMALS, *COATS, *MOODS, *PLACES, "kyoto", "tokyo", "calm", "storm"):
-        assert said.count(word) > 20, word
+        assert spoken.count(word) > 20, word
     assert sum(caption in ANIMALS for caption in captions) / len(captions) >= 0.2
     assert {"tabby", "a yacht in a storm", "kyoto"} <= set(captions)
 

@@ -18,6 +18,7 @@ from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.library import built_in
 from runtime.engines.choose import choose
 from runtime.pipeline import Pipeline
+from tests.support.seeds import draw_seed
 
 SENTENCE = "a photo of a {} on a sofa"
 # One row of 77 moves a random network little, so the edits of single rows are large.
@@ -147,7 +148,7 @@ def test_frames_are_those_of_diffusers(
     pair: Pair, edit: Callable[[Pair], tuple[torch.Tensor, dict[str, Any]]], steps: int
 ) -> None:
     embedding, asked = edit(pair)
-    seed = int(np.random.default_rng().integers(2**32))
+    seed = draw_seed()
     expected = pair.drawn(embedding, seed, steps)
     frame = pair.ours.render(pair.ours.request(**asked, seed=seed, steps=steps))
     assert np.abs(frame.pixels - expected).max() <= 2, (asked, seed)

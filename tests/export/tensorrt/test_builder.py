@@ -32,21 +32,15 @@ from export.tensorrt.progress import Estimate, PhaseTree
 from export.tensorrt.structure import structure
 from runtime.bundles.bundle import ROLES, Bundle, open_bundle, sha256_file
 from runtime.bundles.library import built_in
-from runtime.enginecache.cache import PARTIAL, EngineCache
+from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN
 from runtime.errors import BuildError, EngineError
-from tests.faults.table import gpu_here, quiet
+from tests.support.building import ADA, builder, gpu_here, ignore, no_leftovers, one_line
 from tests.support.checkpoints import FAMILIES
 from tests.support.tinybundle import tiny_bundle, write_tiny
 
 pytest.importorskip("tensorrt_rtx")
-
-ADA = Gpu("any", "8.9")
-
-
-def no_leftovers(cache: EngineCache) -> bool:
-    return not list(cache.root.glob(f"*{PARTIAL}")) and not list(cache.root.rglob("tmp*"))
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])
@@ -121,7 +115,7 @@ def test_a_full_size_denoiser_builds_in_time_and_memory(
     shapes: list[dict[str, tuple[int, ...]]] = [
         {"sample": (b, *latent), "noise": (b, *latent), "weights": (b, 8, 77)} for b in (1, 4)
     ]
-    notes = run(job(graph, tmp_path / "plan", profiles=shapes), quiet)
+    notes = run(job(graph, tmp_path / "plan", profiles=shapes), ignore)
     size = (tmp_path / "plan").stat().st_size
     with capsys.disabled():
         peak = notes["peak_bytes"] / 1e9
@@ -144,12 +138,9 @@ def test_the_bar_is_shown_and_says_what_was_built(
     build_engines(
         write_tiny(tmp_path / "b"), "tensorrt_rtx", gpu=ADA, cache=EngineCache(tmp_path / "c")
     )
-    said = capsys.readouterr().err
-    assert "text encoder: " in said
-    assert "denoiser: " in said
-    assert "built in" in said
-    assert "at the peak" in said
-    assert "left" in said
+    printed = capsys.readouterr().err
+    for words in ("text encoder: ", "denoiser: ", "built in", "at the peak", "left"):
+        assert words in printed
 
 
 def layers(path: Path, count: int, batch: str = "batch") -> Path:
@@ -200,24 +191,24 @@ def test_progress_grows_to_the_end_and_names_its_phases(tmp_path: Path) -> None:
 
 
 def test_the_builder_stops_where_it_is_told_to(tmp_path: Path) -> None:
-    """The real builder gives up in the middle: no engine, and few steps after the word."""
+    """The real builder gives up in the middle: no engine, and few messages after the word."""
     graph = layers(tmp_path / "g.onnx", 8)
     for stop_after in (1, 20, 60):
         cancelled = threading.Event()
         seen: list[object] = []
 
-        def tell(
-            *said: object,
+        def send(
+            *message: object,
             seen: list[object] = seen,
             cancelled: threading.Event = cancelled,
             stop_after: int = stop_after,
         ) -> None:
-            seen.append(said)
+            seen.append(message)
             if len(seen) == stop_after:
                 cancelled.set()
 
         with pytest.raises(Cancelled):
-            build(job(graph, tmp_path / "p"), tell, cancelled)
+            build(job(graph, tmp_path / "p"), send, cancelled)
         assert not (tmp_path / "p").exists()
         assert len(seen) < stop_after + 40
 
@@ -232,12 +223,12 @@ def test_ctrl_c_cancels_and_leaves_nothing(tmp_path: Path) -> None:
             time.sleep(5)  # the signal arrives here
 
     builder = Builder(bundle, "tensorrt_rtx", ADA, cache, Options())
-    builder.build("text_encoder", quiet, quiet)
+    builder.build("text_encoder", ignore, ignore)
     with pytest.raises(KeyboardInterrupt):
-        builder.build("denoiser", interrupt, quiet)
+        builder.build("denoiser", interrupt, ignore)
     assert [entry.fields["role"] for entry in cache.entries()] == ["text_encoder"]
     assert no_leftovers(cache)
-    assert builder.build("denoiser", quiet, quiet)[1]
+    assert builder.build("denoiser", ignore, ignore)[1]
 
 
 def test_a_build_whose_parent_dies_ends_too(tmp_path: Path) -> None:
@@ -246,7 +237,7 @@ def test_a_build_whose_parent_dies_ends_too(tmp_path: Path) -> None:
         [sys.executable, "-m", "export.tensorrt.planbuilder"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(built.__file__).parent.parent,
+        cwd=Path(built.__file__).parents[2],
         text=True,
     )
     assert child.stdin is not None
@@ -260,28 +251,34 @@ def test_a_build_whose_parent_dies_ends_too(tmp_path: Path) -> None:
     assert not (tmp_path / "p").exists()
 
 
-def test_a_killed_build_names_the_signal_and_memory(
-    tmp_path: Path, children: list[subprocess.Popen[str]]
+@pytest.mark.fault(10)
+def test_a_build_the_system_kills_names_the_signal_and_memory(
+    bundle: Bundle, cache: EngineCache, children: list[subprocess.Popen[str]]
 ) -> None:
-    graph = layers(tmp_path / "g.onnx", 8)
+    """SIGKILL to the child that builds is what the kernel's out-of-memory killer sends."""
 
-    def kill(fraction: float, phase: str) -> None:
+    def kill(name: str, fraction: float, phase: str) -> None:
         if children[-1].poll() is None:
             children[-1].kill()
             children[-1].wait()
 
-    with pytest.raises(BuildError, match=r"killed \(signal 9\).*memory"):
-        run(job(graph, tmp_path / "p"), kill)
-    assert not (tmp_path / "p").exists()
+    with pytest.raises(BuildError, match=r"killed \(signal 9\).*ran out of memory") as caught:
+        builder(bundle, cache).build("denoiser", kill, ignore)
+    one_line(caught)
+    assert not cache.entries()
+    assert no_leftovers(cache)
 
 
-def test_too_little_memory_is_tried_once_more_then_said(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path / "cache")
-    builder = Builder(write_tiny(tmp_path / "b"), "tensorrt_rtx", ADA, cache, Options(workspace=1))
-    said: list[str] = []
-    with pytest.raises(BuildError, match=r"the denoiser: .*workspace.*smaller --size"):
-        builder.build("denoiser", quiet, said.append)
-    assert said == ["not enough memory, trying once more at optimisation level 1"]
+@pytest.mark.fault(8)
+def test_too_little_memory_is_tried_once_more_then_reported(
+    bundle: Bundle, cache: EngineCache
+) -> None:
+    lines: list[str] = []
+    message = r"the denoiser: .*workspace.*smaller --size, or play with another --backend"
+    with pytest.raises(BuildError, match=message) as caught:
+        builder(bundle, cache, workspace=1).build("denoiser", ignore, lines.append)
+    one_line(caught)
+    assert lines == ["not enough memory, trying once more at optimisation level 1"]
     assert not cache.entries()
     assert no_leftovers(cache)
 
@@ -292,11 +289,11 @@ def test_where_refitting_cannot_be_built_in_the_engine_is_for_its_weights(tmp_pa
         pytest.skip("the GPU that must be absent is here")
     cache = EngineCache(tmp_path / "cache")
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt_rtx", ADA, cache, Options(refit=True))
-    said: list[str] = []
-    entry, made = builder.build("decoder", quiet, said.append)
+    lines: list[str] = []
+    entry, made = builder.build("decoder", ignore, lines.append)
     assert made
     assert entry.notes["refit"] is False
-    assert said == []
+    assert lines == []
 
 
 def test_a_graph_tensorrt_cannot_read_is_one_line_with_the_operator(tmp_path: Path) -> None:
@@ -310,7 +307,7 @@ def test_a_graph_tensorrt_cannot_read_is_one_line_with_the_operator(tmp_path: Pa
     path = tmp_path / "g.onnx"
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
     with pytest.raises(BuildError, match="cannot read the graph: Bogus middle: ") as caught:
-        run(job(path, tmp_path / "p"), quiet)
+        run(job(path, tmp_path / "p"), ignore)
     assert "\n" not in str(caught.value)
 
 
@@ -325,7 +322,7 @@ def test_a_damaged_graph_is_one_line(tmp_path: Path, harm: str) -> None:
     else:
         bundle.path("denoiser").write_bytes(b"\x08 nonsense")
     with pytest.raises(BuildError) as caught:
-        run(job(bundle.path("denoiser"), tmp_path / "p"), quiet)
+        run(job(bundle.path("denoiser"), tmp_path / "p"), ignore)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "p").exists()
 
@@ -345,7 +342,7 @@ def test_without_a_gpu_and_without_a_target_nothing_is_guessed(tmp_path: Path) -
         build_engines(tiny_bundle(tmp_path, {}), "tensorrt_rtx", cache=EngineCache(tmp_path))
 
 
-def test_an_absent_package_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_absent_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(EngineError, match="tensorrt is not installed"):
         build_engines(tiny_bundle(tmp_path, {}), "tensorrt", gpu=ADA, cache=EngineCache(tmp_path))
@@ -381,7 +378,7 @@ def test_kernel_timings_are_kept_and_used_again(tmp_path: Path) -> None:
     for seed in (1, 2):
         bundle = write_tiny(tmp_path / f"b{seed}", seed)
         builder = Builder(bundle, "tensorrt", card, cache, Options())
-        entry, _ = builder.build("decoder", quiet, quiet)
+        entry, _ = builder.build("decoder", ignore, ignore)
         assert set(entry.files) == {PLAN}
         assert entry.fields["gpu"] == "RTX 4090"
     kinds = [entry.fields["kind"] for entry in cache.entries()]
@@ -399,7 +396,7 @@ def test_kernel_timings_outlive_a_cancelled_build(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        builder.build("decoder", interrupt, quiet)
+        builder.build("decoder", interrupt, ignore)
     assert [entry.fields["kind"] for entry in cache.entries()] == ["timing"]
 
 
@@ -430,7 +427,7 @@ def test_progress_never_goes_back_whatever_is_reported(events: list[Any]) -> Non
         elif kind == "-" and len(stack) > 1:
             tree.finish(stack.pop())
         else:
-            tree.step(stack[-1], number)
+            tree.advance(stack[-1], number)
         assert last <= tree.fraction <= 1.0
         last = tree.fraction
     while stack:

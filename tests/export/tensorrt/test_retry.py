@@ -14,16 +14,19 @@ from typing import Any
 import pytest
 
 from export.tensorrt import builder as built
-from export.tensorrt import retry as attempts
+from export.tensorrt import retry
 from export.tensorrt.builder import Builder, Options, build_engines, describe
-from export.tensorrt.planbuilder import STARVED, Job, _listen
-from export.tensorrt.retry import attempt
+from export.tensorrt.planbuilder import STARVED, Job
+from export.tensorrt.retry import build_with_retries
 from runtime.bundles.bundle import Bundle
-from runtime.enginecache.cache import QUARANTINE, EngineCache
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.place import QUARANTINE
 from runtime.engines import gpu
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt import device
+from runtime.engines.tensorrt.module import make_log
 from runtime.errors import BuildError, TargetError
+from tests.support.building import ignore
 from tests.support.fakecuda import FakeCuda
 from tests.support.faketensorrt import make_module, make_plan
 from tests.support.tinybundle import write_tiny
@@ -31,10 +34,6 @@ from tests.support.tinybundle import write_tiny
 NO_MEMORY = "TensorRT could not build the engine: OutOfMemory"
 NO_REFIT = "TensorRT could not build the engine: REFIT is not supported for this layer"
 CARD = Gpu("RTX 4090", "8.9")
-
-
-def quiet(*said: object) -> None:
-    pass
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[int, bool], 
                 "seconds": 1.0,
             }
 
-        monkeypatch.setattr(attempts, "run", run)
+        monkeypatch.setattr(retry, "run", run)
         return tried
 
     return prepare
@@ -97,22 +96,23 @@ def test_each_thing_is_given_up_once_and_only_for_its_own_reason(
 ) -> None:
     jobs = script(failures)
     with pytest.raises(BuildError):
-        attempt(job(), quiet, quiet)
+        build_with_retries(job(), ignore, ignore)
     assert [(one.level, one.refit) for one in jobs] == tried
 
 
 def test_tactics_skipped_for_memory_count_as_memory() -> None:
     """TensorRT only warns of them; what it says in the end names a layer."""
     pytest.importorskip("tensorrt_rtx")
-    log, said, starved = _listen("tensorrt_rtx")
+    log, errors = make_log("tensorrt_rtx", warning=STARVED)
     warning = "Skipping tactic 0x2 due to insufficient memory on requested size of 8589934592"
     severity = type(log).Severity
-    log.log(severity.WARNING, warning)
     log.log(severity.WARNING, "something else")
+    assert not errors.warned
+    log.log(severity.WARNING, warning)
     log.log(severity.ERROR, "Could not find any implementation for node conv1")
-    assert starved == [warning]
-    assert said.tail() == "Could not find any implementation for node conv1"
-    assert STARVED in attempts.NEEDS_MEMORY
+    assert errors.warned
+    assert errors.tail() == "Could not find any implementation for node conv1"
+    assert STARVED in retry.NEEDS_MEMORY
 
 
 @pytest.fixture
@@ -134,16 +134,16 @@ def test_an_engine_of_a_lower_level_says_so_and_gives_way(
     def builder(workspace: int) -> Builder:
         return Builder(bundle, "tensorrt", CARD, cache, Options(workspace=workspace, refit=False))
 
-    entry, made = builder(1000).build("decoder", quiet, quiet)
+    entry, made = builder(1000).build("decoder", ignore, ignore)
     assert made
     assert "optimisation level 1, for want of memory" in describe(entry)
-    assert not builder(1100).build("decoder", quiet, quiet)[1], "as little memory as before"
-    said: list[str] = []
-    again, _ = builder(2000).build("decoder", quiet, said.append)
-    assert "there is more memory now" in said[0]
+    assert not builder(1100).build("decoder", ignore, ignore)[1], "as little memory as before"
+    lines: list[str] = []
+    again, _ = builder(2000).build("decoder", ignore, lines.append)
+    assert "there is more memory now" in lines[0]
     assert again.notes["level"] == 1
     script({})
-    better, made = builder(4000).build("decoder", quiet, quiet)
+    better, made = builder(4000).build("decoder", ignore, ignore)
     assert made
     assert better.notes["level"] == 3
     assert "level" not in describe(better)
@@ -162,7 +162,7 @@ def test_no_engine_of_tensorrt_11_3_is_refittable(
     jobs = script({})
     cache = EngineCache(tmp_path / "cache")
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", None, cache, Options(refit=True))
-    builder.build("decoder", quiet, quiet)
+    builder.build("decoder", ignore, ignore)
     assert [one.refit for one in jobs] == [refit]
 
 
@@ -180,7 +180,7 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
     assert "dB from f32 on the CPU" in capsys.readouterr().err
     shutil.rmtree(cache.root)
     other = write_tiny(tmp_path / "other", 2)
-    honest = vars(attempts)["run"]
+    honest = vars(retry)["run"]
 
     def crooked(job: Job, show: Any) -> dict[str, Any]:
         notes: dict[str, Any] = honest(job, show)
@@ -188,7 +188,7 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
             Path(job.plan).write_bytes(make_plan(other.path("denoiser")))
         return notes
 
-    monkeypatch.setattr(attempts, "run", crooked)
+    monkeypatch.setattr(retry, "run", crooked)
     with pytest.raises(BuildError, match=r"draw something else.* quarantine") as caught:
         build_engines(bundle, "tensorrt", cache=cache)
     assert "\n" not in str(caught.value)
@@ -202,7 +202,7 @@ def test_timings_that_cannot_be_kept_lose_no_engine(
 ) -> None:
     cache = EngineCache(tmp_path / "cache")
     script({})
-    honest = vars(attempts)["run"]
+    honest = vars(retry)["run"]
 
     def with_timings(job: Job, show: Any) -> dict[str, Any]:
         Path(job.timing).write_bytes(b"timings")
@@ -212,10 +212,10 @@ def test_timings_that_cannot_be_kept_lose_no_engine(
     def full(*given: object) -> None:
         raise TargetError("the disk filled up")
 
-    monkeypatch.setattr(attempts, "run", with_timings)
+    monkeypatch.setattr(retry, "run", with_timings)
     monkeypatch.setattr(EngineCache, "replace", full)
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", CARD, cache, Options())
-    assert builder.build("decoder", quiet, quiet)[1]
+    assert builder.build("decoder", ignore, ignore)[1]
     assert len(cache.entries()) == 1
 
 

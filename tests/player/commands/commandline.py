@@ -27,8 +27,8 @@ def runner(pipeline: DrawnPipeline, monkeypatch: pytest.MonkeyPatch) -> Run:
     app.command()(render_module.render)
     app.command()(grid_module.grid)
     app.command()(storms_module.storms)
-    app.command("range")(range_module.range_)
-    app.command("map")(map_module.map_)
+    app.command()(range_module.range)
+    app.command()(map_module.map)
 
     def run(*words: str) -> str:
         result = CliRunner().invoke(app, list(words))

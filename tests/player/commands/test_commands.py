@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from player.cli import app
 from player.commands.build import _elsewhere
+from player.program import app
 from player.window.tokenstrip import lines
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key

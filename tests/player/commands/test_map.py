@@ -101,7 +101,7 @@ def test_ctrl_c_leaves_no_file(
     [
         (["cat -> kitten"], RequestError, "a map needs two axes"),
         (["cat | -tabby .. tabby"], RequestError, "a map needs two axes"),
-        (["cat -> zebras | -tabby .. tabby"], RequestError, "does not know the word 'zebras'"),
+        (["cat -> zebras | -tabby .. tabby"], RequestError, "never taught 'zebras'"),
         ([NOTE, "--frames", "1"], RequestError, "1 frames make no map: use 27 to 4096"),
         ([NOTE, "--frames", "99999"], RequestError, "make no map"),
         ([NOTE, "--seconds", "0"], RequestError, "0 seconds make no map"),

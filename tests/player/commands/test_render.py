@@ -17,6 +17,7 @@ from runtime.output.film import read_settings
 from runtime.request import Request
 from tests.player.commands.commandline import Run, runner
 from tests.support.drawn import DrawnPipeline, morph
+from tests.support.seeds import draw_seed
 
 SIZE = (64, 48)
 
@@ -50,7 +51,7 @@ def test_the_notes_film(run: Run, pipeline: DrawnPipeline) -> None:
 
 
 def test_frames_are_what_the_pipeline_renders_and_ends_are_the_words(run: Run) -> None:
-    seed = str(np.random.default_rng().integers(2**32))
+    seed = str(draw_seed())
     run("render", "cat -> kitten", "-o", "film/", "--frames", "9", "--seed", seed, "--u", "0.25")
     frames = folder("film")
     pending = Request("cat -> kitten", seed=int(seed), u=0.25)

@@ -51,7 +51,7 @@ def test_json_is_whole_and_alone_on_stdout(run: Run) -> None:
     assert found["flickers"][0]["first"] == 45
     assert len(found["positions"]) == 60
     assert len(found["distances"]) == 59
-    assert found["path"] == pytest.approx(sum(found["distances"]))
+    assert found["path"] == pytest.approx(sum(found["change"]))
     assert found["expression"] == "cat -> kitten"
     assert found["precision"] == "f32"
 

@@ -19,7 +19,7 @@ MOVES = st.lists(
 
 
 def test_400_steps_from_the_start_reach_the_end_exactly() -> None:
-    head = Playhead.at(0.0, 0.5)
+    head = Playhead().rest_at(0.0, 0.5)
     seen = {head.t}
     for _ in range(DIVISIONS):
         head = head.move(FINE)
@@ -41,7 +41,7 @@ def test_playing_at_20_frames_a_second_shows_each_of_400_divisions_once() -> Non
 
 @given(steps=STEPS)
 def test_steps_add_up_as_long_as_no_end_is_met(steps: list[int]) -> None:
-    head = Playhead.at(0.5, 0.5)
+    head = Playhead().rest_at(0.5, 0.5)
     expected = TICKS // 2
     for step in steps:
         head = head.move(step)
@@ -76,7 +76,7 @@ def test_whatever_is_done_the_position_is_one_a_model_can_draw(
 
 @given(dt=st.floats(0, 500), pieces=st.integers(1, 20), start=st.integers(0, DIVISIONS))
 def test_bouncing_does_not_depend_on_how_time_is_cut(dt: float, pieces: int, start: int) -> None:
-    whole = Playhead.at(start / DIVISIONS, 0.5).toggle()
+    whole = Playhead().rest_at(start / DIVISIONS, 0.5).toggle()
     cut = whole
     for _ in range(pieces):
         cut = cut.play(dt / pieces)
@@ -84,7 +84,7 @@ def test_bouncing_does_not_depend_on_how_time_is_cut(dt: float, pieces: int, sta
 
 
 def test_after_the_end_it_comes_back() -> None:
-    head = Playhead.at(0.99, 0.5).toggle()
+    head = Playhead().rest_at(0.99, 0.5).toggle()
     there = head.play(0.2)
     back = there.play(0.2)
     assert there.t == 1.0
@@ -98,7 +98,7 @@ def test_a_second_pass_meets_the_positions_of_the_first() -> None:
 
 
 def test_a_slow_glide_shows_what_lies_between_divisions() -> None:
-    head = Playhead.at(0.5, 0.5).glide(0.1, 40.0)
+    head = Playhead().rest_at(0.5, 0.5).glide(0.1, 40.0)
     assert head.t == 0.501
     assert head.at_rest().move(FINE).t == 0.5035
 
@@ -110,7 +110,7 @@ def test_from_an_end_playing_goes_away_from_it(direction: int, pending: float) -
 
 
 def test_tab_flips_between_the_marks_and_back() -> None:
-    head = Playhead.at(0.2, 0.5).mark("a").move(FINE * 30).mark("b").move(FINE)
+    head = Playhead().rest_at(0.2, 0.5).mark("a").move(FINE * 30).mark("b").move(FINE)
     assert [head.flip().t, head.flip().flip().t, head.flip().flip().flip().t] == [0.2, 0.275, 0.2]
 
 

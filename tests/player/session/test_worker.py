@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -60,8 +61,8 @@ def test_idle_time_fills_the_whole_line_and_measures_it() -> None:
     speeds = worker.speeds
     assert speeds is not None
     assert speeds.complete
-    pair = [describe_frame(picture(BASE.at(t))) for t in (0.25, 0.2525)]
-    assert speeds.values[100] == pytest.approx(distance(*pair) * 400)
+    posts = [describe_frame(picture(BASE.at(t))) for t in (96 / 400, 104 / 400)]
+    assert speeds.values[96:104].sum() / 400 == pytest.approx(distance(*posts), rel=0.05)
     assert 0.6 < np.argmax(speeds.values) / 400 < 0.64  # where the fake storms
 
 
@@ -90,7 +91,7 @@ def test_filling_stays_inside_a_budget_that_cannot_hold_the_line() -> None:
 
 def test_the_second_axis_alone_is_a_line_too() -> None:
     fake = FakeRenderer()
-    worker = Worker(lambda: fake, FrameCache(), axis="u")
+    worker = Worker(lambda: fake, FrameCache())
     worker.requests.put(PendingRequest(Request("cat | -tabby .. tabby")))
     worker.open()
     for _ in range(500):
@@ -135,13 +136,37 @@ def test_a_model_that_cannot_be_opened_is_a_failure_for_the_window_to_raise() ->
     worker.stop()
 
 
-def test_stopping_ends_an_idle_thread_and_a_filling_one() -> None:
-    for requests in ([], [PendingRequest(BASE)]):
-        fake = FakeRenderer(seconds=0.01)
-        worker = Worker(lambda fake=fake: fake, FrameCache())  # type: ignore[misc]
-        for pending in requests:
-            worker.requests.put(pending)
-        worker.start()
-        time.sleep(0.05)
-        worker.stop()
-        assert fake.closed or not requests
+def render_threads() -> int:
+    return sum(thread.name == "render" for thread in threading.enumerate())
+
+
+def test_stopping_a_thread_that_was_asked_nothing_opens_no_model() -> None:
+    opened: list[FakeRenderer] = []
+
+    def open_one() -> FakeRenderer:
+        opened.append(FakeRenderer())
+        return opened[-1]
+
+    worker = Worker(open_one, FrameCache())
+    worker.start()
+    assert render_threads() == 1
+    worker.stop()
+    assert render_threads() == 0
+    assert opened == []
+    assert worker.failure is None
+
+
+@pytest.mark.parametrize(("frames", "filling"), [(3, False), (10_000, True)])
+def test_stopping_ends_a_thread_that_waits_and_one_that_fills(frames: int, filling: bool) -> None:
+    fake = FakeRenderer(seconds=0.01)
+    worker = Worker(lambda: fake, FrameCache(frames * 64 * 64 * 3))
+    worker.requests.put(PendingRequest(BASE))
+    worker.start()
+    until(lambda: len(fake.rendered) >= 3)
+    time.sleep(0.1)  # the one waits by now, the other is in the midst of a frame
+    assert (len(fake.rendered) > 3) == filling
+    worker.stop()
+    assert render_threads() == 0
+    assert fake.closed
+    assert worker.failure is None
+    assert len(fake.rendered) < 401, "stopping did not wait for the whole line"

@@ -11,7 +11,7 @@ from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
 
 Script = Generator[int | Callable[[], bool], None, None]
-"""Yields how many turns to wait, or a condition to wait for; Escape is pressed at its end."""
+"""Yields how many turns to wait, or a condition to wait for; the window is closed at its end."""
 
 MOST_TURNS = 4000
 
@@ -35,7 +35,7 @@ class Conductor:
         try:
             wait = next(script)
         except StopIteration:
-            tap(pygame.K_ESCAPE)
+            pygame.event.post(pygame.event.Event(pygame.QUIT))
             self._until = lambda: False
             return
         if isinstance(wait, int):

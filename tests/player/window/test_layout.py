@@ -50,3 +50,20 @@ def test_the_first_window_fits_a_laptop_and_gives_the_picture_most_of_it(
 def test_a_click_lands_where_the_handle_is_drawn(share: float, left: int, width: int) -> None:
     box = Rect(left, 0, width, 10)
     assert abs(fraction(box, share_x(box, share)) - share) <= 0.5 / (width - 1) + 1e-9
+
+
+@given(
+    width=st.integers(1, 700),
+    height=st.integers(1, 700),
+    picture=st.tuples(SIDES, SIDES),
+    pad=st.booleans(),
+    scale=st.sampled_from([1.0, 1.5, 2.0, 3.0]),
+)
+def test_in_a_window_of_almost_nothing_the_picture_has_what_there_is(
+    width: int, height: int, picture: tuple[int, int], pad: bool, scale: float
+) -> None:
+    layout = arrange((width, height), picture, pad=pad, strip=True, scale=scale)
+    placed = [box for box in boxes(layout) if all(box.size)]
+    for number, box in enumerate(placed):
+        assert layout.window.contains(box)
+        assert box.collidelist(placed[number + 1 :]) == -1

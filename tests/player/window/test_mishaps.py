@@ -14,7 +14,6 @@ from player.session.reproduce import free_path
 from player.session.scan import Scan
 from player.session.worker import PendingRequest, Worker
 from player.window.keys import key_of
-from player.window.layout import arrange
 from player.window.window import Window
 from runtime.cache import FrameCache
 from runtime.language.line import Line
@@ -36,12 +35,12 @@ def test_a_grid_that_fails_says_why_and_the_next_one_works(
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.state.grid_shot is not None
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is None
         fake.refuse = ()
         tap(pygame.K_g)
         yield lambda: bool(list(tmp_path.glob("*-grid.png")))
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     player.run()
@@ -57,9 +56,9 @@ def test_a_grid_records_the_seed_it_was_asked_with(tmp_path: Path) -> None:
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.state.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is not None
         tap(pygame.K_n)
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     player.run()
@@ -78,7 +77,7 @@ def test_quitting_before_a_grid_is_whole_is_said(
     def script() -> Script:
         yield exact(player)
         tap(pygame.K_g)
-        yield lambda: player.state.grid_shot is not None
+        yield lambda: player.session.keeping.grid_shot is not None
 
     conductor.script = script()
     player.run()
@@ -109,10 +108,19 @@ def test_quitting_while_the_model_opens_says_what_it_waits_for(
     assert capsys.readouterr().out == "ending as soon as the model is open\n"
 
 
+UNDRAWN = (255, 0, 255)
+
+
+def colours(surface: pygame.Surface) -> set[tuple[int, ...]]:
+    pixels = pygame.surfarray.array3d(surface).reshape(-1, 3)
+    return {tuple(colour) for colour in np.unique(pixels, axis=0).tolist()}
+
+
 @pytest.mark.usefixtures("dummy_display")
 @pytest.mark.parametrize("size", [(200, 300), (8, 8), (30, 900)])
 def test_a_window_of_any_size_is_drawn(size: tuple[int, int]) -> None:
     player, conductor = stage(FakeRenderer(), PAD)
+    drawn: list[tuple[tuple[int, int], bool]] = []
 
     def script() -> Script:
         yield exact(player)
@@ -120,16 +128,19 @@ def test_a_window_of_any_size_is_drawn(size: tuple[int, int]) -> None:
             tap(pygame.K_RIGHT)
             yield 2
         pygame.display.set_mode(size)
-        player.canvas.forget()
-        yield 3
-        for key in (pygame.K_t, pygame.K_F1):
+        for key in (pygame.K_t, pygame.K_F1, pygame.K_h):
+            surface = pygame.display.get_surface()
+            assert surface is not None
+            surface.fill(UNDRAWN)
+            player.canvas.forget()
             tap(key)
             yield 3
+            assert player.canvas.layout is not None
+            drawn.append((player.canvas.layout.window.size, UNDRAWN not in colours(surface)))
 
     conductor.script = script()
     player.run()
-    layout = arrange(size, (SIZE, SIZE), pad=True, strip=True)
-    assert all(box.width >= 0 and box.height >= 0 for box in (layout.bar, layout.strip))
+    assert drawn == [(size, True)] * 3
 
 
 @pytest.mark.usefixtures("dummy_display")

@@ -16,8 +16,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from player.window.keys import key_of
 from player.window.layout import share_x
 from player.window.pad import field
+from player.window.readouts import settings_line
 from player.window.window import Window
 from runtime.errors import DisplayError, EngineError, ExpressionError
 from runtime.output.film import read_settings
@@ -281,7 +283,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -
     player.run()
     assert len(notices) == 2
     assert all("cannot be written" in notice for notice in notices)
-    assert player.state.recorder is None
+    assert player.session.keeping.recorder is None
 
 
 def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) -> None:
@@ -292,7 +294,7 @@ def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) ->
         yield 2
         tap(pygame.K_g)
         yield 2
-        yield lambda: player.state.grid_shot is None
+        yield lambda: player.session.keeping.grid_shot is None
 
     conductor.script = script()
     assert player.run().t > 0.03
@@ -323,11 +325,11 @@ def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None
         yield exact(player)
         tap(pygame.K_5)
         yield 4
-        errors.append(player.shown_error)
+        errors.append(player.session.error)
         tap(pygame.K_RIGHT)
         yield 2
         yield exact(player)
-        errors.append(player.shown_error)
+        errors.append(player.session.error)
 
     conductor.script = script()
     assert player.run().t == 0.5025
@@ -377,7 +379,7 @@ def test_perceptual_time_waits_for_the_scan_and_then_evens_the_steps_out() -> No
 
     conductor.script = script()
     last = player.run()
-    assert "needs the whole scan" in notices[0]
+    assert "needs all pictures of the bar" in notices[0]
     assert notices[1].startswith("perceptual time")
     speeds = player.state.speeds
     assert speeds is not None
@@ -442,3 +444,82 @@ def test_without_a_display_it_says_what_to_use_instead(monkeypatch: pytest.Monke
     player, _ = stage(FakeRenderer())
     with pytest.raises(DisplayError, match="wordmorph render"):
         player.run(1)
+
+
+def test_escape_closes_the_help_then_leaves_full_screen_then_quits() -> None:
+    player, conductor = stage(FakeRenderer())
+    seen = []
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_f)
+        tap(pygame.K_F1)
+        yield 3
+        for _ in range(3):
+            seen.append((player.state.help, player.state.fullscreen, player.state.closing))
+            tap(pygame.K_ESCAPE)
+            yield 3
+        raise AssertionError("the third Escape did not end it")
+
+    conductor.script = script()
+    player.run()
+    assert seen == [(True, True, False), (False, True, False), (False, False, False)]
+
+
+def test_what_is_asked_is_not_said_of_the_picture_on_show() -> None:
+    player, conductor = stage(FakeRenderer())
+    lines = []
+
+    def script() -> Script:
+        yield exact(player)
+        for _ in range(10):
+            player.state.change_seed(1)
+        lines.append(settings_line(player.session.view(60)))
+        yield exact(player)
+        lines.append(settings_line(player.session.view(60)))
+
+    conductor.script = script()
+    player.run()
+    assert lines[0].startswith("seed 0 → 10 …")
+    assert lines[1].startswith("seed 10   ")
+
+
+def test_a_key_of_another_alphabet_counts_by_its_place() -> None:
+    press_of = pygame.event.Event(
+        pygame.KEYDOWN, key=0x442, mod=0, unicode="т", scancode=pygame.KSCAN_N
+    )
+    assert key_of(press_of) == pygame.K_n
+
+
+def test_the_wheel_moves_and_a_click_on_the_picture_plays() -> None:
+    player, conductor = stage(FakeRenderer())
+    playing = []
+
+    def script() -> Script:
+        yield exact(player)
+        pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, x=0, y=3))
+        yield 2
+        assert player.state.request.t == 3 / 400
+        layout = player.canvas.layout
+        assert layout is not None
+        for _ in range(2):
+            mouse(pygame.MOUSEBUTTONDOWN, layout.picture.center)
+            mouse(pygame.MOUSEBUTTONUP, layout.picture.center)
+            yield 2
+            playing.append(player.state.playhead.playing)
+
+    conductor.script = script()
+    player.run()
+    assert playing == [True, False]
+
+
+def test_up_and_down_move_where_only_the_second_axis_does() -> None:
+    player, conductor = stage(FakeRenderer(), "cat | -tabby .. tabby")
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_UP)
+        yield 2
+
+    conductor.script = script()
+    assert player.run().u == pytest.approx(0.5 + 1 / 400)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
-import signal
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.bundles.bundle import sha256_file
-from runtime.enginecache.cache import (
-    PARTIAL,
-    QUARANTINE,
-    EngineCache,
-)
-from runtime.enginecache.entry import Entry, Key, contents, slug
+from runtime.durable import PARTIAL
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Entry, Key, contents
+from runtime.enginecache.place import QUARANTINE
 from runtime.errors import EngineError, TargetError
+from runtime.slug import slug
+from tests.support.seeds import draw_seed
 
 posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes the POSIX way")
 busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,13 +75,41 @@ def test_any_changed_field_is_another_key(fields: dict[str, str], data: st.DataO
     assert key.digest() != Key("m", fields | {name: other}).digest()
 
 
+@pytest.mark.fault(22)
 @busy
 @given(st.text())
 def test_a_model_name_never_becomes_a_path(name: str) -> None:
     made = make_key(name).name()
-    assert made == slug(name) + made[-25:]
+    assert made == slug(name, 40, marks="-") + made[-25:]
     assert set(made) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert not made.startswith("-")
+
+
+HOSTILE = (
+    "../../etc/cron.d/x",
+    "/etc/passwd",
+    "C:\\Windows\\x",
+    "\\\\server\\share",
+    "a\0b",
+    "a\nb\x1b[31m",
+    "..",
+    "con",
+    "x" * 500,
+    "模型",
+)
+
+
+@pytest.mark.fault(22)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_never_becomes_a_path(name: str, tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    key = Key(name, {"kind": "x", "model": name})
+    entry = cache.get_or_build(key, lambda folder: {})
+    assert entry.folder.parent == cache.root
+    assert entry.folder.resolve().is_relative_to(cache.root.resolve())
+    assert set(entry.folder.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert Path(slug(name)).name == slug(name)
+    assert slug(name) not in ("", ".", "..")
 
 
 def test_a_folder_is_private(tmp_path: Path) -> None:
@@ -144,6 +172,7 @@ def _race(root: Path, tag: str, log: Path) -> None:
     EngineCache(root).get_or_build(make_key(), build)
 
 
+@pytest.mark.fault(6)
 def test_two_builders_build_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     racers = [SPAWN.Process(target=_race, args=(tmp_path / "c", tag, log)) for tag in "ab"]
@@ -168,16 +197,17 @@ def _slow_write(root: Path) -> None:
     EngineCache(root).get_or_build(make_key(), build)
 
 
+@pytest.mark.fault(5)
 def test_a_builder_killed_at_any_moment_leaves_nothing_visible(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
+    draws = random.Random(draw_seed())
     for _ in range(3):
         builder = SPAWN.Process(target=_slow_write, args=(tmp_path,))
         builder.start()
         while builder.is_alive() and not list(tmp_path.glob(f"*{PARTIAL}")):
             time.sleep(0.001)
-        time.sleep(random.uniform(0.0, 0.3))
-        assert builder.pid is not None
-        os.kill(builder.pid, signal.SIGKILL)
+        time.sleep(draws.uniform(0.0, 0.3))
+        builder.kill()
         builder.join()
         entry = cache.find(make_key())
         if entry:  # the kill came after the last rename
@@ -206,9 +236,11 @@ def test_a_cache_that_others_can_write_to_is_refused_with_the_command(tmp_path: 
     assert cache.find(make_key())
 
 
-@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root gives files away")
+@pytest.mark.fault(23)
 def test_a_cache_of_another_user_is_one_line_everywhere(tmp_path: Path) -> None:
     """This is what a first run under sudo leaves behind."""
+    if sys.platform == "win32" or os.getuid():
+        pytest.skip("only root gives files away")
     cache = EngineCache(tmp_path / "cache")
     put(cache, make_key())
     os.chown(cache.root, 4321, -1)

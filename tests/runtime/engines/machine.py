@@ -41,7 +41,7 @@ class Machine:
         """Return the key of one engine on the GPU of this machine."""
         found = gpu.find_gpu()
         assert found is not None
-        return plans.plan_key(bundle, role, self.backend, "0.0", found)
+        return plans.engine_key(bundle, role, self.backend, "0.0", found)
 
     def open(self, bundle: Bundle) -> TensorRtEngine:
         """Load a bundle."""

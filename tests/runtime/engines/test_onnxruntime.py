@@ -61,12 +61,14 @@ def test_another_precision_than_the_graphs_is_refused(tmp_path: Path) -> None:
         open_engine(write_tiny(tmp_path), "f16", "onnxruntime-cpu")
 
 
+@pytest.mark.fault(11)
 def test_the_gpu_backend_never_runs_on_the_cpu_without_a_word(tmp_path: Path) -> None:
     """ONNX Runtime itself only warns and goes on."""
     if available("onnxruntime") is None:
         pytest.skip("this machine has what the test plants the absence of")
-    with pytest.raises(EngineError, match="instead of CUDAExecutionProvider"):
+    with pytest.raises(EngineError, match="instead of CUDAExecutionProvider") as caught:
         OnnxRuntimeEngine(write_tiny(tmp_path), "onnxruntime")
+    assert "\n" not in str(caught.value)
 
 
 def test_a_latent_that_is_not_finite_is_an_error(tmp_path: Path) -> None:

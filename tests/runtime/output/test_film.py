@@ -19,6 +19,7 @@ from runtime.output import gif as gif_module
 from runtime.output.film import open_film, read_settings, save_still
 from runtime.request import Request
 from tests.support.drawn import animal, morph
+from tests.support.seeds import draw_seed
 
 Pixels = NDArray[np.uint8]
 SETTINGS = {
@@ -31,7 +32,7 @@ SETTINGS = {
 
 
 def shots(count: int, size: tuple[int, int]) -> list[Pixels]:
-    seed = int(np.random.default_rng().integers(0, 1000))
+    seed = draw_seed()
     request = Request("cat -> kitten", seed=seed)
     return [morph(request.at(i / max(1, count - 1)), size) for i in range(count)]
 

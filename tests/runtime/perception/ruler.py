@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.stats import kendalltau, spearmanr
 
+from runtime.perception.change import posts_of
 from runtime.perception.distance import VISIBLE, describe_frame, distance
 from runtime.perception.storms import REACH, Survey, find_flickers, find_zones, thresholds
 from runtime.pipeline import Pipeline
@@ -156,11 +157,13 @@ def zones(frames: list[Pixels], ruler: Any) -> NDArray[np.bool_]:
         np.array([ruler(a, b) for a, b in zip(frames, frames[k:], strict=False)])
         for k in range(1, REACH + 1)
     )
-    film = Survey(at, reach)
+    posts = posts_of(at)
+    spans = np.array([ruler(frames[a], frames[b]) for a, b in itertools.pairwise(posts)])
+    film = Survey(at, reach, posts, spans)
     shaken = np.zeros(len(film.distances), bool)
     for flicker in find_flickers(film):
         shaken[flicker.first - 1 : flicker.last + 1] = True
-    calm, fast = thresholds(film.change[~shaken])
+    calm, fast = thresholds(film.speed[~shaken])
     stormy = np.zeros(len(film.distances), bool)
     for zone in find_zones(film, shaken, (calm + fast) / 2, fast):
         if zone.kind == "storm":

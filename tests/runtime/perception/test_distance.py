@@ -16,6 +16,7 @@ from runtime.perception.distance import (
     storm_share,
 )
 from tests.support.drawn import animal
+from tests.support.seeds import draw_seed
 
 Pixels = NDArray[np.uint8]
 
@@ -25,7 +26,7 @@ def apart(a: Pixels, b: Pixels) -> float:
 
 
 def noisy(pixels: Pixels, sigma: float) -> Pixels:
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(draw_seed())
     return np.clip(pixels + rng.normal(0, sigma, pixels.shape), 0, 255).round().astype(np.uint8)
 
 

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from runtime.perception.change import posts_of
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.storms import REACH, StormReport, Survey, find_storms, survey
+from tests.support.seeds import draw_seed
 
 SIDE = 64
 _Y, _X = np.mgrid[0:SIDE, 0:SIDE] / SIDE
@@ -63,7 +65,7 @@ def storms(found: StormReport) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("variant", range(8))
 def test_finds_exactly_what_was_planted(variant: int) -> None:
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(draw_seed())
     frames = int(rng.integers(80, 160))
     thirds = rng.permutation(3)
     jump, middle, start = (
@@ -140,14 +142,15 @@ def test_zones_tile_the_line_and_share_out_the_path(n: int, seed: int, scale: fl
     at /= at[-1]
     reach = tuple(scale * rng.random(max(0, n - k)) ** 4 for k in range(1, REACH + 1))
     still = describe_frame(np.zeros((16, 16, 3), np.uint8))
-    film = Survey(at, reach)
+    posts = posts_of(at)
+    film = Survey(at, reach, posts, scale * rng.random(len(posts) - 1) ** 4)
     found = find_storms(film, lambda t: still)
     assert found.zones[0].start == 0
     assert found.zones[-1].end == 1
     for a, b in zip(found.zones, found.zones[1:], strict=False):
         assert a.end == b.start
         assert a.kind != b.kind
-    assert sum(zone.path for zone in found.zones) == pytest.approx(film.distances.sum())
+    assert sum(zone.path for zone in found.zones) == pytest.approx(film.change.steps.sum())
 
 
 def test_survey_compares_each_frame_with_its_followers() -> None:
@@ -159,6 +162,34 @@ def test_survey_compares_each_frame_with_its_followers() -> None:
         survey([0, 0, 1], [])
     with pytest.raises(ValueError, match="2 frames for 3"):
         survey([0, 0.5, 1], [describe_frame(planted.picture(t)) for t in (0, 1)])
+
+
+def test_a_station_where_the_way_turns_round_is_no_flicker() -> None:
+    there = Planted(frames=26, slope=(0.0, 0.5), drift=0.3)
+
+    def picture(t: float) -> NDArray[np.uint8]:
+        return there.picture(0.5 - abs(t - 0.5))
+
+    at = [i / 25 for i in range(26)]
+    at[12:14] = [0.5]  # a frame stands on the station
+    film = survey(at, (describe_frame(picture(t)) for t in at))
+
+    def look(t: float) -> Descriptor:
+        return describe_frame(picture(t))
+
+    assert [flicker.start for flicker in find_storms(film, look).flickers] == [0.5]
+    assert find_storms(film, look, turns=(0.5,)).flickers == ()
+
+
+@pytest.mark.parametrize("frames", [50, 100, 401])
+def test_storms_lie_where_they_lie_however_many_frames_and_however_noisy(frames: int) -> None:
+    _, found = Planted(frames, slope=(0.4, 0.6), drift=0.1, noise=0.3).read()
+    assert storms(found) == [pytest.approx((0.4, 0.6), abs=0.02)]
+    inside = next(zone.path for zone in found.zones if zone.kind == "storm")
+    exact = survey(
+        [0.4, 0.5, 0.6], map(Planted(slope=(0.4, 0.6), drift=0.1).descriptor_at, (0.4, 0.5, 0.6))
+    )
+    assert inside == pytest.approx(exact.change.steps.sum(), rel=0.15)
 
 
 def test_a_flicker_too_faint_to_see_is_no_flicker() -> None:

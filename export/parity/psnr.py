@@ -1,4 +1,4 @@
-"""How like two pictures are."""
+"""The peak signal-to-noise ratio: how little two pictures differ."""
 
 from __future__ import annotations
 

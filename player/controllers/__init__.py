@@ -1,0 +1,1 @@
+"""Knobs, pads, messages and clocks: they act on a session by the table of actions."""

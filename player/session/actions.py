@@ -1,0 +1,228 @@
+"""Whatever a person can do, a row each: read by every front end, by the help and by the README."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from player.session.playhead import DIVISIONS, SPEEDS
+from player.session.session import Session
+from runtime.request import MAX_SEED
+
+Run = Callable[[Session], None] | Callable[[Session, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """The number that an action takes: its unit, its range and its default."""
+
+    unit: str
+    low: float
+    high: float
+    default: float
+    whole: bool = False
+    """whether only whole numbers count"""
+    relative: bool = False
+    """whether it says how far to go, not where to be: two in a row add up"""
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a value is in the range, and whole where it must be."""
+        return self.low <= value <= self.high and (not self.whole or value == int(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key, by the character it types or by its name (``Left``, ``Space``, ``F1`` …)."""
+
+    name: str
+    value: float | None = None
+    """what the action is given when this key is pressed"""
+    shift: bool = False
+    ctrl: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do. ``run`` takes the session, and a number where there is a ``parameter``."""
+
+    name: str
+    meaning: str
+    run: Run
+    keys: tuple[Key, ...] = ()
+    parameter: Parameter | None = None
+    label: str = ""
+    """how the help names the keys; made from them where it is empty"""
+    on_beat: bool = False
+    """whether it waits for the beat where one is chosen"""
+    held: bool = False
+    """whether the front end glides while the key is down"""
+
+    def perform(self, session: Session, value: float | None = None) -> None:
+        """Do it; without a value the parameter's default counts.
+
+        Raises:
+            ValueError: a value that is not in the parameter's range.
+        """
+        if self.parameter is None:
+            given: tuple[float, ...] = ()
+        else:
+            given = (self.parameter.default if value is None else value,)
+            if not self.parameter.holds(given[0]):
+                low, high = self.parameter.low, self.parameter.high
+                raise ValueError(f"{self.name} takes {low:g} to {high:g}, not {given[0]:g}")
+
+        def run() -> None:
+            self.run(session, *given)
+
+        if self.on_beat:
+            session.at_beat(run)
+        else:
+            run()
+
+
+DIVISION = Parameter("1/400", -DIVISIONS, DIVISIONS, 1.0, relative=True)
+PLACE = Parameter("of the way", 0.0, 1.0, 0.5)
+HALVES = Parameter("doublings", -len(SPEEDS), len(SPEEDS), 1.0, whole=True, relative=True)
+SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True, relative=True)
+
+ACTIONS: tuple[Action, ...] = (
+    Action(
+        "move",
+        "move by 1/400; hold to glide",
+        lambda s, v: s.state.move_along(v),
+        (Key("Left", -1.0), Key("Right", 1.0)),
+        DIVISION,
+        held=True,
+    ),
+    Action(
+        "move_u",
+        "along the second axis, if there is one",
+        lambda s, v: s.state.move_across(v),
+        (Key("Down", -1.0), Key("Up", 1.0)),
+        DIVISION,
+        label="↑  ↓",
+        held=True,
+    ),
+    Action(
+        "seek",
+        "jump to tenths",
+        lambda s, v: s.state.seek(v),
+        tuple(Key(str(digit), digit / 10) for digit in range(10)),
+        PLACE,
+        label="0 … 9",
+        on_beat=True,
+    ),
+    Action(
+        "seek_u",
+        "jump along the second axis",
+        lambda s, v: s.state.seek_u(v),
+        (),
+        PLACE,
+        on_beat=True,
+    ),
+    Action(
+        "play",
+        "play or pause, turning round at the ends",
+        lambda s: s.state.play(),
+        (Key("Space"),),
+    ),
+    Action(
+        "change_speed",
+        "slower, faster",
+        lambda s, v: s.state.change_speed(v),
+        (Key(",", -1.0), Key(".", 1.0)),
+        HALVES,
+    ),
+    Action("home", "to the start", lambda s: s.state.home(), (Key("Home"),), on_beat=True),
+    Action("end", "to the end", lambda s: s.state.end(), (Key("End"),), on_beat=True),
+    Action(
+        "change_seed",
+        "next seed, previous seed",
+        lambda s, v: s.state.change_seed(v),
+        (Key("n", 1.0), Key("n", -1.0, shift=True)),
+        SEEDS,
+        on_beat=True,
+    ),
+    Action("mark_a", "set mark A", lambda s: s.state.mark_a(), (Key("a"),)),
+    Action("mark_b", "set mark B", lambda s: s.state.mark_b(), (Key("b"),)),
+    Action("flip", "flip between the marks", lambda s: s.state.flip(), (Key("Tab"),), on_beat=True),
+    Action("save", "save a still", lambda s: s.keeping.save(), (Key("s"),)),
+    Action(
+        "record", "record to mp4, press again to finish", lambda s: s.keeping.record(), (Key("r"),)
+    ),
+    Action("grid", "save a grid over both axes", lambda s: s.keeping.draw_grid(), (Key("g"),)),
+    Action("tokens", "token strip", lambda s: s.state.toggle_tokens(), (Key("t"),)),
+    Action(
+        "storms",
+        "storm strip: how fast the picture changes",
+        lambda s: s.state.toggle_storms(),
+        (Key("h"),),
+    ),
+    Action(
+        "perceptual",
+        "perceptual time, once the scan is whole",
+        lambda s: s.state.toggle_perceptual(),
+        (Key("p"),),
+    ),
+    Action(
+        "interp",
+        "lerp or slerp: slide between the words, or turn",
+        lambda s: s.state.toggle_interp(),
+        (Key("i"),),
+    ),
+    Action(
+        "fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"), Key("F11"))
+    ),
+    Action("tap", "tap the tempo", lambda s: s.tap(), (Key("k"),)),
+    Action(
+        "quantise",
+        "jumps wait for nothing, a beat, a bar",
+        lambda s: s.next_quantum(),
+        (Key("q"),),
+    ),
+    Action(
+        "learn",
+        "learn a MIDI knob: press a key, move the knob",
+        lambda s: s.state.learn_knob(),
+        (Key("l"),),
+    ),
+    Action("clean", "picture only", lambda s: s.state.toggle_clean(), (Key("v"),)),
+    Action("help", "this help", lambda s: s.state.toggle_help(), (Key("F1"), Key("?"))),
+    Action(
+        "back",
+        "close the help, leave full screen, quit",
+        lambda s: s.state.back(),
+        (Key("Escape"),),
+    ),
+)
+
+NAMES = {action.name: action for action in ACTIONS}
+
+SHOWN = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "Escape": "Esc"}
+"""Keys whose label is not their name."""
+
+
+def label_of(action: Action) -> str:
+    """Return how the help names an action's keys, such as ``N  Shift+N``."""
+    if action.label:
+        return action.label
+    shown = []
+    for key in action.keys:
+        name = SHOWN.get(key.name, key.name.upper() if len(key.name) == 1 else key.name)
+        shown.append(f"{'Ctrl+' if key.ctrl else ''}{'Shift+' if key.shift else ''}{name}")
+    return "  ".join(shown)
+
+
+HELP: tuple[tuple[str, str], ...] = (
+    *((label_of(action), action.meaning) for action in ACTIONS if action.keys),
+    ("Shift  Ctrl", "with an arrow: ten times as far, a tenth as far"),
+    ("mouse", "drag the bar and the pad; click the picture to play; the wheel moves"),
+)
+"""(keys, what they do), in the order the help shows them."""
+
+
+def find(name: str, *, shift: bool = False, ctrl: bool = False) -> tuple[Action, Key] | None:
+    """Return what a key does; Shift counts only where some key asks for it."""
+    bound = [(action, key) for action in ACTIONS for key in action.keys if key.name == name]
+    fitting = [one for one in bound if one[1].shift <= shift and one[1].ctrl == ctrl]
+    return max(fitting, key=lambda one: one[1].shift, default=None)

@@ -1,0 +1,87 @@
+"""A gamepad of our own in pygame's place: no machine here has a real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pygame
+import pytest
+
+from player.controllers.gamepad import Gamepad, deflection
+from player.session.session import Session
+from runtime.request import Request
+from tests.player.fakes import SIZE, FakeRenderer
+
+
+class Pad:
+    def __init__(self) -> None:
+        self.axes = [0.0, 0.0]
+        self.pressed: set[int] = set()
+        self.plugged = True
+
+    def get_axis(self, number: int) -> float:
+        if not self.plugged:
+            raise pygame.error("gone")
+        return self.axes[number]
+
+    def get_numaxes(self) -> int:
+        return 2
+
+    def get_numbuttons(self) -> int:
+        return 10
+
+    def get_button(self, number: int) -> bool:
+        return number in self.pressed
+
+    def get_init(self) -> bool:
+        return self.plugged
+
+    def get_name(self) -> str:
+        return "a pad"
+
+
+def test_the_stick_glides_on_both_axes_and_buttons_act(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pad = Pad()
+    monkeypatch.setattr(pygame.joystick, "get_count", lambda: int(pad.plugged))
+    monkeypatch.setattr(pygame.joystick, "Joystick", lambda number: pad)
+    session = Session(
+        FakeRenderer,
+        Request("cat -> kitten | -tabby .. tabby"),
+        picture=(SIZE, SIZE),
+        folder=tmp_path,
+        threads=False,
+    )
+    session.start()
+    session.controllers.append(Gamepad())
+    clock = [0.0]
+
+    def turn(count: int) -> None:
+        for _ in range(count):
+            clock[0] += 1 / 60
+            session.turn(1 / 60, clock[0])
+
+    turn(2)
+    pad.axes = [1.0, -1.0]
+    turn(60)
+    assert session.state.request.t == pytest.approx(0.1, abs=0.01)  # 40 divisions a second
+    assert session.state.request.u == pytest.approx(0.6, abs=0.01)
+    pad.axes = [0.1, 0.1]
+    pad.pressed = {0}
+    turn(5)
+    assert session.state.playhead.playing
+    pad.plugged = False
+    turn(90)
+    pad.plugged, pad.pressed = True, set()
+    turn(90)
+    pad.axes = [-1.0, 0.0]
+    before = session.state.request.t
+    turn(10)
+    assert session.state.request.t < before or before == 0.0
+
+
+def test_a_stick_at_rest_does_not_creep() -> None:
+    assert deflection(0.1) == deflection(-0.14) == 0.0
+    assert deflection(1.0) == 1.0
+    assert -0.2 < deflection(-0.5) < 0.0

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+import random
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.udp_client import SimpleUDPClient
+
+from player.controllers.inbox import MOST
+from player.controllers.osc import OscIn, OscOut, addresses, is_loopback, parse_endpoint
+from player.session.actions import ACTIONS
+from player.session.session import Session
+from runtime.errors import RequestError
+from runtime.request import Request
+from tests.player.fakes import SIZE, FakeRenderer
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    made = Session(
+        FakeRenderer,
+        Request("cat -> kitten | -tabby .. tabby"),
+        picture=(SIZE, SIZE),
+        folder=tmp_path,
+        threads=False,
+    )
+    made.controllers.append(OscIn("127.0.0.1", 0))
+    made.start()
+    yield made
+    made.close()
+
+
+def send(session: Session, address: str, *values: object) -> None:
+    """Send one message and let the session turn until it came, or a while passed."""
+    (osc,) = session.controllers
+    assert isinstance(osc, OscIn)
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    client.send_message(address, list(values))
+    time.sleep(0.1)
+    session.turn(0.0, time.monotonic())
+
+
+def test_both_axes_are_driven_by_floats(session: Session) -> None:
+    send(session, "/wordmorph/seek", 0.3)
+    send(session, "/wordmorph/seek_u", 0.75)
+    assert (session.state.request.t, session.state.request.u) == (0.3, 0.75)
+    send(session, "/wordmorph/move", 2.0)
+    assert session.state.request.t == pytest.approx(0.305)
+    send(session, "/wordmorph/play")
+    assert session.state.playhead.playing
+    send(session, "/wordmorph/play", 0.0)  # the button let go
+    assert session.state.playhead.playing
+
+
+@pytest.mark.parametrize(
+    ("address", "values", "says"),
+    [
+        ("/wordmorph/seek", [1.5], "0 to 1, not 1.5"),
+        ("/wordmorph/seek", [math.nan], "a number"),
+        ("/wordmorph/seek", ["x"], "a number"),
+        ("/wordmorph/change_seed", [0.5], "not 0.5"),
+        ("/wordmorph/nothing", [1.0], "no action"),
+        ("/other/seek", [0.5], "begin with /wordmorph/"),
+        ("/wordmorph/seek/x", [0.5], "begin with /wordmorph/"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_said(
+    session: Session, address: str, values: list[object], says: str
+) -> None:
+    before = session.state.request
+    send(session, address, *values)
+    assert session.state.request == before
+    assert says in session.state.notice
+    assert "\n" not in session.state.notice
+
+
+def test_a_flood_costs_one_message_and_rubbish_nothing(session: Session) -> None:
+    (osc,) = session.controllers
+    assert isinstance(osc, OscIn)
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    draws = random.Random(seed)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(300):
+            sender.sendto(draws.randbytes(draws.randrange(1, 2000)), ("127.0.0.1", osc.port))
+            message = OscMessageBuilder("/wordmorph/seek")
+            message.add_arg(draws.random())
+            sender.sendto(message.build().dgram, ("127.0.0.1", osc.port))
+            sender.sendto(
+                OscMessageBuilder("/wordmorph/tokens").build().dgram, ("127.0.0.1", osc.port)
+            )
+    time.sleep(0.5)
+    assert len(osc.inbox._numbers) <= len(ACTIONS)
+    assert len(osc.inbox._presses) <= MOST
+    send(session, "/wordmorph/seek", 0.5)
+    assert session.state.request.t == 0.5
+
+
+def test_what_is_shown_is_told_when_it_changes(session: Session) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
+        heard.bind(("127.0.0.1", 0))
+        heard.settimeout(5)
+        out = OscOut("127.0.0.1", heard.getsockname()[1])
+        session.turn(0.0, 0.0)
+        out.poll(session, 0.0)
+        told = b"".join(heard.recv(1000) for _ in range(6))
+        assert b"/wordmorph/state/expression" in told
+        out.poll(session, 0.0)
+        heard.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            heard.recv(1000)
+
+
+def test_the_page_of_addresses_is_the_table_of_actions() -> None:
+    rows = addresses()
+    assert [row[0] for row in rows] == [f"/wordmorph/{action.name}" for action in ACTIONS]
+    assert ("/wordmorph/seek", "f 0 … 1 of the way, 0.5 if left out", "jump to tenths") in rows
+
+
+@pytest.mark.parametrize("text", ["", "x", "1:2:x", "70000", "-1"])
+def test_an_endpoint_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="no port"):
+        parse_endpoint(text)
+
+
+def test_a_port_in_use_is_a_line(session: Session) -> None:
+    (osc,) = session.controllers
+    assert isinstance(osc, OscIn)
+    with pytest.raises(RequestError, match="cannot listen"):
+        OscIn("127.0.0.1", osc.port)
+    assert parse_endpoint("192.168.1.5:9001") == ("192.168.1.5", 9001)
+    assert is_loopback("127.0.0.1")
+    assert not is_loopback("0.0.0.0")

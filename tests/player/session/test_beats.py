@@ -1,0 +1,93 @@
+"""Beats: what is asked between two of them arrives on the next, rendered by then."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from player.session.actions import NAMES
+from player.session.session import Session
+from player.session.tempo import Taps, Tempo, fit
+from runtime.request import Request
+from tests.player.fakes import SIZE, FakeRenderer
+
+
+@given(
+    bpm=st.floats(20, 400),
+    start=st.floats(-1e4, 1e4),
+    now=st.floats(-1e4, 1e4),
+    beats=st.sampled_from([1, 4]),
+)
+def test_the_next_beat_is_a_beat_and_the_next(
+    bpm: float, start: float, now: float, beats: int
+) -> None:
+    due = Tempo(bpm, start).next(now, beats)
+    length = beats * 60 / bpm
+    assert now < due + 1e-4
+    assert due <= now + length * 1.001
+    assert (due - start) / length == pytest.approx(round((due - start) / length), abs=1e-4)
+
+
+def test_a_shaky_hand_still_taps_the_tempo() -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    draws = random.Random(seed)
+    taps = Taps()
+    assert taps.tap(0.0) is None
+    for beat in range(1, 12):
+        found = taps.tap(beat * 0.5 + draws.uniform(-0.02, 0.02))
+    assert found is not None
+    assert found.bpm == pytest.approx(120, rel=0.03)
+    assert taps.tap(100.0) is None  # somebody else, later
+
+
+def test_taps_that_are_no_tempo_are_none() -> None:
+    assert fit([1.0]) is None
+    assert fit([1.0, 1.0, 1.0]) is None
+    assert fit([1.0, 1.01]) is None
+
+
+def test_a_jump_waits_for_the_beat_and_is_rendered_meanwhile(tmp_path: Path) -> None:
+    fake = FakeRenderer()
+    session = Session(
+        lambda: fake,
+        Request("cat -> kitten"),
+        picture=(SIZE, SIZE),
+        folder=tmp_path,
+        threads=False,
+    )
+    session.start()
+    frame = 1 / 60
+    session.beats.tempo = Tempo(120, 0.0)
+    NAMES["quantise"].perform(session)
+    errors, jumps = [], 0
+    for turn in range(60 * 60):  # a minute
+        now = turn * frame
+        session.turn(frame, now)
+        if turn % 30 == 10:
+            jumps += 1
+            before = session.state.request
+            NAMES["seek"].perform(session, (jumps % 10) / 10)
+            assert session.state.request == before
+        shown = session.state.frame
+        if shown is not None and turn % 30 == 1:  # the beat fell within the last frame
+            assert shown.request.t == (jumps % 10) / 10 or turn < 30
+            errors += session.beats.late[-1:]
+    assert jumps == 120
+    assert max(session.beats.late) <= frame + 1e-6
+    assert len(session.beats.late) >= 119
+
+
+def test_without_a_tempo_nothing_waits(tmp_path: Path) -> None:
+    session = Session(
+        FakeRenderer, Request("cat -> kitten"), picture=(SIZE, SIZE), folder=tmp_path, threads=False
+    )
+    session.start()
+    NAMES["quantise"].perform(session)
+    assert "tap the tempo" in session.state.notice
+    NAMES["seek"].perform(session, 0.5)
+    assert session.state.request.t == 0.5

@@ -143,7 +143,7 @@ def test_question_marks_are_found_once_kept_and_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
-    words = ["grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "-o", "grid.png"]
+    words = ["grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "-o", "grid.png", "--force"]
     run(*words)
     found = len(pipeline.asked)
     assert found > 50

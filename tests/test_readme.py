@@ -48,6 +48,16 @@ def test_commands_run_and_make_the_pictures_shown(
         assert difference.mean() < 3, f"{made.name} is not what {line} makes"
 
 
+@pytest.mark.slow
+def test_the_page_of_ranges_shows_what_its_command_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "ranges.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("wordmorph ")]
+    test_commands_run_and_make_the_pictures_shown(line, monkeypatch, tmp_path)
+    assert (tmp_path / "docs" / "ranges.png").is_file()
+
+
 def test_every_command_is_named_and_every_name_is_a_command() -> None:
     known = {command.callback.__name__ for command in app.registered_commands if command.callback}
     known |= {group.name for group in app.registered_groups if group.name}

@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from PIL import Image
 from runtime.errors import RequestError, TargetError
 from runtime.language.expression import parse
 from runtime.output.film import read_settings
+from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 from tests.player.commands.commandline import Run, runner
 from tests.runtime.perception.test_map import walled
 from tests.support.drawn import DrawnPipeline
 
+YACHT = "a yacht on a calm sea -> a yacht in a storm | -1/2*in the rain .. +1/2*in the rain"
 NOTE = "cat -> kitten | -3/7*tabby .. +3/7*tabby"
 
 
@@ -94,6 +97,29 @@ def test_ctrl_c_leaves_no_file(
         runner(pipeline, monkeypatch)("map", NOTE, "-o", "map.png")
     assert stopped.value.args[0] == 130
     assert os.listdir() == []
+
+
+@pytest.mark.slow
+def test_storms_finds_the_calmest_way_calmer_than_the_straight_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """On the built-in model: the yacht goes round the storm by taking the rain first."""
+    monkeypatch.chdir(tmp_path)
+    with Pipeline.open("critters", backend="openvino", precision="f32") as model:
+        monkeypatch.setattr(model, "close", lambda: None)
+        run = runner(cast(DrawnPipeline, model), monkeypatch)
+        told = json.loads(run("map", YACHT, "--frames", "200", "--json"))
+        found = {
+            name: json.loads(run("storms", way["expression"], "--json"))
+            for name, way in told["ways"].items()
+        }
+    stormy = {
+        name: sum(zone["path"] for zone in film["zones"] if zone["kind"] == "storm")
+        for name, film in found.items()
+    }
+    assert stormy["calmest"] < 0.5 * stormy["straight"]
+    assert found["calmest"]["smoothness"] > found["straight"]["smoothness"] + 0.1
+    assert found["calmest"]["path"] < 1.1 * found["straight"]["path"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from player.commands.common import progress, refuse_untaught
+from rich.console import Console
+from rich.progress import Progress
+
 from player.session.quest import LEAST, Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
@@ -32,11 +34,13 @@ def settle(
         RequestError: there is no range, or a word that the model does not know.
     """
     quest = Quest(axis, make(axis.close(-REACH, REACH)))
-    refuse_untaught(planner, quest.request)
+    untaught = planner.untaught(quest.request)
+    if untaught is not None:
+        raise RequestError(untaught)
     key = quest.key(planner.digest())
     kept = load_range(key)
     if kept is None:
-        with open_pipeline(invocation) as pipeline, progress() as bars:
+        with open_pipeline(invocation) as pipeline, _bars() as bars:
             bar = bars.add_task(f"finding the range of {axis.name}", total=100)
             ranges = answer(
                 quest, pipeline.render_many, lambda share: bars.update(bar, completed=100 * share)
@@ -52,3 +56,7 @@ def settle(
     text = closed(quest, low, high)
     print(f"range found: {text}", file=sys.stderr)
     return text
+
+
+def _bars() -> Progress:
+    return Progress(console=Console(stderr=True), transient=True)

@@ -101,9 +101,15 @@ def _draw_strip(
 ) -> None:
     found = row.found
     figure.text(
-        (_LABEL - 0.1) / _WIDE, (top - side * 0.42) / tall, _wrapped(found.label, 15 if letters == 1.0 else 12), ha="right",
-        va="center", fontsize=8.5 * letters, color=_INK, parse_math=False,
-    )  # fmt: skip
+        (_LABEL - 0.1) / _WIDE,
+        (top - side * 0.42) / tall,
+        _wrapped(found.label, round(15 / letters)),
+        ha="right",
+        va="center",
+        fontsize=8.5 * letters,
+        color=_INK,
+        parse_math=False,
+    )
     figure.text(
         (_LABEL - 0.1) / _WIDE, (top - side * 0.86) / tall, f"± {row.axis}", ha="right",
         va="center", fontsize=8 * letters, color=_FAINT, parse_math=False,

@@ -124,7 +124,8 @@ def test_attention_is_fused_on_every_card(
                 print(
                     f"\n{name}, capability {capability}, {how}: {len(data) / 1e6:.1f} MB in "
                     f"{notes['seconds']:.1f} s, {fused} of {attentions} attentions fused"
-                    f"{', refittable' if notes['refit'] else ''}"
+                    f"{', refittable' if notes['refit'] else ''}, level {notes['level']}"
                 )
             assert (fused, unfused) == (attentions, 0)
             assert notes["refit"] or not refit or "cannot be refitted" in said[0]
+            assert notes["level"] == 3 or "runtime-fusion" in said[-1], said

@@ -128,4 +128,4 @@ def test_one_file_of_a_bundle_that_may_not_be_read_is_named(
     monkeypatch.setattr(os, "open", guarded)
     status, said = cli("render", "cat", "-o", "a.png", "--model", "mine")
     assert status == 1
-    assert "decoder.onnx.data cannot be read (Permission denied)" in said
+    assert "decoder.onnx.data cannot be read: Permission denied" in said

@@ -1,30 +1,43 @@
-"""Run the command line in a process that may not open an internet socket."""
+"""Require that commands talk to no network: ``offline.py WORDMORPH NAME …``.
 
-import socket
+``WORDMORPH`` is the program; the names are rows of ``tests.network.commands``, all of those that
+need no torch if none is given.
+"""
+
+import os
+import signal
 import sys
-from typing import Any
+import tempfile
+from pathlib import Path
 
-from player.cli import main
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-INTERNET = (-1, socket.AF_INET, socket.AF_INET6)
-
-
-class Blocked(socket.socket):
-    """A socket class that refuses the internet families."""
-
-    def __init__(self, family: int = -1, *args: Any, **kwargs: Any) -> None:
-        """Open a local socket; raise for any other."""
-        if family in INTERNET:
-            raise RuntimeError("an internet socket was opened")
-        super().__init__(family, *args, **kwargs)
+from tests.network.attempts import missing_tool, run
+from tests.network.commands import COMMANDS, shell_words
 
 
-def refuse(*args: object, **kwargs: object) -> None:
-    """Raise instead of looking a name up."""
-    raise RuntimeError("a host name was looked up")
+def main() -> int:
+    """Run the commands; return 1 if one failed or tried to reach anything."""
+    program = str(Path(sys.argv[1]).resolve())
+    names = sys.argv[2:] or [name for name, one in COMMANDS.items() if not one.builds]
+    if missing_tool() is not None:
+        print(missing_tool())
+        return 1
+    bad = 0
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "HOME": folder, "SDL_VIDEODRIVER": "dummy"}
+        for name in names:
+            command = COMMANDS[name]
+            ran = run(
+                shell_words(command, [program]), cwd=Path(folder), env=env, serves=command.serves
+            )
+            print(f"{name}: exit status {ran.status}, {len(ran.attempts)} attempts", flush=True)
+            expected = 0 if command.seconds is None else 128 + signal.SIGTERM
+            if ran.status != expected or ran.attempts:
+                bad = 1
+                print(ran.output, *ran.attempts, sep="\n")
+    return bad
 
 
-socket.socket = Blocked  # type: ignore[misc]
-socket.getaddrinfo = refuse  # type: ignore[assignment]
-sys.argv[0] = "wordmorph"
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -25,6 +25,7 @@ import psutil
 from runtime.errors import BuildError, MorphError
 
 CANCEL_WAIT_S = 30.0
+ORPHAN_WAIT_S = 5.0
 ENDS = ("done", "failed", "disk", "cancelled")
 
 Send = Callable[..., None]
@@ -110,7 +111,9 @@ def serve(
         if not over.is_set():
             cancelled.set()
             cancel()
+            _end_with_parent(parent, over)
 
+    parent = os.getppid()
     threading.Thread(target=wait_for_end, daemon=True).start()
     started = time.monotonic()
     with contextlib.suppress(BrokenPipeError):  # nobody is left to be told
@@ -160,6 +163,19 @@ def _stop(child: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
+
+
+def _end_with_parent(parent: int, over: threading.Event) -> None:
+    """Leave if the work goes on although nobody waits for it: native code cannot be cancelled.
+
+    A parent that lives kills what does not answer; a killed one cannot.
+    """
+    started = time.monotonic()
+    while not over.wait(0.2):
+        orphan = os.getppid() != parent  # Windows never says so
+        patience = ORPHAN_WAIT_S if orphan else ORPHAN_WAIT_S + CANCEL_WAIT_S
+        if time.monotonic() - started > patience:
+            os._exit(1)
 
 
 def _reason(status: int, last_line: str) -> str:

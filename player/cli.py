@@ -11,12 +11,16 @@ def main() -> None:
 
         status = run()
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("wordmorph: interrupted", file=sys.stderr)
-        status = 130
+        status = getattr(error, "status", 130)
     except BrokenPipeError:  # whoever read our output has seen enough
         status = 0
         _forget_output()
+    except PermissionError as error:  # where no message of ours says more
+        what = error.filename or "the output"
+        print(f"wordmorph: {what} cannot be read or written: {error.strerror}", file=sys.stderr)
+        status = 1
     except OSError as error:
         if error.filename is not None:
             raise

@@ -18,6 +18,7 @@ from player.commands.play import play
 from player.commands.render import render
 from player.commands.storms import storms
 from player.commands.tokens import tokens
+from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 from runtime.version import program_version
 
@@ -58,8 +59,16 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in Windows' cp1252 has no arrows
+    status = _status()
+    if is_stuck():
+        leave(status)
+    return status
+
+
+def _status() -> int:
     try:
-        app()
+        with ending():
+            app()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

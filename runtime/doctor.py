@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from runtime.bundles.bundle import read_manifest
-from runtime.bundles.library import BUILT_IN, find_bundle, known_models
+from runtime.bundles.library import BUILT_IN, find_bundle, known_models, unreadable
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS
@@ -180,6 +180,9 @@ def _cache() -> Iterator[Finding]:
 
 
 def _models() -> Iterator[Finding]:
+    hidden = unreadable()
+    if hidden is not None:
+        yield Finding("models", "problem", hidden)
     for name, folder in known_models().items():
         try:
             if name != BUILT_IN:

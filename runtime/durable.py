@@ -17,6 +17,8 @@ OLD = ".old"
 """ends the name of a folder that is being replaced"""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """the error numbers of a disk, a quota or a file that is full"""
+UNFINISHED: set[Path] = set()
+"""what this process is writing aside: to be removed if it must end at once"""
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 _TRIES = 100
 
@@ -36,11 +38,13 @@ def write_aside(target: Path, *, folder: bool = False) -> Iterator[Path]:
         partial.mkdir()
     else:
         partial.touch(exist_ok=False)
+    UNFINISHED.add(partial)
     try:
         yield partial
         fsync(partial)
         put(partial, target)
     finally:
+        UNFINISHED.discard(partial)
         if folder:
             shutil.rmtree(partial, ignore_errors=True)
         else:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Manifest, read_manifest
 from runtime.bundles.library import locate
+from runtime.bundles.vocabulary import read_vocabulary
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
 from runtime.mixing.tokens import Tokenizer
 from runtime.request import EditScope, Interp, Request
 
+_NAMED = 8
 PlanKey = tuple[str, EditScope, int | None, Interp]
 
 
@@ -29,12 +31,14 @@ class Planner:
     """What a model can be asked, and which rows and weights a request comes to."""
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
-        """Load the tokenizers of the bundle in ``folder``.
+        """Load the tokenizers of the bundle in ``folder``, and its vocabulary where it has one.
 
         Raises:
-            BundleError: a tokenizer that cannot be read.
+            BundleError: a tokenizer or vocabulary that cannot be read.
         """
         self.manifest = manifest
+        self.vocabulary = read_vocabulary(folder, manifest.files)
+        """the words the model was taught; None where the bundle does not say"""
         self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
         self._plan = lru_cache(maxsize=64)(self._make)
 
@@ -72,6 +76,27 @@ class Planner:
         self.check_steps(request.steps)
         for prompt in self.plan(request).prompts:
             self.ids(prompt)
+
+    def untaught(self, request: Request) -> str | None:
+        """Return one line that names the words of a request the model was never taught, or None.
+
+        Raises:
+            ExpressionError, RequestError: as ``plan``.
+        """
+        if self.vocabulary is None:
+            return None
+        unknown = self.vocabulary.unknown(self.plan(request).prompts)
+        if not unknown:
+            return None
+        named = [
+            f"{word!r}" + (f" (nearest: {near})" if near else "") for word, near in unknown[:_NAMED]
+        ]
+        more = len(unknown) - len(named)
+        return (
+            f"{self.manifest.model} was never taught {', '.join(named)}"
+            + (f" and {more} more" if more else "")
+            + f": 'wordmorph models {self.manifest.model}' lists its words"
+        )
 
     def check_size(self, size: tuple[int, int] | None) -> None:
         """Raise RequestError unless ``size`` (width, height) is None or the bundle's own."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,13 @@ from typing import Any
 
 from export.checkpoints import tensorfile
 from export.checkpoints.lora import fuse
+from export.checkpoints.network import (
+    UNUSABLE,
+    clip_text_encoder,
+    clip_tokenizer,
+    diffusers_network,
+    only,
+)
 from runtime.bundles.bundle import sha256_file
 from runtime.errors import BuildError, one_line
 
@@ -29,8 +35,11 @@ CLASSES: Mapping[str, Mapping[str, str]] = {
 NETWORKS = ("text_encoder", "text_encoder_2", "unet", "vae")
 INDEX = "model_index.json"
 WEIGHTS = re.compile(
-    r"(model|diffusion_pytorch_model)(?P<half>\.fp16)?(-\d{5}-of-\d{5})?\.safetensors"
+    r"(?P<stem>model|diffusion_pytorch_model)(?P<half>\.fp16)?"
+    r"(-\d{5}-of-(?P<count>\d{5}))?\.safetensors"
 )
+STEMS: Mapping[str, str] = {"transformers": "model", "diffusers": "diffusion_pytorch_model"}
+"""library → how it names its weight files"""
 
 
 class NoWeights(BuildError):
@@ -96,6 +105,7 @@ def open_folder(folder: Path) -> Checkpoint:
     Raises:
         BuildError: no index, a missing component, or a class that is not on the list.
     """
+    _refuse_escapes(folder, (folder / INDEX, *(folder / name for name in (*CLASSES, "scheduler"))))
     index = read_json(folder / INDEX)
     loaders: dict[str, Callable[[], Any]] = {}
     weights: dict[str, Path] = {}
@@ -111,7 +121,9 @@ def open_folder(folder: Path) -> Checkpoint:
         place = folder / component
         if component in NETWORKS:
             loaders[component] = partial(load_network, classes[name], name, place)
-            weights.update({f"{component}/{file.name}": file for file in weight_files(place)})
+            weights.update(
+                {f"{component}/{file.name}": file for file in weight_files(classes[name], place)}
+            )
         else:
             loaders[component] = partial(_load_tokenizer, place)
     scheduler = _class_named(index, "scheduler")
@@ -128,11 +140,13 @@ def with_vae(checkpoint: Checkpoint, place: Path) -> Checkpoint:
     Raises:
         BuildError: it is absent, or of a class that is not on the list.
     """
+    _refuse_escapes(place, [place])
     name = read_json(place / "config.json").get("_class_name")
     if not isinstance(name, str) or name not in CLASSES["vae"]:
         raise BuildError(f"{place} holds no decoder but {name}: use {', '.join(CLASSES['vae'])}")
     kept = {key: path for key, path in checkpoint.weights.items() if not key.startswith("vae/")}
-    added = {f"vae/{file.name}": file for file in weight_files(place)}
+    files = weight_files(CLASSES["vae"][name], place)
+    added = {f"vae/{file.name}": file for file in files}
     loader = partial(load_network, CLASSES["vae"][name], name, place)
     return replace(
         checkpoint,
@@ -149,46 +163,50 @@ def _class_named(index: Mapping[str, Any], component: str) -> str | None:
     return None
 
 
-def weight_files(place: Path) -> list[Path]:
+def weight_files(library: str, place: Path) -> list[Path]:
     """Return a component's safetensors: the plain ones, or else its ``fp16`` variant.
 
+    They are found by their names, not by an index, which could name files elsewhere; one whole
+    file goes before shards, as in the libraries.
+
     Raises:
-        BuildError: the weights are absent, pickled or cut short; the file is named.
+        BuildError: the weights are absent, pickled or cut short, or a shard is not there.
     """
     if not place.is_dir():
         raise NoWeights(f"{place} is missing: the checkpoint is incomplete, fetch it again")
     every = [(path, WEIGHTS.fullmatch(path.name)) for path in sorted(place.iterdir())]
-    plain = [path for path, match in every if match and not match["half"]]
-    files = plain or [path for path, match in every if match]
+    ours = [(path, match) for path, match in every if match and match["stem"] == STEMS[library]]
+    plain = [pair for pair in ours if not pair[1]["half"]]
+    candidates = plain or ours
+    files = [path for path, match in candidates if not match["count"]][:1]
+    files = files or [path for path, _ in candidates]
     if not files:
         for path in sorted(place.iterdir()):
             if path.suffix in tensorfile.PICKLES:
                 raise BuildError(f"{path}: {tensorfile.CONVERT}")
         raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
+    count = candidates[0][1]["count"] if len(files) == len(candidates) else None
+    if count and len(files) != int(count):
+        raise BuildError(
+            f"{place} has {len(files)} of {int(count)} shards: fetch the checkpoint again"
+        )
     for path in files:
         tensorfile.check(path)
     return files
 
 
 def load_network(library: str, name: str, place: Path) -> Any:
-    """Load a network of an allowed class in f32 from a folder of config.json and safetensors."""
-    import torch
+    """Load a network of an allowed class in f32 from a folder of config.json and safetensors.
 
-    files = weight_files(place)
+    Raises:
+        BuildError: the weights are not all there, do not all fit or are not finite.
+    """
+    files = weight_files(library, place)
+    config = read_json(place / "config.json")
+    make = clip_text_encoder if library == "transformers" else diffusers_network
     try:
-        return (
-            getattr(importlib.import_module(library), name)
-            .from_pretrained(
-                place,
-                use_safetensors=True,
-                local_files_only=True,
-                torch_dtype=torch.float32,
-                variant="fp16" if ".fp16" in files[0].name else None,
-            )
-            .eval()
-            .requires_grad_(False)
-        )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        return make(name, config, files).eval().requires_grad_(False)
+    except UNUSABLE as error:
         raise BuildError(f"{place} cannot be loaded: {one_line(error)}") from None
 
 
@@ -204,9 +222,12 @@ def scheduler_of(name: str, config: Mapping[str, Any]) -> Any:
     is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
     if not is_scheduler:
         raise BuildError(f"diffusers has no scheduler {name}")
+    # keys that this class does not know may be known to the one that replaces it; all are numbers
+    # and names, but those with an underline name classes of diffusers
+    known = {key for key in config if not key.startswith("_") or key == "_use_default_values"}
     try:
-        return kind.from_config(dict(config))
-    except (TypeError, ValueError, NotImplementedError) as error:
+        return kind.from_config(only(config, frozenset(known)))
+    except UNUSABLE as error:
         raise BuildError(f"{name} cannot be configured: {one_line(error)}") from None
 
 
@@ -228,11 +249,25 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _load_tokenizer(place: Path) -> Any:
-    import transformers
-
     if not place.is_dir():
         raise BuildError(f"{place} is missing: the checkpoint is incomplete, fetch it again")
     try:
-        return transformers.CLIPTokenizer.from_pretrained(place, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return clip_tokenizer(place)
+    except UNUSABLE as error:
         raise BuildError(f"{place} cannot be loaded: {one_line(error)}") from None
+
+
+def _refuse_escapes(folder: Path, places: Iterable[Path]) -> None:
+    """Raise BuildError if something in ``places`` is a link that leads out of ``folder``.
+
+    The hub's cache holds links to the blobs of the same repository: those stay.
+    """
+    roots = [folder.resolve()]
+    if folder.resolve().parent.name == "snapshots":
+        roots.append(folder.resolve().parents[1] / "blobs")
+    for place in places:
+        for path in (place, *(sorted(place.iterdir()) if place.is_dir() else ())):
+            if not any(path.resolve().is_relative_to(root) for root in roots):
+                raise BuildError(
+                    f"{path} is a link that leads out of {folder}: put the file itself there"
+                )

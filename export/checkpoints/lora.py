@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from export.checkpoints import tensorfile
+from export.checkpoints.lorafile import read_lora
+from export.checkpoints.network import UNUSABLE
 from runtime.errors import BuildError, one_line
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
@@ -25,7 +26,7 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
     import diffusers
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    content = dict(tensorfile.tensors(path))
+    content = read_lora(path)
     _check_kind(content, path)
     kind = diffusers.StableDiffusionXLPipeline if is_xl else diffusers.StableDiffusionPipeline
     extra = {"unet_config": network.config} if is_xl and component == "unet" else {}
@@ -41,7 +42,7 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
                 prefix=component,
                 metadata=metadata,
             )
-    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+    except UNUSABLE as error:
         raise BuildError(f"{path} is no LoRA for this checkpoint: {one_line(error)}") from None
     _check_all_taken(state, network, component, path, is_xl)
     layers = [module for module in network.modules() if isinstance(module, BaseTunerLayer)]
@@ -50,6 +51,7 @@ def fuse(network: Any, component: str, path: Path, weight: float, *, is_xl: bool
         layer.merge()
     if layers:
         _unload(network)
+        _check_finite(network, path)
     network.requires_grad_(False)
     return bool(layers)
 
@@ -61,6 +63,14 @@ def _check_kind(content: Mapping[str, Any], path: Path) -> None:
             f"{path} is a DoRA, whose magnitudes cannot be fused: use a plain LoRA, or a "
             "checkpoint that has it merged"
         )
+
+
+def _check_finite(network: Any, path: Path) -> None:
+    for name, tensor in network.named_parameters():
+        if not tensor.isfinite().all():
+            raise BuildError(
+                f"{path} makes {name} infinite: use a smaller weight, as in {path.name}@0.5"
+            )
 
 
 def _check_all_taken(

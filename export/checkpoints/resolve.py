@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -149,7 +150,10 @@ def parse_lora(text: str) -> Lora:
     if not at:
         return Lora(Path(text))
     try:
-        return Lora(Path(file), float(weight))
+        strength = float(weight)
+        if not math.isfinite(strength):
+            raise BuildError(f"--lora {text}: {weight} is no weight, {file}@0.8 has one")
+        return Lora(Path(file), strength)
     except ValueError:
         if text.endswith(".safetensors"):
             return Lora(Path(text))

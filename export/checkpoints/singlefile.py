@@ -13,10 +13,14 @@ from export.checkpoints import tensorfile
 from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Architecture
 from export.checkpoints.checkpoint import Checkpoint, scheduler_of
 from export.checkpoints.hub import fetch
+from export.checkpoints.network import UNUSABLE, clip_tokenizer, finite_tensors
 from export.checkpoints.presets import CLIP, Prediction
 from runtime.errors import BuildError, one_line
 
 UNET = "model.diffusion_model."
+VAE = "first_stage_model."
+TRAINING = f"{VAE}loss."
+"""what only the training of a decoder needs"""
 CONTEXT = ".attn2.to_k.weight"
 INPUT = UNET + "input_blocks.0.0.weight"
 V_PREDICTION, ZERO_SNR = "v_pred", "ztsnr"
@@ -95,7 +99,7 @@ def _weights(path: Path, prefixes: tuple[str, ...]) -> dict[str, Any]:
     """Read the tensors under ``prefixes``, in f32."""
     return {
         key: value.float() if value.is_floating_point() else value
-        for key, value in tensorfile.tensors(path, prefixes)
+        for key, value in finite_tensors(path, prefixes)
     }
 
 
@@ -103,16 +107,24 @@ def _diffusers_network(name: str, path: Path, config: Mapping[str, Any]) -> Any:
     import diffusers
     import torch
 
-    state = _weights(path, (UNET,) if name.startswith("UNet") else ("first_stage_model.",))
+    state = _weights(path, (UNET,) if name.startswith("UNet") else (VAE,))
+    count = sum(not key.startswith(TRAINING) for key in state)
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder) / "config.json", {"_class_name": name, **config})
         try:
             network = getattr(diffusers, name).from_single_file(
                 state, config=folder, local_files_only=True, torch_dtype=torch.float32
             )
-        except (ValueError, KeyError, RuntimeError, AttributeError) as error:
+        except UNUSABLE as error:
             raise _misfit(path, error) from None
-    return _complete(network, path)
+    network = _complete(network, path)
+    extra = count - len(network.state_dict())  # every weight has one name in either layout
+    if extra > 0:
+        raise BuildError(
+            f"{path} does not fit the architecture it looks like: {name} has no place for {extra} "
+            "of its weights"
+        )
+    return network
 
 
 def _text_encoder(name: str, path: Path, config: Mapping[str, Any]) -> Any:
@@ -126,7 +138,7 @@ def _text_encoder(name: str, path: Path, config: Mapping[str, Any]) -> Any:
             network = create_diffusers_clip_model_from_ldm(
                 getattr(transformers, name), state, config=folder, local_files_only=True
             )
-        except (ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+        except UNUSABLE as error:
             raise _misfit(path, error) from None
     return _complete(network, path)
 
@@ -142,14 +154,10 @@ def _complete(network: Any, path: Path) -> Any:
 
 
 def _tokenizer(folder: Path | None, pad: str) -> Any:
-    import transformers
-
     place = folder or fetch(CLIP, ["tokenizer*.json", "vocab.json", "merges.txt"])
     try:
-        return transformers.CLIPTokenizer.from_pretrained(
-            place, local_files_only=True, pad_token=pad, model_max_length=77
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return clip_tokenizer(place, pad_token=pad, model_max_length=77)
+    except UNUSABLE as error:
         raise BuildError(f"{place} holds no CLIP tokenizer: {one_line(error)}") from None
 
 

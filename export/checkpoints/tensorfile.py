@@ -48,6 +48,16 @@ def tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> Iterator[tuple[str
                 yield key, file.get_tensor(key)
 
 
+def metadata(path: Path) -> dict[str, str]:
+    """Return what a file's header says besides its tensors.
+
+    Raises:
+        BuildError: as ``check``.
+    """
+    with _opened(path, "numpy") as file:
+        return dict(file.metadata() or {})
+
+
 @contextmanager
 def _opened(path: Path, framework: str) -> Iterator[Any]:
     from safetensors import SafetensorError, safe_open

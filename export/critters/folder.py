@@ -8,8 +8,10 @@ import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from export.critters.pictures.captions import taught_words
 from export.critters.training.schedule import make_scheduler
 from export.critters.training.tokenizer import save_tokenizer
+from runtime.bundles.vocabulary import write_vocabulary
 from runtime.durable import tidy, write_aside
 from runtime.errors import BuildError, TargetError, first_line
 
@@ -48,6 +50,7 @@ def write_folder(
         with write_aside(folder, folder=True) as partial:
             pipeline.save_pretrained(partial)
             save_tokenizer(tokenizer, partial / "tokenizer")
+            write_vocabulary(partial, taught_words())
             card = folder / "README.md"
             if card.exists():
                 shutil.copy(card, partial)

@@ -135,8 +135,8 @@ def between(
         worst_levels = max(worst_levels, int(difference.max()))
         worst_latent = max(worst_latent, _relative(ours.latent, theirs.latent))
         psnr = min(psnr, peak_signal_to_noise(ours.frame, theirs.frame))
-        if not np.isfinite(ours.latent).all():
-            psnr = 0.0
+        if not (ours.finite and np.isfinite(ours.latent).all()):
+            worst_latent, psnr = float("inf"), 0.0
     return Figures(worst_levels, worst_latent, psnr, embedding_error, len(expected))
 
 

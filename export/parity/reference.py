@@ -17,9 +17,12 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from runtime.bundles.bundle import BASIS
+from runtime.errors import BuildError
 
 PROMPTS = ("cat", "kitten", "a photo of a tabby cat on a sofa")
 SEED = 7
+DEAF = 0.02
+"""mean grey levels; below this, not even one pixel in fifty changes with the text"""
 
 Floats = NDArray[np.float32]
 
@@ -43,6 +46,8 @@ class Case:
     """final latent [C, h, w]"""
     frame: NDArray[np.uint8]
     """[H, W, 3]"""
+    finite: bool = True
+    """whether the latent and the picture it was decoded to held numbers only"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +178,10 @@ def draw(
                 callback_on_step_end=keep,
                 **extra,
             ).images[0]
-        frame = (picture * 255).round().astype(np.uint8)
-        cases.append(Case(edit, count, finals[0][0].numpy().astype(np.float32), frame))
+        final = finals[0][0].numpy().astype(np.float32)
+        finite = bool(np.isfinite(final).all() and np.isfinite(picture).all())
+        frame = (np.nan_to_num(picture) * 255).round().astype(np.uint8)
+        cases.append(Case(edit, count, final, frame, finite))
     return Reference(basis, pooled, torch.cat(draws).numpy(), tuple(cases))
 
 
@@ -206,6 +213,38 @@ def hears(expected: Reference) -> float:
 
     A randomly initialised network hardly hears its text: there, parity says nothing about the mix.
     """
+    return min(_differences(expected))
+
+
+def check_reference(expected: Reference) -> None:
+    """Refuse a model that draws nothing, whatever parity says of its graphs.
+
+    Raises:
+        BuildError: embeddings, latents or pictures that are not finite; pictures of one plain
+            colour; the same picture for every text.
+    """
+    texts = [expected.basis] if expected.pooled is None else [expected.basis, expected.pooled]
+    what = None
+    if not all(np.isfinite(one).all() for one in texts):
+        what = "its text encoder gives values that are not finite"
+    elif not all(case.finite for case in expected.cases):
+        what = "its latents or pictures are not finite"
+    elif all(_is_plain(case.frame) for case in expected.cases):
+        what = f"its pictures are one plain colour, {expected.cases[0].frame[0, 0].tolist()}"
+    elif max(_differences(expected)) < DEAF:
+        what = f"its pictures change by less than {DEAF}/255 whatever the text says"
+    if what is not None:
+        raise BuildError(
+            f"diffusers itself draws nothing of this checkpoint: {what}; no bundle was written"
+        )
+
+
+def _is_plain(frame: NDArray[np.uint8]) -> bool:
+    return bool(np.ptp(frame.reshape(-1, 3), axis=0).max() <= 1)
+
+
+def _differences(expected: Reference) -> list[float]:
+    """Return the mean differences, in grey levels, of every two edits at the fewest steps."""
     smallest = min(case.steps for case in expected.cases)
     frames = [case.frame.astype(np.float32) for case in expected.cases if case.steps == smallest]
-    return min(float(np.abs(a - b).mean()) for i, a in enumerate(frames) for b in frames[i + 1 :])
+    return [float(np.abs(a - b).mean()) for i, a in enumerate(frames) for b in frames[i + 1 :]]

@@ -100,7 +100,7 @@ def build(
             precisions = choices if precision == "auto" else [precision]
             bundle = _bundle(console, model, options, precisions, out)
         _compile(console, bundle, gpu)
-    print(f'wordmorph play --model {_called(bundle)} "cat -> kitten"')
+    print(shlex.join(["wordmorph", "play", "--model", _called(bundle), "cat -> kitten"]))
 
 
 def _is_name(model: str) -> bool:

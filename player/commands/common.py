@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.text import Text
 
 from runtime.pipeline import Pipeline
+from runtime.planner import Planner
 from runtime.request import Frame, Request
 
 
@@ -56,12 +57,22 @@ def frames_of(
             bars.advance(task)
 
 
+def name_untaught(planner: Planner, request: Request) -> None:
+    """Say on stderr which words the model was never taught, if there are any."""
+    line = planner.untaught(request)
+    if line is not None:
+        print(line, file=sys.stderr)
+
+
 @contextmanager
 def interruptible(target: str | None) -> Iterator[None]:
-    """Turn Ctrl-C into one line that says what became of ``target``, and exit status 130."""
+    """Turn Ctrl-C and its like into one line that says what became of ``target``.
+
+    The exit status is 128 and the signal's number, 130 for Ctrl-C.
+    """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         fate = "" if target is None else f", the partial {target} was removed"
         print(f"wordmorph: interrupted{fate}", file=sys.stderr)
-        raise typer.Exit(130) from None
+        raise typer.Exit(getattr(error, "status", 130)) from None

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.film import save_still
 from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
@@ -46,6 +46,7 @@ def grid(
     planner = open_planner(invocation)
     start = sampling.request(planner, expression, t=t, u=u)
     layout = lay_out(start, rows, cols)
+    name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     counts = {"rows": len(layout.rows), "cols": len(layout.cols)}
     more = {"grid": counts, "tile": tile}
@@ -63,7 +64,7 @@ def grid(
             "t": t or None,
             "u": None if u == 0.5 else u,
         }
-        command = command_line("grid", start, output, invocation, options)
+        command = command_line("grid", start, own_name(output), invocation.shareable(), options)
         settings = settings_of(pipeline.settings(), start, command, **more)
         save_still(output, draw_grid(layout, tiles), settings)
     print(f"{output}: {counts['rows']} × {counts['cols']} pictures")

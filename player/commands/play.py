@@ -10,12 +10,13 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from player.commands.common import interruptible
+from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
+from runtime.language.line import stands_still
 
 
 @shared
@@ -63,10 +64,14 @@ def play(
         invocation=invocation,
         check=planner.check,
         controllers=_controllers(osc, osc_out, midi, link),
+        remark=planner.untaught,
         zoom=zoom,
         ui_scale=ui_scale,
         fullscreen=fullscreen,
     )
+    name_untaught(planner, request)
+    if not window.state.moves:
+        print(stands_still(expression), file=sys.stderr)
     with interruptible(None):
         last = window.run()
     print("this view again:")

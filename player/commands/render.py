@@ -12,7 +12,7 @@ import typer
 from numpy.typing import NDArray
 from rich.progress import Progress
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
     Force,
@@ -22,7 +22,7 @@ from player.options import (
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.language.line import Line
 from runtime.output.film import check_fps, open_film, save_still
@@ -86,6 +86,7 @@ def render(
     more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         options = {
             "frames": count,
@@ -98,7 +99,7 @@ def render(
         settings = settings_of(
             pipeline.settings(),
             start,
-            command_line("render", start, output, invocation, options),
+            command_line("render", start, own_name(output), invocation.shareable(), options),
             **more,
         )
         if kind == "png":

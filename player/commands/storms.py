@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from player.commands.common import frames_of, interruptible, progress
+from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
     Force,
@@ -21,7 +21,7 @@ from player.options import (
     open_planner,
     shared,
 )
-from player.session.reproduce import Invocation, command_line
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
@@ -66,6 +66,7 @@ def storms(
     if output is not None:
         decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)
         check_overwrite(output, decisive, force=force)
+    name_untaught(planner, start)
     with interruptible(output), open_pipeline(invocation) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
         requests = [line.at(place) for place in places]
@@ -78,17 +79,25 @@ def storms(
                 bars.advance(probing)
                 return describe_frame(pipeline.render(line.at(place)).pixels)
 
-            found = find_storms(film, descriptor_at)
+            turns = tuple(place for place, _ in line.stations)
+            found = find_storms(film, descriptor_at, turns)
         options = {"frames": frames, "u": u}
-        command = command_line("storms", start, output or "storms.png", invocation, options)
+        command = command_line(
+            "storms", start, own_name(output or "storms.png"), invocation.shareable(), options
+        )
         settings = settings_of(pipeline.settings(), start, command, frames=frames)
         if output is not None:
             shown = {i: pipeline.render(requests[i]).pixels for i in moments(film, found)}
-            words = Words(expression, line.label(0.0), line.label(1.0), line.axis)
+            words = Words(expression, line.label(0.0), line.label(1.0), line.axis, turns)
             chart = draw_storms(film, found, lambda i: shrink(shown[i], THUMBNAIL), words)
             save_still(output, chart, settings)
     if as_json:
-        print(json.dumps({**settings, "axis": line.axis, **_figures(film, found)}, indent=1))
+        print(
+            json.dumps(
+                {**settings, "axis": line.axis, "stations": turns, **_figures(film, found)},
+                indent=1,
+            )
+        )
         return
     Console().print(_table(film, found), _summary(expression, film), sep="")
     if output is not None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from player.commands.common import name_untaught
 from player.options import OPTIONS, Expression, Sampling, open_planner
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
@@ -51,6 +52,7 @@ def tokens(
     sampling = Sampling(edit=edit, edit_row=edit_row, interp=interp)
     request = sampling.request(planner, expression, t=t, u=u)
     made = planner.plan(request)
+    name_untaught(planner, request)
     if as_json:
         print(json.dumps(describe(made, request), indent=1, ensure_ascii=False))
     else:

@@ -113,8 +113,9 @@ class Cues:
     def look(self) -> None:
         """Make the thumbnails of cues whose pictures are at hand."""
         state = self._state
+        model = state.invocation.shareable().model
         for index, cue in enumerate(self.kept):
-            if cue.thumbnail is None and cue.moment.model == state.invocation.model:
+            if cue.thumbnail is None and cue.moment.model == model:
                 frame = state.cache.peek(cue.moment.request)
                 if frame is not None:
                     made = replace(cue, thumbnail=shrink(frame.pixels, SIDE))

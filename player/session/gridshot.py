@@ -30,18 +30,8 @@ class GridShot:
         self.path = path
         self.error: str | None = None
         rows = len(self.layout.rows)
-        self.command = command_line(
-            "grid",
-            request,
-            path.name,
-            invocation,
-            {
-                "rows": rows,
-                "cols": COLS,
-                "t": request.t if rows == 1 and request.t else None,
-                "u": None if request.u == 0.5 else request.u,
-            },
-        )
+        self.command = self._command(invocation, rows)
+        self._kept = self._command(invocation.shareable(), rows)
         self._frames: dict[Request, Frame] = {}
         self._thread: threading.Thread | None = None
 
@@ -70,12 +60,27 @@ class GridShot:
         self._thread.join()
         return True
 
+    def _command(self, invocation: Invocation, rows: int) -> str:
+        request = self.request
+        return command_line(
+            "grid",
+            request,
+            self.path.name,
+            invocation,
+            {
+                "rows": rows,
+                "cols": COLS,
+                "t": request.t if rows == 1 and request.t else None,
+                "u": None if request.u == 0.5 else request.u,
+            },
+        )
+
     def _write(self, settings: Mapping[str, object]) -> None:
         try:
             side = tile_side(self.layout)
             tiles = [shrink(self._frames[request].pixels, side) for request in self.requests]
             save_still(
-                self.path, draw_grid(self.layout, tiles), {**settings, "command": self.command}
+                self.path, draw_grid(self.layout, tiles), {**settings, "command": self._kept}
             )
         except Exception as error:  # the window shows it; the thread has nobody to raise it to
             self.error = f"grid failed: {error}"

@@ -39,7 +39,8 @@ class Keeping:
         path = free_path(state.folder, name, ".png")
         command = still_command(request, state.invocation, path.name)
         try:
-            save_still(path, state.frame.pixels, self._settings(request, command))
+            kept = still_command(request, state.invocation.shareable(), path.name)
+            save_still(path, state.frame.pixels, self._settings(request, kept))
         except (MorphError, OSError) as error:
             state.complain(str(error))
             return
@@ -59,7 +60,9 @@ class Keeping:
         else:
             path = free_path(state.folder, stem(state.base), ".mp4")
             height, width = state.frame.pixels.shape[:2]
-            settings = self._settings(state.request, play_command(state.request, state.invocation))
+            settings = self._settings(
+                state.request, play_command(state.request, state.invocation.shareable())
+            )
             self.recorder = Recorder(path, (width, height), RATE, {**settings, "performed": True})
             state.say(f"recording to {path}")
 

@@ -21,6 +21,8 @@ class Model:
     """called in the render thread"""
     check: Callable[[Request], None] = lambda request: None
     """raises MorphError for what it cannot draw"""
+    remark: Callable[[Request], str | None] = lambda request: None
+    """returns what is worth saying of what it can"""
     steps: tuple[int, ...] = ()
     """the step counts on offer, ascending; empty where that is not known"""
     default_steps: int = 1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from runtime.output.target import being_written
@@ -30,6 +31,19 @@ class Invocation:
             if value != getattr(plain, field.name):
                 chosen += [f"--{field.name}", str(value)]
         return chosen
+
+    def shareable(self) -> Invocation:
+        """Return the same for a file that travels: a model by its name, not by where it lies here.
+
+        The model's digest stands beside the command.
+        """
+        return replace(self, model=own_name(self.model).rstrip("/"))
+
+
+def own_name(path: str) -> str:
+    """Return a typed path without the folders it lies in; one that ends in / still does."""
+    name = Path(os.path.abspath(path)).name if path in (".", "..") else Path(path).name
+    return f"{name}/" if path.endswith(("/", os.sep)) else name
 
 
 def play_command(request: Request, invocation: Invocation) -> str:

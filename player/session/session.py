@@ -29,7 +29,7 @@ from player.session.worker import PendingRequest, Renderer, Worker
 from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError
 from runtime.language.expression import parse
-from runtime.language.line import Line
+from runtime.language.line import Line, stands_still
 from runtime.request import Frame, Request
 
 
@@ -55,19 +55,20 @@ class Session:
         invocation: Invocation | None = None,
         folder: Path | None = None,
         check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
         models: Models | None = None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
-        ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``models``
-        are others to play with. For tests: ``threads=False`` renders inside ``turn``.
+        ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
+        returns what is worth saying of what it can (``Planner.untaught``); ``models`` are others
+        to play with. For tests: ``threads=False`` renders inside ``turn``.
         """
         self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
-        self._open_renderer = open_renderer
         self._check = check
         self.beats = Beats()
         self.cues = Cues(self.state, self.go)
@@ -77,11 +78,13 @@ class Session:
         self.takes = Takes(self.state)
         self.measures = Measures()
         self._models = models
-        self._before: tuple[Moment, Callable[[], Renderer]] | None = None
+        self._before: Moment | None = None
         self._cued: tuple[object, ...] = ()
         self._difference: tuple[tuple[Request, Request], Frame] | None = None
         if models is not None:
             self.settings.model = models.find(self.state.invocation.model)
+        self._remark = remark
+        self._say_of(request)
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
         self.error = ""
@@ -126,7 +129,12 @@ class Session:
         """Everything that makes the picture asked for."""
         info = self.state.info
         digest = "" if info is None else str(info.settings.get("digest", ""))
-        return Moment(self.state.request, self.state.invocation.model, digest)
+        return Moment(self.state.request, self.model_name, digest)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name, without the folders that its bundle lies in."""
+        return self.state.invocation.shareable().model
 
     def go(self, moment: Moment, seconds: float = 0.0) -> None:
         """Play a moment, with its model; by a glide of ``seconds`` where there is a way.
@@ -136,7 +144,7 @@ class Session:
         """
         state = self.state
         state.gliding = None
-        if moment.model != state.invocation.model:
+        if moment.model not in (state.invocation.model, self.model_name):
             if self._models is None:
                 raise RequestError(f"it was made with {moment.model}, and no other model is here")
             model = self._models.find(moment.model)
@@ -226,7 +234,16 @@ class Session:
         """
         parse(request.expression)
         self._check(request)
+        before = self.state.request.expression
         self.state.change(request)
+        if request.expression != before:
+            self._say_of(request)
+
+    def _say_of(self, request: Request) -> None:
+        """Say that nothing moves, or else which words the model was never taught."""
+        remark = self._remark(request) if self.state.moves else stands_still(request.expression)
+        if remark is not None:
+            self.state.say(remark)
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
@@ -350,7 +367,7 @@ class Session:
         version = (self.cues.version, self.worker)
         if version != self._cued and self.keeping.grid_shot is None:
             self._cued = version
-            self._want(self.cues.requests(self.state.invocation.model))
+            self._want(self.cues.requests(self.model_name))
 
     def _step(self, moment: Moment | None, otherwise: str) -> None:
         if moment is None:
@@ -373,9 +390,9 @@ class Session:
         except MorphError as error:
             self.state.say(str(error))
             return
-        self._before = self.moment, self._open_renderer
+        self._before = Moment(self.state.request, self.state.invocation.model)
         self._play_with(model, wanted.request)
-        self.state.say(f"opening {model.name} …")
+        self.state.say(f"opening {self.model_name} …")
 
     def _play_with(self, model: Model, request: Request) -> None:
         state = self.state
@@ -384,7 +401,7 @@ class Session:
         state.invocation = replace(state.invocation, model=model.name, size=None)
         state.cache = FrameCache(room_for(model.picture))
         self._check = model.check
-        self._open_renderer = model.open
+        self._remark = model.remark
         self.settings.model = model
         leaving = self.worker
 
@@ -406,7 +423,7 @@ class Session:
         if self._before is None or self.worker.info is not None or self._models is None:
             return False
         why = self.worker.failure
-        (moment, _), self._before = self._before, None
+        moment, self._before = self._before, None
         self._play_with(self._models.find(moment.model), moment.request)
         self.state.complain(f"{why}: playing on with {moment.model}")
         return True

@@ -15,7 +15,7 @@ from player.session.scan import Speeds
 from player.session.worker import ModelInfo
 from runtime.cache import BUDGET, FrameCache
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
+from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
@@ -154,7 +154,8 @@ class PlayerState:
 
     def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
         """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
-        self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+        if self.moves:
+            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
@@ -183,6 +184,8 @@ class PlayerState:
 
     def move(self, dx: int, dy: int) -> None:
         """Move by ticks; along an axis that is not there, do nothing."""
+        if self._at_rest():
+            return
         if dx or self.has_pad:
             self.playhead = self.playhead.move(dx, dy if self.has_pad else 0)
 
@@ -196,6 +199,8 @@ class PlayerState:
 
     def seek(self, place: float) -> None:
         """Jump to a place in [0, 1] on the bar."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.seek(place)
 
     def seek_u(self, place: float) -> None:
@@ -205,6 +210,8 @@ class PlayerState:
 
     def play(self) -> None:
         """Play or pause."""
+        if self._at_rest():
+            return
         self.playhead = self.playhead.toggle()
 
     def change_speed(self, doublings: float) -> None:
@@ -320,6 +327,8 @@ class PlayerState:
 
     def toggle_perceptual(self) -> None:
         """Move evenly in visible change instead of in t, or back."""
+        if self._at_rest():
+            return
         if self.playhead.warp is not None:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time")
@@ -370,6 +379,12 @@ class PlayerState:
     def quit(self) -> None:
         """End the session."""
         self.closing = True
+
+    def _at_rest(self) -> bool:
+        """Say so where nothing can be moved along."""
+        if not self.moves:
+            self.say(stands_still(self.base.expression))
+        return not self.moves
 
     def complain(self, problem: str) -> None:
         """Show a problem, and print it where the program was started."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from player.session.cues import Cue
 from player.session.playhead import TICKS, Loop, Point
 from player.session.scan import Speeds
+from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.request import Request
@@ -74,6 +75,12 @@ class View:
     def line(self) -> Line:
         """What the bar shows, from its start."""
         return Line(self.request, self.axis).start
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is anything to move along."""
+        expression = parse(self.request.expression)
+        return expression.moves or expression.has_axis
 
     @property
     def marks(self) -> tuple[tuple[str, float, float], ...]:

@@ -27,7 +27,9 @@ RECENT = 30
 NICE = 1
 """Added to the render thread's niceness. Enough for the window to be served first; more would
 keep a busy machine from the render thread while it holds the interpreter's lock."""
+THREAD = "render"
 PATIENCE_SECONDS = 0.5
+STUCK_SECONDS = 10.0
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
@@ -120,21 +122,21 @@ class Worker:
 
     def start(self) -> None:
         """Start the render thread."""
-        self._thread = threading.Thread(target=self._run, name="render", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
     def stop(self, patience: Callable[[], None] = lambda: None) -> None:
         """Finish the frame in flight, release the engine and end the thread.
 
         ``patience`` is called if that takes a while: a model in the midst of opening cannot be
-        interrupted.
+        interrupted. One that does not open for ``STUCK_SECONDS`` more is left to itself.
         """
         self.requests.close()
         if self._thread is not None:
             self._thread.join(PATIENCE_SECONDS)
             if self._thread.is_alive():
                 patience()
-                self._thread.join()
+                self._thread.join(STUCK_SECONDS)
         elif self._renderer is not None:
             self._renderer.close()
 

@@ -17,8 +17,13 @@ from runtime.perception.storms import thresholds
 
 
 def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
-    """Draw the bar: dark where nothing is rendered yet, lighter where frames are at hand."""
+    """Draw the bar: dark where nothing is rendered yet, lighter where frames are at hand.
+
+    A chain's stations are notches with their words. Where nothing moves there is no handle.
+    """
     pygame.draw.rect(surface, theme.TROUGH, box, border_radius=4)
+    if not view.moves:
+        return
     for start, end in spans(view.cached):
         left, right = share_x(box, start), share_x(box, end)
         pygame.draw.rect(
@@ -27,6 +32,7 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
             (left, box.top, max(right - left, 2), box.height),
             border_radius=4,
         )
+    _stations(surface, box, view)
     for name, place, _ in view.marks:
         x = share_x(box, place)
         pygame.draw.line(
@@ -65,6 +71,22 @@ def spans(cached: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
         else:
             joined.append((place, place))
     return tuple(joined)
+
+
+def _stations(surface: pygame.Surface, box: Rect, view: View) -> None:
+    """Draw the stations between the ends; their words where they have room beside the marks."""
+    stations = view.line.stations
+    font = theme.fonts().small
+    room = box.width // (len(stations) + 1) - 8
+    letters = [share_x(box, place) for _, place, _ in view.marks]
+    for place, words in stations:
+        x = share_x(box, place)
+        pygame.draw.line(surface, theme.ROOM, (x, box.top), (x, box.bottom - 1), 4)
+        pygame.draw.line(surface, theme.DIM, (x, box.top - 2), (x, box.bottom + 1), 1)
+        shown = theme.fit(font, words, room)
+        half = font.size(shown)[0] // 2 + 8
+        if not any(abs(letter - x) < half for letter in letters):
+            theme.write(surface, font, shown, theme.DIM, (x, box.bottom + 3), "centre")
 
 
 @lru_cache(maxsize=2)

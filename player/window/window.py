@@ -42,6 +42,7 @@ class Window:
         ui_scale: float | None = None,
         fullscreen: bool = False,
         check: Callable[[Request], None] = lambda request: None,
+        remark: Callable[[Request], str | None] = lambda request: None,
         controllers: Sequence[Callable[[], Controller]] = (),
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
@@ -61,6 +62,7 @@ class Window:
             invocation=invocation,
             folder=folder,
             check=check,
+            remark=remark,
             threads=threads,
         )
         self.state = self.session.state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -26,14 +27,27 @@ def built_in() -> Path:
 
 
 def known_models() -> dict[str, Path]:
-    """Return every model by name: the built-in one first, then those under ``home()``."""
+    """Return every model by name: the built-in one first, then those under ``home()``.
+
+    A folder of bundles that may not be read hides those in it; ``unreadable`` says so.
+    """
     models = {BUILT_IN: built_in()}
-    root = home()
-    if root.is_dir():
-        for folder in sorted(root.iterdir()):
-            if (folder / MANIFEST).is_file() and folder.name not in models:
-                models[folder.name] = folder
+    for folder in _folders():
+        if folder.name not in models and _may_be_bundle(folder):
+            models[folder.name] = folder
     return models
+
+
+def unreadable() -> str | None:
+    """Return why the folder of built bundles cannot be listed, in one line, or None."""
+    root = home()
+    try:
+        os.listdir(root)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{root} cannot be read ({error.strerror}): the models built there are not known"
+    return None
 
 
 def locate(model: str) -> Path:
@@ -45,13 +59,12 @@ def locate(model: str) -> Path:
     models = known_models()
     if model in models:
         return models[model]
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
-    names = ", ".join(models)
+    if os.path.isdir(model):  # Path.is_dir raises where it may not look
+        return Path(model)
+    names, hidden = ", ".join(models), unreadable()
     raise BundleError(
         f"unknown model {model!r}: known here are {names}; "
-        "'wordmorph models' lists those that can be built"
+        + (hidden or "'wordmorph models' lists those that can be built")
     )
 
 
@@ -59,6 +72,32 @@ def find_bundle(model: str) -> Bundle:
     """Open a model by name or by the folder of its bundle, every file checked.
 
     Raises:
-        BundleError: an unknown name (the known ones are listed) or a damaged bundle.
+        BundleError: an unknown name (the known ones are listed), or a bundle that is damaged or
+            may not be read.
     """
-    return open_bundle(locate(model))
+    folder = locate(model)
+    try:
+        return open_bundle(folder)
+    except OSError as error:
+        where = error.filename or folder
+        raise BundleError(
+            f"{where} cannot be read ({error.strerror}): change its permissions"
+        ) from None
+
+
+def _folders() -> list[Path]:
+    root = home()
+    try:
+        return sorted(root / name for name in os.listdir(root))
+    except OSError:
+        return []
+
+
+def _may_be_bundle(folder: Path) -> bool:
+    """Whether a folder holds a manifest, or may: one that cannot be looked into is named too."""
+    try:
+        return stat.S_ISREG(os.stat(folder / MANIFEST).st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False

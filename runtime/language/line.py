@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, Self
@@ -12,6 +13,11 @@ from runtime.language.terms import Sum, format_sum
 from runtime.request import Request
 
 Axis = Literal["t", "u"]
+
+_FROM_TO = re.compile(
+    r"(?:from )?(?P<first>[\w' -]+?)(?: (?:to|into|turns into|turning into|becomes|vs)|[,;:/=&~]) ?"
+    r"(?P<last>[\w' -]+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,7 @@ class Line:
             return cls(request, "t")
         if expression.has_axis:
             return cls(request, "u")
-        raise RequestError(
-            f"nothing moves in {request.expression!r}: write a morph such as 'cat -> kitten'"
-        )
+        raise RequestError(stands_still(request.expression))
 
     @property
     def place(self) -> float:
@@ -54,6 +58,15 @@ class Line:
             return self.request.at(place)
         return self.request.at(self.request.t, place)
 
+    @property
+    def stations(self) -> tuple[tuple[float, str], ...]:
+        """The places strictly between the ends where a chain's way turns, and what stands there."""
+        if self.axis == "u":
+            return ()
+        morphs = parse(self.request.expression).morphs
+        turns = {k / (len(m.stations) - 1) for m in morphs for k in range(1, len(m.stations) - 1)}
+        return tuple((place, self.label(place)) for place in sorted(turns))
+
     def label(self, place: float) -> str:
         """Return what stands at ``place`` in [0, 1], in the expression's own words.
 
@@ -66,6 +79,18 @@ class Line:
         else:
             texts = [_on_u(m.axis.start, m.axis.end, place) for m in parsed.morphs if m.axis]
         return ", ".join(dict.fromkeys(texts))
+
+
+def stands_still(expression: str) -> str:
+    """Return what to say of an expression in which nothing moves, with the morph it may have meant.
+
+    Raises:
+        ExpressionError: it cannot be read.
+    """
+    parsed = parse(expression)
+    words = _FROM_TO.fullmatch(str(parsed).strip('"')) if parsed.whole else None
+    meant = f"{words['first']} -> {words['last']}" if words else "cat -> kitten"
+    return f"nothing moves in {expression!r}: write a morph such as {meant!r}"
 
 
 def _on_t(morph: Morph, place: float) -> str:

@@ -39,6 +39,8 @@ class Words:
     first: str
     last: str
     axis: str = "t"
+    stations: tuple[float, ...] = ()
+    """where a chain's way turns"""
 
 
 def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
@@ -100,6 +102,8 @@ def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> N
     smooth = np.where(jumpy, np.nan, speed)
     axes.stairs(smooth, at, color=_CURVE, lw=1.4, fill=False, baseline=None)
     axes.stairs(smooth, at, color=_CURVE, alpha=0.12, fill=True, lw=0)
+    for station in words.stations:
+        axes.axvline(station, color=_FAINT, lw=0.9, ls=(0, (1, 3)), zorder=3)
     for flicker in found.flickers:
         x = (flicker.start + flicker.end) / 2
         axes.plot([x], [top * 0.03], marker="^", ms=7, color=_FLICKER, clip_on=False, zorder=5)

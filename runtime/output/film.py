@@ -21,7 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 from runtime.errors import MorphError, TargetError
 from runtime.output import gif
 from runtime.output.settings import KEY, to_text
-from runtime.output.target import check_target, staged, writing
+from runtime.output.target import check_replaceable, check_target, staged, writing
 
 Pixels = NDArray[np.uint8]
 
@@ -94,6 +94,8 @@ def open_film(
             yield _Named(film, path)
             if film.frames == 0:
                 raise TargetError(f"{target}: no frames, nothing was written")
+            if kind == "folder":  # looked at when we began, and rendering may take hours
+                check_replaceable(path.resolve())
             with writing(path):
                 film.finish()
         except BaseException:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,8 +15,20 @@ import av.error
 
 from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.errors import TargetError
+from runtime.output.settings import KEY
 
 _NUMBERED = re.compile(r"\d{5,}\.png")
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TEXT_AT = len(_PNG) + 25
+"""where the first chunk after the header begins: four bytes of length, then its type"""
+_RECORD = b"tEXt" + KEY.encode() + b"\0"
+_SPECIAL = (
+    (stat.S_ISLNK, "a link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 
 
 def kind_of(target: str) -> str:
@@ -41,6 +55,7 @@ def check_target(target: str) -> str:
         TargetError: what ``open_film`` and ``save_still`` would only say after the model is open.
     """
     kind = kind_of(target)
+    refuse_special(Path(target))
     path = Path(target).resolve()
     if Path(target).name in ("", "..") or path == Path.cwd():
         raise TargetError(f"{target} is no name of its own: name a new folder, such as frames/")
@@ -48,7 +63,7 @@ def check_target(target: str) -> str:
         if not parent.is_dir():
             raise TargetError(f"{target} cannot be written: there is no folder {parent}")
     if kind == "folder":
-        _check_replaceable(path)
+        check_replaceable(path)
     elif path.is_dir():
         raise TargetError(f"{target} cannot be written: it is a folder")
     if not os.access(path.parent, os.W_OK):
@@ -71,8 +86,8 @@ def check_picture(target: str, what: str) -> None:
 def staged(target: Path, *, folder: bool) -> Iterator[Path]:
     """Yield a hidden path beside ``target``, moved there at the end or removed on any error.
 
-    A link is followed: what it points to is written. Those who write to the yielded path do so
-    inside ``writing``, so that other errors of the block are not laid at the target's door.
+    Those who write to the yielded path do so inside ``writing``, so that other errors of the
+    block are not laid at the target's door.
 
     Raises:
         TargetError: the disk is full or cannot be written, or the block raised an OSError.
@@ -118,11 +133,35 @@ def _spool_hint(error: OSError) -> str:
     return f" (temporary files go to {tempfile.gettempdir()}: make room, or set TMPDIR)"
 
 
-def _check_replaceable(target: Path) -> None:
-    if not target.exists():
+def refuse_special(target: Path) -> None:
+    """Raise TargetError if ``target`` is a link, a pipe or a device: those are never replaced."""
+    with contextlib.suppress(OSError, ValueError):
+        mode = os.lstat(target).st_mode
+        kind = next((words for test, words in _SPECIAL if test(mode)), None)
+        if kind is not None:
+            raise TargetError(f"{target} is {kind}: name a file or folder of its own")
+
+
+def check_replaceable(target: Path) -> None:
+    """Raise TargetError unless ``target`` is absent, empty, or a folder of this program's frames.
+
+    Every picture in it must carry a record of ours: numbers for names are common.
+    """
+    if not os.path.lexists(target):
         return
     if not target.is_dir():
         raise TargetError(f"{target} is a file: name another folder")
-    others = [entry.name for entry in target.iterdir() if not _NUMBERED.fullmatch(entry.name)]
-    if others:
-        raise TargetError(f"{target} holds other things, such as {others[0]}: name a new folder")
+    for entry in sorted(target.iterdir()):
+        if not (_NUMBERED.fullmatch(entry.name) and has_record(entry)):
+            raise TargetError(
+                f"{target} holds other things, such as {entry.name}: name a new folder"
+            )
+
+
+def has_record(picture: Path) -> bool:
+    """Tell whether a PNG is a plain file with the settings in it that this program writes."""
+    if picture.is_symlink() or not picture.is_file():
+        return False
+    with picture.open("rb") as stream:
+        start = stream.read(_TEXT_AT + len(_RECORD) + 4)
+    return start.startswith(_PNG) and start[_TEXT_AT + 4 :] == _RECORD

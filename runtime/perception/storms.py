@@ -3,7 +3,8 @@
 The rules, on N frames at increasing positions t with distances s(i) = d(f(i), f(i+1)):
 
 *Flicker.* 1 to 3 frames that leave the film and come back: both distances at its edges are visible
-and at least twice the distance across, between the frames before and after it.
+and at least twice the distance across, between the frames before and after it, and no station of a
+chain stands there.
 
 *Fresh breeze.* Speeds are those of ``runtime.perception.change``: noise is no change. The calm
 level c is the median speed of the slower half of them (flickers left out), its spread σ is 1.4826
@@ -165,12 +166,15 @@ def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor
     return Survey(at, rows, posts, np.asarray(spans))
 
 
-def find_storms(film: Survey, descriptor_at: DescriptorAt) -> StormReport:
+def find_storms(
+    film: Survey, descriptor_at: DescriptorAt, turns: Sequence[float] = ()
+) -> StormReport:
     """Find zones, flickers and jumps; ``descriptor_at(t)`` renders in-between frames for bisection.
 
-    It is called for the 12 fastest distances at most, up to 9 times each.
+    It is called for the 12 fastest distances at most, up to 9 times each. ``turns`` are the t of a
+    chain's stations between its ends: what leaves and comes back there is no flicker.
     """
-    flickers = find_flickers(film)
+    flickers = find_flickers(film, turns)
     shaken = np.zeros(len(film.distances), bool)
     for flicker in flickers:
         shaken[flicker.first - 1 : flicker.last + 1] = True
@@ -195,8 +199,12 @@ def find_storms(film: Survey, descriptor_at: DescriptorAt) -> StormReport:
     return StormReport(zones, flickers, tuple(sorted(jumps, key=lambda jump: jump.t)), fast)
 
 
-def find_flickers(film: Survey) -> tuple[Flicker, ...]:
-    """Find frames that leave and come back, the shortest first where several overlap."""
+def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, ...]:
+    """Find frames that leave and come back, the shortest first where several overlap.
+
+    A way that turns round at a station, as in cat -> dog -> cat, leaves and comes back by being
+    walked: nothing there is a flicker.
+    """
     distances = film.distances
     taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
@@ -206,6 +214,9 @@ def find_flickers(film: Survey) -> tuple[Flicker, ...]:
             out, back = before, before + width
             size = min(distances[out], distances[back])
             if size < VISIBLE or 2 * across[before] > size or taken[out : back + 1].any():
+                continue
+            start, end = film.positions[out], film.positions[back + 1]
+            if any(start < turn < end for turn in turns):
                 continue
             taken[out : back + 1] = True
             found.append(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -398,7 +396,6 @@ def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         text=True,
-        start_new_session=True,
     ) as process:
         assert process.stdin is not None
         process.stdin.write(json.dumps(task) + "\n")
@@ -409,7 +406,7 @@ def test_a_killed_build_leaves_nothing_visible_and_the_next_one_cleans_up(
                 break
             time.sleep(0.05)
         time.sleep(random.Random(draw_seed()).uniform(0, 4))
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     assert not target.exists()
     assert all(path.name.startswith(".") for path in target.parent.iterdir())
     assert list(target.parent.iterdir()), "it was killed before it wrote anything"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from export.childprocess import run_child
+from export.childprocess import ORPHAN_WAIT_S, run_child
 from export.exporter import export_apart
 from runtime.errors import BuildError
 
@@ -17,7 +19,7 @@ Checkpoints = Callable[[str], Path]
 OPTIONS = {"steps": [1], "precision": "f32"}
 
 
-def test_a_bundle_is_made_and_its_stages_are_stages(
+def test_a_bundle_is_made_and_its_stages_are_reported(
     tmp_path: Path, checkpoint_of: Checkpoints
 ) -> None:
     stages: list[str] = []
@@ -81,3 +83,37 @@ def test_a_peak_counts_what_was_given_back_and_nothing_of_the_parent() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 200 << 20 < int(done.stdout) < 390 << 20
     assert len(ours) == 400 << 20
+
+
+HANGS = """
+import hashlib, sys
+from export.childprocess import serve
+def work(order, tell, cancelled):
+    tell("stage", "hanging")
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+    return {}
+serve(work)
+"""
+PARENT = """
+import sys
+from export.childprocess import run_child
+run_child(sys.argv[1], {}, lambda *said: print("hanging", flush=True))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process the POSIX way")
+def test_a_child_in_native_code_ends_with_its_killed_parent(tmp_path: Path) -> None:
+    (tmp_path / "hanging_child.py").write_text(HANGS)
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, "hanging_child"],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    (child,) = psutil.Process(parent.pid).children()
+    parent.kill()
+    parent.communicate()
+    child.wait(timeout=ORPHAN_WAIT_S + 20)

@@ -155,3 +155,12 @@ def spec_of_caption(caption: str) -> Spec:
     places = {phrase: place for place, phrase in _PLACE_PHRASES.items()}
     place = places[found["place"]] if found["place"] else None
     return Spec(animal, found["coat"], found["mood"], place, ())
+
+
+def taught_words() -> tuple[str, ...]:
+    """Every word that `sample_spec` can put into a caption, sorted."""
+    phrases = (
+        *ANIMALS, *COATS, *MOODS, *PLACES, *_MEDIA, *_PLACE_PHRASES.values(),
+        *_SCENE_PHRASES.values(), "a an of",
+    )  # fmt: skip
+    return tuple(sorted({word for phrase in phrases for word in phrase.split()}))

@@ -89,14 +89,12 @@ class Dataset:
 
     def prefetch(self, indices: NDArray[np.int64]) -> None:
         """Ask the system to bring pictures into memory, and do not wait for them."""
-        if not hasattr(mmap, "MADV_WILLNEED"):
+        if sys.platform == "win32":  # it has no such advice
             return
         size = SIZE * SIZE * 3
         for i in indices.tolist():
             shard = self.shards[i // SHARD]
             file = shard.base
-            if sys.platform == "win32":  # it has no such advice
-                continue
             if isinstance(shard, np.memmap) and isinstance(file, mmap.mmap):
                 start = (shard.offset + i % SHARD * size) // mmap.PAGESIZE * mmap.PAGESIZE
                 file.madvise(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 
 from runtime.bundles.bundle import Bundle, Manifest
 from runtime.enginecache.entry import Key
@@ -100,4 +101,4 @@ def _weights_digest(manifest: Manifest, role: str) -> str:
 
 def build_command(model: str) -> str:
     """Return the command that builds a model's engines for the GPU of this machine."""
-    return f"wordmorph build {model}"
+    return shlex.join(["wordmorph", "build", model])

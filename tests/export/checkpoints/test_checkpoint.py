@@ -158,7 +158,7 @@ def test_the_half_size_variant_serves_when_it_is_alone(folder: Path) -> None:
         path.with_name("diffusion_pytorch_model.fp16.safetensors"),
         path.parent / "x.old.safetensors",
     )
-    assert [file.name for file in weight_files(path.parent)] == [
+    assert [file.name for file in weight_files("diffusers", path.parent)] == [
         "diffusion_pytorch_model.fp16.safetensors"
     ]
     with quiet():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from export.checkpoints.checkpoint import Checkpoint, open_folder
 from export.checkpoints.presets import Lora, ModelSpec
-from export.checkpoints.resolve import open_checkpoint
+from export.checkpoints.resolve import open_checkpoint, parse_lora
 from export.quiet import quiet
 from runtime.errors import BuildError
 from tests.support import checkpoints
@@ -162,3 +164,87 @@ def test_kohyas_files_change_the_unet_and_every_text_encoder(
                 assert torch.allclose(value, expected[key], atol=1e-5), key
                 changed += not torch.equal(value, plain[name][key])
             assert changed >= 4, name
+
+
+def change_by(checkpoint: Path, path: Path) -> float:
+    """How much a LoRA changes a UNet (L2)."""
+    plain = weights(open_checkpoint(ModelSpec("m", checkpoint, "")))
+    fused = weights(open_checkpoint(ModelSpec("m", checkpoint, "", loras=(Lora(path),))))
+    parts = [(fused[name] - value).norm() ** 2 for name, value in plain.items()]
+    return math.sqrt(float(sum(parts)))
+
+
+def with_alpha(path: Path, alpha: float) -> Path:
+    state = load_file(path)
+    downs = [key for key in state if "lora_A" in key]
+    alphas = {key.replace("lora_A.weight", "alpha"): torch.tensor(alpha) for key in downs}
+    save_file({**state, **alphas}, path, metadata={"format": "pt"})
+    return path
+
+
+def kohya(path: Path) -> Path:
+    def renamed(key: str) -> str:
+        module, _, rest = key.removeprefix("unet.").partition(".lora_A.weight")
+        if rest == "" and key.endswith("lora_A.weight"):
+            return f"lora_unet_{module.replace('.', '_')}.lora_down.weight"
+        module = key.removeprefix("unet.").removesuffix(".lora_B.weight").removesuffix(".alpha")
+        end = "alpha" if key.endswith("alpha") else "lora_up.weight"
+        return f"lora_unet_{module.replace('.', '_')}.{end}"
+
+    save_file({renamed(key): value for key, value in load_file(path).items()}, path)
+    return path
+
+
+def own_lora(folder: Path, path: Path) -> Path:
+    with quiet():
+        return lora_file(path, open_folder(folder).load("unet"))
+
+
+@pytest.mark.parametrize("layout", [lambda path: path, kohya])
+def test_alpha_scales_a_lora_in_every_layout(
+    tmp_path: Path, folder: Path, layout: Callable[[Path], Path]
+) -> None:
+    plain = change_by(folder, own_lora(folder, tmp_path / "a.safetensors"))
+    doubled = layout(with_alpha(own_lora(folder, tmp_path / "b.safetensors"), 4.0))  # of rank 2
+    assert change_by(folder, doubled) == pytest.approx(2 * plain, rel=1e-4)
+
+
+def test_alpha_in_the_header_counts(tmp_path: Path, folder: Path) -> None:
+    path = own_lora(folder, tmp_path / "a.safetensors")
+    plain = change_by(folder, path)
+    settings = {"unet.r": 2, "unet.lora_alpha": 3, "unet.target_modules": ["to_q", "to_v"]}
+    header = {"format": "pt", "lora_adapter_metadata": json.dumps(settings)}
+    save_file(load_file(path), path, metadata=header)
+    assert change_by(folder, path) == pytest.approx(1.5 * plain, rel=1e-4)
+
+
+@pytest.mark.parametrize("layout", [lambda path: path, kohya])
+@pytest.mark.parametrize("alpha", [float("nan"), float("inf"), 1e38, -2.0])
+def test_an_alpha_that_makes_no_sense_is_refused(
+    tmp_path: Path, folder: Path, layout: Callable[[Path], Path], alpha: float
+) -> None:
+    path = layout(with_alpha(own_lora(folder, tmp_path / "a.safetensors"), alpha))
+    with pytest.raises(BuildError, match=r"not finite|strength") as caught:
+        change_by(folder, path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("layout", [lambda path: path, kohya])
+@pytest.mark.parametrize("part", ["lora_A", "lora_B"])
+@pytest.mark.parametrize("count", [1, 1000])
+def test_a_matrix_without_its_partner_is_named(
+    tmp_path: Path, folder: Path, layout: Callable[[Path], Path], part: str, count: int
+) -> None:
+    path = own_lora(folder, tmp_path / "a.safetensors")
+    state = load_file(path)
+    for key in [key for key in state if part in key][:count]:
+        del state[key]
+    save_file(state, path)
+    with pytest.raises(BuildError, match="only one of the two matrices"):
+        change_by(folder, layout(path))
+
+
+def test_a_weight_that_is_no_number_is_refused() -> None:
+    for weight in ("nan", "inf"):
+        with pytest.raises(BuildError, match="is no weight"):
+            parse_lora(f"a.safetensors@{weight}")

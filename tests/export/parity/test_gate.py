@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from export.parity.gate import WORST_RELATIVE, Figures, between, check_exact, check_half
 from export.parity.psnr import peak_signal_to_noise
-from export.parity.reference import Case, Edit, Reference, edits, hears, schedule
+from export.parity.reference import (
+    Case,
+    Edit,
+    Reference,
+    check_reference,
+    edits,
+    hears,
+    schedule,
+)
 from export.report import report
 from runtime.bundles.bundle import BASIS
 from runtime.errors import BuildError
@@ -91,6 +99,30 @@ def test_hearing_is_the_least_difference_between_edits() -> None:
     basis = np.zeros((BASIS, 3, 2), np.float32)
     cases = (case(10), case(250), case(13), case(11, steps=2))
     assert hears(Reference(basis, None, np.zeros((1, 1, 2, 2), np.float32), cases)) == 3
+
+
+def reference_of(*frames: np.ndarray, basis: float = 0.0, finite: bool = True) -> Reference:
+    edit = Edit("x", np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
+    latent = np.zeros((1, 2, 2), np.float32)
+    cases = tuple(Case(edit, 1, latent, frame.astype(np.uint8), finite) for frame in frames)
+    return Reference(np.full((BASIS, 3, 2), basis, np.float32), None, latent[None], cases)
+
+
+def test_a_model_that_draws_nothing_passes_no_gate() -> None:
+    random = np.random.default_rng(7)
+    drawn = [random.integers(0, 255, (8, 8, 3)) for _ in range(4)]
+    check_reference(reference_of(*drawn))
+    black = [np.zeros((8, 8, 3))] * 4
+    plain = [np.full((8, 8, 3), level) for level in (0, 40, 80, 120)]
+    for bad, why in (
+        (reference_of(*black), "one plain colour"),
+        (reference_of(*plain), "one plain colour"),
+        (reference_of(*[drawn[0]] * 4), "whatever the text says"),
+        (reference_of(*drawn, finite=False), "not finite"),
+        (reference_of(*drawn, basis=float("nan")), "text encoder"),
+    ):
+        with pytest.raises(BuildError, match=rf"{why}.*no bundle was written"):
+            check_reference(bad)
 
 
 @settings(deadline=None)

@@ -1,3 +1,6 @@
+import contextlib
+import time
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -93,10 +96,31 @@ def test_any_text_is_either_read_or_refused_with_a_place(text: str) -> None:
         ('"" -> cat', [{"": 1}, {"cat": 1}]),
         ('5" screen -> cat...', [{'5" screen': 1}, {"cat...": 1}]),
         ("f/1.8 lens at 12:30", [{"f/1.8 lens at 12:30": 1}]),
+        ("portrait, 85mm, f/1.8", [{"portrait, 85mm, f/1.8": 1}]),
+        ("open 24/7 -> f/1.8", [{"open 24/7": 1}, {"f/1.8": 1}]),
+        ("open 24 / 7", [{"open 24": 1 / 7}]),
+        ("cat - tabby/-4", [{"cat": 1, "tabby": 0.25}]),
+        ("(new york)/2", [{"new york": 0.5}]),
+        ('"new york"/2', [{"new york": 0.5}]),
+        ("cat → kitten→tiger", [{"cat": 1}, {"kitten": 1}, {"tiger": 1}]),
+        ("100% cotton -> art–deco", [{"100% cotton": 1}, {"art–deco": 1}]),
+        ("SALT AND PEPPER", [{"SALT AND PEPPER": 1}]),
+        ("cat’s eye -> rock 'n' roll", [{"cat’s eye": 1}, {"rock 'n' roll": 1}]),
+        (r"\{a\} \→ \“b\” \– \>", [{"{a} → “b” – >": 1}]),
     ],
 )
 def test_meaning(text: str, meaning: list[dict[str, float]]) -> None:
     assert sums(text) == meaning
+
+
+def test_what_took_minutes_takes_no_time() -> None:
+    for text in ("a" * 300 + "-" * 700 + "!", "a-" * 990 + "++x", "a:" + "1" * 1900 + "x"):
+        start = time.thread_time()
+        with contextlib.suppress(ExpressionError):
+            parse(text)
+        assert time.thread_time() - start < 0.05, text[:9]
+    with pytest.raises(ExpressionError, match="5001 characters are too many"):
+        parse("a" * 833 + "-" * 4166 + " !")
 
 
 def test_slots_stand_between_the_pieces_of_the_sentence() -> None:
@@ -156,6 +180,32 @@ def test_equal_expressions_hash_alike() -> None:
         ("cat -> 0/0*dog", 9, "division by zero"),
         ("cat -> \ud800", 7, "not valid text"),
         ("cat " * 2000, 0, "8000 characters are too many"),
+        ("2*(" + "cat + " * 300 + "dog)", 0, "written out, this has"),
+        ("cat => dog", 4, "the arrow ->"),
+        ("cat - > dog", 4, "the arrow ->"),
+        ("cat --> dog", 4, "the arrow ->"),
+        ("cat > dog", 4, "write cat -> kitten"),
+        ("cat <- dog", 4, "from left to right"),
+        ("cat ⇒ dog", 4, "the arrow ->"),
+        ("{cat -> kitten}", 0, r"write \[cat -> kitten\]"),
+        ("a {cat|dog} here", 2, r"write \[cat -> dog\]"),
+        ("a {cat}", 2, r"\[cat -> kitten\]"),
+        ("cat – dog", 4, "not the sign -"),
+        ("−3/7*tabby", 0, "not the sign -"),
+        ("“cat” -> “dog”", 0, "quotes are straight"),
+        ("'cat' -> 'dog'", 0, "quotes are double"),
+        ("cat AND dog", 4, r"cat \+ dog"),
+        ("50% cat + 50% dog", 0, r"0\.5\*cat"),
+        ("cat - 25 % dog", 6, r"0\.25\*cat"),
+        ("0,5*cat", 0, r"decimals take a point: write 0\.5"),
+        ("cat * 0,5", 4, r"decimals take a point: write 0\.5"),
+        ("cat | -tabby ... +tabby", 13, "two dots"),
+        ("cat | -tabby … +tabby", 13, "two dots"),
+        ("cat | -tabby to +tabby", 13, "two dots"),
+        ("new york/2", 8, "could divide or be text"),
+        ("-f/1.8", 2, "could divide or be text"),
+        ("open 24/7 + cat", 7, "read as text"),
+        ("2*(f/1.8)", 4, "read as text"),
     ],
 )
 def test_an_error_has_its_place_and_a_fix(text: str, column: int, fix: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from runtime.durable import fsync
 from runtime.errors import TargetError
@@ -26,15 +27,66 @@ def write(target: Path | str, count: int) -> None:
 
 
 @posix
-def test_a_linked_folder_is_followed(tmp_path: Path) -> None:
-    real = tmp_path / "disk" / "frames"
-    real.mkdir(parents=True)
-    (tmp_path / "link").symlink_to(real)
+@pytest.mark.parametrize("kind", ["folder", "file", "nothing", "fifo"])
+@pytest.mark.parametrize("name", ["there", "there.gif", "there.mp4"])
+def test_links_and_pipes_are_refused_and_stay(tmp_path: Path, kind: str, name: str) -> None:
+    place, real = tmp_path / name, tmp_path / "real"
+    if kind == "fifo":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(real)
+        if kind == "folder":
+            real.mkdir()
+        elif kind == "file":
+            real.write_text("mine")
+    before = os.lstat(place)
+    with pytest.raises(TargetError, match=r"is a (link|pipe)") as caught:
+        write(place, 2)
+    assert "\n" not in str(caught.value)
+    after = os.lstat(place)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert not real.is_file() or real.read_text() == "mine"
+
+
+@posix
+def test_a_device_is_refused() -> None:
+    with pytest.raises(TargetError, match="is a device"):
+        check_target(os.devnull)
+
+
+def test_a_folder_of_our_frames_is_replaced(tmp_path: Path) -> None:
     for count in (3, 2):
-        write(f"{tmp_path}/link/", count)
-        assert sorted(os.listdir(real)) == [f"{i:05d}.png" for i in range(count)]
-    assert (tmp_path / "link").is_symlink()
-    assert os.listdir(real.parent) == ["frames"]
+        write(f"{tmp_path}/frames/", count)
+        assert sorted(os.listdir(tmp_path / "frames")) == [f"{i:05d}.png" for i in range(count)]
+
+
+@pytest.mark.parametrize("ours", [0, 3])
+def test_numbered_pictures_of_somebody_else_are_not_deleted(tmp_path: Path, ours: int) -> None:
+    folder = tmp_path / "photos"
+    if ours:
+        write(folder, ours)
+    else:
+        folder.mkdir()
+    for index in range(ours, 6):
+        Image.fromarray(ONE + index).save(folder / f"{index:05d}.png")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(TargetError, match=f"holds other things, such as {ours:05d}.png"):
+        write(folder, 2)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_picture_put_into_the_folder_meanwhile_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    write(folder, 2)
+
+    def render() -> None:
+        with open_film(folder, (32, 32), 20, {}) as film:
+            film.write(ONE)
+            Image.fromarray(ONE).save(folder / "00007.png")
+
+    with pytest.raises(TargetError, match=r"such as 00007.png"):
+        render()
+    assert sorted(os.listdir(folder)) == ["00000.png", "00001.png", "00007.png"]
 
 
 def test_the_old_folder_comes_back_when_the_new_one_cannot_be_moved(

@@ -60,3 +60,12 @@ def test_positions_increase_from_end_to_end(steps: list[float], count: int) -> N
     assert positions[0] == 0
     assert positions[-1] == 1
     assert (np.diff(positions) >= 0).all()
+
+
+def test_noise_neither_evens_the_film_out_nor_costs_looks() -> None:
+    clean = Planted(slope=(0.6, 0.7), drift=0.4)
+    noisy = Planted(slope=(0.6, 0.7), drift=0.4, noise=0.3)
+    exact = even_positions(*measure(clean.descriptor_at, 400), 400)
+    rounded = even_positions(*measure(noisy.descriptor_at, 400), 400)
+    assert np.abs(exact - rounded).max() < 0.015
+    assert len(noisy.looked) < 1.3 * len(clean.looked)

@@ -164,6 +164,34 @@ def test_survey_compares_each_frame_with_its_followers() -> None:
         survey([0, 0.5, 1], [describe_frame(planted.picture(t)) for t in (0, 1)])
 
 
+def test_a_station_where_the_way_turns_round_is_no_flicker() -> None:
+    there = Planted(frames=26, slope=(0.0, 0.5), drift=0.3)
+
+    def picture(t: float) -> NDArray[np.uint8]:
+        return there.picture(0.5 - abs(t - 0.5))
+
+    at = [i / 25 for i in range(26)]
+    at[12:14] = [0.5]  # a frame stands on the station
+    film = survey(at, (describe_frame(picture(t)) for t in at))
+
+    def look(t: float) -> Descriptor:
+        return describe_frame(picture(t))
+
+    assert [flicker.start for flicker in find_storms(film, look).flickers] == [0.5]
+    assert find_storms(film, look, turns=(0.5,)).flickers == ()
+
+
+@pytest.mark.parametrize("frames", [50, 100, 401])
+def test_storms_lie_where_they_lie_however_many_frames_and_however_noisy(frames: int) -> None:
+    _, found = Planted(frames, slope=(0.4, 0.6), drift=0.1, noise=0.3).read()
+    assert storms(found) == [pytest.approx((0.4, 0.6), abs=0.02)]
+    inside = next(zone.path for zone in found.zones if zone.kind == "storm")
+    exact = survey(
+        [0.4, 0.5, 0.6], map(Planted(slope=(0.4, 0.6), drift=0.1).descriptor_at, (0.4, 0.5, 0.6))
+    )
+    assert inside == pytest.approx(exact.change.steps.sum(), rel=0.15)
+
+
 def test_a_flicker_too_faint_to_see_is_no_flicker() -> None:
     film, _ = Planted(50).read()
     faint = tuple(row * 0 for row in film.reach)

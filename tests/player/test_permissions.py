@@ -1,0 +1,132 @@
+"""Folders that may not be read hide what is in them, and nothing else."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from player.cli import main
+from runtime.bundles.library import built_in
+
+Cli = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+    """Run ``wordmorph …`` in a folder of its own: (exit status, all it printed)."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["wordmorph", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        assert len(err.splitlines()) <= 1 or words[0] == "render"  # a progress bar
+        assert ended.value.code is None or isinstance(ended.value.code, int)
+        return ended.value.code or 0, out + err
+
+    return run
+
+
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Return what makes a folder unreadable, for root too."""
+
+    def locked(folder: Path) -> None:
+        inside = f"{folder}{os.sep}"
+
+        def guard(real: Callable[..., object], *, itself: bool) -> Callable[..., object]:
+            def guarded(path: object = ".", *words: object, **named: object) -> object:
+                text = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+                if str(text).startswith(inside) or (itself and str(text) == str(folder)):
+                    raise PermissionError(13, os.strerror(13), str(text))
+                return real(path, *words, **named)
+
+            return guarded
+
+        for name, itself in (("stat", False), ("lstat", False), ("listdir", True)):
+            monkeypatch.setattr(os, name, guard(getattr(os, name), itself=itself))
+        monkeypatch.setattr(os, "scandir", guard(os.scandir, itself=True))
+        opened = guard(builtins.open, itself=True)
+        for module in (builtins, io):
+            monkeypatch.setattr(module, "open", opened)
+
+    return locked
+
+
+@pytest.mark.parametrize("variable", ["WORDMORPH_HOME", "XDG_DATA_HOME"])
+def test_without_the_folder_of_bundles_the_built_in_model_works(
+    cli: Cli,
+    lock: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    closed = tmp_path / "closed"
+    (closed / "wordmorph" / "bundles").mkdir(parents=True)
+    monkeypatch.setenv(variable, str(closed))
+    lock(closed)
+    status, said = cli("models")
+    assert status == 0
+    assert "critters" in said
+    assert f"{closed}" in said
+    assert "cannot be read (Permission denied)" in said
+    status, said = cli("doctor")
+    assert status == 1
+    assert "the models built there are not known" in said
+    status, said = cli("tokens", "cat -> kitten")
+    assert status == 0
+    status, said = cli("render", "cat", "-o", "a.png", "--backend", "openvino")
+    assert status == 0, said
+    status, said = cli("render", "cat", "-o", "b.png", "--model", "mine")
+    assert status == 1
+    assert "Permission denied" in said
+
+
+def test_a_bundle_that_may_not_be_read_is_named(
+    cli: Cli, lock: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(built_in(), home / "mine")
+    monkeypatch.setenv("WORDMORPH_HOME", str(home))
+    lock(home / "mine")
+    status, said = cli("models")
+    assert status == 0
+    assert "mine" in said
+    status, said = cli("doctor")
+    assert "model mine" in said
+    for words in (("tokens", "cat"), ("render", "cat", "-o", "a.png")):
+        status, said = cli(*words, "--model", "mine")
+        assert status == 1
+        assert "Permission" in said
+    assert os.listdir(".") == []
+
+
+def test_one_file_of_a_bundle_that_may_not_be_read_is_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(built_in(), home / "mine")
+    monkeypatch.setenv("WORDMORPH_HOME", str(home))
+    real = builtins.open
+
+    def guarded(path: object, *words: object, **named: object) -> object:
+        if str(path).endswith("mine/decoder.onnx.data"):
+            raise PermissionError(13, os.strerror(13), str(path))
+        return real(path, *words, **named)  # type: ignore[call-overload]
+
+    for module in (builtins, io):
+        monkeypatch.setattr(module, "open", guarded)
+    status, said = cli("render", "cat", "-o", "a.png", "--model", "mine")
+    assert status == 1
+    assert "decoder.onnx.data cannot be read (Permission denied)" in said

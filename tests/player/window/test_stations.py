@@ -1,0 +1,54 @@
+"""The stations of a chain on the seek bar, and a bar that does not pretend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pygame
+import pytest
+from numpy.typing import NDArray
+
+from player.window import theme
+from player.window.layout import MARKS, share_x
+from tests.player.fakes import FakeRenderer
+from tests.player.window.stage import Script, exact, stage
+
+pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+def bar(expression: str) -> tuple[NDArray[np.uint8], int]:
+    """Play an expression; return the bar with what stands below it, [h, w, 3], and its height."""
+    player, conductor = stage(FakeRenderer(), expression)
+    seen: list[tuple[NDArray[np.uint8], int]] = []
+
+    def script() -> Script:
+        yield exact(player)
+        yield 60
+        surface, layout = pygame.display.get_surface(), player.canvas.layout
+        assert surface is not None
+        assert layout is not None
+        box = layout.bar
+        pixels = pygame.surfarray.array3d(surface).swapaxes(0, 1)
+        seen.append((pixels[box.top : box.bottom + MARKS, box.left : box.right], box.height))
+
+    conductor.script = script()
+    player.run()
+    return seen[0]
+
+
+def test_a_middle_station_is_a_notch_with_its_word() -> None:
+    pixels, height = bar("cat -> dog -> fox")
+    plain, _ = bar("cat -> fox")
+    middle = share_x(pygame.Rect(0, 0, pixels.shape[1], height), 0.5)
+    notch = pixels[2 : height - 2, middle - 2 : middle + 2].reshape(-1, 3)
+    assert (notch == theme.ROOM).all(1).sum() >= 2 * (height - 4)
+    assert not (plain[2 : height - 2, middle - 2 : middle + 2] == theme.ROOM).all(-1).any()
+    words = (pixels[height:, 12:] != theme.ROOM).any((0, 2)).nonzero()[0]
+    assert len(words)
+    assert abs((words[0] + words[-1]) / 2 + 12 - middle) <= 3
+    assert not (plain[height:, 12:] != theme.ROOM).any()
+
+
+def test_where_nothing_moves_there_is_no_handle_and_nothing_cached() -> None:
+    pixels, height = bar("cat to dog")
+    inside = pixels[4 : height - 4, 6:-6].reshape(-1, 3)
+    assert (inside == theme.TROUGH).all()

@@ -43,15 +43,25 @@ class Sampling:
         Raises:
             ExpressionError, RequestError: what the user typed cannot be rendered.
         """
-        return planner.request(
+        made = self.of(expression, planner.manifest.default_steps, t=t, u=u)
+        planner.check(made)
+        return made
+
+    def of(self, expression: str, default_steps: int, *, t: float = 0.0, u: float = 0.5) -> Request:
+        """Return a request that no model has checked yet.
+
+        Raises:
+            RequestError: a value out of its range.
+        """
+        return Request(
             expression,
             t=t,
             u=u,
             seed=self.seed,
+            steps=default_steps if self.steps is None else self.steps,
             edit=cast(EditScope, self.edit),
             edit_row=self.edit_row,
             interp=cast(Interp, self.interp),
-            **({} if self.steps is None else {"steps": self.steps}),
         )
 
 

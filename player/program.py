@@ -68,7 +68,7 @@ def run() -> int:
 def _status() -> int:
     try:
         with ending():
-            app()
+            app(sys.argv[1:] or ["play"])
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
+from player.commands.takes import is_take, render_take
 from player.options import (
     Expression,
     Force,
@@ -64,7 +65,19 @@ def render(
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
-    """Write a film of the whole morph, or with --t one picture of it, without crossfade."""
+    """Write a film of the whole morph, or with --t one picture of it, without crossfade.
+
+    A take that R recorded in the player, given instead of an expression, is rendered again.
+    """
+    if is_take(expression):
+        placed = any(option is not None for option in (frames, t, u))
+        if placed or bounce or retime or sampling != Sampling():
+            raise RequestError(
+                f"{expression} is a take: it has its own words, places and settings; "
+                "--fps, --model, --backend and --precision may be chosen"
+            )
+        render_take(expression, output, fps, invocation, force=force)
+        return
     kind = kind_of(output)
     count = (1 if kind == "png" or t is not None else 400) if frames is None else frames
     if not 1 <= count <= MAX_FRAMES:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import psutil
 
 from player.session.worker import Worker
 from runtime.cache import FrameCache
@@ -20,7 +21,7 @@ STAGES = ("text", "mix", "denoise", "decode", "total")
 
 
 class Measures:
-    """Times of one session, in seconds of ``time.perf_counter``.
+    """Times of one session since its model was open, in seconds of ``time.perf_counter``.
 
     Scrub-to-screen runs from the turn that saw the key or the mouse to the end of the drawing call
     that put exactly that picture into the window. A request whose picture never came on screen,
@@ -40,12 +41,18 @@ class Measures:
         self._turned: float | None = None
         self._page: tuple[tuple[str, str], ...] = ()
         self._paged_at = float("-inf")
+        self.memory_mb: deque[float] = deque(maxlen=KEPT)
+        """of this process, every five seconds"""
+        self._weighed_at = float("-inf")
 
     def turn(self, now: float) -> None:
         """Note that the front end begins a turn at ``now`` seconds."""
         if self._turned is not None:
             self.turns.append(now - self._turned)
         self._turned = now
+        if now - self._weighed_at >= 5.0:
+            self._weighed_at = now
+            self.memory_mb.append(round(psutil.Process().memory_info().rss / 1e6, 1))
 
     def page(self, worker: Worker, cache: FrameCache) -> tuple[tuple[str, str], ...]:
         """Return the page of figures, made anew twice a second."""
@@ -75,6 +82,7 @@ class Measures:
         """Forget the samples so far: what follows is to be measured alone."""
         for samples in (self.turns, self.known, self.unknown):
             samples.clear()
+        self._asked.clear()
 
     def figures(self, worker: Worker, cache: FrameCache) -> dict[str, Any]:
         """Return everything as plain numbers, milliseconds where not said otherwise."""
@@ -102,6 +110,7 @@ class Measures:
                 "waiting": int(worker.requests.waiting()),
             },
             "filled": worker.filled,
+            "memory_mb": list(self.memory_mb),
         }
 
 

@@ -9,14 +9,15 @@ from statistics import fmean
 from typing import Protocol
 
 from player.session.beats import MOST, Beats
-from player.session.cues import Cues
+from player.session.cues import Cues, read_cues
 from player.session.difference import difference
 from player.session.glide import glide_between
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
 from player.session.measures import Measures
 from player.session.models import Model, Models
-from player.session.moment import Moment
+from player.session.moment import Moment, kind_in
+from player.session.opening import moment_in
 from player.session.past import Past
 from player.session.playhead import DIVISIONS
 from player.session.reproduce import Invocation, play_command
@@ -159,6 +160,20 @@ class Session:
         self._check(way.start)
         self._check(moment.request)
         state.begin_glide(way)
+
+    def open_file(self, path: Path) -> None:
+        """Play on where a picture, film or take was made, or take the cues of a file; say what
+        was opened, or in one line why it cannot be.
+        """
+        try:
+            if kind_in(path) == "cue list":
+                self.cues.set(*read_cues(path))
+                self.state.say(f"{len(self.cues.kept)} cues of {path.name}")
+            else:
+                self.go(moment_in(path))
+                self.state.say(f"opened {path.name}")
+        except MorphError as error:
+            self.state.complain(str(error))
 
     def undo(self) -> None:
         """Go back to what was asked for before."""
@@ -321,6 +336,8 @@ class Session:
     def _receive(self) -> None:
         if self.worker.failure is not None and not self._return_to_the_last_model():
             raise self.worker.failure
+        if self.state.info is None and self.worker.info is not None:
+            self.measures.reset()
         self.state.learn(self.worker.info, self.worker.speeds)
         if self.worker.milliseconds:
             self.state.pace = fmean(self.worker.milliseconds) / 1e3

@@ -31,7 +31,7 @@ class Takes:
 
     def _finish(self) -> None:
         recorded, self._take = self._take, None
-        if recorded is None:
+        if recorded is None or self._recorder is None or self._recorder.error is not None:
             return
         try:
             write_take(recorded.path, recorded.take())

@@ -1,0 +1,101 @@
+"""Where the player opens: at what was typed, where a file was made, or where it was left."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from player.commands.library import Library
+from player.options import Sampling
+from player.session.memory import Memory, memory_path, recall
+from player.session.models import Model
+from player.session.moment import Moment
+from player.session.opening import is_file_to_open, moment_in
+from player.session.reproduce import Invocation
+from player.session.words import STARTER, TRY
+from runtime.errors import BundleError, MorphError
+from runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What to open the player with."""
+
+    invocation: Invocation
+    model: Model
+    library: Library
+    request: Request
+    memory: Memory
+    hint: str
+    """what to say first, empty for nothing"""
+
+
+def starting(
+    expression: str | None, t: float, u: float, invocation: Invocation, sampling: Sampling
+) -> Start:
+    """Return where the player opens.
+
+    ``expression`` may name a picture, film, take or cue list; without one it is where the last
+    session ended, or a line to start from. A model or settings that were typed come before those
+    of the file or the last session.
+
+    Raises:
+        ExpressionError, RequestError, BundleError, KeptFileError: what was typed cannot be played.
+    """
+    memory = _remembered()
+    moment: Moment | None
+    hint = ""
+    if expression is not None and not is_file_to_open(expression):
+        library = Library(invocation)
+        model = library.find(invocation.model)
+        return Start(
+            invocation, model, library, _typed(model, expression, t, u, sampling), memory, hint
+        )
+    if expression is not None:
+        moment = moment_in(Path(expression))
+        hint = f"opened {Path(expression).name}"
+    else:
+        moment = memory.last
+        if moment is None:
+            hint = f"press / and type other words: {', '.join(TRY)} …"
+    if moment is not None and invocation.model == Invocation().model:
+        invocation = replace(invocation, model=moment.model)
+    library = Library(invocation)
+    try:
+        model = library.find(invocation.model)
+        if moment is None:
+            request = _typed(model, STARTER, t, u, sampling)
+        elif sampling == Sampling():
+            request = model.fitted(moment.request)
+        else:
+            place = moment.request
+            request = _typed(model, place.expression, place.t, place.u, sampling)
+        model.check(request)
+    except MorphError as error:
+        if expression is not None:
+            why = f"{expression}: {error}; or play it with another: --model NAME"
+            raise (BundleError(why) if isinstance(error, BundleError) else error) from None
+        if moment is None or invocation.model == Invocation().model:
+            raise
+        print(f"the last session cannot be played: {error}", file=sys.stderr)
+        invocation = replace(invocation, model=Invocation().model)
+        library = Library(invocation)
+        model = library.find(invocation.model)
+        request = _typed(model, STARTER, t, u, sampling)
+    return Start(invocation, model, library, request, memory, hint)
+
+
+def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling) -> Request:
+    request = sampling.of(expression, model.default_steps, t=t, u=u)
+    model.check(request)
+    return request
+
+
+def _remembered() -> Memory:
+    """Return what the last session left; one that cannot be read is said and counts as none."""
+    try:
+        return recall(memory_path())
+    except MorphError as error:
+        print(f"the last session is forgotten: {error}", file=sys.stderr)
+        return Memory()

@@ -92,8 +92,7 @@ def play(
         print(remark, file=sys.stderr)
     if not window.state.moves:
         print(stands_still(request.expression), file=sys.stderr)
-    elif begin.hint and remark is None:
-        window.state.say(begin.hint)
+    window.state.hint = begin.hint or window.state.hint
     take_up(session, begin.memory, cues)
     try:
         with interruptible(None):

@@ -28,7 +28,7 @@ class Start:
     request: Request
     memory: Memory
     hint: str
-    """what to say first, empty for nothing"""
+    """what to say where there is nothing else to say; empty for the usual"""
 
 
 def starting(
@@ -58,7 +58,7 @@ def starting(
     else:
         moment = memory.last
         if moment is None:
-            hint = f"press / and type other words: {', '.join(TRY)} …"
+            hint = f"/ types other words: {', '.join(TRY)} …   F1 for the keys"
     if moment is not None and invocation.model == Invocation().model:
         invocation = replace(invocation, model=moment.model)
     library = Library(invocation)

@@ -136,7 +136,9 @@ def lines(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         return f"{times['p50']:.1f} / {times['p99']:.1f} ms  ({times['count']:.0f})"
 
     requests = figures["requests"]
-    stages = "  ".join(f"{name} {value:.1f}" for name, value in figures["stages_ms"].items())
+    stages = "  ".join(
+        f"{name} {value:.1f}" for name, value in figures["stages_ms"].items() if name != "total"
+    )
     share = figures["cache_share"]
     return (
         ("window, turn p50 / p99", spread(figures["turn_ms"])),

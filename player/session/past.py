@@ -20,13 +20,16 @@ class Past:
         self._after: list[Moment] = []
         self._here: Moment | None = None
         self._moved_at = float("-inf")
+        self._moving = False
 
     def observe(self, moment: Moment, now: float, *, playing: bool = False) -> None:
         """Note what is asked for at ``now`` seconds, every turn."""
         if moment == self._here:
+            self._moving = self._moving and playing
             return
+        went_on, self._moving = self._moving, playing
         if self._here is not None:
-            resting = now - self._moved_at >= STILL_SECONDS and not playing
+            resting = now - self._moved_at >= STILL_SECONDS and not went_on
             if resting or not _moved(self._here, moment):
                 self._before = [*self._before[-MOST + 1 :], self._here]
             self._after = []

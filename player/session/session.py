@@ -22,7 +22,7 @@ from player.session.past import Past
 from player.session.playhead import DIVISIONS
 from player.session.reproduce import Invocation, play_command
 from player.session.settings import Settings
-from player.session.state import PlayerState, room_for
+from player.session.state import HINT, PlayerState, room_for
 from player.session.takes import Takes
 from player.session.view import View
 from player.session.words import History
@@ -240,6 +240,7 @@ class Session:
         """
         self.change(replace(self.state.request, expression=str(parse(expression))))
         self.history.add(self.state.base.expression)
+        self.state.hint = HINT
 
     def change(self, request: Request) -> None:
         """Play another request: other words, another place, seed or setting.
@@ -309,6 +310,7 @@ class Session:
             glide_seconds=self.cues.glide_seconds,
             difference=state.difference,
             zoom=state.zoom,
+            hint=state.hint,
             measures=self.measures.page(self.worker, state.cache) if state.measures else None,
         )
 

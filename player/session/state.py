@@ -19,6 +19,7 @@ from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
+HINT = "/ types other words   F1 for the keys"
 ZOOMS = (1, 2, 4, 8)
 
 Typing = Literal["", "words", "seed"]
@@ -64,6 +65,7 @@ class PlayerState:
         self.notice_age = 0.0
         self.typing: Typing = ""
         """what is being typed, where the front end has a field open"""
+        self.hint = HINT
         self.copied = ""
         """a line for the clipboard, taken by whoever has one"""
         self.difference = False

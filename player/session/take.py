@@ -41,7 +41,7 @@ class Take:
 
     def moments(self, fps: float) -> list[Moment]:
         """Return what each frame of a film shows; frame i stands at i / fps seconds."""
-        count = max(math.floor(self.seconds * fps + _SOON), 1)
+        count = max(math.floor((self.seconds + _SOON) * fps), 1)
         return [self.at(i / fps) for i in range(count)]
 
 
@@ -74,7 +74,7 @@ def write_take(path: Path, take: Take) -> None:
     lines: list[str] = []
     before: Moment | None = None
     for at, moment in take.events:
-        changed: dict[str, Any] = {"at": round(at, 6)}
+        changed: dict[str, Any] = {"at": round(at, 9)}
         if before is None or (moment.model, moment.digest) != (before.model, before.digest):
             changed |= {"model": moment.model, "digest": moment.digest}
         fields = request_to_json(moment.request)
@@ -83,7 +83,7 @@ def write_take(path: Path, take: Take) -> None:
         lines.append(json.dumps(changed, ensure_ascii=False))
         before = moment
     text = (
-        f'{{"kind": "wordmorph {KIND}", "format": {FORMAT}, "seconds": {round(take.seconds, 6)},\n'
+        f'{{"kind": "wordmorph {KIND}", "format": {FORMAT}, "seconds": {round(take.seconds, 9)},\n'
         ' "events": [\n  ' + ",\n  ".join(lines) + "\n ]}\n"
     )
     with write_aside(path.resolve()) as partial:

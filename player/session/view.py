@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from player.session.cues import Cue
 from player.session.playhead import TICKS, Loop, Point
 from player.session.scan import Speeds
+from player.session.state import HINT
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
@@ -55,6 +56,8 @@ class View:
     """whether the difference between the marks is shown instead of the picture"""
     zoom: int = 1
     """times as large as fits the window"""
+    hint: str = HINT
+    """what is said where there is nothing else to say"""
     measures: tuple[tuple[str, str], ...] | None = None
     """the page of figures as (what, figure), where it is open"""
 
@@ -122,4 +125,5 @@ class View:
             self.difference,
             self.zoom,
             self.measures,
+            self.hint,
         )

@@ -58,8 +58,15 @@ def draw(surface: pygame.Surface, layout: Layout, typing: Typing) -> None:
     if typing.error:
         if typing.column is not None:
             _caret(surface, field, left + font.size(line.text[: typing.column])[0])
-        words = theme.fit(small, typing.error, field.width)
-        theme.write(surface, small, words, theme.ALARM, (field.left, under))
+        first, rest = typing.error, ""
+        if small.size(first)[0] > field.width:  # in two lines of smaller type
+            small = theme.fonts().small
+            first, rest = theme.wrap(small, first, field.width)
+            under -= theme.px(3)
+        theme.write(surface, small, first, theme.ALARM, (field.left, under))
+        rest = theme.fit(small, rest, field.width)
+        below = under + small.get_height()
+        theme.write(surface, small, rest, theme.ALARM, (field.left, below))
     elif typing.offers:
         x = theme.write(surface, small, "Tab", theme.DIM, (padding, under)).right + padding
         x = max(x, field.left)

@@ -81,8 +81,13 @@ OPTIONS: dict[str, Any] = {
 """What typer needs to know of each shared field, by its name."""
 
 
+TYPED = "typed"
+
+
 def shared(command: Callable[..., None]) -> Callable[..., None]:
     """Let typer see the fields of a command's dataclass parameters as options of their own.
+
+    A parameter ``typed`` is no option: it is given the names of those that were typed.
 
     Words after the expression are refused with what was probably meant: without quotes the shell
     takes an arrow for itself.
@@ -92,6 +97,8 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
+        if parameter.name == TYPED:
+            continue
         if not is_dataclass(kind):
             parameters.append(
                 parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[parameter.name])
@@ -113,6 +120,8 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     )
 
+    names = tuple(parameter.name for parameter in parameters)
+
     @functools.wraps(command)
     def flat(context: typer.Context, **given: Any) -> None:
         if context.args:
@@ -122,6 +131,11 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
             )
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        if TYPED in hints:
+            sources = {name: context.get_parameter_source(name) for name in names}
+            given[TYPED] = frozenset(
+                name for name, source in sources.items() if source and source.name == "COMMANDLINE"
+            )
         command(**given)
 
     del flat.__wrapped__  # typer would read its signature instead

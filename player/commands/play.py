@@ -61,13 +61,14 @@ def play(
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the page of figures here, as JSON.")
     ] = None,
+    typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if zoom is not None and not 0.1 <= zoom <= 32:
         raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
     if ui_scale is not None and not 0.5 <= ui_scale <= 4:
         raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
-    begin = starting(expression, t, u, invocation, sampling)
+    begin = starting(expression, t, u, invocation, sampling, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")

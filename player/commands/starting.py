@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from player.commands.library import Library
@@ -32,13 +32,18 @@ class Start:
 
 
 def starting(
-    expression: str | None, t: float, u: float, invocation: Invocation, sampling: Sampling
+    expression: str | None,
+    t: float,
+    u: float,
+    invocation: Invocation,
+    sampling: Sampling,
+    typed: frozenset[str] = frozenset(),
 ) -> Start:
     """Return where the player opens.
 
     ``expression`` may name a picture, film, take or cue list; without one it is where the last
-    session ended, or a line to start from. A model or settings that were typed come before those
-    of the file or the last session.
+    session ended, or a line to start from. ``typed`` names the options that were typed: a model or
+    settings among them come before those of the file or the last session.
 
     Raises:
         ExpressionError, RequestError, BundleError, KeptFileError: what was typed cannot be played.
@@ -59,24 +64,23 @@ def starting(
         moment = memory.last
         if moment is None:
             hint = f"/ types other words: {', '.join(TRY)} …   F1 for the keys"
-    if moment is not None and invocation.model == Invocation().model:
+    if moment is not None and "model" not in typed:
         invocation = replace(invocation, model=moment.model)
     library = Library(invocation)
     try:
         model = library.find(invocation.model)
         if moment is None:
             request = _typed(model, STARTER, t, u, sampling)
-        elif sampling == Sampling():
-            request = model.fitted(moment.request)
         else:
-            place = moment.request
-            request = _typed(model, place.expression, place.t, place.u, sampling)
+            options = {"t": t, "u": u, **asdict(sampling)}
+            chosen = {name: value for name, value in options.items() if name in typed}
+            request = replace(model.fitted(moment.request), **chosen)
         model.check(request)
     except MorphError as error:
         if expression is not None:
             why = f"{expression}: {error}; or play it with another: --model NAME"
             raise (BundleError(why) if isinstance(error, BundleError) else error) from None
-        if moment is None or invocation.model == Invocation().model:
+        if moment is None or "model" in typed:
             raise
         print(f"the last session cannot be played: {error}", file=sys.stderr)
         invocation = replace(invocation, model=Invocation().model)

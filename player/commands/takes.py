@@ -33,12 +33,18 @@ def is_take(text: str) -> bool:
 
 
 def render_take(
-    source: str, output: str, fps: float, invocation: Invocation, *, force: bool
+    source: str,
+    output: str,
+    fps: float,
+    invocation: Invocation,
+    *,
+    force: bool,
+    one_model: bool = False,
 ) -> None:
     """Render the take in ``source`` to a film; frame i shows what was asked for at i / fps.
 
-    A model that was chosen (other than the default) draws all of it; else each part is drawn by
-    the model it was performed with.
+    With ``one_model`` the model of ``invocation`` draws all of it; else each part is drawn by the
+    model it was performed with.
 
     Raises:
         KeptFileError, RequestError, BundleError, TargetError: before anything is written.
@@ -49,7 +55,9 @@ def render_take(
             f"{output} holds one picture: a take makes a film, .mp4, .gif or frames/"
         )
     check_fps(fps, kind)
-    take = _for_model(read_take(Path(source)), invocation)
+    take = read_take(Path(source))
+    if one_model:
+        take = _drawn_by(invocation.model, take)
     moments = take.moments(fps)
     if len(moments) > MAX_FRAMES:
         raise RequestError(f"{len(moments)} frames are too many: use {MAX_FRAMES} or fewer")
@@ -69,13 +77,9 @@ def render_take(
     print(f"{output}: {written} frames, {written / fps:.1f} s at {fps:g} frames per second")
 
 
-def _for_model(take: Take, invocation: Invocation) -> Take:
-    """Return the take as it is drawn: by the chosen model, where one was chosen."""
-    if invocation.model == Invocation().model:
-        return take
-    events = tuple(
-        (at, replace(moment, model=invocation.model, digest="")) for at, moment in take.events
-    )
+def _drawn_by(model: str, take: Take) -> Take:
+    """Return the take as another model draws it."""
+    events = tuple((at, replace(moment, model=model, digest="")) for at, moment in take.events)
     return replace(take, events=events)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,6 +103,8 @@ def test_another_model_can_be_chosen_and_one_that_is_not_here_is_one_line(take: 
     assert "--model" in str(raised.value)
     assert "\n" not in str(raised.value)
     assert not (take.parent / "a.mp4").exists()
+    run(str(take), "-o", str(take.parent / "a.mp4"), "--model", "critters")
+    assert (take.parent / "a.mp4").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
@@ -123,8 +126,9 @@ def test_what_makes_no_sense_for_a_take_is_refused(
     assert [entry.name for entry in take.parent.iterdir()] == [take.name]
 
 
-def begin(expression: str | None = None, **options: object) -> tuple[Request, str]:
-    made = starting(expression, 0.0, 0.5, Invocation(), Sampling(**options))  # type: ignore[arg-type]
+def begin(expression: str | None = None, **options: Any) -> tuple[Request, str]:
+    sampling = Sampling(**options)
+    made = starting(expression, 0.0, 0.5, Invocation(), sampling, frozenset(options))
     return made.request, made.hint
 
 
@@ -166,6 +170,9 @@ def test_a_file_of_a_model_that_is_not_here_says_how_to_play_it(tmp_path: Path) 
     write_take(path, Take(((0.0, Moment(Request("cat"), "far-away")),), 1.0))
     with pytest.raises(BundleError, match=r"far-away.*--model"):
         begin(str(path))
+    chosen = frozenset({"model"})
+    made = starting(str(path), 0.0, 0.5, Invocation(), Sampling(), chosen)
+    assert made.request == Request("cat")
 
 
 def test_play_remembers_what_was_played(

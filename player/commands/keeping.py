@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from player.session.memory import Memory, memory_path, remember
 from player.session.moment import Moment
+from player.session.remembered import Memory, memory_path, remember
 from player.session.session import Session
 from runtime.durable import write_aside
 from runtime.errors import MorphError

@@ -15,6 +15,7 @@ from player.commands.common import interruptible
 from player.commands.keeping import leave_behind, take_up
 from player.commands.starting import starting
 from player.options import Sampling, shared
+from player.session.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
@@ -61,6 +62,10 @@ def play(
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the page of figures here, as JSON.")
     ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
     typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
@@ -71,6 +76,7 @@ def play(
     begin = starting(expression, t, u, invocation, sampling, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)
+    budget = parse_budget(cache, begin.model.picture)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame, which no other command needs
 
@@ -78,6 +84,7 @@ def play(
         begin.model.open,
         request,
         picture=begin.model.picture,
+        budget=budget,
         invocation=invocation,
         check=begin.model.check,
         models=begin.library,

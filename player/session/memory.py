@@ -1,71 +1,75 @@
-"""What the player remembers from one session to the next, in the user's data folder."""
+"""How much the player may keep in memory, frames and all that is learned of them together."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections import OrderedDict
 
-import platformdirs
+from player.session.playhead import DIVISIONS
+from runtime.cache import BUDGET, FrameCache
+from runtime.errors import RequestError
+from runtime.perception.distance import Descriptor, describe_frame
+from runtime.request import Request
 
-from player.session.cues import cues_of, cues_to_json
-from player.session.moment import FORMAT, KeptFileError, Moment, load, moment_of, moment_to_json
-from player.session.words import MOST
-from runtime.durable import tidy, write_aside
-
-KIND = "session"
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Where the last session ended, the words typed so far, and cues that have no file."""
-
-    last: Moment | None = None
-    words: tuple[str, ...] = ()
-    cues: tuple[Moment, ...] = ()
-    glide_seconds: float = 2.0
+SHARE = 0.25
+"""the part of the budget that descriptors may take: each is five times its frame"""
+LEAST = 112
+"""bytes for each pixel of the picture: 16 frames, and the descriptors of 4"""
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-def memory_path() -> Path:
-    """Return the file that holds it."""
-    return Path(platformdirs.user_data_dir("wordmorph")) / "session.json"
+def default_budget(picture: tuple[int, int]) -> int:
+    """Return bytes for a whole line of ``picture`` (width, height), ``BUDGET`` at least."""
+    line = (DIVISIONS + 2) * 3 * picture[0] * picture[1]
+    return max(BUDGET, round(line / (1 - SHARE)))
 
 
-def recall(path: Path) -> Memory:
-    """Read what was remembered; nothing where there is no file.
+def parse_budget(text: str | None, picture: tuple[int, int]) -> int | None:
+    """Read ``512M`` or ``2G`` as bytes; None stays None.
 
     Raises:
-        KeptFileError: the file is damaged or newer; one line.
+        RequestError: something else, or too little for ``picture`` (width, height).
     """
-    if not path.exists():
-        return Memory()
-    where = str(path)
-    fields = load(path, KIND, {"last": (dict,), "words": (list,), "cues": (dict,)})
-    words = fields.get("words", [])
-    if not all(isinstance(word, str) for word in words):
-        raise KeptFileError(f"{where} is damaged: its words are no text")
-    last = moment_of(fields["last"], where) if "last" in fields else None
-    cues, seconds = cues_of(fields.get("cues", {}), where)
-    return Memory(last, tuple(words[-MOST:]), tuple(cues), seconds)
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if match is None:
+        raise RequestError(f"--cache {text!r} cannot be read: write a size such as 512M or 2G")
+    size = float(match[1]) * UNITS[match[2].upper()]
+    least = LEAST * picture[0] * picture[1]
+    if size < least:
+        raise RequestError(
+            f"--cache {text} holds too little of {picture[0]}x{picture[1]}: use "
+            f"{-(-least // UNITS['M'])}M or more"
+        )
+    return round(size)
 
 
-def remember(
-    path: Path, last: Moment, words: Sequence[str], cues: Sequence[Moment], glide_seconds: float
-) -> None:
-    """Write the file; it appears whole.
+class Descriptors:
+    """The descriptors of frames lately compared, on all lines; they count in the cache's budget."""
 
-    Raises:
-        OSError: it cannot be written; what was there stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tidy(path)
-    fields = {
-        "kind": f"wordmorph {KIND}",
-        "format": FORMAT,
-        "last": moment_to_json(last),
-        "words": list(words),
-        "cues": cues_to_json(cues, glide_seconds),
-    }
-    with write_aside(path) as partial:
-        partial.write_text(json.dumps(fields, ensure_ascii=False, indent=1), encoding="utf-8")
+    def __init__(self, cache: FrameCache) -> None:
+        """Describe frames of ``cache``."""
+        self._cache = cache
+        self._known: OrderedDict[Request, Descriptor] = OrderedDict()
+        self._bytes = 0
+
+    def at_hand(self, request: Request) -> bool:
+        """Tell whether ``of`` would answer."""
+        return request in self._known or request in self._cache
+
+    def of(self, request: Request) -> Descriptor | None:
+        """Return a frame's descriptor; None if neither it nor the frame is kept."""
+        known = self._known.get(request)
+        if known is not None:
+            self._known.move_to_end(request)
+            return known
+        frame = self._cache.peek(request)
+        if frame is None:
+            return None
+        made = self._known[request] = describe_frame(frame.pixels)
+        self._bytes += made.point.nbytes
+        while self._bytes > SHARE * self._cache.budget:
+            self._bytes -= self._known.popitem(last=False)[1].point.nbytes
+        self._cache.charge("descriptors", self._bytes)
+        return made

@@ -15,6 +15,7 @@ from player.session.glide import glide_between
 from player.session.gridshot import GridShot
 from player.session.keeping import Keeping
 from player.session.measures import Measures
+from player.session.memory import default_budget
 from player.session.models import Model, Models
 from player.session.moment import Moment, kind_in
 from player.session.opening import moment_in
@@ -22,7 +23,7 @@ from player.session.past import Past
 from player.session.playhead import DIVISIONS
 from player.session.reproduce import Invocation, play_command
 from player.session.settings import Settings
-from player.session.state import HINT, PlayerState, room_for
+from player.session.state import HINT, PlayerState
 from player.session.takes import Takes
 from player.session.view import View
 from player.session.words import History
@@ -58,16 +59,20 @@ class Session:
         check: Callable[[Request], None] = lambda request: None,
         remark: Callable[[Request], str | None] = lambda request: None,
         models: Models | None = None,
+        budget: int | None = None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
+        ``budget`` is how many bytes of them may be kept (None: ``default_budget``);
         ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
         returns what is worth saying of what it can (``Planner.untaught``); ``models`` are others
         to play with. For tests: ``threads=False`` renders inside ``turn``.
         """
-        self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
+        self.state = PlayerState(
+            request, invocation or Invocation(), folder or Path.cwd(), picture, budget
+        )
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
@@ -79,6 +84,7 @@ class Session:
         self.takes = Takes(self.state)
         self.measures = Measures()
         self._models = models
+        self._budget = budget
         self._before: Moment | None = None
         self._cued: tuple[object, ...] = ()
         self._difference: tuple[tuple[Request, Request], Frame] | None = None
@@ -286,6 +292,7 @@ class Session:
             shown=None if state.frame is None else state.frame.request,
             cached=state.cache.positions(state.request, state.axis),
             hits=state.cache.hits,
+            kept=(state.cache.kept, state.cache.budget),
             speeds=state.speeds,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
@@ -302,6 +309,7 @@ class Session:
             milliseconds=round(fmean(times), 1) if times else None,
             hertz=hertz,
             recording=None if recorder is None else round(recorder.seconds, 1),
+            dropped=0 if recorder is None else recorder.dropped,
             notice=state.notice,
             error=self.error,
             loop=head.loop,
@@ -418,7 +426,7 @@ class Session:
         self.keeping.finish_recording()
         self.keeping.give_up_grid()
         state.invocation = replace(state.invocation, model=model.name, size=None)
-        state.cache = FrameCache(room_for(model.picture))
+        state.cache = FrameCache(self._budget or default_budget(model.picture))
         self._check = model.check
         self._remark = model.remark
         self.settings.model = model

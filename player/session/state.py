@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from player.session.glide import Glide
+from player.session.memory import default_budget
 from player.session.moment import Moment
 from player.session.playhead import DIVISIONS, FINE, Playhead, Point
 from player.session.reproduce import Invocation
 from player.session.scan import Speeds
 from player.session.worker import ModelInfo
-from runtime.cache import BUDGET, FrameCache
+from runtime.cache import FrameCache
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
@@ -25,11 +26,6 @@ ZOOMS = (1, 2, 4, 8)
 Typing = Literal["", "words", "seed"]
 
 
-def room_for(picture: tuple[int, int]) -> int:
-    """Return the bytes that a cache needs for a whole line of (width, height), or more."""
-    return max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1])
-
-
 class PlayerState:
     """What the person at the controls changes, by the actions of ``player.session.actions``."""
 
@@ -39,16 +35,18 @@ class PlayerState:
         invocation: Invocation,
         folder: Path,
         picture: tuple[int, int] = (0, 0),
+        budget: int | None = None,
     ) -> None:
         """Start at ``request``; stills and films go to ``folder``.
 
-        The cache has room for a whole line of ``picture`` (width, height), however large.
+        ``budget`` is how many bytes may be kept; by default a whole line of ``picture`` (width,
+        height) has room, however large.
         """
         self.playhead = Playhead()
         self.change(request)
         self.invocation = invocation
         self.folder = folder
-        self.cache = FrameCache(room_for(picture))
+        self.cache = FrameCache(default_budget(picture) if budget is None else budget)
         self.frame: Frame | None = None
         """the picture on show"""
         self.fullscreen = False

@@ -17,8 +17,8 @@ from player.commands.play import play
 from player.commands.render import render
 from player.commands.starting import starting
 from player.options import Sampling
-from player.session.memory import remember
 from player.session.moment import KeptFileError, Moment
+from player.session.remembered import remember
 from player.session.reproduce import Invocation
 from player.session.session import Session
 from player.session.take import Take, read_take, write_take

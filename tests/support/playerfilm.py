@@ -85,7 +85,8 @@ def save(path: Path, frames: list[Pixels]) -> None:
     """Write an endless gif in one palette, so that what stands still costs nothing."""
     sample = np.concatenate(frames[:: max(len(frames) // 8, 1)])
     palette = Image.fromarray(sample).quantize(COLOURS, Image.Quantize.MEDIANCUT)
-    images, durations = [], []
+    images: list[Image.Image] = []
+    durations: list[int] = []
     for frame in frames:
         image = Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE)
         if images and image.tobytes() == images[-1].tobytes():

@@ -31,12 +31,13 @@ class Canvas:
         self._drawn: _Drawn | None = None
         self._drawn_at = 0.0
         self._scaled: tuple[Frame, tuple[int, int], Rect, pygame.Surface] | None = None
+        self._native: pygame.Surface | None = None
         self._target: pygame.Surface | None = None
 
     def forget(self) -> None:
         """Draw everything the next time: the window's content was lost."""
         self._drawn = None
-        self._target = self._scaled = None
+        self._native = self._target = self._scaled = None
 
     def pan(self, dx: int, dy: int, zoom: int) -> None:
         """Move the enlarged picture by window pixels, as far as its edges allow."""
@@ -120,19 +121,15 @@ class Canvas:
         part.clamp_ip(Rect(0, 0, width, height))
         last = self._scaled
         if last is None or last[0] is not frame or last[1:3] != (size, part):
-            raw = pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB").convert()
-            target = pygame.Surface(size).convert() if self._target_is_other(size) else self._target
-            assert target is not None
+            self._native = native = _surface_of((width, height), self._native)
+            self._target = target = _surface_of(size, self._target)
+            native.blit(pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB"), (0, 0))
             if zoom > 1:
-                pygame.transform.scale(raw.subsurface(part), size, target)
+                pygame.transform.scale(native.subsurface(part), size, target)
             else:
-                pygame.transform.smoothscale(raw, size, target)
-            self._target = target
+                pygame.transform.smoothscale(native, size, target)
             last = self._scaled = frame, size, part, target
         return last[3]
-
-    def _target_is_other(self, size: tuple[int, int]) -> bool:
-        return self._target is None or self._target.get_size() != size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,3 +142,10 @@ class _Drawn:
     typing: Typing | None
     hover: Hover | None
     centre: tuple[float, float]
+
+
+def _surface_of(size: tuple[int, int], kept: pygame.Surface | None) -> pygame.Surface:
+    """Return the surface that was kept, or else a new one of the window's own format."""
+    if kept is not None and kept.get_size() == size:
+        return kept
+    return pygame.Surface(size).convert()

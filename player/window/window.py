@@ -108,9 +108,9 @@ class Window:
         """
         desktop = open_display()
         try:
+            self.session.start()  # the model opens while the window does
             self._open(desktop)
             self.session.controllers += [opened() for opened in self._controllers]
-            self.session.start()
             self._loop(max_seconds)
         finally:
             self.session.finish()

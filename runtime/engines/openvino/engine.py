@@ -115,7 +115,8 @@ class OpenVinoEngine:
         inputs["weights"][:] = weights
         if pooled_weights is not None:
             inputs["pooled_weights"][:] = pooled_weights
-        inputs["sample"][:] = self._noise[0] * np.float32(self._bundle.manifest.init_noise_sigma)
+        sigma = np.float32(self._bundle.manifest.init_noise_sigma)
+        np.multiply(self._noise[0], sigma, out=inputs["sample"][0])
         latent = self._latent.data
         fresh = 1
         for index, step in enumerate(steps):

@@ -77,7 +77,8 @@ def run() -> int:
 def _status() -> int:
     try:
         with ending():
-            make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
+            words = sys.argv[1:] or ["play"]
+            make_app(words[0])(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

@@ -88,10 +88,10 @@ class ModelInfo:
 
 class Worker:
     """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
-    ``info``, ``speeds``, ``sketch``, ``milliseconds`` and ``failure`` are for other threads; each
-    of those attributes is replaced whole, never changed in place. ``priority`` is set by others:
-    frames to put into the cache before any other idle work; ``priority_error`` says why that
-    cannot be.
+    ``info``, ``speeds``, ``sketch``, ``milliseconds``, ``stages`` (the timings of recent frames),
+    the counts ``served`` and ``filled``, and ``failure`` are for other threads; each of those
+    attributes is replaced whole, never changed in place. ``priority`` is set by others: frames to
+    put into the cache before any other idle work; ``priority_error`` says why that cannot be.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
     """
@@ -110,6 +110,9 @@ class Worker:
         self.sketch: Sketch | None = None
         """the plane of the last request, as far as cached frames tell it"""
         self.milliseconds: tuple[float, ...] = ()
+        self.stages: tuple[Mapping[str, float], ...] = ()
+        self.served = 0
+        self.filled = 0
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
@@ -162,8 +165,7 @@ class Worker:
             self._renderer.plan(pending.request),
             self._renderer.settings(),
         )
-        if not self.requests.waiting():
-            self.requests.put(pending)
+        self.requests.give_back(pending)
 
     def turn(self, timeout: float | None = 0.0) -> None:
         """Serve the request that waits; else fill one frame; else wait up to ``timeout``."""
@@ -198,6 +200,7 @@ class Worker:
             self._learn(request)
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
+        self.served += 1
 
     def _tell_plan(self, request: Request) -> None:
         """Let ``info`` hold the plan of what is drawn now."""
@@ -226,6 +229,7 @@ class Worker:
             self._render(request)
             self._learn(request)
             self._failures = 0
+            self.filled += 1
         except Exception:  # reported if and when somebody asks for that very picture
             self._failures += 1
         return True
@@ -259,6 +263,7 @@ class Worker:
         total = frame.timings.get("total")
         if total is not None:
             self.milliseconds = (*self.milliseconds[-RECENT + 1 :], total)
+            self.stages = (*self.stages[-RECENT + 1 :], frame.timings)
         return frame
 
     def _learn(self, request: Request) -> None:

@@ -17,6 +17,7 @@ from runtime.errors import BundleError, RequestError
 from runtime.farm.farm import Farm, open_crew
 from runtime.farm.worker import Opening
 from runtime.language.line import Line
+from runtime.language.openaxis import open_axis
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
@@ -141,6 +142,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
             )
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        _resolve_open_ranges(given)
         if TYPED in hints:
             sources = {name: context.get_parameter_source(name) for name in names}
             given[TYPED] = frozenset(
@@ -152,6 +154,20 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return flat
+
+
+def _resolve_open_ranges(given: dict[str, Any]) -> None:
+    """Find the range of an expression that leaves it open with ``?``; others stay as they are."""
+    text, invocation = given.get("expression"), given.get("invocation")
+    axis = open_axis(text) if isinstance(text, str) else None
+    if axis is None or not isinstance(invocation, Invocation):
+        return
+    from player.ranging import settle  # needs the functions below
+
+    sampling, planner = given.get("sampling", Sampling()), open_planner(invocation)
+    given["expression"] = settle(
+        axis, invocation, planner, lambda text: sampling.request(planner, text), open_pipeline
+    )
 
 
 def open_pipeline(invocation: Invocation) -> Pipeline:

@@ -294,6 +294,7 @@ class Session:
             hits=state.cache.hits,
             kept=(state.cache.kept, state.cache.budget),
             speeds=state.speeds,
+            sketch=self.worker.sketch,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
             playing=head.playing,

@@ -11,6 +11,7 @@ from player.session.state import HINT
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
+from runtime.perception.map import Sketch
 from runtime.request import Request
 
 
@@ -28,6 +29,8 @@ class View:
     kept: tuple[int, int]
     """bytes of pictures and all that is learned of them, and the most there may be"""
     speeds: Speeds | None
+    sketch: Sketch | None
+    """the plane behind the pad, as far as it is known"""
     mark_a: Point | None
     mark_b: Point | None
     playing: bool

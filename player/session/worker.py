@@ -15,10 +15,12 @@ from player.session.mailbox import Latest
 from player.session.memory import Descriptors
 from player.session.playhead import DIVISIONS
 from player.session.scan import Scan, Speeds, division
+from player.session.soundings import Soundings, plane_of
 from runtime.cache import FrameCache, next_to_fill
 from runtime.errors import RequestError, one_line
 from runtime.language.line import Line
 from runtime.mixing.mix import Plan
+from runtime.perception.map import Sketch
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
@@ -86,9 +88,9 @@ class ModelInfo:
 
 class Worker:
     """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
-    ``info``, ``speeds``, ``milliseconds``, ``stages`` (the timings of recent frames), the counts
-    ``served`` and ``filled``, and ``failure`` are for other threads; each of those attributes is
-    replaced whole, never changed in place. ``priority`` is set by others: frames to
+    ``info``, ``speeds``, ``sketch``, ``milliseconds``, ``stages`` (the timings of recent frames),
+    the counts ``served`` and ``filled``, and ``failure`` are for other threads; each of those
+    attributes is replaced whole, never changed in place. ``priority`` is set by others: frames to
     put into the cache before any other idle work; ``priority_error`` says why that cannot be.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
@@ -105,6 +107,8 @@ class Worker:
         self.cache = cache
         self.info: ModelInfo | None = None
         self.speeds: Speeds | None = None
+        self.sketch: Sketch | None = None
+        """the plane of the last request, as far as cached frames tell it"""
         self.milliseconds: tuple[float, ...] = ()
         self.stages: tuple[Mapping[str, float], ...] = ()
         self.served = 0
@@ -117,6 +121,7 @@ class Worker:
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
         self._scans: OrderedDict[Line, Scan] = OrderedDict()
+        self._soundings: Soundings | None = None
         self._planned: PlanKey | None = None
         self._failures = 0
         self._idle = True
@@ -265,11 +270,19 @@ class Worker:
         line = _line(request)
         if line is None:
             return
+        self._sound(request)
         scan = self._scan(line)
         index = division(line.place)
         added = index is not None and scan.add(index)
         if added or self.speeds is None or self.speeds.line != scan.line:
             self.speeds = scan.speeds()
+
+    def _sound(self, request: Request) -> None:
+        if self._soundings is None or self._soundings.plane != plane_of(request):
+            self._soundings = Soundings(request, self.cache)
+            self.sketch = None
+        if self._soundings.add(request):
+            self.sketch = self._soundings.sketch()
 
     def _scan(self, line: Line) -> Scan:
         line = line.start

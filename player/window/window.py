@@ -16,7 +16,7 @@ from player.session.playhead import DIVISIONS
 from player.session.reproduce import Invocation
 from player.session.session import Controller, Session
 from player.session.worker import Renderer
-from player.window import cuestrip, pad, theme
+from player.window import cuestrip, editline, pad, theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
 from player.window.display import close_display, move_window, open_display, open_window
@@ -165,6 +165,8 @@ class Window:
         view = self.session.view(self._hertz)
         self.canvas.draw(view, frame, now, self._typist.typing, self._hover)
         self.session.measures.show(frame)
+        if self._typist.typing is not None and self.canvas.layout is not None:
+            self._typist.place(editline.box_of(self.canvas.layout))
 
     def _handle(self, event: pygame.event.Event, now: float) -> None:
         if self._typist.handle(event, self.session):

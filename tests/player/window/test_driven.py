@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.support.screen import Box, Pixels, Recording, Screen, missing, screen
@@ -36,11 +37,11 @@ Path(sys.argv[1]).write_text(json.dumps(figures))
 
 def quiet() -> bool:
     """Tell whether nobody else keeps the cores busy, so that times mean something."""
-    return os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1)
+    return psutil.getloadavg()[0] < 0.75 * (os.cpu_count() or 1)
 
 
 def report(name: str, figures: dict[str, Any], load: float) -> None:
-    print(f"\n{name}: load {load:.1f} before, {os.getloadavg()[0]:.1f} after, ")
+    print(f"\n{name}: load {load:.1f} before, {psutil.getloadavg()[0]:.1f} after, ")
     print(f"{os.cpu_count()} cores")
     for key, value in figures.items():
         print(f"  {key}: {value}")
@@ -67,7 +68,7 @@ def drag(
 
 def test_a_minute_at_the_controls(tmp_path: Path) -> None:
     rng = random.Random(13)
-    load, was_quiet = os.getloadavg()[0], quiet()
+    load, was_quiet = psutil.getloadavg()[0], quiet()
     stats = tmp_path / "stats.json"
     cues = tmp_path / "set.json"
     with screen((1366, 768)) as shown:
@@ -130,7 +131,7 @@ def changed(pixels: Pixels, before: Pixels) -> bool:
 
 
 def test_words_typed_arrive_without_a_black_picture(tmp_path: Path) -> None:
-    load, was_quiet = os.getloadavg()[0], quiet()
+    load, was_quiet = psutil.getloadavg()[0], quiet()
     took = []
     with screen((1366, 768)) as shown:
         process = shown.play("play", "cat -> kitten", XDG_DATA_HOME=str(tmp_path))
@@ -173,7 +174,7 @@ def test_words_typed_arrive_without_a_black_picture(tmp_path: Path) -> None:
 
 def test_with_a_second_a_frame_the_window_keeps_its_pace(tmp_path: Path) -> None:
     rng = random.Random(13)
-    load, was_quiet = os.getloadavg()[0], quiet()
+    load, was_quiet = psutil.getloadavg()[0], quiet()
     stats = tmp_path / "stats.json"
     with screen((1024, 768)) as shown:
         process = shown.start(SLOW, str(stats), XDG_DATA_HOME=str(tmp_path))

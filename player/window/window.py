@@ -17,6 +17,7 @@ from player.session.reproduce import Invocation
 from player.session.session import Controller, Session
 from player.session.worker import Renderer
 from player.window import cuestrip, editline, pad, theme
+from player.window import help as keys_help
 from player.window.canvas import Canvas
 from player.window.controls import Controls
 from player.window.display import close_display, move_window, open_display, open_window
@@ -205,7 +206,19 @@ class Window:
             self.state.learning, self.state.learn_action = False, bound[0].name
         elif bound is not None and not bound[0].held:
             action, pressed = bound
+            if action.name == "help" and self._turn_page():
+                return
             action.perform(self.session, pressed.value)
+
+    def _turn_page(self) -> bool:
+        """Show the help's next page, if it is open and has one."""
+        layout = self.canvas.layout
+        if not self.state.help or layout is None:
+            return False
+        if self.canvas.help_page + 1 >= keys_help.pages(layout.window.size):
+            return False
+        self.canvas.help_page += 1
+        return True
 
     def _along(self, key: int) -> int:
         """Return the arrow that a key stands for: where only u moves, ↑ and ↓ move along it."""

@@ -76,6 +76,8 @@ def test_a_live_recording_and_its_take_show_the_same_pictures(
     asked = [moment.request for moment in read_take(path).moments(60)]
     assert len(set(asked)) == 4
     assert str(tmp_path) not in path.read_text()
+    (live,) = tmp_path.glob("*.mp4")
+    assert begin(str(live))[0] == begin(str(path))[0] == Request("cat -> kitten", seed=3)
 
     said = run(path.name, "-o", "one/", "--fps", "60")
     run(path.name, "-o", "two/", "--fps", "60")

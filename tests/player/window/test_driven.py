@@ -58,11 +58,12 @@ def bar_of(window: Box, *, cues: bool) -> tuple[int, int, int]:
 def drag(
     screen: Screen, window: Box, rng: random.Random, moves: int, *, cues: bool = False
 ) -> None:
-    """Hold the mouse down on the bar and take it to places nobody has asked for, 60 a second."""
+    """Hold the mouse down on the bar and take it to places of a new seed: none was drawn yet."""
     left, right, y = bar_of(window, cues=cues)
-    words: list[object] = ["mousemove", left, y, "mousedown", 1]
-    for _ in range(moves):
-        words += ["mousemove", rng.randint(left, right), y, "sleep", "0.016"]
+    words: list[object] = ["key", "n", "mousemove", left, y, "mousedown", 1]
+    for number in range(moves):
+        pause = 0.016 if number < moves // 2 else 0.05  # as fast as the screen, then by hand
+        words += ["mousemove", rng.randint(left, right), y, "sleep", pause]
     screen.do(*words, "mouseup", 1, "mousemove", 3, 3)
 
 
@@ -188,7 +189,8 @@ def test_with_a_second_a_frame_the_window_keeps_its_pace(tmp_path: Path) -> None
     report("an engine of 1 s a frame", figures, load)
     requests = figures["requests"]
     assert requests["superseded"] > 50
-    assert requests["asked"] - requests["served"] - requests["superseded"] <= 1
+    left_over = requests["asked"] - requests["served"] - requests["superseded"]
+    assert 0 <= left_over <= 1 + requests["waiting"]
     if was_quiet and quiet():
         assert figures["turn_ms"]["p99"] <= 1000 / 60 * 1.25
     else:

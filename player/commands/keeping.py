@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
+
 from player.session.moment import Moment
 from player.session.remembered import Memory, memory_path, remember
 from player.session.session import Session
@@ -49,7 +51,7 @@ def leave_behind(
     if stats is None:
         return
     figures = session.measures.figures(session.worker, session.state.cache)
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    load = psutil.getloadavg()[0]
     figures |= {"cores": os.cpu_count(), "load": load}
     try:
         with write_aside(stats.resolve()) as partial:

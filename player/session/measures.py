@@ -73,10 +73,14 @@ class Measures:
         if frame is None or frame is self._shown:
             return
         self._shown = frame
-        asked = self._asked.pop(frame.request, None)
-        if asked is not None:
-            took = time.perf_counter() - asked[0]
-            (self.known if asked[1] else self.unknown).append(took)
+        asked = self._asked.get(frame.request)
+        if asked is None:
+            return
+        took = time.perf_counter() - asked[0]
+        (self.known if asked[1] else self.unknown).append(took)
+        while self._asked:  # those asked before it have been overtaken
+            if self._asked.popitem(last=False)[0] == frame.request:
+                break
 
     def reset(self) -> None:
         """Forget the samples so far: what follows is to be measured alone."""

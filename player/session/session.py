@@ -85,6 +85,8 @@ class Session:
         self.measures = Measures()
         self._models = models
         self._budget = budget
+        self._folders: dict[str, str] = {}
+        """what models were opened by, by their names"""
         self._before: Moment | None = None
         self._cued: tuple[object, ...] = ()
         self._difference: tuple[tuple[Request, Request], Frame] | None = None
@@ -154,10 +156,10 @@ class Session:
         if moment.model not in (state.invocation.model, self.model_name):
             if self._models is None:
                 raise RequestError(f"it was made with {moment.model}, and no other model is here")
-            model = self._models.find(moment.model)
+            model = self._models.find(self._folders.get(moment.model, moment.model))
             request = model.fitted(moment.request)
             model.check(request)
-            state.switch = replace(moment, request=request)
+            state.switch = replace(moment, request=request, model=model.name)
             return
         way = glide_between(state.request, moment.request, seconds) if seconds else None
         if way is None:
@@ -424,6 +426,7 @@ class Session:
 
     def _play_with(self, model: Model, request: Request) -> None:
         state = self.state
+        self._folders[self.model_name] = state.invocation.model
         self.keeping.finish_recording()
         self.keeping.give_up_grid()
         state.invocation = replace(state.invocation, model=model.name, size=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from player.session.moment import Moment
 from player.session.recorder import Recorder
+from player.session.reproduce import free_path
 from player.session.state import PlayerState
 from player.session.take import SUFFIX, TakeRecorder, write_take
 
@@ -25,7 +26,9 @@ class Takes:
             self._finish()
             self._recorder = recorder
             if recorder is not None:
-                self._take = TakeRecorder(recorder.path.with_suffix(SUFFIX), now)
+                # beside the film and named like it, but over nothing that is there
+                path = free_path(recorder.path.parent, recorder.path.stem, SUFFIX)
+                self._take = TakeRecorder(path, now)
         if self._take is not None:
             self._take.observe(moment, now)
 

@@ -27,6 +27,7 @@ class Canvas:
         """where everything is, once something was drawn"""
         self.centre = (0.5, 0.5)
         """what of the picture is in the middle where it is enlarged, 0 to 1 on both axes"""
+        self.help_page = 0
         self._picture = picture
         self._drawn: _Drawn | None = None
         self._drawn_at = 0.0
@@ -71,9 +72,11 @@ class Canvas:
             cues=bool(view.cues),
             scale=theme.px(1000) / 1000,
         )
+        if not view.help:
+            self.help_page = 0
         if view.zoom < 2:
             self.centre = (0.5, 0.5)
-        wanted = _Drawn(view, layout, frame, typing, hover, self.centre)
+        wanted = _Drawn(view, layout, frame, typing, hover, self.centre, self.help_page)
         areas = self._areas(wanted, surface.get_rect(), now - self._drawn_at)
         if not areas:
             return
@@ -81,7 +84,7 @@ class Canvas:
         picture = None if frame is None else self._scale_to(frame, layout.picture.size, view.zoom)
         for area in areas:
             surface.set_clip(area)
-            overlay.draw(surface, layout, view, picture, typing, hover)
+            overlay.draw(surface, layout, view, picture, typing, hover, self.help_page)
         surface.set_clip(None)
         pygame.display.update(areas)
 
@@ -95,6 +98,7 @@ class Canvas:
             wanted.hover is not None and wanted.hover.same(last.hover)
         )
         over = last.typing == wanted.typing and same_tip and last.centre == wanted.centre
+        over = over and last.help_page == wanted.help_page
         if over and last.frame is wanted.frame:
             if before == view:
                 return []
@@ -142,6 +146,7 @@ class _Drawn:
     typing: Typing | None
     hover: Hover | None
     centre: tuple[float, float]
+    help_page: int
 
 
 def _surface_of(size: tuple[int, int], kept: pygame.Surface | None) -> pygame.Surface:

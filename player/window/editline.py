@@ -13,15 +13,15 @@ PADDING = 14
 FIELD = 30
 
 
-def box_of(surface: pygame.Surface, layout: Layout) -> Rect:
+def box_of(layout: Layout) -> Rect:
     """Return the box of the whole field, the window's width wide."""
     height = theme.px(FIELD + 30 + 2 * PADDING)
-    return Rect(0, max(layout.picture.bottom - height, 0), surface.get_width(), height)
+    return Rect(0, max(layout.picture.bottom - height, 0), layout.window.width, height)
 
 
 def draw(surface: pygame.Surface, layout: Layout, typing: Typing) -> None:
     """Draw the text with cursor and selection, and below it what is wrong or what Tab offers."""
-    box = box_of(surface, layout)
+    box = box_of(layout)
     surface.fill(theme.ROOM, box)
     pygame.draw.line(surface, theme.ACCENT, box.topleft, box.topright, theme.px(2))
     font, padding = theme.fonts().title, theme.px(PADDING)

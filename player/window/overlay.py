@@ -20,6 +20,7 @@ def draw(
     picture: pygame.Surface | None,
     typing: Typing | None = None,
     hover: Hover | None = None,
+    help_page: int = 0,
 ) -> None:
     """Draw everything; ``picture`` is already scaled to ``layout.picture``, None while loading."""
     surface.fill(theme.ROOM)
@@ -50,7 +51,7 @@ def draw(
     if view.measures is not None:
         figures.draw(surface, view.measures)
     if view.help:
-        keys_help.draw(surface)
+        keys_help.draw(surface, help_page)
     if typing is not None:
         editline.draw(surface, layout, typing)
 

@@ -70,6 +70,8 @@ def settings_line(view: View) -> str:
         parts.append(f"playing ×{view.speed:g}")
     elif view.speed != 1.0:
         parts.append(f"speed ×{view.speed:g}")
+    if view.loop != "bounce":
+        parts.append({"wrap": "begins anew", "once": "stops at the end"}[view.loop])
     return SEPARATOR.join(parts)
 
 

@@ -32,6 +32,10 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
             (left, box.top, max(right - left, 2), box.height),
             border_radius=4,
         )
+    if view.between and len(view.marks) == 2:
+        ends = sorted(share_x(box, place) for _, place, _ in view.marks)
+        looped = Rect(ends[0], box.bottom - theme.px(3), ends[1] - ends[0], theme.px(3))
+        surface.fill(theme.ACCENT, looped)
     _stations(surface, box, view)
     for name, place, _ in view.marks:
         x = share_x(box, place)

@@ -51,6 +51,7 @@ class Typist:
         self._back = 0
         self._draft = ""
         self._swallow = ""
+        self._placed = pygame.Rect(0, 0, 0, 0)
 
     def tend(self, session: Session, pressed: str = "") -> None:
         """Open or close the field as the session says; ``pressed`` is the character of the key
@@ -70,8 +71,10 @@ class Typist:
             pygame.key.set_repeat()
 
     def place(self, field: pygame.Rect) -> None:
-        """Tell input methods where the field is."""
-        pygame.key.set_text_input_rect(field)
+        """Tell input methods where the field is, so that their lists do not cover it."""
+        if field != self._placed:
+            self._placed = field
+            pygame.key.set_text_input_rect(field)
 
     def handle(self, event: pygame.event.Event, session: Session) -> bool:
         """Take an event; False if it is not for the field."""

@@ -16,7 +16,8 @@ from player.session.playhead import DIVISIONS
 from player.session.reproduce import Invocation
 from player.session.session import Controller, Session
 from player.session.worker import Renderer
-from player.window import cuestrip, pad, theme
+from player.window import cuestrip, editline, pad, theme
+from player.window import help as keys_help
 from player.window.canvas import Canvas
 from player.window.controls import Controls
 from player.window.display import close_display, move_window, open_display, open_window
@@ -165,6 +166,8 @@ class Window:
         view = self.session.view(self._hertz)
         self.canvas.draw(view, frame, now, self._typist.typing, self._hover)
         self.session.measures.show(frame)
+        if self._typist.typing is not None and self.canvas.layout is not None:
+            self._typist.place(editline.box_of(self.canvas.layout))
 
     def _handle(self, event: pygame.event.Event, now: float) -> None:
         if self._typist.handle(event, self.session):
@@ -203,7 +206,19 @@ class Window:
             self.state.learning, self.state.learn_action = False, bound[0].name
         elif bound is not None and not bound[0].held:
             action, pressed = bound
+            if action.name == "help" and self._turn_page():
+                return
             action.perform(self.session, pressed.value)
+
+    def _turn_page(self) -> bool:
+        """Show the help's next page, if it is open and has one."""
+        layout = self.canvas.layout
+        if not self.state.help or layout is None:
+            return False
+        if self.canvas.help_page + 1 >= keys_help.pages(layout.window.size):
+            return False
+        self.canvas.help_page += 1
+        return True
 
     def _along(self, key: int) -> int:
         """Return the arrow that a key stands for: where only u moves, ↑ and ↓ move along it."""

@@ -134,6 +134,7 @@ def test_a_recording_is_finished_before_the_end(tmp_path: Path, number: str) -> 
         hear(process, "recording")
         process.send_signal(signal.Signals[number])
         process.communicate(timeout=60)
-    (film,) = os.listdir(tmp_path)
+    film, take = sorted(os.listdir(tmp_path))
+    assert take == film.replace(".mp4", ".take.json")
     with av.open(str(tmp_path / film)) as container:
         assert len(list(container.decode(video=0))) >= 15

@@ -19,7 +19,7 @@ from tests.support.screen import Box, Pixels, Screen, screen
 
 FIRST, THEN = "cat -> kitten", "fox -> owl"
 STEPS = 22
-COLOURS = 96
+COLOURS = 255
 MILLISECONDS = 90
 HOLD = 8
 """frames that a film rests on what was reached"""

@@ -104,7 +104,15 @@ def screen(size: tuple[int, int]) -> Iterator[Screen]:
     """Run an X server of (width, height) pixels while the block runs."""
     with tempfile.TemporaryDirectory() as folder:
         reader, writer = os.pipe()
-        server_words = ["Xvfb", "-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp"]
+        server_words = [
+            "Xvfb",
+            "-screen",
+            "0",
+            f"{size[0]}x{size[1]}x24",
+            "-nolisten",
+            "tcp",
+            "-noreset",
+        ]
         server = subprocess.Popen(
             [*server_words, "-displayfd", str(writer), "-fbdir", folder],
             pass_fds=[writer],

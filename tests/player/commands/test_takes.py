@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
+from player.cli import main
 from player.commands.play import play
 from player.commands.render import render
 from player.commands.starting import starting
@@ -75,6 +76,8 @@ def test_a_live_recording_and_its_take_show_the_same_pictures(
     asked = [moment.request for moment in read_take(path).moments(60)]
     assert len(set(asked)) == 4
     assert str(tmp_path) not in path.read_text()
+    (live,) = tmp_path.glob("*.mp4")
+    assert begin(str(live))[0] == begin(str(path))[0] == Request("cat -> kitten", seed=3)
 
     said = run(path.name, "-o", "one/", "--fps", "60")
     run(path.name, "-o", "two/", "--fps", "60")
@@ -222,3 +225,25 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     assert result.exit_code == 0, result.output
     assert f"{cues} is damaged" in result.output
     assert cues.read_text() == "["
+
+
+def test_the_program_alone_opens_the_player(
+    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from player.window.window import Window
+
+    seen: list[str] = []
+    real = Window.run
+
+    def run(window: Window) -> Request:
+        seen.append(window.state.base.expression)
+        return real(window, 0.3)
+
+    monkeypatch.setattr(Window, "run", run)
+    monkeypatch.setattr("sys.argv", ["wordmorph"])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code in (None, 0)
+        remember(session_file, Moment(Request("dog -> fox"), "critters"), [], [], 1.0)
+    assert seen == [STARTER, "dog -> fox"]

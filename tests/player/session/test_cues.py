@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from player.session.actions import NAMES
 from player.session.cues import read_cues, write_cues
 from player.session.moment import FORMAT, KeptFileError, Moment
 from player.session.session import Session
+from player.session.tempo import Tempo
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, picture
 
@@ -225,3 +227,27 @@ def test_writing_appears_whole_or_not_at_all(
         write_cues(path, [], 1.0)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["set.json"]
+
+
+@pytest.mark.parametrize("action", ["cue", "glide_cue"])
+def test_a_recall_waits_for_the_beat_and_its_picture_is_there_by_then(
+    session: Session, action: str
+) -> None:
+    target = Request("dog -> fox", t=0.4)
+    session.cues.set([Moment(target, "critters")], 0.25)
+    before = session.state.request
+    session.beats.tempo, session.beats.quantum = Tempo(120.0, 0.0), 1
+    session.turn(1 / 60, 10.1)
+    NAMES[action].perform(session, 1)
+    for count in range(23):
+        session.turn(1 / 60, 10.1 + count / 60)
+        assert session.state.request == before
+        assert session.state.gliding is None
+    session.turn(1 / 60, 10.5)
+    assert session.state.request != before
+    if action == "cue":
+        assert session.state.frame is not None
+        assert session.state.frame.request == target
+    for count in range(20):
+        session.turn(1 / 60, 10.52 + count / 60)
+    assert session.state.request == target

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.support.screen import Box, Pixels, Recording, Screen, missing, screen
@@ -36,11 +37,11 @@ Path(sys.argv[1]).write_text(json.dumps(figures))
 
 def quiet() -> bool:
     """Tell whether nobody else keeps the cores busy, so that times mean something."""
-    return os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1)
+    return psutil.getloadavg()[0] < 0.75 * (os.cpu_count() or 1)
 
 
 def report(name: str, figures: dict[str, Any], load: float) -> None:
-    print(f"\n{name}: load {load:.1f} before, {os.getloadavg()[0]:.1f} after, ")
+    print(f"\n{name}: load {load:.1f} before, {psutil.getloadavg()[0]:.1f} after, ")
     print(f"{os.cpu_count()} cores")
     for key, value in figures.items():
         print(f"  {key}: {value}")
@@ -57,17 +58,18 @@ def bar_of(window: Box, *, cues: bool) -> tuple[int, int, int]:
 def drag(
     screen: Screen, window: Box, rng: random.Random, moves: int, *, cues: bool = False
 ) -> None:
-    """Hold the mouse down on the bar and take it to places nobody has asked for, 60 a second."""
+    """Hold the mouse down on the bar and take it to places of a new seed: none was drawn yet."""
     left, right, y = bar_of(window, cues=cues)
-    words: list[object] = ["mousemove", left, y, "mousedown", 1]
-    for _ in range(moves):
-        words += ["mousemove", rng.randint(left, right), y, "sleep", "0.016"]
+    words: list[object] = ["key", "n", "mousemove", left, y, "mousedown", 1]
+    for number in range(moves):
+        pause = 0.016 if number < moves // 2 else 0.05  # as fast as the screen, then by hand
+        words += ["mousemove", rng.randint(left, right), y, "sleep", pause]
     screen.do(*words, "mouseup", 1, "mousemove", 3, 3)
 
 
 def test_a_minute_at_the_controls(tmp_path: Path) -> None:
     rng = random.Random(13)
-    load, was_quiet = os.getloadavg()[0], quiet()
+    load, was_quiet = psutil.getloadavg()[0], quiet()
     stats = tmp_path / "stats.json"
     cues = tmp_path / "set.json"
     with screen((1366, 768)) as shown:
@@ -130,7 +132,7 @@ def changed(pixels: Pixels, before: Pixels) -> bool:
 
 
 def test_words_typed_arrive_without_a_black_picture(tmp_path: Path) -> None:
-    load, was_quiet = os.getloadavg()[0], quiet()
+    load, was_quiet = psutil.getloadavg()[0], quiet()
     took = []
     with screen((1366, 768)) as shown:
         process = shown.play("play", "cat -> kitten", XDG_DATA_HOME=str(tmp_path))
@@ -173,7 +175,7 @@ def test_words_typed_arrive_without_a_black_picture(tmp_path: Path) -> None:
 
 def test_with_a_second_a_frame_the_window_keeps_its_pace(tmp_path: Path) -> None:
     rng = random.Random(13)
-    load, was_quiet = os.getloadavg()[0], quiet()
+    load, was_quiet = psutil.getloadavg()[0], quiet()
     stats = tmp_path / "stats.json"
     with screen((1024, 768)) as shown:
         process = shown.start(SLOW, str(stats), XDG_DATA_HOME=str(tmp_path))
@@ -187,7 +189,8 @@ def test_with_a_second_a_frame_the_window_keeps_its_pace(tmp_path: Path) -> None
     report("an engine of 1 s a frame", figures, load)
     requests = figures["requests"]
     assert requests["superseded"] > 50
-    assert requests["asked"] - requests["served"] - requests["superseded"] <= 1
+    left_over = requests["asked"] - requests["served"] - requests["superseded"]
+    assert 0 <= left_over <= 1 + requests["waiting"]
     if was_quiet and quiet():
         assert figures["turn_ms"]["p99"] <= 1000 / 60 * 1.25
     else:

@@ -58,10 +58,10 @@ def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
         before = tracemalloc.get_traced_memory()[0]
         draw = player.canvas.draw
 
-        def measured(view: Any, frame: Any, now: float) -> None:
+        def measured(view: Any, frame: Any, *rest: Any) -> None:
             tracemalloc.reset_peak()
             held = tracemalloc.get_traced_memory()[0]
-            draw(view, frame, now)
+            draw(view, frame, *rest)
             peaks.append(tracemalloc.get_traced_memory()[1] - held)
             shown.append(id(frame))
 

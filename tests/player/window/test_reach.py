@@ -9,7 +9,9 @@ import pygame
 import pytest
 from numpy.typing import NDArray
 
-from player.window import cuestrip
+from player.session.actions import HELP
+from player.window import cuestrip, theme
+from player.window import help as keys_help
 from player.window.layout import share_x
 from player.window.window import Window
 from runtime.output.film import save_still
@@ -212,3 +214,53 @@ def test_a_dropped_picture_opens_where_it_was_made_and_others_are_one_line(tmp_p
     player.run()
     assert len(notices) == 4
     assert all(notice and "\n" not in notice for notice in notices)
+
+
+def test_f1_turns_the_pages_of_the_help_and_then_closes_it() -> None:
+    player, conductor = stage(FakeRenderer())
+    shots: list[bytes] = []
+
+    def script() -> Script:
+        yield exact(player)
+        count = keys_help.pages(pygame.display.get_window_size())
+        assert count >= 1
+        pygame.display.set_mode((440, 400), pygame.RESIZABLE)
+        yield 5
+        count = keys_help.pages((440, 400))
+        assert count > 1
+        for _ in range(count):
+            tap(pygame.K_F1)
+            yield 10
+            assert player.state.help
+            shots.append(pixels().tobytes())
+        tap(pygame.K_F1)
+        yield 10
+        assert not player.state.help
+        assert len(set(shots)) == count
+
+    conductor.script = script()
+    player.run()
+
+
+@pytest.mark.parametrize("size", [(420, 360), (420, 528), (520, 720), (1024, 600), (3840, 2160)])
+def test_every_key_is_on_some_page(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    pygame.font.init()
+    try:
+        theme.use_scale(2.0 if size[0] > 2000 else 1.0)
+        written: list[str] = []
+        real = theme.write
+
+        def write(surface: pygame.Surface, font: object, words: str, *rest: object) -> pygame.Rect:
+            written.append(words)
+            box = real(surface, font, words, *rest)  # type: ignore[arg-type]
+            assert surface.get_rect().contains(box), words
+            return box
+
+        monkeypatch.setattr(theme, "write", write)
+        for page in range(keys_help.pages(size)):
+            keys_help.draw(pygame.Surface(size), page)
+        assert {name for name, _ in HELP} <= set(written)
+    finally:
+        theme.use_scale(1.0)
+        theme.forget()
+        pygame.font.quit()

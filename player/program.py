@@ -16,6 +16,7 @@ from player.commands.grid import grid
 from player.commands.models import models
 from player.commands.play import play
 from player.commands.render import render
+from player.commands.serve import serve
 from player.commands.storms import storms
 from player.commands.tokens import tokens
 from player.ending import ending, is_stuck, leave
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (play, render, grid, storms, bench):
+for command in (play, serve, render, grid, storms, bench):
     app.command(context_settings={"allow_extra_args": True})(command)  # ``shared`` explains them
 for command in (tokens, build, models, doctor):
     app.command()(command)

@@ -42,7 +42,7 @@ def serve(
     check_backend(invocation.backend)
     from player.session.session import Session
     from player.web.access import Access, kept_token, names_of
-    from player.web.serve import bind, run
+    from player.web.serve import bind, make_server, run
     from player.web.stage import Stage
 
     listener = bind(host, port)
@@ -66,7 +66,7 @@ def serve(
     stage = Stage(session, planner, lossless=lossless)
     try:
         with interruptible(None):
-            run(stage, access, listener)
+            run(make_server(stage, access), stage, listener)
     finally:
         stage.close()
         session.finish()

@@ -33,39 +33,45 @@ def bind(host: str, port: int) -> socket.socket:
         ) from None
 
 
-def run(stage: Stage, access: Access, listener: socket.socket) -> None:
-    """Serve until a signal comes.
+def make_server(stage: Stage, access: Access) -> uvicorn.Server:
+    """Return a server of ``stage``; setting its ``should_exit`` ends it."""
+    for name in ("uvicorn", "websockets"):  # a bad client is no news
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return uvicorn.Server(
+        uvicorn.Config(
+            make_app(stage, access),
+            log_config=None,
+            access_log=False,  # addresses hold the token
+            ws="websockets-sansio",
+            ws_max_size=MAX_BYTES,
+            ws_per_message_deflate=False,
+            ws_ping_interval=20.0,
+            ws_ping_timeout=20.0,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+def run(server: uvicorn.Server, stage: Stage, listener: socket.socket) -> None:
+    """Serve until a signal comes or ``should_exit`` is set.
 
     Raises:
         MorphError: the model cannot be opened, or cannot serve the expression.
     """
-    for name in ("uvicorn", "websockets"):  # a bad client is no news
-        logging.getLogger(name).setLevel(logging.ERROR)
-    config = uvicorn.Config(
-        make_app(stage, access),
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=MAX_BYTES,
-        ws_per_message_deflate=False,
-        ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
-        lifespan="off",
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=2,
-    )
 
     async def both() -> None:
-        server = uvicorn.Server(config)
         performing = asyncio.create_task(stage.run())
         performing.add_done_callback(lambda task: setattr(server, "should_exit", True))
         try:
             await server.serve(sockets=[listener])
         finally:
+            failed = performing.done()
             performing.cancel()
-        if performing.done():
+        if failed:
             performing.result()
 
     asyncio.run(both())

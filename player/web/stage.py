@@ -205,7 +205,7 @@ class Stage:
                 if len(viewer.asks) >= ASKED:
                     raise RequestError(f"{ASKED} pictures are asked for already")
                 self.planner.check(request)
-                viewer.asks.append((message.n, request))
+                viewer.asks.append((message.n, request, viewer.link.seq))
                 self._wake.set()
                 return
             self.planner.check(request)
@@ -274,14 +274,14 @@ class Stage:
         missing: list[Request] = []
         for viewer in self.viewers.values():
             left = []
-            for n, request in viewer.asks:
+            for n, request, since in viewer.asks:
                 frame = cache.peek(request)
                 if frame is not None:
-                    viewer.found.append((n, frame))
+                    viewer.found.append((n, frame, since))
                 elif problem is not None and self.session.keeping.grid_shot is None:
                     viewer.reply(_refusal(n, RequestError(problem)))
                 else:
-                    left.append((n, request))
+                    left.append((n, request, since))
                     missing.append(request)
             viewer.asks = left
         if problem is not None and self.session.keeping.grid_shot is None:

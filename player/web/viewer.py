@@ -64,8 +64,9 @@ class Viewer:
         self.line: Line | None = None
         """where pictures are sent ahead"""
         self.place = 0.0
-        self.asks: list[tuple[int, Request]] = []
-        self.found: deque[tuple[int, Frame]] = deque(maxlen=ASKED)
+        self.asks: list[tuple[int, Request, int]] = []
+        """(number, request, what had been sent when it was asked)"""
+        self.found: deque[tuple[int, Frame, int]] = deque(maxlen=ASKED)
         self._socket = socket
         self._encode = encode
         self._cache = cache
@@ -117,8 +118,11 @@ class Viewer:
         if self.frame is not None and self.frame.request not in link.known:
             await self._show(self.frame, {"kind": "live"})
         elif self.found:
-            n, frame = self.found.popleft()
-            await self._show(frame, {"kind": "asked", "answers": n})
+            n, frame, since = self.found.popleft()
+            if link.known.get(frame.request, 0) > since:  # it was sent meanwhile
+                self._replies.append({"say": "sent", "n": n})
+            else:
+                await self._show(frame, {"kind": "asked", "answers": n})
         elif link.in_flight == 0 and self._rests() and (ahead := self._ahead()) is not None:
             await self._show(ahead, {"kind": "ahead"})
         else:

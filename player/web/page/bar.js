@@ -42,7 +42,7 @@ export function drawBar(canvas, state, place, ghost) {
     context.fillRect(left, top, Math.max(right - left, 2), tall);
   }
   if (!state.moves) return;
-  const below = top + tall + 15;
+  const below = top + tall + 21;
   context.fillStyle = colour("dim");
   const taken = (state.marks ?? []).map(([, x]) => at(x));
   const stations = state.stations ?? [];

@@ -26,10 +26,12 @@ from export.graphs.text import Text, export_text
 from export.parity import gate as parity
 from export.parity import reference
 from export.quiet import quiet
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import home
+from runtime.bundles.manifest import Manifest
 from runtime.bundles.publish import staging, write_bundle
 from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
+from runtime.engines.engine import TOTAL
 from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
@@ -147,7 +149,7 @@ def _export_decoder(spec: ModelSpec, vae: Any, shape: Geometry, staged: Path) ->
     graphs.export_graph(
         graphs.Decoder(vae),
         {"latent": torch.zeros(2, *shape.latent)},
-        ("pixels",),
+        ("pixels", TOTAL),
         staged / GRAPHS["decoder"],
     )
 

@@ -24,8 +24,10 @@ import psutil
 
 from runtime.errors import BuildError, MorphError
 
-CANCEL_WAIT_S = 30.0
+CANCEL_WAIT_S = 5.0
+"""how long a child may take to stop before its parent kills it"""
 ORPHAN_WAIT_S = 5.0
+"""how long it may go on without a parent"""
 ENDS = ("done", "failed", "disk", "cancelled")
 
 Send = Callable[..., None]

@@ -7,6 +7,7 @@ An export may need more memory than there is, and then the system kills it witho
 from __future__ import annotations
 
 import _thread
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +16,8 @@ from typing import Any
 
 from export.childprocess import Send, run_child, serve
 from runtime.bundles.bundle import Bundle, open_bundle
-from runtime.errors import TargetError
+from runtime.bundles.publish import remove_leftovers
+from runtime.errors import BuildError, TargetError
 
 
 def export_apart(
@@ -36,6 +38,10 @@ def export_apart(
         notes = run_child("export.exporter", task, lambda _kind, stage: progress(stage))
     except OSError as error:
         raise TargetError(f"{out} cannot be written: {error}") from None
+    except (BuildError, KeyboardInterrupt):
+        with contextlib.suppress(OSError):  # a child that was killed could not
+            remove_leftovers(out)
+        raise
     return open_bundle(out), notes
 
 

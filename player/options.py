@@ -14,6 +14,8 @@ import typer
 from player.session.reproduce import Invocation
 from runtime.bundles.library import known_models
 from runtime.errors import BundleError, RequestError
+from runtime.farm.farm import Farm, open_crew
+from runtime.farm.worker import Opening
 from runtime.language.line import Line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
@@ -23,6 +25,14 @@ Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kit
 
 
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
+
+
+FarmSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--farm", metavar="local[:N]|ray[:ADDRESS]", help="Draw on many processes or machines."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +143,18 @@ def open_pipeline(invocation: Invocation) -> Pipeline:
         size=parse_size(invocation.size),
         passed_over=lambda reason: print(f"not used: {reason}", file=sys.stderr),
     )
+
+
+def open_frames(invocation: Invocation, planner: Planner, farm: str | None) -> Pipeline | Farm:
+    """Open what draws films and grids: the pipeline, or with ``--farm`` many of them.
+
+    Raises:
+        MorphError: workers that cannot be started, or differ among each other.
+    """
+    if farm is None:
+        return open_pipeline(invocation)
+    opening = Opening(invocation.model, invocation.backend, invocation.precision)
+    return Farm(planner, open_crew(farm, opening))
 
 
 def open_planner(invocation: Invocation) -> Planner:

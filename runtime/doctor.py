@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Literal
 
-from runtime.bundles.bundle import read_manifest
 from runtime.bundles.library import BUILT_IN, find_bundle, known_models, unreadable
+from runtime.bundles.manifest import read_manifest
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS

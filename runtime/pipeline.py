@@ -199,6 +199,12 @@ class Pipeline:
                 frames += self._render_batch(batch)
         return frames
 
+    def frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        """Yield the frames of a film in order, one engine batch in memory at a time."""
+        largest = max(self.engine.batches)
+        for start in range(0, len(requests), largest):
+            yield from self.render_many(requests[start : start + largest])
+
     def close(self) -> None:
         """Release the engine."""
         self.engine.close()

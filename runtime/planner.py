@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Manifest, read_manifest
+from runtime.bundles.bundle import read_tokenizer
 from runtime.bundles.library import locate
+from runtime.bundles.manifest import Manifest, read_manifest
 from runtime.bundles.vocabulary import read_vocabulary
 from runtime.errors import RequestError
 from runtime.language.expression import parse
@@ -34,12 +35,15 @@ class Planner:
         """Load the tokenizers of the bundle in ``folder``, and its vocabulary where it has one.
 
         Raises:
-            BundleError: a tokenizer or vocabulary that cannot be read.
+            BundleError: a vocabulary or tokenizer that cannot be read, or a tokenizer that is not
+                as long as the text encoder.
         """
         self.manifest = manifest
         self.vocabulary = read_vocabulary(folder, manifest.files)
         """the words the model was taught; None where the bundle does not say"""
-        self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
+        self.tokenizers = tuple(
+            Tokenizer.of(read_tokenizer(folder, manifest, name)) for name in manifest.tokenizers
+        )
         self._plan = lru_cache(maxsize=64)(self._make)
 
     @classmethod
@@ -88,9 +92,10 @@ class Planner:
         unknown = self.vocabulary.unknown(self.plan(request).prompts)
         if not unknown:
             return None
-        named = [
-            f"{word!r}" + (f" (nearest: {near})" if near else "") for word, near in unknown[:_NAMED]
-        ]
+        named = []
+        for word in unknown[:_NAMED]:
+            near = self.vocabulary.nearest(word)
+            named.append(f"{word!r}" + (f" (nearest: {near})" if near else ""))
         more = len(unknown) - len(named)
         return (
             f"{self.manifest.model} was never taught {', '.join(named)}"

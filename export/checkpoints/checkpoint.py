@@ -19,7 +19,14 @@ from export.checkpoints.network import (
     diffusers_network,
     only,
 )
-from runtime.bundles.bundle import sha256_file
+from export.checkpoints.sizes import (
+    SCHEDULE,
+    TEXT_BYTES,
+    check_files,
+    check_numbers,
+    check_sizes,
+)
+from runtime.bundles.files import read_regular, sha256_file
 from runtime.errors import BuildError, one_line
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
@@ -185,6 +192,7 @@ def weight_files(library: str, place: Path) -> list[Path]:
             if path.suffix in tensorfile.PICKLES:
                 raise BuildError(f"{path}: {tensorfile.CONVERT}")
         raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
+    check_files(place)
     count = candidates[0][1]["count"] if len(files) == len(candidates) else None
     if count and len(files) != int(count):
         raise BuildError(
@@ -203,6 +211,7 @@ def load_network(library: str, name: str, place: Path) -> Any:
     """
     files = weight_files(library, place)
     config = read_json(place / "config.json")
+    check_sizes(name, place, config, files)
     make = clip_text_encoder if library == "transformers" else diffusers_network
     try:
         return make(name, config, files).eval().requires_grad_(False)
@@ -218,6 +227,7 @@ def scheduler_of(name: str, config: Mapping[str, Any]) -> Any:
     """
     import diffusers
 
+    check_numbers(Path("scheduler_config.json"), config, SCHEDULE, SCHEDULE)
     kind: Any = getattr(diffusers, name, None)
     is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
     if not is_scheduler:
@@ -238,10 +248,12 @@ def read_json(path: Path) -> dict[str, Any]:
         BuildError: no such file, or something else in it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path, TEXT_BYTES, links=True))
     except FileNotFoundError:
         raise BuildError(f"no checkpoint in {path.parent}: {path.name} is missing") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise BuildError(f"{path} cannot be read: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise BuildError(f"{path} is not a JSON object")
@@ -251,6 +263,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def _load_tokenizer(place: Path) -> Any:
     if not place.is_dir():
         raise BuildError(f"{place} is missing: the checkpoint is incomplete, fetch it again")
+    check_files(place)
     try:
         return clip_tokenizer(place)
     except UNUSABLE as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from export.checkpoints.presets import Hub
 from export.checkpoints.tensorfile import CONVERT, PICKLES
-from runtime.bundles.bundle import sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.durable import NO_SPACE
 from runtime.errors import BuildError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export.checkpoints.presets import MODELS, ModelSpec
-from runtime.bundles.bundle import read_manifest
+from runtime.bundles.manifest import read_manifest
 from runtime.errors import BundleError
 
 UNNAMED = ("name", "about", "licence")

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from export.checkpoints.presets import MAX_STEPS
-from runtime.bundles.bundle import Step
+from runtime.bundles.manifest import Step
 from runtime.errors import BuildError, one_line
 
 LINEAR = (

@@ -17,7 +17,7 @@ import numpy as np
 
 from export.parity.psnr import ENOUGH, EQUAL, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
-from runtime.bundles.bundle import Manifest, Step
+from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
 from runtime.errors import BuildError, last_line
@@ -116,12 +116,11 @@ def measure(
 
     progress(f"parity in {precision}: decoder")
     decode = engine.compile(folder / manifest.graphs["decoder"])
-    drawn = [
-        Case(
-            case.edit, case.steps, latents[i], np.array(decode({"latent": latents[i][None]})[0][0])
-        )
-        for i, case in enumerate(expected.cases)
-    ]
+    drawn = []
+    for i, case in enumerate(expected.cases):
+        pixels, total = decode({"latent": latents[i][None]})
+        finite = bool(np.isfinite(total).all())
+        drawn.append(Case(case.edit, case.steps, latents[i], np.array(pixels[0]), finite))
     return between(drawn, expected.cases, embedding_error)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
 
 PROMPTS = ("cat", "kitten", "a photo of a tabby cat on a sofa")

@@ -21,7 +21,8 @@ from export.tensorrt.retry import build_with_retries
 from export.tensorrt.structure import structure
 from export.tensorrt.timings import Timings
 from export.tensorrt.verify import psnr_against_cpu
-from runtime.bundles.bundle import ROLES, Bundle
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.gpu import NO_GPU, Gpu, find_gpu

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.parity.psnr import peak_signal_to_noise
-from runtime.bundles.bundle import Bundle
+from runtime.bundles.bundle import Bundle, read_tokenizer
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.engine import Engine, Floats
 from runtime.engines.gpu import Gpu
@@ -56,8 +56,8 @@ def _frame(bundle: Bundle, engine: Engine) -> NDArray[np.uint8]:
 
 
 def _ids(bundle: Bundle, prompt: str) -> tuple[NDArray[Any], ...]:
-    """Return a prompt's ids for each tokenizer; zeros for a bundle that has none."""
-    files = [bundle.folder / name for name in bundle.manifest.tokenizers]
-    if not files:
-        return (np.zeros((1, bundle.manifest.tokens), np.int64),)
-    return tuple(Tokenizer.load(file).ids(prompt) for file in files)
+    """Return a prompt's ids for each tokenizer."""
+    files = (
+        read_tokenizer(bundle.folder, bundle.manifest, name) for name in bundle.manifest.tokenizers
+    )
+    return tuple(Tokenizer.of(file).ids(prompt) for file in files)

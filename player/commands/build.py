@@ -14,7 +14,8 @@ from rich.console import Console
 
 from player.commands.common import interruptible
 from runtime.bundles import library
-from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import MANIFEST
 from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.module import load_module

@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from runtime.farm.farm import Farm
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Frame, Request
@@ -46,15 +47,13 @@ def progress() -> Iterator[Progress]:
 
 
 def frames_of(
-    pipeline: Pipeline, requests: Sequence[Request], bars: Progress, description: str
+    pipeline: Pipeline | Farm, requests: Sequence[Request], bars: Progress, description: str
 ) -> Iterator[Frame]:
     """Render in order with a bar, one engine batch in memory at a time."""
-    largest = max(pipeline.engine.batches)
     task = bars.add_task(description, total=len(requests))
-    for start in range(0, len(requests), largest):
-        for frame in pipeline.render_many(requests[start : start + largest]):
-            yield frame
-            bars.advance(task)
+    for frame in pipeline.frames(requests):
+        yield frame
+        bars.advance(task)
 
 
 def name_untaught(planner: Planner, request: Request) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
-from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
+from player.options import Expression, FarmSpec, Force, Sampling, open_frames, open_planner, shared
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.film import save_still
@@ -33,6 +33,7 @@ def grid(
     t: Annotated[float, typer.Option(help="Place on t of a single row, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Place on u of a single column, 0 to 1.")] = 0.5,
     force: Force = False,
+    farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -52,7 +53,7 @@ def grid(
     more = {"grid": counts, "tile": tile}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)
-    with interruptible(output), open_pipeline(invocation) as pipeline:
+    with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         with progress() as bars:
             tiles = [
                 shrink(frame.pixels, side)

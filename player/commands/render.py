@@ -15,15 +15,17 @@ from rich.progress import Progress
 from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
+    FarmSpec,
     Force,
     Sampling,
     film_line,
-    open_pipeline,
+    open_frames,
     open_planner,
     shared,
 )
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
+from runtime.farm.farm import Farm
 from runtime.language.line import Line
 from runtime.output.film import check_fps, open_film, save_still
 from runtime.output.overwrite import check_overwrite
@@ -61,6 +63,7 @@ def render(
         bool, typer.Option("--retime", help="Perceptually even time instead of even t.")
     ] = False,
     force: Force = False,
+    farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -87,7 +90,7 @@ def render(
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)
     name_untaught(planner, start)
-    with interruptible(output), open_pipeline(invocation) as pipeline:
+    with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         options = {
             "frames": count,
             "fps": None if kind in ("png", "folder") else fps,
@@ -127,7 +130,9 @@ def _even(count: int) -> NDArray[np.float64]:
     return np.arange(count) / max(1, count - 1)
 
 
-def _places(pipeline: Pipeline, line: Line, count: int, bars: Progress) -> NDArray[np.float64]:
+def _places(
+    pipeline: Pipeline | Farm, line: Line, count: int, bars: Progress
+) -> NDArray[np.float64]:
     task = bars.add_task("measuring", total=None)
 
     def descriptor_at(place: float) -> Descriptor:

@@ -14,10 +14,11 @@ from rich.text import Text
 from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
     Expression,
+    FarmSpec,
     Force,
     Sampling,
     film_line,
-    open_pipeline,
+    open_frames,
     open_planner,
     shared,
 )
@@ -52,6 +53,7 @@ def storms(
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
     force: Force = False,
+    farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -67,7 +69,7 @@ def storms(
         decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)
         check_overwrite(output, decisive, force=force)
     name_untaught(planner, start)
-    with interruptible(output), open_pipeline(invocation) as pipeline:
+    with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         places = [i / (frames - 1) for i in range(frames)]
         requests = [line.at(place) for place in places]
         with progress() as bars:

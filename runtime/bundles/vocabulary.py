@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.bundles.bundle import FileRecord
+from runtime.bundles.files import FileRecord
 from runtime.errors import BundleError
 
 FILE = "vocabulary.json"
-MAX_BYTES = 1_000_000
+MAX_BYTES = 100_000
+"""Some ten thousand words: looking for the nearest of more would keep a player waiting."""
 MAX_WORD = 64
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _ALIKE = 0.6
@@ -30,13 +31,10 @@ class Vocabulary:
 
     words: frozenset[str]
 
-    def unknown(self, texts: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
-        """Return the words of ``texts`` it was never taught, in order, each once.
-
-        Each comes with the taught word that is written most like it, or None.
-        """
+    def unknown(self, texts: Iterable[str]) -> tuple[str, ...]:
+        """Return the words of ``texts`` it was never taught, in order, each once."""
         found = dict.fromkeys(word for text in texts for word in words_of(text))
-        return tuple((word, self.nearest(word)) for word in found if word not in self.words)
+        return tuple(word for word in found if word not in self.words)
 
     def nearest(self, word: str) -> str | None:
         """Return the taught word that is written most like ``word``, or None if none is near."""

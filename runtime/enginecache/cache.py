@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 import platformdirs
 
-from runtime.bundles.bundle import FileRecord
+from runtime.bundles.files import FileRecord
 from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.enginecache.entry import (
     MANIFEST,
@@ -26,6 +26,7 @@ from runtime.enginecache.entry import (
     read_own,
     seal,
 )
+from runtime.enginecache.holder import acquire
 from runtime.enginecache.place import Place, is_leftover
 from runtime.errors import EngineError, TargetError
 
@@ -100,19 +101,13 @@ class EngineCache:
 
         Raises:
             TargetError: the cache folder cannot be written.
-            EngineError: it belongs to another user, or the lock was not had in ``timeout_s``.
+            EngineError: it belongs to another user; or (Busy) the lock was not had in
+                ``timeout_s``, or the process that has it is stopped.
         """
         self._place.prepare()
         lock = self._place.lock(key.name())
         try:
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                if on_wait:
-                    on_wait()
-                lock.acquire(timeout=timeout_s)
-        except filelock.Timeout:
-            raise EngineError(f"another process has been building {key.model} too long") from None
+            acquire(lock, key.model, on_wait, timeout_s)
         except OSError as error:
             raise TargetError(f"the engine cache cannot be written: {error}") from None
         try:
@@ -171,7 +166,7 @@ class EngineCache:
         return sorted(found, key=lambda entry: entry.used, reverse=True)
 
     def prune(self, older_than_s: float) -> tuple[int, int]:
-        """Delete quarantine, leftovers and entries unused for ``older_than_s`` seconds.
+        """Delete quarantine, leftovers, entries unused for ``older_than_s`` seconds, idle locks.
 
         Returns (how many folders went, how many bytes). What is being built is left alone.
 
@@ -190,6 +185,7 @@ class EngineCache:
                 if _is_stale(folder, deadline):
                     gone.append(_delete(folder))
         gone += [_delete(folder) for folder in self._place.quarantined()]
+        self._place.drop_locks()
         return len(gone), sum(gone)
 
     def folder(self, key: Key) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
@@ -68,6 +69,17 @@ class Place:
         """Return the lock of an entry by the name of its folder, or of a leftover of it."""
         entry = name.removeprefix(".").split(".")[0]
         return filelock.FileLock(self.root / LOCKS / f"{entry}.lock", mode=0o600)
+
+    def drop_locks(self) -> None:
+        """Delete the lock files that no entry needs and nobody holds."""
+        needed = {self.lock(folder.name).lock_file for folder in self.folders()}
+        for path in (self.root / LOCKS).glob("*.lock"):
+            if str(path) in needed:
+                continue
+            lock = filelock.FileLock(path, mode=0o600)
+            with suppress(filelock.Timeout, OSError), lock.acquire(timeout=0):
+                # whoever has opened it meanwhile finds it unlinked and opens the next one
+                path.unlink(missing_ok=True)
 
     def quarantine(self, folder: Path) -> Path:
         """Move what cannot be trusted out of the way, keeping it for inspection.

@@ -85,24 +85,17 @@ def change_of(
     length = np.diff(at)
     if noise is None:
         noise = _noise(length, near, ends, far)
+    steps = np.sqrt(np.maximum(0.0, near**2 - noise**2))
     above = np.nan_to_num(np.sqrt(np.maximum(0.0, near**2 - (LOUD * noise) ** 2)))
-    steps = np.empty_like(near)
-    for begin, end, span in zip(ends[:-1], ends[1:], far, strict=True):
-        inside = slice(begin, end)
-        share = length[inside] / length[inside].sum()
-        if np.isnan(span):
-            steps[inside] = np.sqrt(np.maximum(0.0, near[inside] ** 2 - noise**2))
-            continue
-        total = float(np.sqrt(max(0.0, span**2 - noise**2)))
-        told = above[inside]
-        if told.sum() > max(_AWAY * total, total + VISIBLE):
-            total = float(told.sum())
-        if not (told > STEEP * total * share).any():
-            told = np.zeros_like(told)
-        elif told.sum() > total:
-            told = told * (total / told.sum())
-        steps[inside] = told + (total - told.sum()) * share
-    return Change(steps, noise)
+    stretch = np.repeat(np.arange(len(far)), np.diff(ends))
+    share = length / np.add.reduceat(length, ends[:-1])[stretch]
+    told = np.add.reduceat(above, ends[:-1])
+    total = np.sqrt(np.maximum(0.0, far**2 - noise**2))
+    total = np.where(told > np.maximum(_AWAY * total, total + VISIBLE), told, total)
+    uneven = np.logical_or.reduceat(above > STEEP * total[stretch] * share, ends[:-1])
+    kept = np.where(uneven, np.minimum(1.0, total / np.maximum(told, 1e-300)), 0.0)
+    shared = above * kept[stretch] + (total - told * kept)[stretch] * share
+    return Change(np.where(np.isnan(far)[stretch], steps, shared), noise)
 
 
 def _noise(length: Floats, near: Floats, ends: NDArray[np.intp], far: Floats) -> float:

@@ -26,7 +26,8 @@ from export.graphs.geometry import geometry
 from export.parity.psnr import peak_signal_to_noise
 from export.quiet import quiet
 from export.report import report
-from runtime.bundles.bundle import BASIS, Bundle, Step, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import BASIS, Step
 from runtime.bundles.publish import staging, write_bundle
 from runtime.engines.choose import choose
 from runtime.errors import BuildError, TargetError

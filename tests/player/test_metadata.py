@@ -26,7 +26,7 @@ def mine(tmp_path: Path) -> Path:
     """A model somewhere under a user's name."""
     folder = tmp_path / WHO / "models" / "tiny-cats"
     folder.mkdir(parents=True)
-    for name in ("manifest.json", "tokenizer.json"):
+    for name in ("manifest.json", "tokenizer.json", "vocabulary.json"):
         shutil.copy(built_in() / name, folder / name)
     return folder
 

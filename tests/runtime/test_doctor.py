@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundles.bundle import MANIFEST
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import MANIFEST
 from runtime.doctor import Finding, examine
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key

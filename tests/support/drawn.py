@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace, TracebackType
 from typing import Any, Self
@@ -111,6 +111,9 @@ class DrawnPipeline:
 
     def render_many(self, requests: Sequence[Request]) -> list[Frame]:
         return [self.render(request) for request in requests]
+
+    def frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        return (self.render(request) for request in requests)
 
     def close(self) -> None:
         pass

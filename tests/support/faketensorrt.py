@@ -136,6 +136,14 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
         def __init__(self, model: Any, logger: ILogger) -> None:
             self._model, self._logger = model, logger
 
+        @property
+        def num_io_tensors(self) -> int:
+            return len(self._model.inputs) + len(self._model.outputs)
+
+        def get_tensor_name(self, index: int) -> str:
+            ports = [*self._model.inputs, *self._model.outputs]
+            return str(ports[index].any_name)
+
         def create_runtime_config(self) -> IRuntimeConfig:
             return IRuntimeConfig()
 

@@ -7,14 +7,17 @@ import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from runtime.bundles.bundle import Bundle, FileRecord, sha256_file
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import MANIFEST, Key, check_owner, contents, read_entry, seal
+from runtime.enginecache.holder import Busy
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
 
@@ -56,6 +59,9 @@ def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> 
         checked = None
         try:
             folder, checked = held.enter_context(_entry(EngineCache(root), key))
+        except Busy as busy:
+            warnings.warn(f"{busy}; compiled without its cache", RuntimeWarning, stacklevel=3)
+            folder = _temporary()
         except (EngineError, TargetError, OSError):
             folder = _temporary()
         yield folder
@@ -66,7 +72,15 @@ def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> 
 @contextmanager
 def _entry(cache: EngineCache, key: Key) -> Iterator[tuple[Path, dict[str, FileRecord]]]:
     """Hold the entry's lock; yield its folder and what in it was checked just now."""
-    with cache.locked(key, timeout_s=LOCK_WAIT_S):
+
+    def say() -> None:
+        warnings.warn(
+            f"another process is compiling {key.model}: waiting, {LOCK_WAIT_S:.0f} s at most",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+    with cache.locked(key, say, LOCK_WAIT_S):
         folder = cache.folder(key)
         checked = _drop_untrusted(folder) if os.path.lexists(folder) else {}
         folder.mkdir(mode=0o700, exist_ok=True)

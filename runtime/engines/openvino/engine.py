@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from openvino import properties as props
 from openvino.properties import hint
 
-from runtime.bundles.bundle import Bundle, Step
-from runtime.engines.engine import Floats, Rendered
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Step
+from runtime.engines.engine import TOTAL, Floats, Rendered, check_total
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
 from runtime.errors import EngineError, last_line
@@ -39,8 +40,10 @@ def suited_precision(bundle: Bundle) -> str:
     """Return ``best_precision``, or ``f32`` where the bundle's own figures speak against bf16."""
     best = best_precision()
     figures = bundle.manifest.parity.get(best)
-    measured = figures.get("psnr") if isinstance(figures, Mapping) else None
-    return best if measured is None or measured >= FAITHFUL_DB else "f32"
+    if not isinstance(figures, Mapping) or "psnr" not in figures:
+        return best
+    measured = figures["psnr"]  # null in a manifest where it was not finite
+    return best if isinstance(measured, (int, float)) and measured >= FAITHFUL_DB else "f32"
 
 
 def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> OpenVinoEngine:
@@ -80,6 +83,7 @@ class OpenVinoEngine:
             self._denoiser.set_tensor(name, ov.Tensor(array, shared_memory=True))
         self._latent = self._denoiser.get_tensor("next_sample")
         self._decoder.set_tensor("latent", self._latent)
+        self._judges = any(TOTAL in port.names for port in self._decoder.model_outputs)
         self._noise: Floats | None = None
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
@@ -130,6 +134,8 @@ class OpenVinoEngine:
         denoised = time.perf_counter()
         _infer(self._decoder, "decoder")
         pixels = np.array(self._decoder.get_tensor("pixels").data)
+        if self._judges:
+            check_total(self._decoder.get_tensor(TOTAL).data)
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 
@@ -155,7 +161,7 @@ class OpenVinoEngine:
             if shapes:
                 model.reshape(shapes)
             return CORE.compile_model(model, "CPU", config).create_infer_request()
-        except RuntimeError as error:
+        except Exception as error:  # its C++ errors come as many types
             raise EngineError(
                 f"openvino cannot compile the {role} of {self._bundle.folder}: {last_line(error)}"
             ) from None
@@ -166,7 +172,7 @@ def _infer(
 ) -> Any:
     try:
         return request.infer(inputs)
-    except RuntimeError as error:
+    except Exception as error:  # its C++ errors come as many types
         raise EngineError(
             f"openvino failed in the {what} ({last_line(error)[:300]}): "
             "close other programs if memory is short, or try --precision f32"

@@ -13,9 +13,17 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import ROLES, Bundle, Step
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES, Step
 from runtime.enginecache.cache import EngineCache
-from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
+from runtime.engines.engine import (
+    Floats,
+    Rendered,
+    check_finite,
+    check_total,
+    one_by_one,
+    warn_no_batches,
+)
 from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
@@ -147,8 +155,9 @@ class TensorRtEngine:
             return one_by_one(
                 lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
             )
-        pixels, latent = ran
+        pixels, latent, total = ran
         check_finite(latent)
+        check_total(total)
         return Rendered(pixels, (time.perf_counter() - start) * 1e3, 0.0)
 
     def close(self) -> None:
@@ -161,8 +170,8 @@ class TensorRtEngine:
 
     def _run(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
-    ) -> tuple[NDArray[np.uint8], Floats] | None:
-        """Return pixels and latent, or None if the GPU has no room for a batch of this size."""
+    ) -> tuple[NDArray[np.uint8], Floats, Floats | None] | None:
+        """Return pixels, latent and total, or None if the GPU has no room for such a batch."""
         batch = len(weights)
         frame = self._frames.get((batch, steps))
         mark = self._gpu.mark()

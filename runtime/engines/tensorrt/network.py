@@ -58,6 +58,11 @@ class Network:
         self._engine = engine
         self._jit = _JitCache(backend, cache, entry.files[PLAN].sha256, gpu)
 
+    def has(self, name: str) -> bool:
+        """Whether the engine has a tensor of that name."""
+        count = self._engine.num_io_tensors
+        return name in {self._engine.get_tensor_name(index) for index in range(count)}
+
     def context(self, gpu: Device, profile: int) -> trt.IExecutionContext:
         """Return a context set to one profile's shapes.
 

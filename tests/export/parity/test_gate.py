@@ -22,7 +22,7 @@ from export.parity.reference import (
     schedule,
 )
 from export.report import report
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
 from tests.support.tinybundle import tiny_bundle
 

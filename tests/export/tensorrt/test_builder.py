@@ -30,8 +30,10 @@ from export.tensorrt.planbuilder import Job, build
 from export.tensorrt.planprocess import run
 from export.tensorrt.progress import Estimate, PhaseTree
 from export.tensorrt.structure import structure
-from runtime.bundles.bundle import ROLES, Bundle, open_bundle, sha256_file
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN

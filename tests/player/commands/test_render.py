@@ -141,7 +141,7 @@ def test_a_real_sigint_in_the_middle(tmp_path: Path, name: str) -> None:
                     print(os.listdir())
                     os.kill(os.getpid(), signal.SIGINT)
                 return super().render(request)
-        module.open_pipeline = lambda *_: Interrupted()
+        module.open_frames = lambda *_: Interrupted()
         os.chdir({str(tmp_path)!r})
         app = typer.Typer(pretty_exceptions_enable=False)
         app.command()(module.render)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from runtime.bundles.bundle import read_manifest, sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import read_manifest
 from runtime.bundles.vocabulary import (
     FILE,
     MAX_BYTES,
@@ -24,7 +26,9 @@ WORDS = Vocabulary(frozenset({"a", "cat", "kitten", "t-shirt", "sofa", "on"}))
 
 def test_unknown_words_come_once_in_order_with_the_nearest() -> None:
     found = WORDS.unknown(["A dragon on a Kitteh", "sofas, a T-shirt; dragon 4k!"])
-    assert found == (("dragon", None), ("kitteh", "kitten"), ("sofas", "sofa"), ("4k", None))
+    assert found == ("dragon", "kitteh", "sofas", "4k")
+    nearest = [WORDS.nearest(word) for word in found]
+    assert nearest == [None, "kitten", "sofa", None]
 
 
 def test_the_built_in_model_knows_exactly_the_words_of_its_captions() -> None:
@@ -60,7 +64,7 @@ def listed(folder: Path) -> Vocabulary | None:
     ("content", "message"),
     [
         ("[", "no JSON"),
-        ("[" * 200_000, "no JSON"),
+        ("[" * 90_000, "no JSON"),
         ('["cat"]', "no list of words"),
         ('{"words": []}', "no list of words"),
         ('{"words": "cat"}', "no list of words"),
@@ -93,7 +97,7 @@ def test_an_altered_file_and_a_link_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no plain file"):
         read_vocabulary(tmp_path, {FILE: record})
     (tmp_path / FILE).unlink()
-    if hasattr(os, "mkfifo"):
+    if sys.platform != "win32":
         os.mkfifo(tmp_path / FILE)
         with pytest.raises(BundleError, match="no plain file"):
             vocabulary_in(tmp_path)

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runtime.bundles.bundle import ROLES, Bundle
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines import gpu

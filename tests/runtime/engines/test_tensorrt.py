@@ -98,7 +98,7 @@ def test_shapes_outside_the_profiles_are_refused_with_those_inside(
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)
     for shape in ((2, 8, TOKENS), (3, 8, TOKENS), (1, 8, TOKENS + 1)):
-        message = "use 1 or 4 frames of 8 prompts x 5 tokens"
+        message = f"use 1 or 4 frames of 8 prompts x {TOKENS} tokens"
         with pytest.raises(EngineError, match=message) as caught:
             engine.render(np.zeros(shape, np.float32), None, STEPS[1])
         assert "\n" not in str(caught.value)

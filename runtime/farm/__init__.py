@@ -1,0 +1,1 @@
+"""The same frames on many processes or machines."""

@@ -1,0 +1,47 @@
+"""What a farm asks of whoever owns its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.farm.worker import Identity, Pixels
+from runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a chunk: its pixels, or why there are none.
+
+    ``lost`` says that the worker died, not that the chunk cannot be drawn: it is worth another try.
+    """
+
+    index: int
+    pixels: Pixels | None = None
+    error: str = ""
+    lost: bool = False
+
+
+class Crew(Protocol):
+    """Workers, on this machine or on others."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def identities(self) -> Sequence[Identity]:
+        """Wait until every worker is open and return what each draws with.
+
+        Raises:
+            MorphError: a worker cannot open the model, or cannot be reached.
+        """
+
+    def submit(self, index: int, requests: Sequence[Request]) -> None:
+        """Give a chunk to whoever is free first; never waits."""
+
+    def wait(self) -> Done:
+        """Return the next chunk that is done, in whatever order."""
+
+    def close(self) -> None:
+        """End the workers."""

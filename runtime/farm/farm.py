@@ -1,0 +1,174 @@
+"""A pipeline whose frames are drawn by others: in order, none missing, none twice."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import platformdirs
+
+from runtime.durable import NO_SPACE
+from runtime.errors import EngineError, MorphError, TargetError
+from runtime.farm import chunks
+from runtime.farm.crew import Crew
+from runtime.farm.worker import Identity, Opening, Pixels
+from runtime.planner import Planner
+from runtime.request import Frame, Request
+
+AHEAD = 2
+"""Chunks that are drawn or wait, for each worker: more would only fill the memory."""
+TRIES = 5
+"""Workers that may die over one chunk before it is given up."""
+
+
+def open_crew(spec: str, opening: Opening) -> Crew:
+    """Start workers: ``local``, ``local:N``, ``ray`` or ``ray:HOST:PORT``.
+
+    Raises:
+        MorphError: anything else, or workers that cannot be started.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "local":
+        from runtime.farm.local import LocalCrew
+
+        if rest and not rest.isdecimal():
+            raise MorphError(f"--farm {spec}: write local:N, N being how many processes")
+        return LocalCrew(opening, int(rest) if rest else 2)
+    if kind == "ray":
+        from runtime.farm.ray import RayCrew, check_address
+
+        if rest:
+            check_address(rest)
+        return RayCrew(opening, rest or None)
+    raise MorphError(f"--farm {spec}: use local, local:N, ray or ray:HOST:PORT")
+
+
+class Farm:
+    """Stands where a ``Pipeline`` stands for whoever makes films, grids and charts.
+
+    What was drawn is kept on disk until its film is whole, so that a killed run goes on.
+    """
+
+    def __init__(self, planner: Planner, crew: Crew, scratch: Path | None = None) -> None:
+        """Draw with ``crew``, which is closed with the farm; ``scratch`` holds unfinished films.
+
+        Raises:
+            MorphError: the workers cannot open the model, or differ among each other.
+        """
+        self.planner = planner
+        self.crew = crew
+        try:
+            first, *others = crew.identities()
+            for other in others:
+                first.check_same(other)
+        except BaseException:
+            crew.close()
+            raise
+        self.identity: Identity = first
+        root = platformdirs.user_cache_path("wordmorph", appauthor=False) / "farm"
+        self._scratch = root if scratch is None else scratch
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of every frame, in pixels."""
+        return self.identity.width, self.identity.height
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the model and the engine decide of a picture, as ``Pipeline.settings``."""
+        return asdict(self.identity)
+
+    def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
+        """Make a request, as ``Pipeline.request`` does."""
+        return self.planner.request(expression, t=t, **settings)
+
+    def render(self, request: Request) -> Frame:
+        """Render one frame, as ``Pipeline.render`` does."""
+        return next(iter(self.frames([request])))
+
+    def frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
+        """Yield the frames in order; a few chunks are in memory at a time.
+
+        Raises:
+            EngineError: a frame cannot be drawn, or its workers die again and again.
+            TargetError: the disk fills up.
+        """
+        pieces = chunks.cut(requests)
+        folder = self._scratch / _job(self.identity, requests)
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        ready: dict[int, Pixels] = {}
+        tries: dict[int, int] = {}
+        submitted = running = 0
+        for piece in pieces:
+            while piece.index not in ready:
+                while submitted < len(pieces) and (
+                    submitted - piece.index < AHEAD * self.crew.count
+                ):
+                    coming = pieces[submitted]
+                    kept = chunks.read(folder / coming.name(self.identity), len(coming.requests))
+                    if kept is not None:
+                        ready[submitted] = kept
+                    else:
+                        self.crew.submit(submitted, coming.requests)
+                        running += 1
+                    submitted += 1
+                if piece.index in ready:
+                    break
+                done = self.crew.wait()
+                if done.pixels is not None:
+                    running -= 1
+                    with _writing(folder):
+                        name = pieces[done.index].name(self.identity)
+                        chunks.write(folder / name, done.pixels)
+                    ready[done.index] = done.pixels
+                elif done.lost and tries.get(done.index, 0) < TRIES:
+                    tries[done.index] = tries.get(done.index, 0) + 1
+                    self.crew.submit(done.index, pieces[done.index].requests)
+                else:
+                    raise EngineError(f"a worker of the farm failed: {done.error}")
+            for request, pixels in zip(piece.requests, ready.pop(piece.index), strict=True):
+                pixels.flags.writeable = False
+                yield Frame(pixels, request)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """End the workers."""
+        self.crew.close()
+
+    def __enter__(self) -> Self:  # noqa: D105
+        return self
+
+    def __exit__(  # noqa: D105
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _job(identity: Identity, requests: Sequence[Request]) -> str:
+    """Return the name of a film's folder: the same for the same film."""
+    state = hashlib.sha256(repr(identity).encode())
+    for request in requests:
+        state.update(repr(request).encode())
+    return state.hexdigest()[:32]
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise TargetError(
+                f"no space left for the frames in {folder}: free some and run the same command, "
+                "which goes on where this one stopped"
+            ) from None
+        raise TargetError(f"{folder} cannot be written: {error.strerror}") from None

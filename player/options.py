@@ -22,6 +22,9 @@ from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
+OptionalExpression = Annotated[
+    str | None, typer.Argument(help="What to morph; with --connect, may be left out.")
+]
 
 
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]

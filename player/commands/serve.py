@@ -14,6 +14,7 @@ import typer
 
 from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.session.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
 
@@ -32,6 +33,10 @@ def serve(
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Send PNG instead of JPEG, to look closely.")
     ] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a new token: addresses told before end.")
     ] = False,
@@ -45,6 +50,8 @@ def serve(
     from player.web.serve import bind, make_server, run
     from player.web.stage import Stage
 
+    picture = planner.manifest.width, planner.manifest.height
+    budget = parse_budget(cache, picture)
     listener = bind(host, port)
     port = listener.getsockname()[1]
     kept = platformdirs.user_state_path("wordmorph") / "serve-token"
@@ -57,7 +64,8 @@ def serve(
     session = Session(
         lambda: open_pipeline(invocation),
         request,
-        picture=(planner.manifest.width, planner.manifest.height),
+        picture=picture,
+        budget=budget,
         invocation=invocation,
         folder=folder,
         check=planner.check,

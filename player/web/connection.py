@@ -134,6 +134,7 @@ class Connection:
 
     def _connect(self) -> ClientConnection:
         try:
+            # entered here and left by ``close``: the connection outlives this function
             return connect(
                 self._uri,
                 subprotocols=self._offer,
@@ -142,7 +143,7 @@ class Connection:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=1.0,
                 proxy=None,
-            )
+            ).__enter__()
         except InvalidStatus as error:
             status = error.response.status_code
             why = "the token is not right" if status == 403 else f"HTTP status {status}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -43,17 +44,52 @@ class _Told:
         return self._known[prompt]
 
 
+class Plans:
+    """Plans made here from the tokens of prompts, which the server tells."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Ask over ``connection``; known plans are kept."""
+        self._connection = connection
+        self._known: dict[tuple[PlanKey, int], Plan] = {}
+
+    def __call__(self, request: Request) -> Plan:
+        """Return the plan of a request that the server's model can draw.
+
+        Raises:
+            MorphError: the server refuses it.
+        """
+        key = plan_key(request), request.steps
+        made = self._known.get(key)
+        if made is None:
+            told = self._connection.call({"do": "tokens", "request": asdict(request)})
+            made = plan(
+                parse(request.expression),
+                cast(Tokenizer, _Told(told)),
+                edit=request.edit,
+                edit_row=request.edit_row,
+                interp=request.interp,
+            )
+            for oldest in list(self._known)[: 1 - PLANS]:
+                self._known.pop(oldest, None)
+            self._known[key] = made
+        return made
+
+    def check(self, request: Request) -> None:
+        """Raise RequestError or ExpressionError if the server's model cannot render it."""
+        self(request)
+
+
 class RemoteRenderer:
     """The part of ``Pipeline`` that a session uses, at the other end of a connection."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, plans: Plans | None = None) -> None:
         """Wait until the server's model is open.
 
         Raises:
             MorphError: the connection is closed meanwhile.
         """
         self._connection = connection
-        self._plans: dict[tuple[PlanKey, int], Plan] = {}
+        self.plan = plans or Plans(connection)
         self._settings = dict(connection.wait("settings"))
 
     @property
@@ -65,27 +101,7 @@ class RemoteRenderer:
 
     def check(self, request: Request) -> None:
         """Raise RequestError or ExpressionError if the server's model cannot render it."""
-        self.plan(request)
-
-    def plan(self, request: Request) -> Plan:
-        """Return the plan of a request, made from the server's tokens.
-
-        Raises:
-            MorphError: the server refuses it.
-        """
-        key = plan_key(request), request.steps
-        if key not in self._plans:
-            told = self._connection.call({"do": "tokens", "request": asdict(request)})
-            while len(self._plans) >= PLANS:
-                del self._plans[next(iter(self._plans))]
-            self._plans[key] = plan(
-                parse(request.expression),
-                cast(Tokenizer, _Told(told)),
-                edit=request.edit,
-                edit_row=request.edit_row,
-                interp=request.interp,
-            )
-        return self._plans[key]
+        self.plan.check(request)
 
     def render(self, request: Request) -> Frame:
         """Return the server's picture, from here if it came before; waits while it is away.
@@ -93,6 +109,7 @@ class RemoteRenderer:
         Raises:
             MorphError: the server refuses it, or the connection is closed.
         """
+        started = time.perf_counter()
         picture = self._connection.picture(request)
         if picture is None:
             self._connection.call({"do": "ask", "request": asdict(request)})
@@ -100,9 +117,10 @@ class RemoteRenderer:
         if picture is None:
             raise EngineError(f"{self._connection.place} sent another picture than was asked for")
         try:
-            return Frame(decode(picture), request)
+            pixels = decode(picture)
         except OSError as error:
             raise EngineError(f"a picture cannot be read: {error}") from None
+        return Frame(pixels, request, {"total": (time.perf_counter() - started) * 1e3})
 
     def settings(self) -> dict[str, Any]:
         """Return what the server's model and engine decide of a picture."""

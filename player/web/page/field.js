@@ -11,7 +11,7 @@ export class Field {
     this.selected = -1;
     this.input.addEventListener("input", () => this.complete());
     this.input.addEventListener("keydown", (event) => this.key(event));
-    this.input.addEventListener("blur", () => setTimeout(() => this.offer([]), 150));
+    this.input.addEventListener("blur", () => this.offer([]));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.offer([]);
@@ -19,11 +19,10 @@ export class Field {
     });
   }
 
-  // Show what is played, unless somebody is writing.
+  // Show what is played when that changes; what somebody has begun to write stays until then.
   show(expression) {
-    if (document.activeElement !== this.input && this.input.value !== expression) {
-      this.input.value = expression;
-    }
+    if (this.shown === expression || document.activeElement === this.input) return;
+    this.shown = this.input.value = expression;
   }
 
   accept() {
@@ -79,7 +78,11 @@ export class Field {
     const items = [...this.list.children];
     if (event.key === "Escape") {
       if (items.length) this.offer([]);
-      else this.input.blur();
+      else {
+        this.input.value = this.shown ?? "";
+        this.accept();
+        this.input.blur();
+      }
     } else if (items.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
       const step = event.key === "ArrowDown" ? 1 : -1;

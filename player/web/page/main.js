@@ -25,7 +25,7 @@ let welcome = null;
 let actions = [];
 let you = 0;
 let sent = 0; // number of the last input told
-let told = ""; // position last told
+let unsaid = false; // whether this page moved and has not told yet
 let toldAt = 0;
 let acts = []; // inputs whose request only the server knows yet: {n, at}
 let writing = 0; // number of the expression that is being checked
@@ -61,7 +61,7 @@ function meet(message) {
   head.ticks = message.ticks;
   head.glide = message.glide;
   sent = wire.n = 0;
-  told = "";
+  unsaid = false;
   acts = [];
   lost = "";
   keptSeen = null;
@@ -78,7 +78,7 @@ function learn(message) {
   if ("warp" in message) head.warp = state.warp;
   if (restoring) restore();
   // what was told later than the server has heard stands; else the server knows better
-  if (!drag && !head.held.size && state.heard >= sent) head.at(state.x, state.y);
+  if (!unsaid && !drag && !head.held.size && state.heard >= sent) head.at(state.x, state.y);
   const answered = acts.findLastIndex((one) => one.n <= state.heard);
   const since = answered < 0 ? null : acts.splice(0, answered + 1).at(-1).at;
   follow(since);
@@ -140,7 +140,7 @@ function mayPlay() {
 // Tell the server something whose outcome it will say; returns its number.
 function act(message, at) {
   if (!mayPlay()) return 0;
-  flush();
+  flush(Infinity);
   sent = wire.say(message);
   acts.push({ n: sent, at });
   if (acts.length > 256) acts.shift();
@@ -182,19 +182,20 @@ function follow(at = null) {
   dirty = true;
 }
 
+// This page moved because of an input at `at`.
 function moved(at) {
+  unsaid = true;
   follow(at);
   flush();
 }
 
-// Tell the position if it is another than was told, not more often than a display shows.
+// Tell where this page moved to, not more often than a display shows.
 function flush(now = performance.now()) {
-  const [x, y] = head.point;
-  const position = `${x} ${y}`;
-  if (!performs() || position === told || now - toldAt < MOVE_MS) return;
-  if (told === "" && x === state.x && y === state.y) return;
-  told = position;
+  if (!unsaid || now - toldAt < MOVE_MS) return;
+  unsaid = false;
   toldAt = now;
+  if (!performs()) return;
+  const [x, y] = head.point;
   sent = wire.say({ do: "move", x, y });
 }
 
@@ -224,7 +225,6 @@ function hold(name, down, event) {
   head.held.set(id, performance.now());
   const ticks = Math.round(head.fine * head.scale) * bound.key.value;
   head.step(axis === "x" ? ticks : 0, axis === "y" ? ticks : 0);
-  told = "-";
   moved(event.timeStamp);
 }
 
@@ -273,7 +273,7 @@ function track(element, place) {
   element.addEventListener("pointermove", (event) => {
     if (drag !== element) return;
     place(event);
-    follow(event.timeStamp);
+    moved(event.timeStamp);
   });
   for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
     element.addEventListener(end, () => {
@@ -300,7 +300,7 @@ for (const element of [$("frame"), $("along"), $("pad")]) {
     const steps = -Math.sign(event.deltaY || -event.deltaX) * head.fine;
     if (element === $("pad")) head.step(0, steps);
     else head.step(steps, 0);
-    follow(event.timeStamp);
+    moved(event.timeStamp);
   }, { passive: false });
 }
 
@@ -448,9 +448,9 @@ function turn(now) {
   picture.tick();
   if (head.held.size) {
     const was = head.point.join(" ");
-    if (head.advance(dt, performance.now(), HOLD_MS) && head.point.join(" ") !== was) follow(now);
+    if (head.advance(dt, performance.now(), HOLD_MS) && head.point.join(" ") !== was) moved(now);
   }
-  if (drag || head.held.size || told !== "") flush();
+  flush();
   if (dirty && state.request) {
     dirty = false;
     show();

@@ -22,9 +22,10 @@ export class Picture {
 
   // Ask for a picture because of an input at `at` milliseconds, or of none.
   ask(request, at = null) {
+    const before = this.wanted;
     this.want = request;
     this.wanted = keyOf(request);
-    if (at !== null && this.wanted !== this.drawnKey) {
+    if (at !== null && this.wanted !== before && this.wanted !== this.drawnKey) {
       this.waiting.push({ key: this.wanted, at });
       if (this.waiting.length > 512) this.waiting.shift();
     }

@@ -81,7 +81,7 @@ def key(browser: webdriver.Chrome, name: str, *, kind: str = "tap", shift: bool 
 
 def ask(browser: webdriver.Chrome, expression: str) -> Any:
     """Return what an expression is worth in the page; ``w`` is its own object of figures."""
-    return browser.execute_script(f"const w = globalThis.wordmorph; return {expression}")  # type: ignore[no-untyped-call]
+    return browser.execute_script(f"const w = globalThis.wordmorph; return {expression}")
 
 
 def until(check: Callable[[], Any], seconds: float = 20.0, what: str = "it") -> Any:
@@ -106,11 +106,12 @@ def settled(browser: webdriver.Chrome, seconds: float = 30.0) -> None:
 
 def problems(browser: webdriver.Chrome) -> list[str]:
     """Return what the console complained about, but for a server that was not there."""
-    log = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    log = browser.get_log("browser")
     return [
         json.dumps(entry)
         for entry in log
-        if entry["level"] in ("SEVERE", "WARNING") and "WebSocket connection" not in entry["message"]
+        if entry["level"] in ("SEVERE", "WARNING")
+        and "WebSocket connection" not in entry["message"]
     ]
 
 

@@ -170,5 +170,22 @@ class Client:
             self.take(0.05)
         raise AssertionError(f"not within {seconds:g} s: {self.state}")
 
+    def picture_at(self, x: int) -> tuple[dict[str, Any], bytes]:
+        """Read until the picture of tick x came."""
+
+        def found() -> tuple[dict[str, Any], bytes] | None:
+            return next((p for p in self.pictures if p[0]["request"]["t"] == x / 4000), None)
+
+        came: tuple[dict[str, Any], bytes] = self.until(found)
+        return came
+
+    def stands_at(self, x: int) -> None:
+        """Read until the server says that it stands at tick x."""
+        self.until(lambda: self.state.get("x") == x)
+
+    def hears(self, n: int) -> None:
+        """Read until the server has acted on message n."""
+        self.until(lambda: self.state.get("heard", 0) >= n)
+
     def close(self) -> None:
         self.socket.close()

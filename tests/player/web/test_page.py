@@ -41,6 +41,12 @@ def playing(
         browser.get("about:blank")
 
 
+def reach(browser: webdriver.Chrome, served: Served, x: int, y: int) -> None:
+    """Wait until the session stands at (x, y) and the page shows that picture."""
+    until(lambda: served.session.state.playhead.point == (x, y), what=f"({x}, {y})")
+    until(lambda: ask(browser, DRAWN) == [x / 4000, y / 4000], what=f"the picture of ({x}, {y})")
+
+
 def test_keys_move_as_in_the_window(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with playing(browser, tmp_path, PAD) as served:
         for name, shift, x, y in (
@@ -53,9 +59,7 @@ def test_keys_move_as_in_the_window(browser: webdriver.Chrome, tmp_path: Path) -
             ("Home", False, 0, 2010),
         ):
             key(browser, name, shift=shift)
-            until(lambda x=x, y=y: served.session.state.playhead.point == (x, y), what=f"{name}")
-            place = [x / 4000, y / 4000]
-            until(lambda place=place: ask(browser, DRAWN) == place, what=f"the picture of {name}")
+            reach(browser, served, x, y)
         key(browser, "n")
         until(lambda: served.session.state.request.seed == 1)
         key(browser, "N", shift=True)
@@ -71,11 +75,11 @@ def test_playing_goes_on_after_a_key_and_turns_round(
         for _ in range(3):
             key(browser, ".")
         key(browser, " ")
-        head = lambda: served.session.state.playhead  # noqa: E731
-        until(lambda: head().playing)
-        until(lambda: head().direction < 0, what="the turn at the end")
-        until(lambda: head().point[0] < 3000)
-        assert head().playing
+        state = served.session.state
+        until(lambda: state.playhead.playing)
+        until(lambda: state.playhead.direction < 0, what="the turn at the end")
+        until(lambda: state.playhead.point[0] < 3000)
+        assert state.playhead.playing
         until(lambda: ask(browser, "w.picture.drawn.t") < 0.75)
 
 

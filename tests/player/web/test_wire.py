@@ -28,9 +28,7 @@ def test_a_move_is_answered_by_its_picture(tmp_path: Path) -> None:
         client = Client(served, "?lossless=1")
         client.until(lambda: client.state.get("engine"))
         n = client.say(do="move", x=1237, y=2000)
-        asked = client.until(
-            lambda: next((p for p in client.pictures if p[0]["request"]["t"] == 1237 / 4000), None)
-        )
+        asked = client.picture_at(1237)
         assert asked[0]["type"] == "image/png"
         np.testing.assert_array_equal(decode(asked[1]), picture(Request(**asked[0]["request"])))
         client.until(lambda: client.state["heard"] == n)
@@ -52,11 +50,7 @@ def test_lossless_pictures_are_those_of_the_pipeline_to_the_pixel(tmp_path: Path
         client.until(lambda: client.state.get("engine"), 60)
         for x in (0, 1237, 4000):
             client.say(do="move", x=x, y=2000)
-            header, data = client.until(
-                lambda x=x: next(
-                    (p for p in client.pictures if p[0]["request"]["t"] == x / 4000), None
-                )
-            )
+            header, data = client.picture_at(x)
             np.testing.assert_array_equal(
                 decode(data), local.render(Request(**header["request"])).pixels
             )
@@ -90,7 +84,8 @@ def test_what_the_browser_has_is_not_sent_again_until_it_is_forgotten(tmp_path: 
         client.until(lambda: client.state.get("engine"))
         for x in (400, 800, 400, 800, 400):
             client.say(do="move", x=x, y=2000)
-            client.until(lambda x=x: client.state["x"] == x and came(x / 4000))
+            client.stands_at(x)
+            client.picture_at(x)
         time.sleep(0.1)
         assert len(came(0.1)) == len(came(0.2)) == 1
         client.tell(do="forget", seqs=came(0.2))
@@ -143,7 +138,7 @@ def test_every_action_can_be_done_and_none_ends_the_server(tmp_path: Path) -> No
         client.until(lambda: client.state.get("engine"))
         for action in ACTIONS:
             n = client.say(do="act", name=action.name, value=None)
-            client.until(lambda n=n: client.state["heard"] >= n)
+            client.hears(n)
         refused = [h for h in client.heard if h.get("say") == "refused"]
         assert len(refused) == len(PAGE_ACTIONS & {action.name for action in ACTIONS}), refused
         n = client.say(do="act", name="seek", value=1.5)

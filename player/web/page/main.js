@@ -445,7 +445,7 @@ let rested = 0;
 function turn(now) {
   const dt = Math.min((now - before) / 1000, 0.1);
   before = now;
-  picture.tick();
+  picture.tick(now);
   if (head.held.size) {
     const was = head.point.join(" ");
     if (head.advance(dt, performance.now(), HOLD_MS) && head.point.join(" ") !== was) moved(now);

@@ -14,7 +14,8 @@ export class Picture {
     this.decoding = "";
     this.waiting = []; // inputs that no picture has answered yet: {key, at}
     this.latencies = []; // milliseconds from input to the picture that answers it
-    this.ages = []; // milliseconds that the picture on show was behind, when it was drawn
+    this.asked = new Map(); // key → when it was last asked for
+    this.ages = []; // how old the picture on show was, a display frame each, while it was behind
     this.shown = 0; // display frames that showed another picture
     this.draws = 0;
     this.last = "";
@@ -25,6 +26,7 @@ export class Picture {
     const before = this.wanted;
     this.want = request;
     this.wanted = keyOf(request);
+    if (this.wanted !== before) this.remember(before);
     if (at !== null && this.wanted !== before && this.wanted !== this.drawnKey) {
       this.waiting.push({ key: this.wanted, at });
       if (this.waiting.length > 512) this.waiting.shift();
@@ -79,8 +81,19 @@ export class Picture {
     }
   }
 
+  // Note when a picture was last what was asked for.
+  remember(key) {
+    this.asked.delete(key);
+    this.asked.set(key, performance.now());
+    if (this.asked.size > 512) this.asked.delete(this.asked.keys().next().value);
+  }
+
   // Count, once a display frame, whether it shows another picture than the last.
-  tick() {
+  tick(now) {
+    if (this.drawnKey !== this.wanted && this.asked.has(this.drawnKey)) {
+      this.ages.push(now - this.asked.get(this.drawnKey));
+      if (this.ages.length > 4096) this.ages.shift();
+    }
     if (this.drawnKey !== this.last) this.shown += 1;
     this.last = this.drawnKey;
   }

@@ -17,7 +17,6 @@ from tests.player.fakes import picture
 from tests.player.web.browser import until
 from tests.player.web.served import Client, Served, serving
 
-
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
 

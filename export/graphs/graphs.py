@@ -42,11 +42,11 @@ class TextEncoder(nn.Module):
     def forward(self, input_ids: Tensor, input_ids_2: Tensor | None = None) -> tuple[Tensor, ...]:
         """Encode one prompt."""
         if input_ids_2 is None:
-            return (self.encoders[0](input_ids)[0],)
+            return (self.encoders[0](input_ids)[0].to(torch.float32),)
         first = self.encoders[0](input_ids, output_hidden_states=True)
         second = self.encoders[1](input_ids_2, output_hidden_states=True)
         embedding = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
-        return embedding, second[0]
+        return embedding.to(torch.float32), second[0].to(torch.float32)
 
 
 class Denoiser(nn.Module):

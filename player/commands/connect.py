@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from player.commands.common import interruptible
 from player.options import Sampling
-from player.session.reproduce import Invocation
+from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
 from player.session.worker import Renderer
 from player.web.connection import Connection
@@ -66,3 +68,44 @@ def connect_to(
         Invocation(model=str(connection.welcome["model"])),
         connection.close,
     )
+
+
+def play_there(
+    address: str,
+    expression: str | None,
+    sampling: Sampling,
+    *,
+    t: float,
+    u: float,
+    zoom: float | None,
+    ui_scale: float | None,
+    fullscreen: bool,
+    controllers: Sequence[Callable[[], Controller]],
+) -> None:
+    """Open a window on a server's session, and say at the end how to see the last view again.
+
+    Raises:
+        MorphError: as ``connect_to``; or no window can be opened.
+    """
+    remote = connect_to(address, expression, sampling, t=t, u=u)
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from player.window.window import Window  # imports pygame
+
+    try:
+        window = Window(
+            remote.open_renderer,
+            remote.request,
+            picture=remote.picture,
+            invocation=remote.invocation,
+            check=remote.check,
+            controllers=[remote.follow, *controllers],
+            zoom=zoom,
+            ui_scale=ui_scale,
+            fullscreen=fullscreen,
+        )
+        with interruptible(None):
+            last = window.run()
+    finally:
+        remote.close()
+    print("this view again, where the model is:")
+    print(f"  {play_command(last, remote.invocation)}")

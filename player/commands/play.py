@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 import typer
 
 from player.commands.common import interruptible
-from player.options import OptionalExpression, Sampling, open_pipeline, open_planner, shared
+from player.commands.keeping import leave_behind, take_up
+from player.commands.starting import starting
+from player.options import Sampling, shared
 from player.session.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
-from player.session.worker import Renderer
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
 from runtime.language.line import stands_still
-from runtime.request import Request
 
 
 @shared
 def play(
-    expression: OptionalExpression = None,
+    expression: Annotated[
+        str | None,
+        typer.Argument(
+            help="What to morph, e.g. 'cat -> kitten', or a picture, film or take to go on from; "
+            "the last session if left out."
+        ),
+    ] = None,
     t: Annotated[float, typer.Option(help="Where to start, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
     invocation: Invocation = Invocation(),
@@ -49,6 +55,13 @@ def play(
         bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
     ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
+    cues: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Open the cues of this file, and keep them there."),
+    ] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page of figures here, as JSON.")
+    ] = None,
     cache: Annotated[
         str | None,
         typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
@@ -57,99 +70,71 @@ def play(
         str | None,
         typer.Option(metavar="URL", help="Let a wordmorph serve draw: the address it printed."),
     ] = None,
+    typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if zoom is not None and not 0.1 <= zoom <= 32:
         raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
     if ui_scale is not None and not 0.5 <= ui_scale <= 4:
         raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
-    played = _played(expression, t, u, invocation, sampling, connect)
-    request, picture, invocation = played.request, played.picture, played.invocation
-    budget = parse_budget(cache, picture)
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    from player.window.window import Window  # imports pygame, which no other command needs
-
-    window = Window(
-        played.open_renderer,
-        request,
-        picture=picture,
-        budget=budget,
-        invocation=invocation,
-        check=played.check,
-        controllers=[*played.controllers, *_controllers(osc, osc_out, midi, link)],
-        remark=played.remark,
-        zoom=zoom,
-        ui_scale=ui_scale,
-        fullscreen=fullscreen,
-    )
-    remark = played.remark(request)
-    if remark is not None:
-        print(remark, file=sys.stderr)
-    if not window.state.moves:
-        print(stands_still(request.expression), file=sys.stderr)
-    with interruptible(None):
-        last = window.run()
-    print("this view again:")
-    print(f"  {play_command(last, invocation)}")
-    print(f"  {still_command(last, invocation, 'still.png')}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Played:
-    """What is played, and who draws it."""
-
-    request: Request
-    picture: tuple[int, int]
-    invocation: Invocation
-    open_renderer: Callable[[], Renderer]
-    check: Callable[[Request], None]
-    remark: Callable[[Request], str | None] = lambda request: None
-    controllers: Sequence[Callable[[], Controller]] = ()
-
-
-def _played(
-    expression: str | None,
-    t: float,
-    u: float,
-    invocation: Invocation,
-    sampling: Sampling,
-    address: str | None,
-) -> _Played:
-    """Read what is to be played, with a model here or at a server.
-
-    Raises:
-        MorphError: it cannot be.
-    """
-    if address is not None:
-        from player.commands.connect import connect_to
+    if connect is not None:
+        from player.commands.connect import play_there
 
         if invocation != Invocation():
             raise RequestError(
                 "with --connect the server chooses: leave out --model, --backend, --precision "
                 "and --size"
             )
-        remote = connect_to(address, expression, sampling, t=t, u=u)
-        return _Played(
-            remote.request,
-            remote.picture,
-            remote.invocation,
-            remote.open_renderer,
-            remote.check,
-            controllers=(remote.follow,),
+        play_there(
+            connect,
+            expression,
+            sampling,
+            t=t,
+            u=u,
+            zoom=zoom,
+            ui_scale=ui_scale,
+            fullscreen=fullscreen,
+            controllers=_controllers(osc, osc_out, midi, link),
         )
-    if expression is None:
-        raise RequestError("nothing to play: give an expression, such as 'cat -> kitten'")
-    planner = open_planner(invocation)
-    request = sampling.request(planner, expression, t=t, u=u)
+        return
+    begin = starting(expression, t, u, invocation, sampling, typed)
+    request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)
-    return _Played(
+    budget = parse_budget(cache, begin.model.picture)
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from player.window.window import Window  # imports pygame, which no other command needs
+
+    window = Window(
+        begin.model.open,
         request,
-        (planner.manifest.width, planner.manifest.height),
-        invocation,
-        lambda: open_pipeline(invocation),
-        planner.check,
-        planner.untaught,
+        picture=begin.model.picture,
+        budget=budget,
+        invocation=invocation,
+        check=begin.model.check,
+        models=begin.library,
+        controllers=_controllers(osc, osc_out, midi, link),
+        remark=begin.model.remark,
+        zoom=zoom,
+        ui_scale=ui_scale,
+        fullscreen=fullscreen,
     )
+    session = window.session
+    remark = begin.model.remark(request)
+    if remark is not None:
+        print(remark, file=sys.stderr)
+    if not window.state.moves:
+        print(stands_still(request.expression), file=sys.stderr)
+    window.state.hint = begin.hint or window.state.hint
+    take_up(session, begin.memory, cues)
+    try:
+        with interruptible(None):
+            last = window.run()
+    finally:
+        leave_behind(session, begin.memory, cues_elsewhere=cues is not None, stats=stats)
+    invocation = window.state.invocation
+    print("this view again:")
+    print(f"  {play_command(last, invocation)}")
+    print(f"  {still_command(last, invocation, 'still.png')}")
 
 
 def _controllers(

@@ -17,10 +17,29 @@ from runtime.language.line import Line
 from runtime.mixing.mix import Plan
 from runtime.mixing.ranges import ranges
 from runtime.perception.storms import thresholds
+from runtime.request import Request
 
-PAGE_ACTIONS = frozenset({"help", "tokens", "storms", "clean", "fullscreen", "back", "learn"})
+PAGE_ACTIONS = frozenset(
+    {
+        "back",
+        "clean",
+        "copy",
+        "difference",
+        "fullscreen",
+        "help",
+        "learn",
+        "measures",
+        "model",
+        "storms",
+        "tokens",
+        "type_seed",
+        "write",
+        "zoom",
+    }
+)
 """Actions that change what one page shows and not what is played: each page does them itself.
-``back`` would end the session, and ``learn`` is for a knob at the server."""
+``back`` would end the session, ``learn`` is for a knob at the server, a model is chosen by who
+started it, and the difference of the marks is no picture of a request."""
 
 
 def actions_to_json() -> list[dict[str, Any]]:
@@ -85,6 +104,7 @@ def resting(view: View, head: Playhead) -> dict[str, Any]:
         "stations": [[place, words] for place, words in line.stations],
         "ends": _ends(view),
         "rows": "" if view.plan is None else _rows(view.plan),
+        "cues": [_words_of(cue.moment.request) for cue in view.cues],
         "tokens": [] if view.plan is None else tokens_to_json(view.plan, view),
     }
     return values
@@ -104,6 +124,11 @@ def tokens_to_json(plan: Plan, view: View) -> list[dict[str, Any]]:
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that are new or other than before."""
     return {name: v for name, v in after.items() if name not in before or before[name] != v}
+
+
+def _words_of(request: Request) -> str:
+    line = Line(request, "t")
+    return f"{request.expression} {line.place:.3f}, seed {request.seed}"
 
 
 def _ends(view: View) -> dict[str, list[str]]:

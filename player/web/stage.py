@@ -175,6 +175,7 @@ class Stage:
         if not state.moves:
             return
         head = state.playhead
+        state.gliding = None
         x, y = min(message.x, TICKS), min(message.y, TICKS)
         state.playhead = replace(
             head,

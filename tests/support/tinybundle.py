@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,20 @@ def write_tiny(
         onnx.save(model, path, save_as_external_data=True, location=data.name, size_threshold=100)
         files |= {p.name: sha256_file(p) for p in (path, data) if p.exists()}
     manifest = tiny_manifest(files, pooled=pooled, precision=precision, tokens=tokens)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle(folder, manifest)
+
+
+def write_worded(folder: Path, seed: int = 0) -> Bundle:
+    """Write a whole bundle that knows the words of the small tokenizer."""
+    bundle = write_tiny(folder, seed)
+    path = folder / "tokenizer.json"
+    raw_tokenizer(length=TOKENS).save(str(path))
+    manifest = replace(
+        bundle.manifest,
+        tokenizers=(path.name,),
+        files={**bundle.manifest.files, path.name: sha256_file(path)},
+    )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle(folder, manifest)
 

@@ -163,7 +163,13 @@ function onPage(name) {
     if ($("help").open) $("help").close();
     else if (document.fullscreenElement) document.exitFullscreen();
     else if (overlays.clean) overlays.clean = false;
-  } else if (name in overlays) overlays[name] = !overlays[name];
+  } else if (name === "write" || name === "type_seed") {
+    const input = $(name === "write" ? "expression" : "seed");
+    input.focus();
+    input.select();
+  } else if (!(name in overlays)) {
+    say("only in the window");
+  } else overlays[name] = !overlays[name];
   dirty = true;
 }
 
@@ -228,8 +234,12 @@ function hold(name, down, event) {
   moved(event.timeStamp);
 }
 
+const BROWSERS = new Set(["F5", "F11", "F12"]); // reload, full screen, tools
+
 addEventListener("keydown", (event) => {
-  if (event.metaKey || event.altKey || isTyping(event)) return;
+  if (BROWSERS.has(event.key) || event.metaKey || event.altKey || isTyping(event)) {
+    return;
+  }
   const name = nameOf(event);
   const bound = find(actions, along(name), { shift: event.shiftKey, ctrl: event.ctrlKey }) ??
     (event.ctrlKey ? heldBy(name) : null);

@@ -156,8 +156,9 @@ export function showCues(cues, press) {
   box.hidden = !cues?.length;
   if (box.dataset.text === text) return;
   box.dataset.text = text;
-  box.replaceChildren(...(cues ?? []).map((words, index) => {
-    const button = make("button", `${index + 1} ${words}`, { type: "button" });
+  box.replaceChildren(make("span", "Cues"), ...(cues ?? []).map((words, index) => {
+    const button = make("button", String(index + 1), { type: "button", title: words });
+    button.setAttribute("aria-label", `cue ${index + 1}: ${words}`);
     button.addEventListener("click", () => press(index + 1));
     return button;
   }));

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
+from runtime.engines.abandon import abandon
 from runtime.engines.engine import (
     TOTAL,
     Floats,
@@ -26,8 +27,10 @@ from runtime.engines.engine import (
     warn_no_batches,
 )
 from runtime.engines.gpu import find_gpu, no_gpu_line
-from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session
-from runtime.errors import EngineError
+from runtime.engines.onnxruntime.module import load_onnxruntime
+from runtime.engines.onnxruntime.probe import provider_fault
+from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
+from runtime.errors import DeviceLost, EngineError
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -55,6 +58,9 @@ def available(backend: str = "onnxruntime") -> str | None:
             return f"{error}; add it with: pip install cuda-bindings"
         if gpu is None:
             return no_gpu_line()
+        fault = provider_fault(wanted)
+        if fault is not None:
+            return f"{fault}; add it with: {INSTALL[backend]}"
     return None
 
 
@@ -163,7 +169,7 @@ class OnnxRuntimeEngine:
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)
                 return self._run(weights, pooled_weights, steps)
-            if known or len(weights) == 1:
+            if known or len(weights) == 1 or isinstance(failed, DeviceLost):
                 raise failed from None
             self.batches, self._no_batches = (1,), True
             warn_no_batches(self.name, failed)
@@ -172,9 +178,16 @@ class OnnxRuntimeEngine:
         return ran
 
     def _stop_capturing(self, error: EngineError) -> None:
-        """Load the graphs anew, to run without CUDA graphs."""
+        """Load the graphs anew, to run without CUDA graphs.
+
+        The old sessions are never destroyed: their stream may still be capturing, and then their
+        destructors end the process (microsoft/onnxruntime #32081 shows it). Until the end of the
+        process they hold their memory, which an 8 GB card may lack; that is an error of one line.
+        """
         self._captures = False
         self._loops.clear()
+        abandon(self._denoiser)
+        abandon(self._decoder)
         self._denoiser = self._session("denoiser", cuda_graph=False)
         self._decoder = self._session("decoder", cuda_graph=False)
         warnings.warn(

@@ -62,7 +62,7 @@ class OpenVinoEngine:
     """A bundle compiled for the CPU; the protocol is ``runtime.engines.Engine``."""
 
     name = "openvino"
-    batches = (1,)  # a larger batch gains a CPU nothing and could round differently
+    batches = (1,)  # four at a time take 15 % less, but a key would wait for four frames
 
     def __init__(self, bundle: Bundle, precision: str) -> None:
         """Compile the graphs; buffers live as long as the engine and are shared with it."""
@@ -115,7 +115,8 @@ class OpenVinoEngine:
         inputs["weights"][:] = weights
         if pooled_weights is not None:
             inputs["pooled_weights"][:] = pooled_weights
-        inputs["sample"][:] = self._noise[0] * np.float32(self._bundle.manifest.init_noise_sigma)
+        sigma = np.float32(self._bundle.manifest.init_noise_sigma)
+        np.multiply(self._noise[0], sigma, out=inputs["sample"][0])
         latent = self._latent.data
         fresh = 1
         for index, step in enumerate(steps):

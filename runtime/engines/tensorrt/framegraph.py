@@ -44,8 +44,10 @@ class FrameGraph:
         self._gpu, self._batch, self._steps = gpu, batch, steps
         self._stages = stages
         self.stale = True
+        self.uncapturable = False
+        """whether a network refused to be recorded after the first run"""
         self._graph: Any = None
-        self._tried = False
+        self._tried = any(stage.network.captures_itself for stage in stages.values())
 
         weights = batch * manifest.basis * manifest.tokens * 4
         pooled = batch * manifest.basis * 4 if manifest.pooled else 0
@@ -136,6 +138,9 @@ class FrameGraph:
         self._tried = True
         for stage in self._stages.values():
             stage.network.at_rest()
+        if not all(s.network.is_capturable(s.context, self._gpu) for s in self._stages.values()):
+            self.uncapturable = True
+            return
         try:
             self._graph = self._gpu.capture(self._enqueue)
         except EngineError as error:

@@ -106,7 +106,7 @@ def settled(browser: webdriver.Chrome, seconds: float = 30.0) -> None:
 
 def problems(browser: webdriver.Chrome) -> list[str]:
     """Return what the console complained about, but for a server that was not there."""
-    log = browser.get_log("browser")
+    log: list[dict[str, str]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     return [
         json.dumps(entry)
         for entry in log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ class Clock:
                 pygame.event.post(pygame.event.Event(pygame.QUIT))
         return time.perf_counter()
 
-    def play(self):  # type: ignore[no-untyped-def]
+    def play(self) -> Iterator[None]:
         window, there = self.window, self.served.session.state
         assert window is not None
         here = window.state
@@ -103,7 +104,7 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
         performer.until(lambda: performer.state.get("engine"))
         window, clock = open_window(served)
 
-        def script():  # type: ignore[no-untyped-def]
+        def script() -> Iterator[None]:
             performer.say(do="change", request={"seed": 9, "t": 0.25})
             while window.state.frame is None or window.state.frame.request.seed != 9:
                 performer.take(0.001)

@@ -9,7 +9,7 @@ from selenium import webdriver
 
 from runtime.pipeline import Pipeline
 from tests.player.web import figures
-from tests.player.web.browser import open_browser, settled
+from tests.player.web.browser import ask, open_browser, settled
 from tests.player.web.served import Served, serving
 from tests.player.web.shaping import shaped
 
@@ -92,4 +92,4 @@ def test_the_last_place_is_reached(browser: webdriver.Chrome, served: Served) ->
         browser.get(served.url.replace(str(served.port), str(port)))
         settled(browser, 120)
         figures.hold(browser, served, shift=True, seconds=0.5, seeds=2)
-        assert figures.ask(browser, "w.picture.drawnKey === w.picture.wanted")
+        assert ask(browser, "w.picture.drawnKey === w.picture.wanted")

@@ -207,6 +207,18 @@ def test_help_and_buttons_are_the_table_of_actions(
         until(lambda: ask(browser, "w.picture.shown") > 3)
 
 
+def test_a_cue_is_kept_and_recalled(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path) as served:
+        key(browser, "3")
+        reach(browser, served, 1200, 2000)
+        key(browser, "m")
+        until(lambda: browser.find_elements(By.CSS_SELECTOR, "#cues button"), what="the cue")
+        key(browser, "End")
+        reach(browser, served, 4000, 2000)
+        browser.find_element(By.CSS_SELECTOR, "#cues button").click()
+        reach(browser, served, 1200, 2000)
+
+
 def test_every_control_has_a_name(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with playing(browser, tmp_path, PAD):
         tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]

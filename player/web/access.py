@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import socket
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -74,7 +75,9 @@ def kept_token(path: Path) -> str:
     """
     with contextlib.suppress(OSError, UnicodeDecodeError):
         info = path.lstat()
-        private = os.name == "nt" or (info.st_uid == os.getuid() and not info.st_mode & 0o077)
+        private = sys.platform == "win32" or (
+            info.st_uid == os.getuid() and not info.st_mode & 0o077
+        )
         text = path.read_text("ascii").strip()
         if private and not path.is_symlink() and _TOKEN.fullmatch(text):
             return text

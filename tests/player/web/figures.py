@@ -177,7 +177,7 @@ def main() -> None:
     ):
         browser.get(served.url)
         settled(browser, 120)
-        print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        print(f"{os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
         print("Shift and → held: ", hold(browser, served, shift=True, seconds=0.9, seeds=5))
         print("→ held:           ", hold(browser, served, shift=False, seconds=3.0, seeds=2))
         print("→ pressed:        ", tap(browser, served))
@@ -195,7 +195,7 @@ def main() -> None:
             print("minutes, server MB, page's heap MB, Chromium MB")
             for row in soak(browser, served, asked.minutes):
                 print("  ".join(f"{value:8.1f}" for value in row))
-        print(f"load {os.getloadavg()[0]:.1f}")
+        print(f"load {psutil.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from runtime.version import program_version
 
 SHARED = ("play", "serve", "render", "grid", "storms", "range", "map", "bench")
 """commands with the options of ``player.options``; ``shared`` explains words that are left over"""
-PLAIN = ("tokens", "build", "models", "doctor", "verify")
+PLAIN = ("atlas", "tokens", "build", "models", "doctor", "verify")
 GROUPS = ("engines",)
 """commands that have commands of their own"""
 

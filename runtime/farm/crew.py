@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runtime.farm.worker import Identity, Pixels
-from runtime.request import Request
+from runtime.farm.worker import Identity, Job, Result
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a chunk: its pixels, or why there are none.
+    """What became of a job: its result, or why there is none.
 
-    ``lost`` says that the worker died, not that the chunk cannot be drawn: it is worth another try.
+    ``lost`` says that the worker died, not that the job cannot be done: it is worth another try.
     """
 
     index: int
-    pixels: Pixels | None = None
+    result: Result | None = None
     error: str = ""
     lost: bool = False
 
@@ -37,11 +36,11 @@ class Crew(Protocol):
             MorphError: a worker cannot open the model, or cannot be reached.
         """
 
-    def submit(self, index: int, requests: Sequence[Request]) -> None:
-        """Give a chunk to whoever is free first; never waits."""
+    def submit(self, index: int, job: Job) -> None:
+        """Give a job to whoever is free first; never waits."""
 
     def wait(self) -> Done:
-        """Return the next chunk that is done, in whatever order."""
+        """Return the next job that is done, in whatever order."""
 
     def close(self) -> None:
         """End the workers."""

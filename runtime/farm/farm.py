@@ -5,26 +5,28 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import platformdirs
 
 from runtime.durable import NO_SPACE
 from runtime.errors import EngineError, MorphError, TargetError
 from runtime.farm import chunks
-from runtime.farm.crew import Crew
-from runtime.farm.worker import Identity, Opening, Pixels
+from runtime.farm.crew import Crew, Done
+from runtime.farm.worker import Identity, Job, Opening, Pixels
+from runtime.perception.atlas import LineJob, Measurement
 from runtime.planner import Planner
 from runtime.request import Frame, Request
 
 AHEAD = 2
-"""Chunks that are drawn or wait, for each worker: more would only fill the memory."""
+"""Jobs that are done or wait, for each worker: more would only fill the memory."""
 TRIES = 5
-"""Workers that may die over one chunk before it is given up."""
+"""Workers that may die over one job before it is given up."""
 
 
 def open_crew(spec: str, opening: Opening) -> Crew:
@@ -104,7 +106,7 @@ class Farm:
             folder.mkdir(parents=True, exist_ok=True)
         ready: dict[int, Pixels] = {}
         tries: dict[int, int] = {}
-        submitted = running = 0
+        submitted = 0
         for piece in pieces:
             while piece.index not in ready:
                 while submitted < len(pieces) and (
@@ -116,26 +118,46 @@ class Farm:
                         ready[submitted] = kept
                     else:
                         self.crew.submit(submitted, coming.requests)
-                        running += 1
                     submitted += 1
                 if piece.index in ready:
                     break
-                done = self.crew.wait()
-                if done.pixels is not None:
-                    running -= 1
-                    with _writing(folder):
-                        name = pieces[done.index].name(self.identity)
-                        chunks.write(folder / name, done.pixels)
-                    ready[done.index] = done.pixels
-                elif done.lost and tries.get(done.index, 0) < TRIES:
-                    tries[done.index] = tries.get(done.index, 0) + 1
-                    self.crew.submit(done.index, pieces[done.index].requests)
-                else:
-                    raise EngineError(f"a worker of the farm failed: {done.error}")
+                done = self._wait(tries, lambda index: pieces[index].requests)
+                assert isinstance(done.result, np.ndarray)
+                with _writing(folder):
+                    name = pieces[done.index].name(self.identity)
+                    chunks.write(folder / name, done.result)
+                ready[done.index] = done.result
             for request, pixels in zip(piece.requests, ready.pop(piece.index), strict=True):
                 pixels.flags.writeable = False
                 yield Frame(pixels, request)
         shutil.rmtree(folder, ignore_errors=True)
+
+    def measure(self, jobs: Sequence[LineJob]) -> Iterator[tuple[int, Measurement]]:
+        """Yield each line's number and what was found, as soon as it is: in whatever order.
+
+        Raises:
+            EngineError: a line cannot be measured, or its workers die again and again.
+        """
+        tries: dict[int, int] = {}
+        submitted = 0
+        for done_before in range(len(jobs)):
+            while submitted < min(len(jobs), done_before + AHEAD * self.crew.count):
+                self.crew.submit(submitted, jobs[submitted])
+                submitted += 1
+            done = self._wait(tries, lambda index: jobs[index])
+            assert isinstance(done.result, Measurement)
+            yield done.index, done.result
+
+    def _wait(self, tries: dict[int, int], job_of: Callable[[int], Job]) -> Done:
+        """Return the next job that is done; what a dead worker left is given to another."""
+        while True:
+            done = self.crew.wait()
+            if done.result is not None:
+                return done
+            tries[done.index] = tries.get(done.index, 0) + 1
+            if not done.lost or tries[done.index] > TRIES:
+                raise EngineError(f"a worker of the farm failed: {done.error}")
+            self.crew.submit(done.index, job_of(done.index))
 
     def close(self) -> None:
         """End the workers."""

@@ -11,12 +11,17 @@ from typing import Any
 
 from runtime.errors import EngineError, MorphError, one_line
 from runtime.farm.crew import Done
-from runtime.farm.worker import FarmWorker, Identity, Opening
-from runtime.request import Request
+from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 
 MOST = 64
 OPEN_SECONDS = 600.0
 """how long a worker may take to open a model"""
+_TRIES = 5
+"""workers that may die in a row while they open it, where one was open before"""
+
+
+class _EndedError(EngineError):
+    """A worker died before it was open."""
 
 
 class _Hand:
@@ -28,15 +33,15 @@ class _Hand:
         self.process = context.Process(target=_work, args=(theirs, opening), daemon=True)
         self.process.start()
         theirs.close()
-        self.chunk: int | None = None
+        self.job: int | None = None
 
     def identity(self) -> Identity:
         if not self.pipe.poll(OPEN_SECONDS):
             raise EngineError(f"a worker did not open the model within {OPEN_SECONDS:.0f} s")
         try:
             answer = self.pipe.recv()
-        except EOFError:
-            raise EngineError("a worker ended while it opened the model") from None
+        except (EOFError, OSError):
+            raise _EndedError("a worker ended while it opened the model") from None
         if isinstance(answer, str):
             raise EngineError(f"a worker cannot open the model: {answer}")
         assert isinstance(answer, Identity)
@@ -52,7 +57,7 @@ class _Hand:
 
 
 class LocalCrew:
-    """So many processes; one that dies is replaced, and its chunk reported as lost."""
+    """So many processes; one that dies is replaced, and its job reported as lost."""
 
     def __init__(self, opening: Opening, count: int) -> None:
         """Start ``count`` processes that open the model.
@@ -65,7 +70,7 @@ class LocalCrew:
         self.count = count
         self._opening = opening
         self._hands = [_Hand(opening) for _ in range(count)]
-        self._queue: deque[tuple[int, tuple[Request, ...]]] = deque()
+        self._queue: deque[tuple[int, Job]] = deque()
         self._identity: Identity | None = None
 
     def identities(self) -> Sequence[Identity]:
@@ -74,28 +79,28 @@ class LocalCrew:
         self._identity = found[0]
         return found
 
-    def submit(self, index: int, requests: Sequence[Request]) -> None:
+    def submit(self, index: int, job: Job) -> None:
         """See ``Crew.submit``."""
-        self._queue.append((index, tuple(requests)))
+        self._queue.append((index, job))
         self._hand_out()
 
     def wait(self) -> Done:
         """See ``Crew.wait``."""
         while True:
             busy: dict[Any, _Hand] = {
-                hand.pipe: hand for hand in self._hands if hand.chunk is not None
+                hand.pipe: hand for hand in self._hands if hand.job is not None
             }
             assert busy, "nothing was submitted"
             for ready in wait(list(busy)):
                 hand = busy[ready]
-                index = hand.chunk
+                index = hand.job
                 assert index is not None
                 try:
                     answer = hand.pipe.recv()
                 except (EOFError, OSError):
                     self._replace(hand)
                     return Done(index, lost=True, error="a worker ended")
-                hand.chunk = None
+                hand.job = None
                 self._hand_out()
                 if isinstance(answer, str):
                     return Done(index, error=answer)
@@ -108,25 +113,32 @@ class LocalCrew:
 
     def _hand_out(self) -> None:
         for hand in self._hands:
-            if hand.chunk is None and self._queue:
-                index, requests = self._queue.popleft()
-                hand.chunk = index
+            if hand.job is None and self._queue:
+                index, job = self._queue.popleft()
+                hand.job = index
                 try:
-                    hand.pipe.send(requests)
+                    hand.pipe.send(job)
                 except OSError:  # it has died meanwhile: wait() notices
                     return
 
     def _replace(self, hand: _Hand) -> None:
-        hand.end()
-        fresh = _Hand(self._opening)
-        self._hands[self._hands.index(hand)] = fresh
+        number = self._hands.index(hand)
+        for tried in range(1, _TRIES + 1):
+            self._hands[number].end()
+            fresh = self._hands[number] = _Hand(self._opening)
+            try:
+                identity = fresh.identity()
+                break
+            except _EndedError:
+                if tried == _TRIES:
+                    raise
         if self._identity is not None:
-            self._identity.check_same(fresh.identity())
+            self._identity.check_same(identity)
         self._hand_out()
 
 
 def _work(pipe: Connection, opening: Opening) -> None:
-    """Draw what comes through the pipe until it ends, as it does when the parent is gone."""
+    """Do what comes through the pipe until it ends, as it does when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
     try:
         worker = FarmWorker(opening)
@@ -136,11 +148,11 @@ def _work(pipe: Connection, opening: Opening) -> None:
         return
     while True:
         try:
-            requests = pipe.recv()
+            job = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            answer: object = worker.draw(requests)
+            answer: object = worker.do(job)
         except Exception as error:  # likewise
             answer = one_line(error)
         try:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from runtime.errors import EngineError, MorphError, one_line
 from runtime.farm.crew import Done
-from runtime.farm.worker import FarmWorker, Identity, Opening
-from runtime.request import Request
+from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 
 CORES = 4
 """cores for one actor where there are no GPUs and more than twice as many"""
 OPEN_SECONDS = 600.0
+REACH_SECONDS = 10.0
+AGAIN_S = 0.5
+DEATHS = 100
+"""How often an actor is asked, ``AGAIN_S`` apart, whether it is open again."""
+_NOBODY = "http://127.0.0.1:9"
+_HOME = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its Linux too then takes the loopback for itself
+    "http_proxy": _NOBODY,
+    "https_proxy": _NOBODY,
+    "no_proxy": "127.0.0.1,localhost",
+}
 
 
 class RayCrew:
-    """Actors of a Ray cluster. One that dies is started again by Ray, and its chunk drawn again."""
+    """Actors of a Ray cluster. One that dies is started again by Ray, and its job done again."""
 
     def __init__(self, opening: Opening, address: str | None = None) -> None:
         """Join the cluster at ``address`` (``HOST:PORT``), or start one on this machine.
@@ -26,21 +39,22 @@ class RayCrew:
         Raises:
             EngineError: Ray is not installed, or the cluster cannot be reached.
         """
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing is reported to anybody
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
-            import ray
+            with _at_home() if address is None else nullcontext():  # it reads some when imported
+                import ray
         except ImportError:
             raise EngineError("--farm ray needs Ray: pip install '.[ray]'") from None
         self._ray: Any = ray
+        _check_reachable(address)
         try:
-            ray.init(
-                address=address,
-                ignore_reinit_error=True,
-                log_to_driver=False,
-                include_dashboard=False if address is None else None,
-                logging_level="error",
-            )
+            with _at_home() if address is None else nullcontext():
+                ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    logging_level="error",
+                    include_dashboard=False if address is None else None,
+                )
         except Exception as error:  # Ray raises of many kinds
             where = address or "this machine"
             raise EngineError(
@@ -60,8 +74,11 @@ class RayCrew:
         }
         self._actors = [remote.options(**options).remote(opening) for _ in range(self.count)]
         self._free = deque(range(self.count))
-        self._queue: deque[tuple[int, tuple[Request, ...]]] = deque()
+        self._queue: deque[tuple[int, Job]] = deque()
         self._running: dict[Any, tuple[int, int]] = {}
+        self._opening: dict[Any, int] = {}
+        self._deaths = [0] * self.count
+        self._identity: Identity | None = None
 
     def identities(self) -> Sequence[Identity]:
         """See ``Crew.identities``."""
@@ -70,30 +87,37 @@ class RayCrew:
                 [actor.identity.remote() for actor in self._actors], timeout=OPEN_SECONDS
             )
         except Exception as error:  # Ray wraps what the actor raised
-            cause = getattr(error, "cause", None) or error
-            raise EngineError(f"a worker cannot open the model: {one_line(cause)[:300]}") from None
+            raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
+        self._identity = found[0]
         return found
 
-    def submit(self, index: int, requests: Sequence[Request]) -> None:
+    def submit(self, index: int, job: Job) -> None:
         """See ``Crew.submit``."""
-        self._queue.append((index, tuple(requests)))
+        self._queue.append((index, job))
         self._hand_out()
 
     def wait(self) -> Done:
         """See ``Crew.wait``."""
-        assert self._running, "nothing was submitted"
-        (ready, *_), _ = self._ray.wait(list(self._running), num_returns=1)
-        index, number = self._running.pop(ready)
-        try:
-            done = Done(index, self._ray.get(ready))
-        except self._ray.exceptions.RayActorError as error:
-            done = Done(index, lost=True, error=one_line(error)[:200])
-        except Exception as error:  # what the actor raised
-            cause = getattr(error, "cause", None) or error
-            done = Done(index, error=one_line(cause)[:300])
-        self._free.append(number)
-        self._hand_out()
-        return done
+        while True:
+            waiting = [*self._running, *self._opening]
+            assert waiting, "nothing was submitted"
+            (ready, *_), _ = self._ray.wait(waiting, num_returns=1)
+            if ready in self._opening:
+                self._take_back(self._opening.pop(ready), ready)
+                continue
+            index, number = self._running.pop(ready)
+            try:
+                done = Done(index, self._ray.get(ready))
+                self._deaths[number] = 0
+                self._free.append(number)
+            except self._ray.exceptions.RayActorError as error:
+                done = Done(index, lost=True, error=one_line(error)[:200])
+                self._reopen(number)
+            except Exception as error:  # what the actor raised
+                done = Done(index, error=_reason(error))
+                self._free.append(number)
+            self._hand_out()
+            return done
 
     def close(self) -> None:
         """See ``Crew.close``."""
@@ -103,10 +127,68 @@ class RayCrew:
 
     def _hand_out(self) -> None:
         while self._free and self._queue:
-            index, requests = self._queue.popleft()
+            index, job = self._queue.popleft()
             number = self._free.popleft()
-            running = self._actors[number].draw.remote(list(requests))
+            # an actor may come back on another machine: it looks whether it is still the same
+            running = self._actors[number].do.remote(job, self._identity)
             self._running[running] = (index, number)
+
+    def _reopen(self, number: int) -> None:
+        """Give no job to an actor that died before it is open again: it would be lost at once."""
+        self._opening[self._actors[number].identity.remote()] = number
+
+    def _take_back(self, number: int, ready: Any) -> None:
+        try:
+            self._ray.get(ready)
+        except self._ray.exceptions.RayActorError as error:
+            self._deaths[number] += 1
+            if self._deaths[number] > DEATHS:
+                raise EngineError(f"a worker dies again and again: {_reason(error)}") from None
+            time.sleep(AGAIN_S)
+            self._reopen(number)
+            return
+        except Exception as error:  # what the actor raised
+            raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
+        self._free.append(number)
+        self._hand_out()
+
+
+@contextmanager
+def _at_home() -> Iterator[None]:
+    """Let the processes that Ray starts here talk to each other alone, over the loopback.
+
+    Without dashboard and reports one of them still asks what cloud it is in, by a name look-up and
+    requests to addresses of three providers: a proxy that nobody is takes them.
+    """
+    before = {name: os.environ.get(name) for name in _HOME}
+    os.environ.update(_HOME)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _reason(error: Exception) -> str:
+    """Return what an actor raised, which Ray wraps, in one line."""
+    return one_line(getattr(error, "cause", None) or error)[:300]
+
+
+def _check_reachable(address: str | None) -> None:
+    """Raise EngineError if nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(
+            f"no Ray cluster at {address} ({getattr(error, 'strerror', None) or error}): start one "
+            "with 'ray start --head', or leave the address out"
+        ) from None
 
 
 def check_address(address: str) -> None:

@@ -1,4 +1,4 @@
-"""One worker of a farm: it opens the model once and draws chunks of requests."""
+"""One worker of a farm: it opens the model once, draws chunks of requests and measures lines."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import EngineError
+from runtime.perception.atlas import LineJob, Measurement, measure_line
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
 Pixels = NDArray[np.uint8]
+Job = tuple[Request, ...] | LineJob
+"""requests to draw, or a line to measure: of that a few numbers travel, its frames stay"""
+Result = Pixels | Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Identity:
 
 
 class FarmWorker:
-    """A pipeline that is asked for chunks."""
+    """A pipeline that is given jobs."""
 
     def __init__(self, opening: Opening) -> None:
         """Open the model.
@@ -65,6 +69,18 @@ class FarmWorker:
         """Return what this worker draws with."""
         settings: dict[str, Any] = self._pipeline.settings()
         return Identity(**settings)
+
+    def do(self, job: Job, expected: Identity | None = None) -> Result:
+        """Do a job: pixels for requests, a measurement for a line.
+
+        Raises:
+            MorphError: it cannot be done, or ``expected`` is not what this worker draws with.
+        """
+        if expected is not None:
+            expected.check_same(self.identity())
+        if isinstance(job, LineJob):
+            return measure_line(self._pipeline.frames, job)
+        return self.draw(job)
 
     def draw(self, requests: Sequence[Request]) -> Pixels:
         """Return uint8 [N, H, W, 3], a picture for each request in order."""

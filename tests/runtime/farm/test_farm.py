@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +16,13 @@ from runtime.farm import chunks
 from runtime.farm.crew import Done
 from runtime.farm.farm import AHEAD, Farm, open_crew
 from runtime.farm.local import LocalCrew
-from runtime.farm.worker import Identity, Opening
+from runtime.farm.worker import FarmWorker, Identity, Job, Opening
+from runtime.language.line import Line
+from runtime.perception.atlas import LineJob, measure_line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
-from tests.support.drawn import morph
+from tests.support.drawn import DrawnPipeline, morph
 
 IDENTITY = Identity("drawings", "d1" * 32, 48, 32, "drawn", "f32", "1")
 F32 = Opening(backend="openvino", precision="f32")
@@ -41,7 +39,7 @@ class ShuffledCrew:
 
     def __init__(self, seed: int, identities: Sequence[Identity] = (IDENTITY, IDENTITY)) -> None:
         self.draws = random.Random(seed)
-        self.waiting: list[tuple[int, tuple[Request, ...]]] = []
+        self.waiting: list[tuple[int, Job]] = []
         self.most = 0
         self.drawn = 0
         self.loses = 0.0
@@ -52,18 +50,20 @@ class ShuffledCrew:
     def identities(self) -> Sequence[Identity]:
         return self._identities
 
-    def submit(self, index: int, requests: Sequence[Request]) -> None:
-        self.waiting.append((index, tuple(requests)))
+    def submit(self, index: int, job: Job) -> None:
+        self.waiting.append((index, job))
         self.most = max(self.most, len(self.waiting))
 
     def wait(self) -> Done:
-        index, requests = self.waiting.pop(self.draws.randrange(len(self.waiting)))
+        index, job = self.waiting.pop(self.draws.randrange(len(self.waiting)))
         if self.error:
             return Done(index, error=self.error)
         if self.draws.random() < self.loses:
             return Done(index, lost=True, error="died")
-        self.drawn += len(requests)
-        return Done(index, np.stack([morph(one, (48, 32)) for one in requests]))
+        if isinstance(job, LineJob):
+            return Done(index, measure_line(DrawnPipeline((48, 32)).frames, job))
+        self.drawn += len(job)
+        return Done(index, np.stack([morph(one, (48, 32)) for one in job]))
 
     def close(self) -> None:
         self.closed = True
@@ -155,48 +155,35 @@ def test_real_processes_draw_what_the_pipeline_draws_though_one_is_killed(
         assert (frame.pixels == pipeline.render(frame.request).pixels).all()
 
 
+def test_lines_are_measured_by_whoever_is_free_and_each_once(tmp_path: Path) -> None:
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    crew = ShuffledCrew(seed)
+    crew.loses = 0.2
+    jobs = [
+        LineJob(Line(Request(f"cat {number} -> kitten", seed=number), "t"), 11)
+        for number in range(23)
+    ]
+    with Farm(Planner.of("critters"), crew, tmp_path) as farm:
+        found = list(farm.measure(jobs))
+    assert sorted(number for number, _ in found) == list(range(23))
+    assert crew.most <= AHEAD * crew.count
+    for number, one in found:
+        assert one == measure_line(DrawnPipeline((48, 32)).frames, jobs[number])
+
+
+def test_a_worker_that_came_back_as_another_is_refused() -> None:
+    worker = FarmWorker(F32)
+    try:
+        requests = tuple(film(2))
+        assert isinstance(worker.do(requests, worker.identity()), np.ndarray)
+        with pytest.raises(EngineError, match="differ in digest"):
+            worker.do(requests, replace(worker.identity(), digest="e2" * 32))
+    finally:
+        worker.close()
+
+
 def test_a_model_that_is_not_there_is_a_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="unknown model") as error:
         Farm(Planner.of("critters"), LocalCrew(Opening("no-such-model"), 1), tmp_path)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="kills the driver the POSIX way")
-@pytest.mark.parametrize("spec", ["local:2", "ray"])
-def test_a_killed_driver_goes_on_and_its_film_is_the_plain_one(tmp_path: Path, spec: str) -> None:
-    """The issue's film of 2,000 frames: equal pixels, resumed after SIGKILL."""
-    from runtime.output.film import read_settings
-
-    command = [
-        sys.executable,
-        "-c",
-        "from player.cli import main; main()",
-        *("render", "cat -> kitten", "--frames", "2000", "--precision", "f32"),
-        *("--backend", "openvino", "-o"),
-    ]
-    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    root = Path(__file__).parents[3]
-    farmed = [*command, str(tmp_path / "farm.gif"), "--fps", "50", "--farm", spec]
-    child = subprocess.Popen(farmed, cwd=root, env=environment)
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("cache/wordmorph/farm/*/*"))) < 20:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    child.kill()
-    child.wait()
-    kept = len(list(tmp_path.glob("cache/wordmorph/farm/*/*")))
-    assert kept >= 20
-    subprocess.run(farmed, cwd=root, env=environment, check=True)
-    plain = [*command, str(tmp_path / "plain.gif"), "--fps", "50"]
-    subprocess.run(plain, cwd=root, env=environment, check=True)
-    first, second = (tmp_path / name for name in ("farm.gif", "plain.gif"))
-    assert read_settings(first)["digest"] == read_settings(second)["digest"]
-    from PIL import Image
-
-    with Image.open(first) as farm_film, Image.open(second) as plain_film:
-        assert farm_film.n_frames == plain_film.n_frames == 2000  # type: ignore[attr-defined]
-        for number in range(0, 2000, 97):
-            farm_film.seek(number)
-            plain_film.seek(number)
-            assert farm_film.convert("RGB").tobytes() == plain_film.convert("RGB").tobytes()

@@ -1,0 +1,192 @@
+"""What was measured, kept: a line of a model on an engine is never measured twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import platformdirs
+
+from runtime.errors import TargetError
+from runtime.perception.atlas import RULER, LineJob, Measurement
+
+SUFFIX = ".sqlite"
+_OURS = 0x776D6174  # "wmat", in the file's header
+_FORMAT = 1
+_WAIT_S = 30.0
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_ROOM = 1 << 20
+"""A disk with less room than this is called full when writing fails."""
+_DECIDE = ("digest", "width", "height", "engine", "precision")
+"""what of ``Pipeline.settings`` decides a measurement"""
+
+
+def default_place() -> Path:
+    """Return where measurements are kept unless the user says otherwise."""
+    return platformdirs.user_data_path("wordmorph") / f"atlas{SUFFIX}"
+
+
+def subject_of(settings: Mapping[str, Any], job: LineJob) -> dict[str, Any]:
+    """Return all that decides what is measured; ``settings`` are those of the pipeline."""
+    line = job.line.start
+    return {
+        **{name: settings[name] for name in _DECIDE},
+        **asdict(line.request),
+        "axis": line.axis,
+        "frames": job.frames,
+        "ruler": RULER,
+    }
+
+
+def key_of(subject: Mapping[str, Any]) -> str:
+    """Return the key of a subject: equal for equal subjects alone."""
+    return hashlib.sha256(json.dumps(subject, sort_keys=True).encode()).hexdigest()
+
+
+class Measurements:
+    """A SQLite file. Several programs may use one; what is kept is on the disk at once."""
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        """Open or make ``path``. A damaged file is set aside, ``say`` is told, and it starts anew.
+
+        Raises:
+            TargetError: a name without .sqlite, a database of another program or version, or a
+                place that cannot be written.
+        """
+        if path.suffix != SUFFIX:
+            raise TargetError(f"{path}: measurements lie in a file with a name in {SUFFIX}")
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TargetError(f"{path} cannot be written: {error.strerror}") from None
+        if path.is_dir():
+            raise TargetError(f"{path} cannot be written: it is a folder")
+        with self._telling():
+            try:
+                self._connection = _open(path)
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in _DAMAGED:
+                    raise
+                say(f"{path} is damaged: set aside as {_set_aside(path).name}, started anew")
+                self._connection = _open(path)
+
+    def get(self, subject: Mapping[str, Any]) -> Measurement | None:
+        """Return what is known of a subject; None where it is not, or no longer readable."""
+        with self._telling():
+            row = self._connection.execute(
+                "SELECT found, digest FROM measurements WHERE key = ?", (key_of(subject),)
+            ).fetchone()
+        if row is None or row[1] != _digest(row[0]):
+            return None
+        with suppress(ValueError, KeyError, TypeError):
+            return Measurement.of(json.loads(row[0]))
+        return None
+
+    def keep(self, subject: Mapping[str, Any], found: Measurement) -> None:
+        """Keep a measurement for good.
+
+        Raises:
+            TargetError: the disk is full or fails; what was kept before stays.
+        """
+        text = json.dumps(asdict(found))
+        row = key_of(subject), json.dumps(subject, sort_keys=True), text, _digest(text)
+        with self._telling(), self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?)", row)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:  # noqa: D105
+        return self
+
+    def __exit__(  # noqa: D105
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Translate what SQLite says."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise TargetError(self._words(error)) from None
+
+    def _words(self, error: Exception) -> str:
+        code = _code(error) & 0xFF
+        free = shutil.disk_usage(self.path.parent).free
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and free < _ROOM):
+            return (
+                f"no space left for {self.path}: free some and run the same command, which goes on "
+                "where this one stopped"
+            )
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return f"{self.path} is being written by another program: try again when that is done"
+        if code in _DAMAGED:
+            return f"{self.path} was damaged meanwhile: run the same command, which sets it aside"
+        return f"{self.path} cannot be written: {error}"
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT_S)
+    try:
+        (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if sound != "ok":
+            damaged = sqlite3.DatabaseError(sound)
+            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise damaged
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        (made,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and owner != _OURS:
+            raise TargetError(f"{path} is a database of another program: name another --store")
+        if tables and made != _FORMAT:
+            raise TargetError(
+                f"{path} is of format {made}, this program keeps format {_FORMAT}: name another "
+                "--store"
+            )
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")  # of two that make it, one makes it
+            connection.execute(f"PRAGMA application_id = {_OURS}")
+            connection.execute(f"PRAGMA user_version = {_FORMAT}")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS measurements (key TEXT PRIMARY KEY, subject TEXT NOT "
+                "NULL, found TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID"
+            )
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a damaged file, and the journal that belongs to it, to a name that is free."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}{SUFFIX}")).exists():
+        number += 1
+    os.replace(path, aside)
+    with suppress(FileNotFoundError):
+        os.replace(f"{path}-journal", f"{aside}-journal")
+    return aside
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", -1))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -162,10 +162,10 @@ def _resolve_open_ranges(given: dict[str, Any]) -> None:
     axis = open_axis(text) if isinstance(text, str) else None
     if axis is None or not isinstance(invocation, Invocation):
         return
-    from player.ranging import settle  # needs the functions below
+    from player.ranging import close_range  # needs the functions below
 
     sampling, planner = given.get("sampling", Sampling()), open_planner(invocation)
-    given["expression"] = settle(
+    given["expression"] = close_range(
         axis, invocation, planner, lambda text: sampling.request(planner, text), open_pipeline
     )
 

@@ -19,7 +19,7 @@ from runtime.planner import Planner
 from runtime.request import Request
 
 
-def settle(
+def close_range(
     axis: OpenAxis,
     invocation: Invocation,
     planner: Planner,

@@ -13,9 +13,9 @@ from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 from runtime.version import program_version
 
-SHARED = ("play", "render", "grid", "storms", "range", "map", "bench")
+SHARED = ("play", "serve", "render", "grid", "storms", "range", "map", "bench")
 """commands with the options of ``player.options``; ``shared`` explains words that are left over"""
-PLAIN = ("tokens", "build", "models", "doctor")
+PLAIN = ("tokens", "build", "models", "doctor", "verify")
 GROUPS = ("engines",)
 """commands that have commands of their own"""
 

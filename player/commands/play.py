@@ -66,6 +66,10 @@ def play(
         str | None,
         typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
     ] = None,
+    connect: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Let a wordmorph serve draw: the address it printed."),
+    ] = None,
     typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
@@ -73,6 +77,26 @@ def play(
         raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
     if ui_scale is not None and not 0.5 <= ui_scale <= 4:
         raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
+    if connect is not None:
+        from player.commands.connect import play_there
+
+        if invocation != Invocation():
+            raise RequestError(
+                "with --connect the server chooses: leave out --model, --backend, --precision "
+                "and --size"
+            )
+        play_there(
+            connect,
+            expression,
+            sampling,
+            t=t,
+            u=u,
+            zoom=zoom,
+            ui_scale=ui_scale,
+            fullscreen=fullscreen,
+            controllers=_controllers(osc, osc_out, midi, link),
+        )
+        return
     begin = starting(expression, t, u, invocation, sampling, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)

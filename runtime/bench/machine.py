@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import psutil
 
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
+from runtime.engines.gpu import check, cuda_runtime, find_gpu
+from runtime.errors import EngineError
 from runtime.version import program_version
 
 PACKAGES = ("numpy", "openvino", "onnxruntime", "onnxruntime-gpu", "tensorrt", "tensorrt-rtx")
@@ -46,6 +51,64 @@ def this_machine(packages: Sequence[str] = PACKAGES) -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         versions=versions,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GraphicsCard:
+    """An NVIDIA GPU and its driver."""
+
+    name: str
+    capability: str
+    """compute capability, e.g. 8.9"""
+    cuda: str
+    """the newest CUDA that the driver serves, e.g. 13.0"""
+    driver: str | None
+    """the driver's own version, e.g. 580.95.05; None where nothing says it"""
+    memory_bytes: int
+
+
+def this_card() -> GraphicsCard | None:
+    """Describe the NVIDIA GPU that engines would run on, or return None: none answers."""
+    try:
+        gpu = find_gpu()
+        if gpu is None:
+            return None
+        _, total = check(cuda_runtime().cudaMemGetInfo(), "asking for the GPU's memory")
+    except EngineError:
+        return None
+    return GraphicsCard(gpu.name, gpu.capability, gpu.driver, driver_version(), int(total))
+
+
+def gpu_bytes() -> int | None:
+    """Return how much of the GPU's memory is taken, by whatever program; None: no GPU."""
+    try:
+        free, total = check(cuda_runtime().cudaMemGetInfo(), "asking for the GPU's memory")
+    except EngineError:
+        return None
+    return int(total) - int(free)
+
+
+def driver_version() -> str | None:
+    """Return the version of NVIDIA's driver, as the kernel or ``nvidia-smi`` says it, or None."""
+    try:
+        return Path("/sys/module/nvidia/version").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError):
+        pass
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    try:
+        said = subprocess.run(
+            [tool, "--query-gpu=driver_version", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeError):
+        return None
+    lines = said.stdout.split()
+    return lines[0] if lines else None
 
 
 class Watch:

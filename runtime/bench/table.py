@@ -82,16 +82,16 @@ def section(results: Sequence[Benchmark]) -> str:
     return "\n".join([*parts, END])
 
 
-def insert(text: str, made: str) -> str:
-    """Return a README's text with ``made`` in the place of the section that stands there.
+def insert(text: str, made: str, begin_mark: str = BEGIN, end_mark: str = END) -> str:
+    """Return a README's text with ``made`` in the place of the section between two marks.
 
     Raises:
         TargetError: the text has no such place.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _old, end, after = rest.partition(END)
+    before, begin, rest = text.partition(begin_mark)
+    _old, end, after = rest.partition(end_mark)
     if not begin or not end:
-        raise TargetError(f"there is no section between {BEGIN} and {END}")
+        raise TargetError(f"there is no section between {begin_mark} and {end_mark}")
     return before + made + after
 
 

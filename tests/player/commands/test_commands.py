@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from player.commands.build import _elsewhere
 from player.program import make_app
-from player.window.tokenstrip import lines
+from player.session.strip import lines
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines.choose import BACKENDS

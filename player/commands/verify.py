@@ -108,12 +108,14 @@ def _check(target: Path, force: bool) -> Path:
     return beside
 
 
-def _prepare(bundle: Bundle, backend: str) -> None:
-    """Build the engines that a TensorRT needs, where they are missing."""
-    if backend.startswith("tensorrt"):
-        from export.tensorrt.builder import build_engines
+def _prepare(bundle: Bundle, backend: str) -> bool:
+    """Build the engines that a TensorRT needs, where they are missing; others need none."""
+    if not backend.startswith("tensorrt"):
+        return False
+    from export.tensorrt.builder import build_engines
 
-        build_engines(bundle, backend)
+    build_engines(bundle, backend)
+    return True
 
 
 def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:

@@ -97,9 +97,12 @@ def _row(report: Report, verdict: Verdict) -> tuple[str, ...]:
     memory = f"{speed.peak_bytes / 1e9:.1f} GB"
     if speed.gpu_bytes is not None:
         memory += f", {speed.gpu_bytes / 1e9:.1f} GB of the GPU's"
+    batched = (
+        f"; {1e3 / speed.batched.median:.1f} in batches of {speed.batch}" if speed.batch > 1 else ""
+    )
     cells = (
         *head,
-        f"{speed.fps:.1f}; {1e3 / speed.batched.median:.1f} in batches of {speed.batch}",
+        f"{speed.fps:.1f}" + batched,
         "not measured" if speed.scrub is None else _ms(speed.scrub),
         f"{speed.open_seconds:.1f} s; {speed.first_frame_ms:.0f} ms",
         memory,

@@ -85,7 +85,11 @@ def speeds(verdict: Verdict) -> list[tuple[str, str]]:
     rows = [
         ("frames a second", f"{speed.fps:.1f}, one at a time"),
         ("a frame", _ms(speed.frame)),
-        (f"a frame in batches of {speed.batch}", _ms(speed.batched)),
+        *(
+            [(f"a frame in batches of {speed.batch}", _ms(speed.batched))]
+            if speed.batch > 1
+            else []
+        ),
         ("a frame of new words", _ms(speed.new_word)),
         ("opened in", f"{speed.open_seconds:.1f} s"),
         ("first frame", f"{speed.first_frame_ms:.0f} ms"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ def judge(precision: str, frames: Sequence[Likeness], bounds: Bounds) -> tuple[W
 
 def anonymous(text: str) -> str:
     """Return an error's text without the folders it names: a report travels, its owner does not."""
-    for folder in (Path.home(), Path.cwd()):
+    for folder in (Path(os.path.expanduser("~")), Path.cwd()):
         if folder.parent != folder:  # a root would take every slash
             text = text.replace(str(folder), "…")
     return _FOLDERS.sub("…/", text)

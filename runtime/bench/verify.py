@@ -120,7 +120,12 @@ def shots(planner: Planner) -> list[Shot]:
         shot("a slot and the rows after it", SLOT, 0.5, edit="tail"),
         shot("a slot, both axes", SLOT_BOTH, 0.37, u=0.9, seed=5),
         shot("slerp", WORDS, 0.63, interp="slerp"),
-        *(shot(f"steps: {count}", WORDS, 0.5, steps=count, seed=5) for count in other),
+        *(
+            shot(
+                f"in {count} steps" if count > 1 else "in one step", WORDS, 0.5, steps=count, seed=5
+            )
+            for count in other
+        ),
         *(
             Shot(f"in a batch, {number + 1} of {BATCH}", line.at(number / (BATCH - 1)), True)
             for number in range(BATCH)
@@ -168,14 +173,15 @@ def verify_bundle(
     bounds: Bounds,
     *,
     frames: int,
-    prepare: Callable[[Bundle, str], None] = lambda bundle, backend: None,
+    prepare: Callable[[Bundle, str], bool] = lambda bundle, backend: False,
     scrub: Scrub | None = None,
     say: Callable[[str], None] = lambda text: None,
     run: Run = in_child,
 ) -> Verified:
     """Draw the same frames on every one of ``backends`` that is usable, and judge and time them.
 
-    ``prepare`` builds what an engine runtime needs before it opens. ``scrub`` returns so many
+    ``prepare`` builds what an engine runtime needs before it opens, and tells whether it needs
+    anything. ``scrub`` returns so many
     latencies of a front end, in milliseconds. ``say`` hears what is done. What one engine runtime
     cannot do becomes its verdict and never keeps the others from theirs.
 
@@ -196,8 +202,8 @@ def verify_bundle(
         say(f"{backend}: building what is missing, drawing, timing")
         start = time.perf_counter()
         try:
-            prepare(bundle, backend)
-            built = time.perf_counter() - start
+            needed = prepare(bundle, backend)
+            built = time.perf_counter() - start if needed else None
             made = run(draw, model, backend, "auto", asked, frames, scrub)
         except MorphError as error:
             verdicts.append(Verdict(backend, "failed", anonymous(one_line(error))))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import Progress
 
-from player.session.quest import LEAST, Quest, answer, closed, kept_with
+from player.session.keep.quest import LEAST, Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.openaxis import OpenAxis

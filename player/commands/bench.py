@@ -135,7 +135,7 @@ def _random(kind: str) -> tuple[Path, Path]:
 
 
 def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
-    from player.session.latency import scrub_latencies
+    from player.session.drawing.latency import scrub_latencies
 
     return scrub_latencies(pipeline, request, count)
 

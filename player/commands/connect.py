@@ -9,9 +9,9 @@ from typing import cast
 
 from player.commands.common import interruptible
 from player.options import Sampling
+from player.session.drawing.worker import Renderer
 from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
-from player.session.worker import Renderer
 from player.web.connection import Connection
 from player.web.remote import Follower, Plans, RemoteRenderer, first_request
 from runtime.request import EditScope, Interp, Request

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from player.session.moment import Moment
-from player.session.remembered import Memory, memory_path, remember
+from player.session.keep.remembered import Memory, memory_path, remember
+from player.session.motion.moment import Moment
 from player.session.session import Session
 from runtime.durable import write_aside
 from runtime.errors import MorphError

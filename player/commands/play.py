@@ -15,7 +15,7 @@ from player.commands.common import interruptible
 from player.commands.keeping import leave_behind, take_up
 from player.commands.starting import starting
 from player.options import Sampling, shared
-from player.session.memory import parse_budget
+from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend

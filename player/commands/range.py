@@ -13,7 +13,7 @@ from rich.table import Table
 
 from player.commands.common import interruptible, progress, refuse_untaught
 from player.options import Force, Sampling, open_pipeline, open_planner, shared
-from player.session.quest import Quest, answer, closed, kept_with
+from player.session.keep.quest import Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis

@@ -14,7 +14,7 @@ import typer
 
 from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
-from player.session.memory import parse_budget
+from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from player.commands.library import Library
 from player.options import Sampling
+from player.session.keep.remembered import Memory, memory_path, recall
 from player.session.models import Model
-from player.session.moment import Moment
+from player.session.motion.moment import Moment
 from player.session.opening import is_file_to_open, moment_in
-from player.session.remembered import Memory, memory_path, recall
 from player.session.reproduce import Invocation
 from player.session.words import STARTER, TRY
 from runtime.errors import BundleError, MorphError

@@ -20,7 +20,7 @@ from runtime.output.target import refuse_special, staged, writing
 from runtime.slug import slug
 
 if TYPE_CHECKING:
-    from runtime.bench.verdicts import Verdict
+    from runtime.bench.verify.verdicts import Verdict
     from runtime.bundles.bundle import Bundle
     from runtime.pipeline import Pipeline
     from runtime.request import Request
@@ -59,10 +59,10 @@ def verify(
     with interruptible(None):
         bundle = find_bundle(model)
         from export.parity.psnr import ENOUGH, LEAST
-        from runtime.bench.apart import in_child
-        from runtime.bench.page import page
-        from runtime.bench.verdicts import Bounds
-        from runtime.bench.verify import verify_bundle
+        from runtime.bench.verify.apart import in_child
+        from runtime.bench.verify.page import page
+        from runtime.bench.verify.verdicts import Bounds
+        from runtime.bench.verify.verify import verify_bundle
 
         console = Console(stderr=True)
         verified = verify_bundle(
@@ -119,7 +119,7 @@ def _prepare(bundle: Bundle, backend: str) -> bool:
 
 
 def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
-    from player.session.latency import scrub_latencies
+    from player.session.drawing.latency import scrub_latencies
 
     return scrub_latencies(pipeline, request, count)
 
@@ -145,7 +145,7 @@ def _line(verdict: Verdict) -> str:
 
 
 def _fault(verdicts: tuple[Verdict, ...]) -> str:
-    from runtime.bench.verdicts import BAD
+    from runtime.bench.verify.verdicts import BAD
 
     bad = [f"{one.backend} ({one.word})" for one in verdicts if one.word in BAD]
     if not bad:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from player.session.cues import GLIDES, MOST
-from player.session.playhead import DIVISIONS, SPEEDS
+from player.session.keep.cues import GLIDES, MOST
+from player.session.motion.playhead import DIVISIONS, SPEEDS
 from player.session.session import Session
 from runtime.request import MAX_SEED
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from player.session.cues import read_cues
-from player.session.moment import SETTINGS, KeptFileError, Moment, kind_in, request_of
-from player.session.take import read_take
+from player.session.keep.cues import read_cues
+from player.session.keep.take import read_take
+from player.session.motion.moment import SETTINGS, KeptFileError, Moment, kind_in, request_of
 from runtime.output.film import read_settings
 
 SUFFIXES = (".png", ".mp4", ".gif", ".json")

@@ -8,26 +8,26 @@ from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
-from player.session.beats import MOST, Beats
-from player.session.cues import Cues, read_cues
-from player.session.difference import difference
-from player.session.glide import glide_between
-from player.session.gridshot import GridShot
-from player.session.keeping import Keeping
-from player.session.measures import Measures
-from player.session.memory import default_budget
+from player.session.drawing.measures import Measures
+from player.session.drawing.memory import default_budget
+from player.session.drawing.worker import PendingRequest, Renderer, Worker
+from player.session.keep.cues import Cues, read_cues
+from player.session.keep.difference import difference
+from player.session.keep.gridshot import GridShot
+from player.session.keep.keeping import Keeping
+from player.session.keep.takes import Takes
 from player.session.models import Model, Models
-from player.session.moment import Moment, kind_in
+from player.session.motion.beats import MOST, Beats
+from player.session.motion.glide import glide_between
+from player.session.motion.moment import Moment, kind_in
+from player.session.motion.past import Past
+from player.session.motion.playhead import DIVISIONS
 from player.session.opening import moment_in
-from player.session.past import Past
-from player.session.playhead import DIVISIONS
 from player.session.reproduce import Invocation, play_command
 from player.session.settings import Settings
 from player.session.state import HINT, PlayerState
-from player.session.takes import Takes
 from player.session.view import View
 from player.session.words import History
-from player.session.worker import PendingRequest, Renderer, Worker
 from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError
 from runtime.language.expression import parse

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from player.session.glide import Glide
-from player.session.memory import default_budget
-from player.session.moment import Moment
-from player.session.playhead import DIVISIONS, FINE, Playhead, Point
+from player.session.drawing.memory import default_budget
+from player.session.drawing.scan import Speeds
+from player.session.drawing.worker import ModelInfo
+from player.session.motion.glide import Glide
+from player.session.motion.moment import Moment
+from player.session.motion.playhead import DIVISIONS, FINE, Playhead, Point
 from player.session.reproduce import Invocation
-from player.session.scan import Speeds
-from player.session.worker import ModelInfo
 from runtime.cache import FrameCache
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line, stands_still

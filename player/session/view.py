@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from player.session.cues import Cue
-from player.session.playhead import TICKS, Loop, Point
-from player.session.scan import Speeds
+from player.session.drawing.scan import Speeds
+from player.session.keep.cues import Cue
+from player.session.motion.playhead import TICKS, Loop, Point
 from player.session.state import HINT
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from player.session.actions import ACTIONS, HELP, label_of
-from player.session.playhead import DIVISIONS, TICKS, Playhead
-from player.session.scan import Speeds, division
+from player.session.drawing.scan import Speeds, division
+from player.session.motion.playhead import DIVISIONS, TICKS, Playhead
 from player.session.strip import lines
 from player.session.view import View
 from runtime.language.line import Line

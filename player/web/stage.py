@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from player.session.actions import NAMES
-from player.session.mailbox import Latest
-from player.session.playhead import GLIDE, SPEEDS, TICKS
+from player.session.drawing.mailbox import Latest
+from player.session.drawing.worker import PendingRequest, Result
+from player.session.motion.playhead import GLIDE, SPEEDS, TICKS
 from player.session.session import Session
-from player.session.worker import PendingRequest, Result
 from player.web import shown
 from player.web.kept import Kept
 from player.web.messages import Ack, Act, Ask, Change, Control, Forget, Message, Move, Tokens

@@ -8,9 +8,10 @@ import pygame
 from pygame import Rect
 
 from player.session.view import View
-from player.window import overlay, theme
-from player.window.hover import Hover
+from player.window import theme
 from player.window.layout import Layout, arrange
+from player.window.parts import overlay
+from player.window.parts.hover import Hover
 from player.window.typist import Typing
 from runtime.request import Frame
 

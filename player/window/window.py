@@ -11,19 +11,20 @@ from statistics import fmean
 import pygame
 
 from player.session.actions import find
+from player.session.drawing.worker import Renderer
 from player.session.models import Models
-from player.session.playhead import DIVISIONS
+from player.session.motion.playhead import DIVISIONS
 from player.session.reproduce import Invocation
 from player.session.session import Controller, Session
-from player.session.worker import Renderer
-from player.window import cuestrip, editline, pad, theme
-from player.window import help as keys_help
+from player.window import theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
 from player.window.display import close_display, move_window, open_display, open_window
-from player.window.hover import Hover
 from player.window.keys import CTRL, SHIFT, key_of, name_of
 from player.window.layout import display_scale, first_window, fraction, smallest_window
+from player.window.parts import cuestrip, editline, pad
+from player.window.parts import help as keys_help
+from player.window.parts.hover import Hover
 from player.window.typist import Typist, copy
 from runtime.request import Request
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from player import options
 from player.commands import range as range_module
-from player.session.quest import Quest
+from player.session.keep.quest import Quest
 from runtime.errors import ExpressionError, RequestError, TargetError
 from runtime.language.openaxis import open_axis
 from runtime.output.film import read_settings

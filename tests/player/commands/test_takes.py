@@ -18,11 +18,11 @@ from player.commands.play import play
 from player.commands.render import render
 from player.commands.starting import starting
 from player.options import Sampling
-from player.session.moment import KeptFileError, Moment
-from player.session.remembered import remember
+from player.session.keep.remembered import remember
+from player.session.keep.take import Take, read_take, write_take
+from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
 from player.session.session import Session
-from player.session.take import Take, read_take, write_take
 from player.session.words import STARTER
 from runtime.errors import BundleError, MorphError
 from runtime.output.film import save_still

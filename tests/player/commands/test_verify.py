@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from player.cli import main
-from runtime.bench import apart
-from runtime.bench.verdicts import from_json
-from runtime.bench.verify import Drawn
+from runtime.bench.verify import apart
+from runtime.bench.verify.verdicts import from_json
+from runtime.bench.verify.verify import Drawn
 from tests.support.tinybundle import write_tiny
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from player.session.actions import NAMES
-from player.session.cues import read_cues, write_cues
-from player.session.moment import FORMAT, KeptFileError, Moment
+from player.session.keep.cues import read_cues, write_cues
+from player.session.motion.moment import FORMAT, KeptFileError, Moment
+from player.session.motion.tempo import Tempo
 from player.session.session import Session
-from player.session.tempo import Tempo
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, picture
 
@@ -93,7 +93,7 @@ def test_a_glide_between_two_expressions_goes_through_the_words(session: Session
 
 def test_the_first_picture_of_a_glide_is_the_one_that_was_left(session: Session) -> None:
     """On the built-in model: the sum of words at a place is the picture at that place."""
-    from player.session.glide import glide_between
+    from player.session.motion.glide import glide_between
     from runtime.pipeline import Pipeline
 
     with Pipeline.open(precision="f32") as pipeline:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.session.worker import PendingRequest, Renderer, Result, Worker
+from player.session.drawing.worker import PendingRequest, Renderer, Result, Worker
 from runtime.bundles.bundle import Bundle
 from runtime.cache import FrameCache
 from runtime.engines.apart import ApartEngine

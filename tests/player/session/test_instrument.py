@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from player.session.models import Model
-from player.session.moment import Moment
-from player.session.playhead import TICKS, Playhead
+from player.session.motion.moment import Moment
+from player.session.motion.playhead import TICKS, Playhead
 from player.session.session import Session
 from player.session.words import complete
 from runtime.errors import BundleError, EngineError, RequestError

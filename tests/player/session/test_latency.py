@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from player.session.latency import scrub_latencies
+from player.session.drawing.latency import scrub_latencies
 from runtime.errors import EngineError
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer

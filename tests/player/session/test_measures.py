@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from player.session.measures import Measures, quantiles
+from player.session.drawing.measures import Measures, quantiles
 from runtime.request import Frame, Request
 
 

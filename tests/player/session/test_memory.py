@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import player.session.recorder
+import player.session.keep.recorder
 import runtime.output.film
-from player.session.memory import SHARE, Descriptors, default_budget, parse_budget
-from player.session.playhead import DIVISIONS
-from player.session.recorder import Recorder
-from player.session.worker import PendingRequest, Worker
+from player.session.drawing.memory import SHARE, Descriptors, default_budget, parse_budget
+from player.session.drawing.worker import PendingRequest, Worker
+from player.session.keep.recorder import Recorder
+from player.session.motion.playhead import DIVISIONS
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
 from runtime.request import Frame, Request
@@ -104,8 +104,8 @@ def test_a_recording_on_a_slow_machine_keeps_real_time_and_little_memory(
         with real(*words, **named) as film:
             yield SlowFilm(film, gate)
 
-    monkeypatch.setattr(player.session.recorder, "open_film", slow)
-    monkeypatch.setattr(player.session.recorder, "WAITING_BYTES", 10 * 3 * 64 * 64)
+    monkeypatch.setattr(player.session.keep.recorder, "open_film", slow)
+    monkeypatch.setattr(player.session.keep.recorder, "WAITING_BYTES", 10 * 3 * 64 * 64)
     settings: Mapping[str, object] = {"expression": "x"}
     recorder = Recorder(tmp_path / "a.mp4", (64, 64), 30, settings)
     most = 0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.session.rangeshot import EACH_TURN, RangeShot
+from player.session.keep.rangeshot import EACH_TURN, RangeShot
 from runtime.cache import FrameCache
 from runtime.errors import ExpressionError
 from runtime.language.expression import parse

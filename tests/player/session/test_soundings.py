@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.session.soundings import SIDE, Soundings
+from player.session.drawing.soundings import SIDE, Soundings
 from runtime.cache import FrameCache
 from runtime.perception.map import sketch
 from runtime.request import Frame, Request

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.session.moment import FORMAT, KeptFileError, Moment
+from player.session.keep.take import Take, read_take, write_take
+from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from player.session.session import Session
-from player.session.take import Take, read_take, write_take
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from player.session.memory import Descriptors
-from player.session.scan import Scan
-from player.session.worker import PendingRequest, Result, Worker
+from player.session.drawing.memory import Descriptors
+from player.session.drawing.scan import Scan
+from player.session.drawing.worker import PendingRequest, Result, Worker
 from runtime.cache import FrameCache
 from runtime.errors import BundleError
 from runtime.language.line import Line

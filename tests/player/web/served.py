@@ -15,8 +15,8 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from player.session.drawing.worker import Renderer
 from player.session.session import Session
-from player.session.worker import Renderer
 from player.web.access import Access, names_of
 from player.web.pictures import unpack
 from player.web.serve import bind, make_server, run

@@ -9,11 +9,11 @@ import numpy as np
 import pygame
 import pytest
 
-from player.session.memory import Descriptors
-from player.session.playhead import TICKS, Playhead, Warp
+from player.session.drawing.memory import Descriptors
+from player.session.drawing.scan import Scan
+from player.session.drawing.worker import PendingRequest, Worker
+from player.session.motion.playhead import TICKS, Playhead, Warp
 from player.session.reproduce import free_path
-from player.session.scan import Scan
-from player.session.worker import PendingRequest, Worker
 from player.window.keys import key_of
 from player.window.window import Window
 from runtime.cache import FrameCache

@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from player.session.actions import HELP
-from player.window import cuestrip, theme
-from player.window import help as keys_help
+from player.window import theme
 from player.window.layout import share_x
+from player.window.parts import cuestrip
+from player.window.parts import help as keys_help
 from player.window.window import Window
 from runtime.output.film import save_still
 from tests.player.fakes import FakeRenderer

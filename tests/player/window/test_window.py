@@ -18,8 +18,8 @@ from PIL import Image
 
 from player.window.keys import key_of
 from player.window.layout import share_x
-from player.window.pad import field
-from player.window.readouts import settings_line
+from player.window.parts.pad import field
+from player.window.parts.readouts import settings_line
 from player.window.window import Window
 from runtime.errors import DisplayError, EngineError, ExpressionError
 from runtime.output.film import read_settings

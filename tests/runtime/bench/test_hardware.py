@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from runtime.bench.figures import Spread
-from runtime.bench.hardware import BEGIN, END, main, read, table
 from runtime.bench.machine import GraphicsCard, Machine
-from runtime.bench.verdicts import Bounds, Likeness, Report, Speed, Verdict
+from runtime.bench.verify.hardware import BEGIN, END, main, read, table
+from runtime.bench.verify.verdicts import Bounds, Likeness, Report, Speed, Verdict
 from runtime.errors import BundleError, TargetError
 
 SPEED = Speed(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.bench import verify as verify_module
-from runtime.bench.page import page
-from runtime.bench.verdicts import Bounds, Likeness, Report, anonymous, from_json, judge
-from runtime.bench.verify import Drawn, Verified, shots, verify_bundle
+from runtime.bench.verify import verify as verify_module
+from runtime.bench.verify.page import page
+from runtime.bench.verify.verdicts import Bounds, Likeness, Report, anonymous, from_json, judge
+from runtime.bench.verify.verify import Drawn, Verified, shots, verify_bundle
 from runtime.bundles.bundle import Bundle
 from runtime.errors import BuildError, BundleError, EngineError
 from runtime.pipeline import Pipeline

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from player.session.moment import (
+from player.session.motion.moment import (
     FORMAT,
     KeptFileError,
     Moment,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from player.session.moment import Moment
+from player.session.motion.moment import Moment
 
 MOST = 500
 STILL_SECONDS = 0.5

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from player.session.gridshot import GridShot
-from player.session.playhead import RATE
-from player.session.recorder import Recorder
+from player.session.keep.gridshot import GridShot
+from player.session.keep.recorder import Recorder
+from player.session.motion.playhead import RATE
 from player.session.reproduce import free_path, play_command, stem, still_command
 from player.session.state import PlayerState
 from runtime.errors import MorphError

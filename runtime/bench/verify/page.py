@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.bench.figures import Spread
-from runtime.bench.verdicts import Report, Verdict
-from runtime.bench.verify import Pair
+from runtime.bench.verify.verdicts import Report, Verdict
+from runtime.bench.verify.verify import Pair
 
 AMPLIFIED = 8
 """how much darker than it is a difference is drawn"""

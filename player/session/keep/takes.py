@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from player.session.moment import Moment
-from player.session.recorder import Recorder
+from player.session.keep.recorder import Recorder
+from player.session.keep.take import SUFFIX, TakeRecorder, write_take
+from player.session.motion.moment import Moment
 from player.session.reproduce import free_path
 from player.session.state import PlayerState
-from player.session.take import SUFFIX, TakeRecorder, write_take
 
 
 class Takes:

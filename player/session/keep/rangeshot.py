@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from player.session.quest import LEAST, Quest, closed
+from player.session.keep.quest import LEAST, Quest, closed
 from runtime.cache import FrameCache
 from runtime.language.expression import parse
 from runtime.language.openaxis import open_axis, reopened

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from player.session.memory import Descriptors
-from player.session.playhead import DIVISIONS, Warp
+from player.session.drawing.memory import Descriptors
+from player.session.motion.playhead import DIVISIONS, Warp
 from runtime.language.line import Line
 from runtime.perception.change import change_of, posts_of
 from runtime.perception.distance import distance

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 
-from player.session.playhead import DIVISIONS
+from player.session.motion.playhead import DIVISIONS
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
 from runtime.perception.distance import Descriptor, describe_frame

@@ -9,8 +9,8 @@ from pygame import Rect
 
 from player.session.view import View
 from player.window import theme
-from player.window.cuestrip import fitted
 from player.window.layout import Layout, share_x
+from player.window.parts.cuestrip import fitted
 from runtime.language.line import Line
 from runtime.request import Frame
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from player.session.worker import EngineInfo, PendingRequest, Renderer, Worker
+from player.session.drawing.worker import EngineInfo, PendingRequest, Renderer, Worker
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.mixing.mix import Plan

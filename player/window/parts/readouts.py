@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pygame
 from pygame import Rect
 
-from player.session.playhead import DIVISIONS
-from player.session.scan import division
+from player.session.drawing.scan import division
+from player.session.motion.playhead import DIVISIONS
 from player.session.view import View
 from player.window import theme
 from runtime.mixing.mix import Plan

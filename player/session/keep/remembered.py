@@ -9,8 +9,15 @@ from pathlib import Path
 
 import platformdirs
 
-from player.session.cues import cues_of, cues_to_json
-from player.session.moment import FORMAT, KeptFileError, Moment, load, moment_of, moment_to_json
+from player.session.keep.cues import cues_of, cues_to_json
+from player.session.motion.moment import (
+    FORMAT,
+    KeptFileError,
+    Moment,
+    load,
+    moment_of,
+    moment_to_json,
+)
 from player.session.words import MOST
 from runtime.durable import tidy, write_aside
 

@@ -1,7 +1,7 @@
 """The README's table of machines, made from reports of ``wordmorph verify``.
 
-``python -m runtime.bench.hardware FILE.json …`` prints it; with ``--into README.md`` it replaces
-the one that stands there.
+``python -m runtime.bench.verify.hardware FILE.json …`` prints it; with ``--into README.md`` it
+replaces the one that stands there.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 from runtime.bench.figures import Spread
 from runtime.bench.run import CPU
 from runtime.bench.table import insert
-from runtime.bench.verdicts import BAD, Report, Verdict, from_json
+from runtime.bench.verify.verdicts import BAD, Report, Verdict, from_json
 from runtime.errors import BundleError, MorphError, TargetError
 
-BEGIN = "<!-- hardware: written by python -m runtime.bench.hardware -->"
+BEGIN = "<!-- hardware: written by python -m runtime.bench.verify.hardware -->"
 END = "<!-- hardware: end -->"
 HEADS = (
     "machine",
@@ -66,7 +66,9 @@ def read(paths: Sequence[Path]) -> list[Report]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m runtime.bench.hardware", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime.bench.verify.hardware", description=__doc__
+    )
     parser.add_argument("files", nargs="+", type=Path, help="what wordmorph verify wrote")
     parser.add_argument("--into", type=Path, metavar="README", help="replace the table there")
     options = parser.parse_args(argv)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from player.session.mailbox import Latest
-from player.session.memory import Descriptors
-from player.session.playhead import DIVISIONS
-from player.session.scan import Scan, Speeds, division
-from player.session.soundings import Soundings, plane_of
+from player.session.drawing.mailbox import Latest
+from player.session.drawing.memory import Descriptors
+from player.session.drawing.scan import Scan, Speeds, division
+from player.session.drawing.soundings import Soundings, plane_of
+from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache, next_to_fill
 from runtime.errors import RequestError, one_line
 from runtime.language.line import Line

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from player.session.worker import Worker
+from player.session.drawing.worker import Worker
 from runtime.cache import FrameCache
 from runtime.request import Frame, Request
 

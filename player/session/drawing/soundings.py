@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 
-from player.session.playhead import DIVISIONS
-from player.session.scan import division
+from player.session.drawing.scan import division
+from player.session.motion.playhead import DIVISIONS
 from runtime.cache import COARSE, FrameCache
 from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.perception.map import Point, Sketch, sketch

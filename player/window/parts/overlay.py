@@ -5,11 +5,12 @@ from __future__ import annotations
 import pygame
 
 from player.session.view import View
-from player.window import cuestrip, editline, figures, pad, readouts, seekbar, theme, tokenstrip
-from player.window import help as keys_help
-from player.window import hover as tip
-from player.window.hover import Hover
+from player.window import theme
 from player.window.layout import Layout
+from player.window.parts import cuestrip, editline, figures, pad, readouts, seekbar, tokenstrip
+from player.window.parts import help as keys_help
+from player.window.parts import hover as tip
+from player.window.parts.hover import Hover
 from player.window.typist import Typing
 
 

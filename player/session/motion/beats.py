@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from player.session.tempo import Taps, Tempo
+from player.session.motion.tempo import Taps, Tempo
 
 QUANTA = (0, 1, 4)
 """Beats that an action waits for a multiple of: none, a beat, a bar of four."""

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bench import measure
-from runtime.bench.apart import in_child
 from runtime.bench.figures import Spread
 from runtime.bench.machine import Watch, gpu_bytes, this_card, this_machine
 from runtime.bench.peers import psnr
 from runtime.bench.run import CPU, SCRUBS
-from runtime.bench.verdicts import (
+from runtime.bench.verify.apart import in_child
+from runtime.bench.verify.verdicts import (
     FORMAT,
     Bounds,
     Likeness,

@@ -8,8 +8,8 @@ import numpy as np
 import pygame
 from pygame import Rect
 
-from player.session.playhead import DIVISIONS
-from player.session.scan import Speeds
+from player.session.drawing.scan import Speeds
+from player.session.motion.playhead import DIVISIONS
 from player.session.view import View
 from player.window import theme
 from player.window.layout import share_x

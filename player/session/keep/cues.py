@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from player.session.moment import (
+from player.session.motion.moment import (
     FORMAT,
     KeptFileError,
     Moment,

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from export.childprocess import Send, serve
+from runtime.childprocess import Send, serve
 from runtime.durable import beside
 
 

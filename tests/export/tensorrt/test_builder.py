@@ -23,7 +23,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.build import build as export_bundle
 from export.checkpoints.presets import ModelSpec
-from export.childprocess import Cancelled
 from export.tensorrt import builder as built
 from export.tensorrt.builder import Builder, Options, build_engines
 from export.tensorrt.planbuilder import Job, build
@@ -34,6 +33,7 @@ from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
 from runtime.bundles.manifest import ROLES
+from runtime.childprocess import Cancelled
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN

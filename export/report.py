@@ -23,6 +23,11 @@ def report(manifest: Manifest) -> list[str]:
             f"parity with diffusers, {how}: worst {one['worst_levels']}/255, "
             f"{one['psnr']:.1f} dB, latents {near} ({one['frames']} frames)"
         )
+        if precision == "f16" and one["psnr"] < ENOUGH:
+            lines.append(
+                f"f16 is coarse for this model (below {ENOUGH:.0f} dB): --precision f32 is exact "
+                "and slower"
+            )
         if precision == "bf16" and one["psnr"] < ENOUGH:
             lines.append(
                 f"bf16 draws this model too roughly (below {ENOUGH:.0f} dB): the CPU will run it "

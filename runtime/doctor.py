@@ -69,7 +69,8 @@ def _conflicts() -> Iterator[Finding]:
             "onnxruntime packages",
             "problem",
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; run: "
-            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu",
+            "pip uninstall -y onnxruntime onnxruntime-gpu && "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]'",
         )
     wanted = provider_soname()
     have = tensorrt_soname()

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from player.cli import main
-from player.program import app
+from player.program import make_app
 from player.session.actions import HELP
+from runtime.bench.table import read, section
 from runtime.language.expression import parse
 
 ROOT = Path(__file__).parents[1]
@@ -48,8 +49,10 @@ def test_commands_run_and_make_the_pictures_shown(
 
 
 def test_every_command_is_named_and_every_name_is_a_command() -> None:
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    known |= {group.name for group in app.registered_groups if group.name}
+    known = {
+        command.callback.__name__ for command in make_app().registered_commands if command.callback
+    }
+    known |= {group.name for group in make_app().registered_groups if group.name}
     assert {shlex.split(line)[1] for line in COMMANDS} <= known
     assert len(RUN_HERE) >= 10
     for name in known:
@@ -82,3 +85,9 @@ def test_the_language_shown_parses() -> None:
 def test_the_keys_shown_are_the_keys_there_are() -> None:
     for keys, meaning in HELP:
         assert f"| {keys} | {meaning} |" in TEXT
+
+
+def test_the_speeds_shown_are_what_the_bench_printed() -> None:
+    measured = sorted((ROOT / "docs" / "bench").glob("*.json"))
+    assert measured, "no figures were kept in docs/bench"
+    assert section(read(measured)) in TEXT, "run: python -m runtime.bench.table --into README.md …"

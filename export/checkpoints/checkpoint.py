@@ -104,16 +104,18 @@ class Checkpoint:
         }
 
 
-def open_folder(folder: Path) -> Checkpoint:
+def open_folder(folder: Path, unet: Path | None = None) -> Checkpoint:
     """Read ``folder``/model_index.json and check the class of every component that is needed.
 
-    Code in the folder is never read.
+    ``unet`` is a file whose weights take the place of the UNet's. Code in the folder is never read.
 
     Raises:
         BuildError: no index, a missing component, or a class that is not on the list.
     """
     _refuse_escapes(folder, (folder / INDEX, *(folder / name for name in (*CLASSES, "scheduler"))))
     index = read_json(folder / INDEX)
+    if unet is not None:
+        tensorfile.check(unet)
     loaders: dict[str, Callable[[], Any]] = {}
     weights: dict[str, Path] = {}
     for component, classes in CLASSES.items():
@@ -126,7 +128,10 @@ def open_folder(folder: Path) -> Checkpoint:
                 f"{', '.join(classes)} can be exported"
             )
         place = folder / component
-        if component in NETWORKS:
+        if component == "unet" and unet is not None:
+            loaders[component] = partial(_load_unet, place, unet)
+            weights[f"unet/{unet.name}"] = unet
+        elif component in NETWORKS:
             loaders[component] = partial(load_network, classes[name], name, place)
             weights.update(
                 {f"{component}/{file.name}": file for file in weight_files(classes[name], place)}
@@ -160,6 +165,23 @@ def with_vae(checkpoint: Checkpoint, place: Path) -> Checkpoint:
         loaders={**checkpoint.loaders, "vae": loader},
         weights={**kept, **added},
     )
+
+
+def _load_unet(place: Path, file: Path) -> Any:
+    """Load the UNet that is described in the folder ``place`` with the weights in ``file``."""
+    import diffusers
+    import torch
+
+    described = read_json(place / "config.json")
+    config = {key: value for key, value in described.items() if not key.startswith("_")}
+    state = {key: value.to(torch.float32) for key, value in tensorfile.tensors(file)}
+    try:
+        network = diffusers.UNet2DConditionModel.from_config(config)
+        network.load_state_dict(state, assign=True)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        why = one_line(error)
+        raise BuildError(f"{file} does not fit the UNet it is to replace: {why}") from None
+    return network.eval().requires_grad_(False)
 
 
 def _class_named(index: Mapping[str, Any], component: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from export.tensorrt.planbuilder import Job
 from export.tensorrt.progress import PhaseTree
-from runtime.childprocess import run_child
+from runtime.engines.childprocess import run_child
 
 
 def run(job: Job, show: Callable[[float, str], None]) -> dict[str, Any]:

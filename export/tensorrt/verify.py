@@ -28,7 +28,16 @@ def psnr_against_cpu(bundle: Bundle, backend: str, gpu: Gpu, cache: EngineCache)
     Raises:
         EngineError: the engines cannot be loaded or run, or draw what is not finite.
     """
-    made = _frame(bundle, TensorRtEngine(bundle, "auto", backend, gpu, cache))
+    return psnr_of(bundle, TensorRtEngine(bundle, "auto", backend, gpu, cache))
+
+
+def psnr_of(bundle: Bundle, engine: Engine) -> float:
+    """Return the PSNR, in dB, of a frame on ``engine`` against f32 on the CPU; it is closed.
+
+    Raises:
+        EngineError: the engine cannot run, or draws what is not finite.
+    """
+    made = _frame(bundle, engine)
     wanted = _frame(bundle, OpenVinoEngine(bundle, "f32"))
     return peak_signal_to_noise(made, wanted)
 

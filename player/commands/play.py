@@ -12,6 +12,7 @@ import typer
 
 from player.commands.common import interruptible, name_untaught
 from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.session.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
@@ -45,6 +46,10 @@ def play(
         bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
     ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if zoom is not None and not 0.1 <= zoom <= 32:
@@ -54,13 +59,16 @@ def play(
     planner = open_planner(invocation)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
+    picture = planner.manifest.width, planner.manifest.height
+    budget = parse_budget(cache, picture)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame, which no other command needs
 
     window = Window(
         lambda: open_pipeline(invocation),
         request,
-        picture=(planner.manifest.width, planner.manifest.height),
+        picture=picture,
+        budget=budget,
         invocation=invocation,
         check=planner.check,
         controllers=_controllers(osc, osc_out, midi, link),

@@ -89,9 +89,11 @@ class Keeping:
         except MorphError as error:
             state.complain(str(error))
         else:
-            state.say(f"recorded {recorder.path.name}, {recorder.seconds:.1f} s")
+            lost = f"; {recorder.dropped} pictures dropped: too slow" if recorder.dropped else ""
+            state.say(f"recorded {recorder.path.name}, {recorder.seconds:.1f} s{lost}")
             state.printed.append(
                 f"recorded {recorder.path} ({recorder.frames} frames, {recorder.seconds:.1f} s)"
+                f"{lost}"
             )
 
     def draw_grid(self) -> None:

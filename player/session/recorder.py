@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +15,18 @@ from runtime.output.film import open_film
 
 Pixels = NDArray[np.uint8]
 
+WAITING_BYTES = 64 << 20
+"""Pictures that wait to be written take no more: 80 of 512×512, more than two seconds of play."""
+FEWEST = 4
+"""but so many may wait, however large they are"""
+
 
 class Recorder:
-    """A film in the making: the picture on show is sampled at a steady rate."""
+    """A film in the making: the picture on show is sampled at a steady rate.
+
+    Where the machine cannot write as fast as pictures come, some are dropped and the one before
+    them stands for longer, so the film keeps real time.
+    """
 
     def __init__(
         self, path: Path, size: tuple[int, int], fps: float, settings: Mapping[str, object]
@@ -26,11 +35,17 @@ class Recorder:
         self.path = path
         self.fps = fps
         self.frames = 0
+        self.dropped = 0
+        """pictures that were on show and are not in the film"""
         self.error: str | None = None
         self._size = size
         self._settings = settings
         self._started: float | None = None
-        self._pending: queue.SimpleQueue[Pixels | None] = queue.SimpleQueue()
+        self._most = max(FEWEST, WAITING_BYTES // (3 * size[0] * size[1]))
+        self._shown: Pixels | None = None
+        self._pending: deque[tuple[Pixels, int]] = deque()  # a picture, and how many frames
+        self._stopped = False
+        self._news = threading.Condition()
         self._thread = threading.Thread(target=self._write, name="record")
         self._thread.start()
 
@@ -39,6 +54,11 @@ class Recorder:
         """The length of the film so far."""
         return self.frames / self.fps
 
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait to be written."""
+        return len(self._pending)
+
     def show(self, pixels: Pixels, now: float) -> None:
         """Say that ``pixels`` uint8 [H, W, 3] are on show at ``now`` seconds of any steady clock.
 
@@ -46,14 +66,26 @@ class Recorder:
         """
         if self._started is None:
             self._started = now
-        due = int((now - self._started) * self.fps) + 1
-        for _ in range(due - self.frames):
-            self._pending.put(pixels)
-        self.frames = max(due, self.frames)
+        due = int((now - self._started) * self.fps) + 1 - self.frames
+        if due <= 0:
+            return
+        with self._news:
+            last = self._pending[-1] if self._pending else None
+            fresh = pixels is not self._shown
+            if last is not None and (not fresh or len(self._pending) >= self._most):
+                self._pending[-1] = last[0], last[1] + due
+                self.dropped += fresh
+            else:
+                self._pending.append((pixels, due))
+            self._shown = pixels
+            self.frames += due
+            self._news.notify()
 
     def stop(self) -> None:
         """Take no more pictures; what is pending is still written."""
-        self._pending.put(None)
+        with self._news:
+            self._stopped = True
+            self._news.notify()
 
     @property
     def finished(self) -> bool:
@@ -70,10 +102,17 @@ class Recorder:
         if self.error is not None:
             raise MorphError(self.error)
 
+    def _next(self) -> tuple[Pixels, int] | None:
+        with self._news:
+            self._news.wait_for(lambda: self._pending or self._stopped)
+            return self._pending.popleft() if self._pending else None
+
     def _write(self) -> None:
         try:
             with open_film(self.path, self._size, self.fps, self._settings) as film:
-                while (pixels := self._pending.get()) is not None:
-                    film.write(pixels)
+                while (pending := self._next()) is not None:
+                    pixels, count = pending
+                    for _ in range(count):
+                        film.write(pixels)
         except Exception as error:  # the window shows it; the thread has nobody to raise it to
             self.error = f"recording failed: {error}"

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import OrderedDict
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from player.session.memory import Descriptors
 from player.session.playhead import DIVISIONS, Warp
-from runtime.cache import FrameCache
 from runtime.language.line import Line
 from runtime.perception.change import change_of, posts_of
-from runtime.perception.distance import Descriptor, describe_frame, distance
+from runtime.perception.distance import distance
 from runtime.request import Request
-
-DESCRIPTORS_KEPT = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +43,14 @@ class Speeds:
 class Scan:
     """The distances between neighbouring known frames of one line, kept as frames arrive."""
 
-    def __init__(self, line: Line, cache: FrameCache) -> None:
-        """Read the pixels of neighbours from ``cache``."""
+    def __init__(self, line: Line, descriptors: Descriptors) -> None:
+        """Compare neighbours by their ``descriptors``."""
         self.line = line
         self.differences: dict[tuple[int, int], float] = {}
         """of neighbouring known frames, noise included"""
         self._spans: dict[tuple[int, int], float] = {}
-        self._cache = cache
         self._order: list[int] = []
-        self._descriptors: OrderedDict[int, Descriptor] = OrderedDict()
+        self._descriptors = descriptors
 
     def add(self, index: int) -> bool:
         """Take note of the cached frame at index/DIVISIONS; False if that tells nothing new."""
@@ -101,32 +97,17 @@ class Scan:
 
     def _measure(self, into: dict[tuple[int, int], float], low: int, high: int) -> bool:
         """Compare two frames; False if one is no longer at hand."""
-        if not (self._at_hand(low) and self._at_hand(high)):
+        ends = self._request(low), self._request(high)
+        if not all(map(self._descriptors.at_hand, ends)):
             return False
-        first, second = self._descriptor(low), self._descriptor(high)
+        first, second = map(self._descriptors.of, ends)
         if first is None or second is None:
             return False
         into[low, high] = distance(first, second)
         return True
 
-    def _at_hand(self, index: int) -> bool:
-        return index in self._descriptors or self._request(index) in self._cache
-
     def _request(self, index: int) -> Request:
         return self.line.at(index / DIVISIONS)
-
-    def _descriptor(self, index: int) -> Descriptor | None:
-        known = self._descriptors.get(index)
-        if known is None:
-            frame = self._cache.peek(self._request(index))
-            if frame is None:
-                return None
-            known = self._descriptors[index] = describe_frame(frame.pixels)
-            if len(self._descriptors) > DESCRIPTORS_KEPT:
-                self._descriptors.popitem(last=False)
-        else:
-            self._descriptors.move_to_end(index)
-        return known
 
 
 def _pairs(order: list[int], posts: tuple[int, ...]) -> list[tuple[int, int]]:

@@ -43,16 +43,20 @@ class Session:
         folder: Path | None = None,
         check: Callable[[Request], None] = lambda request: None,
         remark: Callable[[Request], str | None] = lambda request: None,
+        budget: int | None = None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
+        ``budget`` is how many bytes of them may be kept (None: ``default_budget``);
         ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
         returns what is worth saying of what it can (``Planner.untaught``). For tests:
         ``threads=False`` renders inside ``turn``.
         """
-        self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
+        self.state = PlayerState(
+            request, invocation or Invocation(), folder or Path.cwd(), picture, budget
+        )
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
@@ -172,6 +176,7 @@ class Session:
             shown=None if state.frame is None else state.frame.request,
             cached=state.cache.positions(state.request, state.axis),
             hits=state.cache.hits,
+            kept=(state.cache.kept, state.cache.budget),
             speeds=state.speeds,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
@@ -188,6 +193,7 @@ class Session:
             milliseconds=round(fmean(times), 1) if times else None,
             hertz=hertz,
             recording=None if recorder is None else round(recorder.seconds, 1),
+            dropped=0 if recorder is None else recorder.dropped,
             notice=state.notice,
             error=self.error,
         )

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from player.session.memory import default_budget
 from player.session.playhead import DIVISIONS, FINE, Playhead
 from player.session.reproduce import Invocation
 from player.session.scan import Speeds
 from player.session.worker import ModelInfo
-from runtime.cache import BUDGET, FrameCache
+from runtime.cache import FrameCache
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
@@ -27,16 +28,18 @@ class PlayerState:
         invocation: Invocation,
         folder: Path,
         picture: tuple[int, int] = (0, 0),
+        budget: int | None = None,
     ) -> None:
         """Start at ``request``; stills and films go to ``folder``.
 
-        The cache has room for a whole line of ``picture`` (width, height), however large.
+        ``budget`` is how many bytes may be kept; by default a whole line of ``picture`` (width,
+        height) has room, however large.
         """
         self.playhead = Playhead()
         self.change(request)
         self.invocation = invocation
         self.folder = folder
-        self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
+        self.cache = FrameCache(default_budget(picture) if budget is None else budget)
         self.frame: Frame | None = None
         """the picture on show"""
         self.fullscreen = False

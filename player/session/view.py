@@ -23,6 +23,8 @@ class View:
     """the position of the picture on show: behind ``request`` until the model caught up"""
     cached: tuple[float, ...]
     hits: int
+    kept: tuple[int, int]
+    """bytes of pictures and all that is learned of them, and the most there may be"""
     speeds: Speeds | None
     mark_a: Point | None
     mark_b: Point | None
@@ -43,6 +45,8 @@ class View:
     """turns of the window's loop a second"""
     recording: float | None
     """seconds of film so far"""
+    dropped: int
+    """pictures that the film being recorded lacks, because the machine was too slow"""
     notice: str
     error: str
 

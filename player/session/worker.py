@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from player.session.mailbox import Latest
+from player.session.memory import Descriptors
 from player.session.playhead import DIVISIONS
 from player.session.scan import Scan, Speeds, division
 from runtime.cache import FrameCache, next_to_fill
@@ -107,6 +108,7 @@ class Worker:
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
+        self._descriptors = Descriptors(cache)
         self._open_renderer = open_renderer
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
@@ -234,7 +236,7 @@ class Worker:
         """Tell whether one more frame of a line fits without dropping one of its own."""
         count = len(self.cache)
         each = self.cache.bytes / count if count else 0
-        return each * (filled + 1) <= self.cache.budget
+        return each * (filled + 1) <= self.cache.room
 
     def _catch_up(self, scan: Scan, have: set[int]) -> bool:
         """Measure one cached frame the scan has not seen (rendered for another visit)."""
@@ -267,7 +269,7 @@ class Worker:
         line = line.start
         scan = self._scans.get(line)
         if scan is None:
-            scan = self._scans[line] = Scan(line, self.cache)
+            scan = self._scans[line] = Scan(line, self._descriptors)
             if len(self._scans) > LINES_KEPT:
                 self._scans.popitem(last=False)
         self._scans.move_to_end(line)

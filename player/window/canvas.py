@@ -24,12 +24,13 @@ class Canvas:
         self._drawn: tuple[View, Layout, Frame | None] | None = None
         self._drawn_at = 0.0
         self._scaled: tuple[Frame, tuple[int, int], pygame.Surface] | None = None
+        self._native: pygame.Surface | None = None
         self._target: pygame.Surface | None = None
 
     def forget(self) -> None:
         """Draw everything the next time: the window's content was lost."""
         self._drawn = None
-        self._target = self._scaled = None
+        self._native = self._target = self._scaled = None
 
     def draw(self, view: View, frame: Frame | None, now: float) -> None:
         """Show a view and a frame at ``now`` seconds, if that differs from what is there."""
@@ -73,13 +74,16 @@ class Canvas:
         """
         if self._scaled is None or self._scaled[0] is not frame or self._scaled[1] != size:
             height, width = frame.pixels.shape[:2]
-            raw = pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB").convert()
-            target = pygame.Surface(size).convert() if self._target_is_other(size) else self._target
-            assert target is not None
-            pygame.transform.smoothscale(raw, size, target)
-            self._target = target
+            self._native = native = _surface_of((width, height), self._native)
+            self._target = target = _surface_of(size, self._target)
+            native.blit(pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB"), (0, 0))
+            pygame.transform.smoothscale(native, size, target)
             self._scaled = frame, size, target
         return self._scaled[2]
 
-    def _target_is_other(self, size: tuple[int, int]) -> bool:
-        return self._target is None or self._target.get_size() != size
+
+def _surface_of(size: tuple[int, int], kept: pygame.Surface | None) -> pygame.Surface:
+    """Return the surface that was kept, or else a new one of the window's own format."""
+    if kept is not None and kept.get_size() == size:
+        return kept
+    return pygame.Surface(size).convert()

@@ -89,7 +89,9 @@ def speed_line(view: View) -> str:
         parts.append(f"render {pace(view.milliseconds)}")
     parts.append(f"window {view.hertz} fps")
     cached = sum(division(place) is not None for place in view.cached)
-    parts.append(f"cached {cached}/{DIVISIONS + 1}  hits {view.hits}")
+    kept, budget = (size / (1 << 20) for size in view.kept)
+    memory = f"{kept:.0f} of {budget:.0f} MB"
+    parts.append(f"cached {cached}/{DIVISIONS + 1}  {memory}  hits {view.hits}")
     parts.append(view.engine)
     return SEPARATOR.join(parts)
 
@@ -115,7 +117,8 @@ def rows_words(plan: Plan) -> str:
 
 def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:
     if view.recording is not None:
-        yield f"● recording {view.recording:.1f} s", theme.ALARM
+        lost = f", {view.dropped} pictures dropped" if view.dropped else ""
+        yield f"● recording {view.recording:.1f} s{lost}", theme.ALARM
     if view.perceptual:
         yield "perceptual time", theme.ACCENT
     if view.plan is not None and view.plan.extrapolates(view.request.t, view.request.u):

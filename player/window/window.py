@@ -44,6 +44,7 @@ class Window:
         check: Callable[[Request], None] = lambda request: None,
         remark: Callable[[Request], str | None] = lambda request: None,
         controllers: Sequence[Callable[[], Controller]] = (),
+        budget: int | None = None,
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -51,9 +52,9 @@ class Window:
 
         ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
         for a good size; ``ui_scale`` times as large type and panel, None for what the display
-        asks for; ``controllers`` are opened with the window. For tests: ``threads=False`` renders
-        between two turns of the loop and waits for nothing; ``now``, called once a turn, gives the
-        time in seconds.
+        asks for; ``controllers`` are opened with the window; the others are those of ``Session``.
+        For tests: ``threads=False`` renders between two turns of the loop and waits for nothing;
+        ``now``, called once a turn, gives the time in seconds.
         """
         self.session = Session(
             open_renderer,
@@ -63,6 +64,7 @@ class Window:
             folder=folder,
             check=check,
             remark=remark,
+            budget=budget,
             threads=threads,
         )
         self.state = self.session.state
@@ -91,9 +93,9 @@ class Window:
         """
         desktop = open_display()
         try:
+            self.session.start()  # the model opens while the window does
             self._open(desktop)
             self.session.controllers += [opened() for opened in self._controllers]
-            self.session.start()
             self._loop(max_seconds)
         finally:
             self.session.finish()

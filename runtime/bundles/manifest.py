@@ -67,7 +67,9 @@ class Manifest:
     - denoiser: ``sample`` [B, C, h, w], ``timestep`` [1], ``basis`` [K, T, D], ``weights``
       [B, K, T] (and ``pooled_basis`` [K, P], ``pooled_weights`` [B, K]), ``coefficients`` [4] =
       (scale, sample, output, noise), ``noise`` [B, C, h, w] → ``next_sample`` [B, C, h, w]
-    - decoder: ``latent`` [B, C, h, w] → ``pixels`` uint8 [B, H, W, 3]
+    - decoder: ``latent`` [B, C, h, w] → ``pixels`` uint8 [B, H, W, 3] and ``total`` [B], the sum
+      of the picture's values before they are rounded, by which engines notice that one of them
+      is not finite; bundles of before this have no total
     """
 
     model: Name

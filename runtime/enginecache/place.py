@@ -9,7 +9,7 @@ from pathlib import Path
 
 import filelock
 
-from runtime.durable import OLD, PARTIAL
+from runtime.durable import OLD, PARTIAL, rename
 from runtime.enginecache.entry import check_private
 from runtime.errors import EngineError, TargetError
 
@@ -91,7 +91,7 @@ class Place:
         kept = target / f"{folder.name}-{time.time_ns()}"
         try:
             target.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.replace(folder, kept)
+            rename(folder, kept)
         except FileNotFoundError:
             pass  # another process was first
         except OSError as error:

@@ -102,6 +102,22 @@ def warn_no_batches(backend: str, error: EngineError) -> None:
     )
 
 
+TOTAL = "total"
+"""the decoder's output that says whether its picture is one; bundles of before have none"""
+
+
+def check_total(total: Floats | None) -> None:
+    """Raise EngineError if the decoder made values that are not finite: as colours they look real.
+
+    ``total`` f32 [B] are the sums of the pictures before they were rounded.
+    """
+    if total is not None and not np.isfinite(total).all():
+        raise EngineError(
+            "the decoder drew values that are not finite: build the model again with "
+            "--precision f32, or from another file"
+        )
+
+
 def check_finite(latent: Floats) -> None:
     """Raise EngineError if a latent that was computed in the graphs' own precision overflowed."""
     if not np.isfinite(latent).all():

@@ -1,7 +1,7 @@
 """The child process that makes a bundle's int8 graphs and measures them.
 
 NNCF brings hundreds of modules and gigabytes of statistics, and nothing of it stays in the player.
-``runtime.childprocess`` says how the two processes talk. The task names the bundle's folder, its
+``runtime.engines.childprocess`` says how the two processes talk. The task names the bundle's folder, its
 digest and the folder to write to; the notes are the figures.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundles.bundle import Bundle, open_bundle
-from runtime.childprocess import Cancelled, Send, serve
+from runtime.engines.childprocess import Cancelled, Send, serve
 from runtime.engines.openvino.engine import OpenVinoEngine, best_precision
 from runtime.engines.openvino.int8 import GRAPHS, LEAST_DB
 from runtime.errors import EngineError

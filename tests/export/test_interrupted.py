@@ -11,7 +11,7 @@ import pytest
 
 from export import exporter
 from export.exporter import export_apart
-from runtime.childprocess import CANCEL_WAIT_S, run_child
+from runtime.engines.childprocess import CANCEL_WAIT_S, run_child
 
 STUBBORN = "tests.support.stubborn"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from export.tensorrt.builder import build_engines
-from runtime.bench.measure import measure
+from runtime.bench.run import bench_bundle
 from runtime.bundles.library import BUILT_IN, find_bundle
 from runtime.engines.choose import usable
 from runtime.errors import MorphError
@@ -28,14 +28,14 @@ def figures(model: str, backend: str) -> str:
         if backend.startswith("tensorrt"):
             build_engines(find_bundle(model), backend)
         asked = Planner.of(model).request(EXPRESSION)
-        found = measure(lambda: Pipeline.open(model, backend=backend), asked, frames=FRAMES)
+        found = bench_bundle(lambda: Pipeline.open(model, backend=backend), asked, frames=FRAMES)
     except MorphError as error:
         return f"{backend}: {error}"
     return (
         f"{backend} {found.precision}, {found.model} {found.width}x{found.height} in {found.steps} "
-        f"steps on {found.device}: {found.fps:.0f} fps, frame p50 {found.frame_ms_p50:.2f} ms, "
-        f"p95 {found.frame_ms_p95:.2f} ms; {found.fill_fps:.0f} fps in batches of "
-        f"{found.fill_batch}; opened in {found.open_seconds:.1f} s, first frame after "
+        f"steps on {found.device}: {found.fps:.0f} fps, frame p50 {found.frame.median:.2f} ms, "
+        f"p90 {found.frame.p90:.2f} ms; {1e3 / found.fill.ms.median:.0f} fps in batches of "
+        f"{found.fill.batch}; opened in {found.open_seconds:.1f} s, first frame after "
         f"{found.first_frame_ms:.0f} ms"
     )
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,16 @@ def write_tiny(
     pooled: bool = False,
     precision: str = "f32",
     tokens: int = TOKENS,
+    colour: float | None = None,
 ) -> Bundle:
-    """Write a whole bundle; the seed makes its weights, ``tokens`` are the rows it reads."""
+    """Write a whole bundle; the seed makes its weights, ``tokens`` are the rows it reads.
+
+    ``colour`` spoils one of the decoder's weights.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = _weights(seed)
+    if colour is not None:
+        weights["colours"][0, 0] = colour
     graphs = {
         "text_encoder": _text_encoder(weights, pooled, tokens),
         "denoiser": _denoiser(weights, pooled, PRECISIONS[precision], tokens),
@@ -96,6 +103,20 @@ def write_tiny(
         onnx.save(model, path, save_as_external_data=True, location=data.name, size_threshold=100)
         files |= {p.name: sha256_file(p) for p in (path, data) if p.exists()}
     manifest = tiny_manifest(files, pooled=pooled, precision=precision, tokens=tokens)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle(folder, manifest)
+
+
+def write_worded(folder: Path, seed: int = 0) -> Bundle:
+    """Write a whole bundle that knows the words of the small tokenizer."""
+    bundle = write_tiny(folder, seed)
+    path = folder / "tokenizer.json"
+    raw_tokenizer(length=TOKENS).save(str(path))
+    manifest = replace(
+        bundle.manifest,
+        tokenizers=(path.name,),
+        files={**bundle.manifest.files, path.name: sha256_file(path)},
+    )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle(folder, manifest)
 
@@ -296,13 +317,18 @@ def _decoder(weights: dict[str, Floats]) -> onnx.GraphProto:
         node("Round", ["grey"], ["level"]),
         node("Transpose", ["level"], ["rows"], perm=[0, 2, 3, 1]),
         node("Cast", ["rows"], ["pixels"], to=TensorProto.UINT8),
+        node("ReduceSum", ["rgb", "picture_axes"], ["total"], keepdims=0),
     ]  # fmt: skip
     constants: dict[str, NDArray[Any]] = {
         "colours": weights["colours"],
         "scales": np.array([1, 1, 2, 2], np.float32),
+        "picture_axes": np.array([1, 2, 3], np.int64),
         "white": np.array([255], np.float32),
     }
     pixels = ["batch", 2 * LATENT[1], 2 * LATENT[2], 3]
     takes: dict[str, tuple[int, list[Any]]] = {"latent": (TensorProto.FLOAT, ["batch", *LATENT])}
-    gives: dict[str, tuple[int, list[Any]]] = {"pixels": (TensorProto.UINT8, pixels)}
+    gives: dict[str, tuple[int, list[Any]]] = {
+        "pixels": (TensorProto.UINT8, pixels),
+        "total": (TensorProto.FLOAT, ["batch"]),
+    }
     return _graph("decoder", nodes, takes, gives, constants)

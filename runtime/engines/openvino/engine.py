@@ -15,7 +15,7 @@ from openvino.properties import hint
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
-from runtime.engines.engine import Floats, Rendered
+from runtime.engines.engine import TOTAL, Floats, Rendered, check_total
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, worthwhile
@@ -100,6 +100,7 @@ class OpenVinoEngine:
             self._denoiser.set_tensor(name, ov.Tensor(array, shared_memory=True))
         self._latent = self._denoiser.get_tensor("next_sample")
         self._decoder.set_tensor("latent", self._latent)
+        self._judges = any(TOTAL in port.names for port in self._decoder.model_outputs)
         self._noise: Floats | None = None
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
@@ -131,7 +132,8 @@ class OpenVinoEngine:
         inputs["weights"][:] = weights
         if pooled_weights is not None:
             inputs["pooled_weights"][:] = pooled_weights
-        inputs["sample"][:] = self._noise[0] * np.float32(self._bundle.manifest.init_noise_sigma)
+        sigma = np.float32(self._bundle.manifest.init_noise_sigma)
+        np.multiply(self._noise[0], sigma, out=inputs["sample"][0])
         latent = self._latent.data
         fresh = 1
         for index, step in enumerate(steps):
@@ -150,6 +152,8 @@ class OpenVinoEngine:
         denoised = time.perf_counter()
         self._run("decoder")
         pixels = np.array(self._decoder.get_tensor("pixels").data)
+        if self._judges:
+            check_total(self._decoder.get_tensor(TOTAL).data)
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 

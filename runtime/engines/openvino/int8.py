@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundles.bundle import Bundle
-from runtime.childprocess import run_child
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
+from runtime.engines.childprocess import run_child
 from runtime.engines.cpu import cpu_name
 from runtime.errors import BuildError, EngineError
 

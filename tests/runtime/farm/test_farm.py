@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -184,7 +183,7 @@ def test_a_killed_driver_goes_on_and_its_film_is_the_plain_one(tmp_path: Path, s
     while len(list(tmp_path.glob("cache/wordmorph/farm/*/*"))) < 20:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.wait()
     kept = len(list(tmp_path.glob("cache/wordmorph/farm/*/*")))
     assert kept >= 20

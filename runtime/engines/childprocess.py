@@ -16,14 +16,19 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from runtime.engines.cpu import peak_bytes
 from runtime.errors import BuildError, MorphError
 
+OWN_GROUP: Mapping[str, Any] = (
+    {"creationflags": 0x00000200}  # CREATE_NEW_PROCESS_GROUP, which only Windows' module names
+    if sys.platform == "win32"
+    else {"start_new_session": True}
+)
+"""keeps Ctrl-C from the child: it is ours to translate"""
 CANCEL_WAIT_S = 5.0
 """how long a child may take to stop before its parent kills it"""
 ORPHAN_WAIT_S = 5.0
@@ -48,7 +53,7 @@ def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any
         KeyboardInterrupt: after the child has stopped.
         OSError: the child could not write.
     """
-    root = str(Path(__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryFile() as stderr:
         child = subprocess.Popen(
@@ -59,7 +64,7 @@ def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any
             env=os.environ | {"PYTHONPATH": path},
             text=True,
             encoding="utf-8",
-            start_new_session=True,  # Ctrl-C is ours to translate
+            **OWN_GROUP,
         )
         assert child.stdin is not None
         assert child.stdout is not None
@@ -133,21 +138,6 @@ def serve(
         answers.close()
     sys.stderr.flush()
     os._exit(0)  # the reader of stdin may still wait, and a cancelled builder's threads too
-
-
-def peak_bytes() -> int:
-    """Return the most memory in bytes that this process ever held, as the system counted it."""
-    if sys.platform == "win32":
-        return psutil.Process().memory_info().peak_wset
-    import resource
-
-    if sys.platform == "darwin":  # psutil has a peak on Windows only
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    try:  # getrusage would count the parent's memory as this process's own, up to its start
-        status = Path("/proc/self/status").read_text(encoding="utf-8")
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    except (OSError, IndexError, ValueError):  # a container may hide /proc
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _follow(lines: Any, receive: Send) -> list[Any] | None:

@@ -1,8 +1,8 @@
 """The child process that makes a bundle's int8 graphs and measures them.
 
 NNCF brings hundreds of modules and gigabytes of statistics, and nothing of it stays in the player.
-``runtime.engines.childprocess`` says how the two processes talk. The task names the bundle's folder, its
-digest and the folder to write to; the notes are the figures.
+``runtime.engines.childprocess`` says how the two processes talk. The task names the bundle's
+folder, its digest and the folder to write to; the notes are the figures.
 """
 
 from __future__ import annotations

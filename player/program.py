@@ -13,7 +13,7 @@ from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 from runtime.version import program_version
 
-SHARED = ("play", "render", "grid", "storms", "bench")
+SHARED = ("play", "render", "grid", "storms", "range", "map", "bench")
 """commands with the options of ``player.options``; ``shared`` explains words that are left over"""
 PLAIN = ("tokens", "build", "models", "doctor")
 GROUPS = ("engines",)
@@ -77,7 +77,8 @@ def run() -> int:
 def _status() -> int:
     try:
         with ending():
-            make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
+            words = sys.argv[1:] or ["play"]
+            make_app(words[0])(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

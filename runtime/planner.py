@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import read_tokenizer
+from runtime.bundles.bundle import Bundle, read_tokenizer
 from runtime.bundles.library import locate
 from runtime.bundles.manifest import Manifest, read_manifest
 from runtime.bundles.vocabulary import read_vocabulary
@@ -39,6 +39,7 @@ class Planner:
                 as long as the text encoder.
         """
         self.manifest = manifest
+        self._folder = folder
         self.vocabulary = read_vocabulary(folder, manifest.files)
         """the words the model was taught; None where the bundle does not say"""
         self.tokenizers = tuple(
@@ -57,6 +58,10 @@ class Planner:
         """
         folder = locate(model)
         return cls(read_manifest(folder), folder)
+
+    def digest(self) -> str:
+        """Return the identity of the model, as its manifest states it."""
+        return Bundle(self._folder, self.manifest).digest()
 
     def request(self, expression: str, **settings: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.

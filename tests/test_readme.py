@@ -14,6 +14,7 @@ from player.program import make_app
 from player.session.actions import HELP
 from runtime.bench.table import read, section
 from runtime.language.expression import parse
+from runtime.language.openaxis import open_axis
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +49,16 @@ def test_commands_run_and_make_the_pictures_shown(
         assert difference.mean() < 3, f"{made.name} is not what {line} makes"
 
 
+@pytest.mark.slow
+def test_the_page_of_ranges_shows_what_its_command_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "ranges.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("wordmorph ")]
+    test_commands_run_and_make_the_pictures_shown(line, monkeypatch, tmp_path)
+    assert (tmp_path / "docs" / "ranges.png").is_file()
+
+
 def test_every_command_is_named_and_every_name_is_a_command() -> None:
     known = {
         command.callback.__name__ for command in make_app().registered_commands if command.callback
@@ -79,7 +90,8 @@ def test_the_language_shown_parses() -> None:
     shown = [part for line in block.splitlines() for part in re.split(r"\s{3,}", line)[:1]]
     assert len(shown) >= 5
     for expression in shown:
-        parse(expression)
+        axis = open_axis(expression)
+        parse(expression if axis is None else axis.close(-1, 1))
 
 
 def test_the_keys_shown_are_the_keys_there_are() -> None:

@@ -106,7 +106,8 @@ def describe(entry: Entry) -> str:
     peak = entry.notes.get("peak_bytes", 0) / 1e9
     verb = "refitted" if entry.notes.get("refitted") else "built"
     level = entry.notes.get("level", LEVEL)
-    poor = f" at optimisation level {level}, for want of memory," if level < LEVEL else ""
+    why = " for want of memory," if entry.notes.get("starved") else ""
+    poor = f" at optimisation level {level},{why}" if level < LEVEL else ""
     return f"{verb}{poor} in {entry.notes.get('seconds', 0):.1f} s with {peak:.1f} GB at the peak"
 
 
@@ -209,7 +210,7 @@ class Builder:
         return int(_weight_bytes(self._bundle, role) * (1.2 if half else 2.4)) + (16 << 20)
 
     def _could_be_better(self, entry: Entry) -> bool:
-        if entry.notes.get("level", LEVEL) >= LEVEL:
+        if not entry.notes.get("starved"):
             return False
         now = self._options.workspace or free_workspace()
         return now > MORE_MEMORY * float(entry.notes.get("workspace", 0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from runtime.errors import RequestError
 from runtime.farm.farm import Farm
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
@@ -42,6 +43,17 @@ def name_untaught(planner: Planner, request: Request) -> None:
     line = planner.untaught(request)
     if line is not None:
         print(line, file=sys.stderr)
+
+
+def refuse_untaught(planner: Planner, request: Request) -> None:
+    """Refuse words the model was never taught: what is measured of them would tell nothing.
+
+    Raises:
+        RequestError: naming them, and where the model's own words are listed.
+    """
+    line = planner.untaught(request)
+    if line is not None:
+        raise RequestError(line)
 
 
 @contextmanager

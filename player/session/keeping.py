@@ -124,6 +124,12 @@ class Keeping:
             state.say(f"saved {shot.path.name}")
             state.printed.append(f"saved {shot.path}\n  {shot.command}")
 
+    def give_up_grid(self) -> None:
+        """Gather no more pictures for a grid; one that is being written is finished."""
+        if self.grid_shot is not None and not self.grid_shot.wait():
+            self._state.say(f"{self.grid_shot.path.name} was given up")
+        self.grid_shot = None
+
     def finish_grid(self) -> None:
         """Wait for a grid that is being written; give up one whose pictures are not all there."""
         if self.grid_shot is not None:

@@ -15,12 +15,27 @@ class Latest(Generic[T]):
         """Start empty."""
         self._value: T | None = None
         self._closed = False
+        self.puts = 0
+        """values left so far"""
+        self.replaced = 0
+        """how many of them a newer one replaced"""
         self._changed = threading.Condition()
 
     def put(self, value: T) -> None:
         """Leave a value for the taker, replacing an older one."""
         with self._changed:
+            self.puts += 1
+            self.replaced += self._value is not None
             self._value = value
+            self._changed.notify_all()
+
+    def give_back(self, value: T) -> None:
+        """Leave a value that was taken, unless a newer one is there."""
+        with self._changed:
+            if self._value is None:
+                self._value = value
+            else:
+                self.replaced += 1
             self._changed.notify_all()
 
     def take(self, timeout: float | None = 0.0) -> T | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ RATE = 20.0
 GLIDE = 40.0
 """Divisions a second while an arrow key is held."""
 SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+Loop = Literal["bounce", "wrap", "once"]
+"""What playing does at an end: turn round, begin anew, or stop."""
 
 Point = tuple[int, int]
 """A position in ticks on both axes."""
@@ -78,6 +82,9 @@ class Playhead:
     speed: float = 1.0
     mark_a: Point | None = None
     mark_b: Point | None = None
+    loop: Loop = "bounce"
+    between: bool = False
+    """whether playing stays between the marks, where both are set"""
     warp: Warp | None = field(default=None, compare=False)
 
     def rest_at(self, t: float, u: float) -> Playhead:
@@ -141,26 +148,54 @@ class Playhead:
         )
 
     def play(self, dt: float) -> Playhead:
-        """Move for ``dt`` seconds at the playing speed, turning round at the ends."""
+        """Move for ``dt`` seconds at the playing speed; ``loop`` says what happens at an end."""
         if not self.playing:
             return self
-        here = self._seen(self.x)
-        travelled = here if self.direction > 0 else 2 * TICKS - here
-        travelled = (travelled + RATE * FINE * self.speed * dt) % (2 * TICKS)
-        forward = travelled < TICKS
-        return replace(
-            self,
-            x=self._unseen(travelled if forward else 2 * TICKS - travelled),
-            grain=FINE,
-            direction=1 if forward else -1,
-        )
+        low, high = (self._seen(edge) for edge in self.stretch)
+        span = high - low
+        gone = min(max(self._seen(self.x), low), high) - low
+        way = RATE * FINE * self.speed * dt
+        if self.loop == "bounce":
+            travelled = ((gone if self.direction > 0 else 2 * span - gone) + way) % (2 * span)
+            forward = travelled < span
+            gone = travelled if forward else 2 * span - travelled
+            moved = replace(self, direction=1 if forward else -1)
+        else:
+            gone += self.direction * way
+            over = not 0 <= gone <= span
+            moved = replace(self, playing=not (over and self.loop == "once"))
+            if over:
+                gone = gone % span if self.loop == "wrap" else min(max(gone, 0.0), span)
+        return replace(moved, x=self._unseen(low + gone), grain=FINE)
+
+    @property
+    def stretch(self) -> tuple[float, float]:
+        """The ends, in ticks, of what is played: the marks where that is wanted, else the line."""
+        if self.between and self.mark_a is not None and self.mark_b is not None:
+            low, high = sorted((self.mark_a[0], self.mark_b[0]))
+            if low < high:
+                return float(low), float(high)
+        return 0.0, float(TICKS)
 
     def toggle(self) -> Playhead:
-        """Play or pause; from an end, play away from it."""
+        """Play or pause; from an end, play away from it, or begin anew where that is the loop."""
         if self.playing:
             return replace(self.at_rest(), playing=False)
-        direction = 1 if self.x <= 0 else -1 if self.x >= TICKS else self.direction
+        low, high = self.stretch
+        direction = self.direction
+        if self.loop == "bounce":
+            direction = 1 if self.x <= low else -1 if self.x >= high else direction
+        elif direction > 0 and self.x >= high:
+            return replace(self, playing=True, x=low)
+        elif direction < 0 and self.x <= low:
+            return replace(self, playing=True, x=high)
         return replace(self, playing=True, direction=direction)
+
+    def next_loop(self) -> Playhead:
+        """Take the next kind of loop, forwards in all but the first."""
+        kinds = get_args(Loop)
+        kind = kinds[(kinds.index(self.loop) + 1) % len(kinds)]
+        return replace(self, loop=kind, direction=self.direction if kind == "bounce" else 1)
 
     def faster(self, change: int) -> Playhead:
         """Go ``change`` places up or down the list of speeds."""
@@ -178,6 +213,10 @@ class Playhead:
         target = self.mark_b if self.point == self.mark_a else self.mark_a or self.mark_b
         if target is None:
             return self
+        return self.jump(target)
+
+    def jump(self, target: Point) -> Playhead:
+        """Rest at a position."""
         rest = replace(self.at_rest(), playing=False)
         return replace(rest, x=float(target[0]), y=float(target[1]))
 

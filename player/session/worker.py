@@ -15,10 +15,12 @@ from player.session.mailbox import Latest
 from player.session.memory import Descriptors
 from player.session.playhead import DIVISIONS
 from player.session.scan import Scan, Speeds, division
+from player.session.soundings import Soundings, plane_of
 from runtime.cache import FrameCache, next_to_fill
 from runtime.errors import RequestError, one_line
 from runtime.language.line import Line
 from runtime.mixing.mix import Plan
+from runtime.perception.map import Sketch
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
@@ -86,7 +88,8 @@ class ModelInfo:
 
 class Worker:
     """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
-    ``info``, ``speeds``, ``milliseconds`` and ``failure`` are for other threads; each of those
+    ``info``, ``speeds``, ``sketch``, ``milliseconds``, ``stages`` (the timings of recent frames),
+    the counts ``served`` and ``filled``, and ``failure`` are for other threads; each of those
     attributes is replaced whole, never changed in place. ``priority`` is set by others: frames to
     put into the cache before any other idle work; ``priority_error`` says why that cannot be.
 
@@ -104,7 +107,12 @@ class Worker:
         self.cache = cache
         self.info: ModelInfo | None = None
         self.speeds: Speeds | None = None
+        self.sketch: Sketch | None = None
+        """the plane of the last request, as far as cached frames tell it"""
         self.milliseconds: tuple[float, ...] = ()
+        self.stages: tuple[Mapping[str, float], ...] = ()
+        self.served = 0
+        self.filled = 0
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
@@ -113,6 +121,7 @@ class Worker:
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
         self._scans: OrderedDict[Line, Scan] = OrderedDict()
+        self._soundings: Soundings | None = None
         self._planned: PlanKey | None = None
         self._failures = 0
         self._idle = True
@@ -156,8 +165,7 @@ class Worker:
             self._renderer.plan(pending.request),
             self._renderer.settings(),
         )
-        if not self.requests.waiting():
-            self.requests.put(pending)
+        self.requests.give_back(pending)
 
     def turn(self, timeout: float | None = 0.0) -> None:
         """Serve the request that waits; else fill one frame; else wait up to ``timeout``."""
@@ -192,6 +200,7 @@ class Worker:
             self._learn(request)
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
+        self.served += 1
 
     def _tell_plan(self, request: Request) -> None:
         """Let ``info`` hold the plan of what is drawn now."""
@@ -220,6 +229,7 @@ class Worker:
             self._render(request)
             self._learn(request)
             self._failures = 0
+            self.filled += 1
         except Exception:  # reported if and when somebody asks for that very picture
             self._failures += 1
         return True
@@ -253,17 +263,26 @@ class Worker:
         total = frame.timings.get("total")
         if total is not None:
             self.milliseconds = (*self.milliseconds[-RECENT + 1 :], total)
+            self.stages = (*self.stages[-RECENT + 1 :], frame.timings)
         return frame
 
     def _learn(self, request: Request) -> None:
         line = _line(request)
         if line is None:
             return
+        self._sound(request)
         scan = self._scan(line)
         index = division(line.place)
         added = index is not None and scan.add(index)
         if added or self.speeds is None or self.speeds.line != scan.line:
             self.speeds = scan.speeds()
+
+    def _sound(self, request: Request) -> None:
+        if self._soundings is None or self._soundings.plane != plane_of(request):
+            self._soundings = Soundings(request, self.cache)
+            self.sketch = None
+        if self._soundings.add(request):
+            self.sketch = self._soundings.sketch()
 
     def _scan(self, line: Line) -> Scan:
         line = line.start

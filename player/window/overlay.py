@@ -5,9 +5,12 @@ from __future__ import annotations
 import pygame
 
 from player.session.view import View
+from player.window import cuestrip, editline, figures, pad, readouts, seekbar, theme, tokenstrip
 from player.window import help as keys_help
-from player.window import pad, readouts, seekbar, theme, tokenstrip
+from player.window import hover as tip
+from player.window.hover import Hover
 from player.window.layout import Layout
+from player.window.typist import Typing
 
 
 def draw(
@@ -15,6 +18,8 @@ def draw(
     layout: Layout,
     view: View,
     picture: pygame.Surface | None,
+    typing: Typing | None = None,
+    hover: Hover | None = None,
 ) -> None:
     """Draw everything; ``picture`` is already scaled to ``layout.picture``, None while loading."""
     surface.fill(theme.ROOM)
@@ -32,14 +37,22 @@ def draw(
             seekbar.draw_strip(surface, layout.strip, view)
         seekbar.draw_bar(surface, layout.bar, view)
         readouts.draw(surface, layout.readouts, view)
+        if layout.cues.height:
+            cuestrip.draw(surface, layout.cues, view.cues)
     if layout.pad.width:
         pad.draw(surface, layout.pad, view)
     if view.tokens:
         tokenstrip.draw(surface, layout.picture, view)
     if view.error:
         _error(surface, layout, view.error)
+    if hover is not None and layout.panel and typing is None:
+        tip.draw(surface, layout, view, hover)
+    if view.measures is not None:
+        figures.draw(surface, view.measures)
     if view.help:
         keys_help.draw(surface)
+    if typing is not None:
+        editline.draw(surface, layout, typing)
 
 
 def _error(surface: pygame.Surface, layout: Layout, message: str) -> None:

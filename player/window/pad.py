@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
 import pygame
 from pygame import Rect
 
@@ -9,6 +12,8 @@ from player.session.view import View
 from player.window import theme
 from player.window.layout import fraction, share_x, share_y
 from runtime.language.line import Line
+from runtime.perception.map import Sketch
+from runtime.perception.storms import thresholds
 from runtime.request import Request
 
 INSET = 10
@@ -30,6 +35,8 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
     """Draw the pad with the ends of both axes written at its edges."""
     inner = field(box)
     pygame.draw.rect(surface, theme.TROUGH, box, border_radius=6)
+    if view.sketch is not None and all(inner.size):
+        surface.blit(_sea(view.sketch, inner.size), inner)
     pygame.draw.line(surface, theme.EDGE, inner.midleft, inner.midright)
     pygame.draw.line(surface, theme.EDGE, inner.midtop, inner.midbottom)
     _label(surface, inner, view.request)
@@ -51,6 +58,21 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
     here = share_x(inner, view.request.t), row
     pygame.draw.circle(surface, theme.ROOM, here, theme.px(9))
     pygame.draw.circle(surface, theme.ACCENT, here, theme.px(7))
+
+
+@lru_cache(maxsize=2)
+def _sea(sketch: Sketch, size: tuple[int, int]) -> pygame.Surface:
+    """Paint the known squares: dark is calm, bright a storm, as on the strip."""
+    speed = sketch.speed[::-1]
+    known = ~np.isnan(speed)
+    pixels = np.empty((*speed.shape, 3), np.uint8)
+    pixels[:] = theme.TROUGH
+    if known.any():
+        calm, fast = thresholds(speed[known])
+        storm = np.clip((speed[known] - calm) / (fast - calm), 0, 1)[:, None] ** 2
+        pixels[known] = np.array(theme.EDGE) * (1 - storm) + 0.6 * np.array(theme.ACCENT) * storm
+    small = pygame.image.frombuffer(pixels.tobytes(), speed.shape[::-1], "RGB").convert()
+    return pygame.transform.scale(small, size)
 
 
 def _label(surface: pygame.Surface, inner: Rect, request: Request) -> None:

@@ -126,4 +126,4 @@ def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:
     if view.notice:
         yield view.notice, theme.TEXT
     elif view.recording is None:
-        yield "F1 for the keys", theme.DIM
+        yield view.hint, theme.DIM

@@ -74,7 +74,7 @@ def spans(cached: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
 
 
 def _stations(surface: pygame.Surface, box: Rect, view: View) -> None:
-    """Draw the stations between the ends; their words where they have room beside the marks."""
+    """Draw the stations between the ends, and the words of all where the marks leave room."""
     stations = view.line.stations
     font = theme.fonts().small
     room = box.width // (len(stations) + 1) - 8
@@ -87,6 +87,10 @@ def _stations(surface: pygame.Surface, box: Rect, view: View) -> None:
         half = font.size(shown)[0] // 2 + 8
         if not any(abs(letter - x) < half for letter in letters):
             theme.write(surface, font, shown, theme.DIM, (x, box.bottom + 3), "centre")
+    for place, edge, align in ((0.0, box.left, "left"), (1.0, box.right, "right")):
+        shown = theme.fit(font, view.line.label(place), room // 2)
+        if not any(abs(letter - edge) < font.size(shown)[0] + 8 for letter in letters):
+            theme.write(surface, font, shown, theme.DIM, (edge, box.bottom + 3), align)
 
 
 @lru_cache(maxsize=2)

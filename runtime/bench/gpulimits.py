@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from runtime.bench.timing import best_seconds
-from runtime.engines.onnxruntime.session import PROVIDERS, load_onnxruntime
+from runtime.engines.onnxruntime.module import load_onnxruntime
+from runtime.engines.onnxruntime.session import PROVIDERS
 from runtime.errors import EngineError, first_line
 
 SIDES = (2048, 4096, 8192)

@@ -41,6 +41,9 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
         )
         monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.address)
         monkeypatch.setattr(settings, "HF_HUB_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setattr(
+            "time.sleep", lambda seconds: None
+        )  # the client's, before it asks again
         server.model.files[FILE] = save({"x": VALUES})
         yield server
 
@@ -94,7 +97,6 @@ def test_a_connection_that_drops_is_one_line_and_goes_on_where_it_was(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
     hub.model.files[FILE] = save({"x": np.arange(1e5)})
     hub.stalls = True
     assert "what has come is kept" in refused(LORA)

@@ -92,6 +92,10 @@ def job(**changed: Any) -> Job:
             [(3, True), (3, False)],
         ),
         (
+            {(3, True): NO_REFIT, (3, False): NO_REFIT, (1, False): NO_REFIT},
+            [(3, True), (3, False), (1, False)],
+        ),
+        (
             {(3, True): NO_MEMORY, (3, False): NO_MEMORY, (1, False): NO_MEMORY},
             [(3, True), (3, False), (1, False)],
         ),

@@ -1,7 +1,7 @@
 """Export one bundle in a process of its own: ``python -m export.exporter``.
 
 An export may need more memory than there is, and then the system kills it without a word.
-``export.childprocess`` says how the two processes talk.
+``runtime.engines.childprocess`` says how the two processes talk.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from export.childprocess import Send, run_child, serve
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.publish import remove_leftovers
+from runtime.engines.childprocess import Send, run_child, serve
 from runtime.errors import BuildError, TargetError
 
 

@@ -81,7 +81,7 @@ OPTIONS: dict[str, Any] = {
     "backend": typer.Option(
         help="auto, tensorrt, tensorrt_rtx, onnxruntime, onnxruntime-cpu or openvino."
     ),
-    "precision": typer.Option(help="auto, f32, bf16 or f16."),
+    "precision": typer.Option(help="auto, f32, bf16, f16 or int8."),
     "size": typer.Option(metavar="WxH", help="Picture size in pixels."),
     "seed": typer.Option(help="Seed of the noise, 0 to 4294967295."),
     "steps": typer.Option(help="Sampler steps; the model's own default if left out."),

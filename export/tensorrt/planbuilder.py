@@ -1,7 +1,7 @@
 """Build one TensorRT engine in a process of its own: ``python -m export.tensorrt.planbuilder``.
 
 A build can be killed by the system for its memory and cannot be interrupted by a signal, so it
-is kept apart; ``export.childprocess`` says how the two talk.
+is kept apart; ``runtime.engines.childprocess`` says how the two talk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.childprocess import Cancelled, Send, serve
+from runtime.engines.childprocess import Cancelled, Send, serve
 from runtime.engines.cpu import memory_bytes
 from runtime.engines.gpu import check, cuda_runtime, find_gpu
 from runtime.engines.tensorrt.module import derive, load_module, make_log
@@ -219,7 +219,7 @@ class Monitor(IProgressMonitor):  # type: ignore[misc, unused-ignore]  # Any wit
 
 
 def main() -> int:
-    """Build the job on stdin, as ``export.childprocess`` describes."""
+    """Build the job on stdin, as ``runtime.engines.childprocess`` describes."""
 
     def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
         job = Job(**task)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from export import exporter
-from export.childprocess import CANCEL_WAIT_S, run_child
 from export.exporter import export_apart
+from runtime.engines.childprocess import CANCEL_WAIT_S, run_child
 
 STUBBORN = "tests.support.stubborn"
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from export.childprocess import Send, serve
 from runtime.durable import beside
+from runtime.engines.childprocess import Send, serve
 
 
 def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:

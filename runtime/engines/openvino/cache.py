@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,8 +26,8 @@ LOCK_WAIT_S = 120.0
 """how long to wait for another process that compiles the same bundle"""
 
 
-def openvino_key(bundle: Bundle, precision: str) -> Key:
-    """Return what OpenVINO's compiled blobs of a bundle depend on."""
+def openvino_key(bundle: Bundle, precision: str, graphs: str = "") -> Key:
+    """Return what OpenVINO's compiled blobs of a bundle depend on; ``graphs`` names other ones."""
     return Key(
         bundle.manifest.model,
         {
@@ -36,25 +37,29 @@ def openvino_key(bundle: Bundle, precision: str) -> Key:
             "version": version("openvino"),
             "processor": cpu_name(),
             "system": f"{platform.system()} {platform.machine()}",
+            **({"graphs": sha256(graphs.encode()).hexdigest()} if graphs else {}),
         },
     )
 
 
 @contextmanager
-def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> Iterator[Path]:
+def openvino_cache(
+    bundle: Bundle, precision: str, root: Path | None = None, graphs: str = ""
+) -> Iterator[Path]:
     """Yield a folder for OpenVINO's ``CACHE_DIR`` that holds only blobs of these very weights.
 
     OpenVINO names a blob after the graph's path, so weights replaced under one name were answered
     with the old blob, and a blob with a flipped bit was loaded without a word. So the folder is
     named by content, blobs that do not match the hashes kept beside them are deleted and compiled
-    again, and the hashes of new ones are kept when the block ends. The entry is locked until then:
+    again, and the hashes of new ones are kept when the block ends. ``graphs`` names the content of
+    graphs that are compiled in place of the bundle's own. The entry is locked until then:
     a second process waits, then finds everything compiled. Where no cache can be kept, the folder
     is a temporary one.
 
     Raises:
         TargetError: no folder can be written at all.
     """
-    key = openvino_key(bundle, precision)
+    key = openvino_key(bundle, precision, graphs)
     with ExitStack() as held:
         checked = None
         try:

@@ -23,7 +23,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.build import build as export_bundle
 from export.checkpoints.presets import ModelSpec
-from export.childprocess import Cancelled
 from export.tensorrt import builder as built
 from export.tensorrt.builder import Builder, Options, build_engines
 from export.tensorrt.planbuilder import Job, build
@@ -35,6 +34,7 @@ from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
 from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
+from runtime.engines.childprocess import Cancelled
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN
 from runtime.errors import BuildError, EngineError

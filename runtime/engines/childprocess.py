@@ -53,7 +53,7 @@ def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any
         KeyboardInterrupt: after the child has stopped.
         OSError: the child could not write.
     """
-    root = str(Path(__file__).parent.parent)
+    root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryFile() as stderr:
         child = subprocess.Popen(

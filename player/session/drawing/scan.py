@@ -96,13 +96,13 @@ class Scan:
                 self._measure(self._spans, *pair)
 
     def _measure(self, into: dict[tuple[int, int], float], low: int, high: int) -> bool:
-        """Compare two frames; False if one is no longer at hand."""
+        """Compare two frames; False if one is no longer at hand, or they cannot be compared."""
         ends = self._request(low), self._request(high)
         if not all(map(self._descriptors.at_hand, ends)):
             return False
         first, second = map(self._descriptors.of, ends)
-        if first is None or second is None:
-            return False
+        if first is None or second is None or first.size != second.size:
+            return False  # a renderer gone wrong drew another size: nothing to compare
         into[low, high] = distance(first, second)
         return True
 

@@ -90,6 +90,7 @@ class Keeping:
             state.complain(str(error))
         else:
             lost = f"; {recorder.dropped} pictures dropped: too slow" if recorder.dropped else ""
+            lost += f"; {recorder.ended}" if recorder.ended else ""
             state.say(f"recorded {recorder.path.name}, {recorder.seconds:.1f} s{lost}")
             state.printed.append(
                 f"recorded {recorder.path} ({recorder.frames} frames, {recorder.seconds:.1f} s)"

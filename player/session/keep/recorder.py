@@ -38,6 +38,8 @@ class Recorder:
         self.dropped = 0
         """pictures that were on show and are not in the film"""
         self.error: str | None = None
+        self.ended = ""
+        """why the film ended by itself"""
         self._size = size
         self._settings = settings
         self._started: float | None = None
@@ -64,6 +66,10 @@ class Recorder:
 
         As many frames are written as are due, so the film keeps real time.
         """
+        if pixels.shape[:2] != self._size[::-1]:
+            self.ended = "the film ends where pictures of another size came"
+            self.stop()
+            return
         if self._started is None:
             self._started = now
         due = int((now - self._started) * self.fps) + 1 - self.frames

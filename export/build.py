@@ -19,17 +19,20 @@ from export.checkpoints.checkpoint import Checkpoint, scheduler_of
 from export.checkpoints.identity import KEY, digest
 from export.checkpoints.presets import PREDICTIONS, ModelSpec
 from export.checkpoints.resolve import open_checkpoint, pinned
+from export.course import Course
 from export.graphs import graphs, sampling
 from export.graphs.geometry import Geometry, geometry
 from export.graphs.sinusoids import guidance_embedding
 from export.graphs.text import Text, export_text
 from export.parity import gate as parity
-from export.parity import reference
+from export.parity import half, reference
 from export.quiet import quiet
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import home
+from runtime.bundles.manifest import Manifest
 from runtime.bundles.publish import staging, write_bundle
 from runtime.bundles.vocabulary import vocabulary_in, write_vocabulary
+from runtime.engines.engine import TOTAL
 from runtime.errors import BuildError
 
 Progress = Callable[[str], None]
@@ -69,22 +72,46 @@ def build(
 def _export(spec: ModelSpec, checkpoint: Checkpoint, staged: Path, progress: Progress) -> Manifest:
     """Write graphs and tokenizers into ``staged``; no network is kept longer than it is needed."""
     scheduler = _scheduler(spec, checkpoint)
-    text = export_text(checkpoint, scheduler, staged / GRAPHS["text_encoder"], progress)
+    # SDXL's two text encoders take 3.3 GB of a card in f32
+    half_text = spec.precision == "f16" and checkpoint.is_xl
+    graph = staged / GRAPHS["text_encoder"]
+    text = export_text(checkpoint, scheduler, graph, progress, in_half=half_text)
 
     progress("denoiser and decoder: load")
     unet, vae = checkpoint.load("unet"), checkpoint.load("vae")
     shape = geometry(unet.config, vae.config, spec.size)
     if spec.precision == "f16":  # the model is what f16 holds; the reference computes it in f32
-        _round_to_half(unet)
-        _round_to_half(vae)
+        half.round_weights(unet)
+        half.round_weights(vae)
     pipe = reference.pipeline_of(checkpoint.is_xl, scheduler=scheduler, unet=unet, vae=vae)
     scheduler = type(pipe.scheduler).__name__
-    sampler = sampling.probe(pipe.scheduler, spec.steps)  # the pipeline corrects old configurations
-    expected, figures = _reference(spec, pipe, text, shape, sampler, progress)
-    del pipe
+    course = Course(spec.timesteps, spec.eta)
+    # the pipeline corrects old configurations
+    sampler = sampling.probe(pipe.scheduler, spec.steps, course)
+    draw = partial(
+        reference.draw,
+        pipe,
+        latent=shape.latent,
+        size=(shape.width, shape.height),
+        counts=tuple(sampler.steps),
+        guidance=spec.guidance if unet.config.time_cond_proj_dim else 1.0,
+        course=course,
+    )
+    expected = draw(text.basis, text.pooled, progress=progress)
+    reference.check_reference(expected)
+    figures, half_decoder = {}, False
+    if spec.precision == "f16":
+        progress("decoder: f16")
+        half_decoder = half.decodes(vae, graphs.Decoder(vae), checkpoint.is_xl, expected)
+        with half.rounding(unet, *([vae] if half_decoder else [])):
+            rough = draw(*text.rough, progress=lambda stage: progress(f"{stage}, in f16"))
+        lost = parity.between(rough.cases, expected.cases, text.lost)
+        parity.check_half(lost)
+        figures["f16"] = asdict(lost)
+    del pipe, draw
 
     progress("decoder: export")
-    _export_decoder(spec, vae, shape, staged)
+    _export_decoder(vae.half() if half_decoder else vae, shape, staged)
     del vae
     _give_back_memory()
 
@@ -110,44 +137,11 @@ def _scheduler(spec: ModelSpec, checkpoint: Checkpoint) -> Any:
     return scheduler_of(name, {**scheduler.config, **changes})
 
 
-def _reference(
-    spec: ModelSpec,
-    pipe: Any,
-    text: Text,
-    shape: Geometry,
-    sampler: sampling.Sampling,
-    progress: Progress,
-) -> tuple[reference.Reference, dict[str, Any]]:
-    """Return what diffusers draws in f32, and parity figures of what f16 alone loses of it."""
-    draw = partial(
-        reference.draw,
-        pipe,
-        text.basis,
-        text.pooled,
-        shape.latent,
-        (shape.width, shape.height),
-        tuple(sampler.steps),
-        spec.guidance if pipe.unet.config.time_cond_proj_dim else 1.0,
-    )
-    expected = draw(progress)
-    reference.check_reference(expected)
-    if spec.precision != "f16":
-        return expected, {}
-    halved = [pipe.unet, pipe.vae] if _is_tiny(pipe.vae) else [pipe.unet]
-    with reference.in_half(*halved):
-        rough = draw(lambda stage: progress(f"{stage}, in f16"))
-    figures = parity.between(rough.cases, expected.cases)
-    parity.check_half(figures)
-    return expected, {"f16": asdict(figures)}
-
-
-def _export_decoder(spec: ModelSpec, vae: Any, shape: Geometry, staged: Path) -> None:
-    if spec.precision == "f16" and _is_tiny(vae):  # a full decoder overflows f16
-        vae = vae.half()
+def _export_decoder(vae: Any, shape: Geometry, staged: Path) -> None:
     graphs.export_graph(
         graphs.Decoder(vae),
         {"latent": torch.zeros(2, *shape.latent)},
-        ("pixels",),
+        ("pixels", TOTAL),
         staged / GRAPHS["decoder"],
     )
 
@@ -202,10 +196,6 @@ def _manifest(
     )
 
 
-def _is_tiny(vae: Any) -> bool:
-    return type(vae).__name__ == "AutoencoderTiny"
-
-
 def _take_vocabulary(spec: ModelSpec, staged: Path) -> None:
     """Copy the words a checkpoint's folder says its model was taught."""
     if isinstance(spec.source, Path) and spec.source.is_dir():
@@ -220,18 +210,6 @@ def _give_back_memory() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # glibc only
             ctypes.CDLL(None).malloc_trim(0)
-
-
-def _round_to_half(network: Any) -> None:
-    with torch.no_grad():
-        for tensor in (*network.parameters(), *network.buffers()):
-            if tensor.dtype == torch.float32:
-                tensor.copy_(tensor.half())
-                if not tensor.isfinite().all():
-                    raise BuildError(
-                        f"{type(network).__name__} has weights that f16 cannot hold: build it with "
-                        "--precision f32"
-                    )
 
 
 def _preflight(checkpoint: Checkpoint, staged: Path) -> None:

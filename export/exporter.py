@@ -1,21 +1,23 @@
 """Export one bundle in a process of its own: ``python -m export.exporter``.
 
 An export may need more memory than there is, and then the system kills it without a word.
-``export.childprocess`` says how the two processes talk.
+``runtime.engines.childprocess`` says how the two processes talk.
 """
 
 from __future__ import annotations
 
 import _thread
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from export.childprocess import Send, run_child, serve
 from runtime.bundles.bundle import Bundle, open_bundle
-from runtime.errors import TargetError
+from runtime.bundles.publish import remove_leftovers
+from runtime.engines.childprocess import Send, run_child, serve
+from runtime.errors import BuildError, TargetError
 
 
 def export_apart(
@@ -36,6 +38,10 @@ def export_apart(
         notes = run_child("export.exporter", task, lambda _kind, stage: progress(stage))
     except OSError as error:
         raise TargetError(f"{out} cannot be written: {error}") from None
+    except (BuildError, KeyboardInterrupt):
+        with contextlib.suppress(OSError):  # a child that was killed could not
+            remove_leftovers(out)
+        raise
     return open_bundle(out), notes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from export.parity.psnr import ENOUGH
-from runtime.bundles.bundle import Manifest
+from runtime.bundles.manifest import Manifest
 
 
 def report(manifest: Manifest) -> list[str]:
@@ -17,11 +17,17 @@ def report(manifest: Manifest) -> list[str]:
             continue
         one = manifest.parity[precision]
         how = f"f16 graphs computed in {precision}" if halves and precision != "f16" else precision
+        latent = one["worst_latent"]
+        near = "not finite" if latent is None else f"within {latent:.1e}"
         lines.append(
             f"parity with diffusers, {how}: worst {one['worst_levels']}/255, "
-            f"{one['psnr']:.1f} dB, latents within {one['worst_latent']:.1e} "
-            f"({one['frames']} frames)"
+            f"{one['psnr']:.1f} dB, latents {near} ({one['frames']} frames)"
         )
+        if precision == "f16" and one["psnr"] < ENOUGH:
+            lines.append(
+                f"f16 is coarse for this model (below {ENOUGH:.0f} dB): --precision f32 is exact "
+                "and slower"
+            )
         if precision == "bf16" and one["psnr"] < ENOUGH:
             lines.append(
                 f"bf16 draws this model too roughly (below {ENOUGH:.0f} dB): the CPU will run it "

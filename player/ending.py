@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from player.session.worker import THREAD
+from player.session.drawing.worker import THREAD
 from runtime.durable import UNFINISHED
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -102,7 +102,7 @@ class _Teller:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Hear of signals even while the main thread runs native code."""
-        if os.name == "nt":  # only sockets can be waited for there
+        if sys.platform == "win32":  # only sockets can be waited for there
             yield
             return
         read, write = os.pipe()

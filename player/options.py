@@ -17,6 +17,7 @@ from runtime.errors import BundleError, RequestError
 from runtime.farm.farm import Farm, open_crew
 from runtime.farm.worker import Opening
 from runtime.language.line import Line
+from runtime.language.openaxis import open_axis
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
@@ -53,15 +54,25 @@ class Sampling:
         Raises:
             ExpressionError, RequestError: what the user typed cannot be rendered.
         """
-        return planner.request(
+        made = self.of(expression, planner.manifest.default_steps, t=t, u=u)
+        planner.check(made)
+        return made
+
+    def of(self, expression: str, default_steps: int, *, t: float = 0.0, u: float = 0.5) -> Request:
+        """Return a request that no model has checked yet.
+
+        Raises:
+            RequestError: a value out of its range.
+        """
+        return Request(
             expression,
             t=t,
             u=u,
             seed=self.seed,
+            steps=default_steps if self.steps is None else self.steps,
             edit=cast(EditScope, self.edit),
             edit_row=self.edit_row,
             interp=cast(Interp, self.interp),
-            **({} if self.steps is None else {"steps": self.steps}),
         )
 
 
@@ -70,7 +81,7 @@ OPTIONS: dict[str, Any] = {
     "backend": typer.Option(
         help="auto, tensorrt, tensorrt_rtx, onnxruntime, onnxruntime-cpu or openvino."
     ),
-    "precision": typer.Option(help="auto, f32, bf16 or f16."),
+    "precision": typer.Option(help="auto, f32, bf16, f16 or int8."),
     "size": typer.Option(metavar="WxH", help="Picture size in pixels."),
     "seed": typer.Option(help="Seed of the noise, 0 to 4294967295."),
     "steps": typer.Option(help="Sampler steps; the model's own default if left out."),
@@ -81,8 +92,13 @@ OPTIONS: dict[str, Any] = {
 """What typer needs to know of each shared field, by its name."""
 
 
+TYPED = "typed"
+
+
 def shared(command: Callable[..., None]) -> Callable[..., None]:
     """Let typer see the fields of a command's dataclass parameters as options of their own.
+
+    A parameter ``typed`` is no option: it is given the names of those that were typed.
 
     Words after the expression are refused with what was probably meant: without quotes the shell
     takes an arrow for itself.
@@ -92,6 +108,8 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
         kind = hints[parameter.name]
+        if parameter.name == TYPED:
+            continue
         if not is_dataclass(kind):
             parameters.append(
                 parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[parameter.name])
@@ -113,6 +131,8 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     )
 
+    names = tuple(parameter.name for parameter in parameters)
+
     @functools.wraps(command)
     def flat(context: typer.Context, **given: Any) -> None:
         if context.args:
@@ -122,12 +142,32 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
             )
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        _resolve_open_ranges(given)
+        if TYPED in hints:
+            sources = {name: context.get_parameter_source(name) for name in names}
+            given[TYPED] = frozenset(
+                name for name, source in sources.items() if source and source.name == "COMMANDLINE"
+            )
         command(**given)
 
     del flat.__wrapped__  # typer would read its signature instead
     flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return flat
+
+
+def _resolve_open_ranges(given: dict[str, Any]) -> None:
+    """Find the range of an expression that leaves it open with ``?``; others stay as they are."""
+    text, invocation = given.get("expression"), given.get("invocation")
+    axis = open_axis(text) if isinstance(text, str) else None
+    if axis is None or not isinstance(invocation, Invocation):
+        return
+    from player.ranging import close_range  # needs the functions below
+
+    sampling, planner = given.get("sampling", Sampling()), open_planner(invocation)
+    given["expression"] = close_range(
+        axis, invocation, planner, lambda text: sampling.request(planner, text), open_pipeline
+    )
 
 
 def open_pipeline(invocation: Invocation) -> Pipeline:

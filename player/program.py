@@ -4,37 +4,20 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from player.commands.atlas import atlas
-from player.commands.bench import bench
-from player.commands.build import build
-from player.commands.doctor import doctor
-from player.commands.engines import engines
-from player.commands.grid import grid
-from player.commands.models import models
-from player.commands.play import play
-from player.commands.render import render
-from player.commands.storms import storms
-from player.commands.tokens import tokens
 from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 from runtime.version import program_version
 
-app = typer.Typer(
-    name="wordmorph",
-    help="Type two words, hold an arrow key, and watch the picture turn from one into the other.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-for command in (play, render, grid, storms, bench):
-    app.command(context_settings={"allow_extra_args": True})(command)  # ``shared`` explains them
-for command in (atlas, tokens, build, models, doctor):
-    app.command()(command)
-app.add_typer(engines, name="engines")
+SHARED = ("play", "serve", "render", "grid", "storms", "range", "map", "bench")
+"""commands with the options of ``player.options``; ``shared`` explains words that are left over"""
+PLAIN = ("atlas", "tokens", "build", "models", "doctor", "verify")
+GROUPS = ("engines",)
+"""commands that have commands of their own"""
 
 
 def _print_version(asked: bool) -> None:
@@ -43,7 +26,6 @@ def _print_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool,
@@ -53,6 +35,32 @@ def _options(
     ] = False,
 ) -> None:
     pass
+
+
+def make_app(named: str | None = None) -> typer.Typer:
+    """Put the command line together: every command, or only the one ``named``, if there is such.
+
+    Each lies in the module of its name, and importing all of them takes longer than opening a
+    window: one word of the command line says which is wanted.
+    """
+    app = typer.Typer(
+        name="wordmorph",
+        help="Type two words, hold an arrow key, and watch the picture turn from one into the "
+        "other.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_options)
+    every = (*SHARED, *PLAIN, *GROUPS)
+    for name in (named,) if named in every else every:
+        found = getattr(import_module(f"player.commands.{name}"), name)
+        if name in GROUPS:
+            app.add_typer(found, name=name)
+        else:
+            settings = {"allow_extra_args": True} if name in SHARED else None
+            app.command(context_settings=settings)(found)
+    return app
 
 
 def run() -> int:
@@ -69,7 +77,8 @@ def run() -> int:
 def _status() -> int:
     try:
         with ending():
-            app()
+            words = sys.argv[1:] or ["play"]
+            make_app(words[0])(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

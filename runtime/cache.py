@@ -13,7 +13,7 @@ from runtime.language.line import Axis
 from runtime.request import Frame, Request
 
 BUDGET = 1 << 30
-"""Bytes of pixels kept: 400 frames of 512×512 take 315 MB."""
+"""Bytes kept by default: 400 frames of 512×512 take 315 MB."""
 
 COARSE = 32
 """The first pass divides a line into this many stretches before anything else is filled."""
@@ -26,14 +26,32 @@ class FrameCache:
     """The most recently used frames, keyed by their exact request. Safe between threads."""
 
     def __init__(self, budget: int = BUDGET) -> None:
-        """Keep at most ``budget`` bytes of pixels."""
+        """Keep at most ``budget`` bytes, what is charged to it included."""
         self.budget = budget
         self.bytes = 0
+        """of pixels"""
+        self._charged: dict[str, int] = {}
         self.hits = 0
         self.misses = 0
         self._frames: OrderedDict[Request, Frame] = OrderedDict()
         self._lines: dict[Request, dict[float, list[float]]] = {}
         self._lock = threading.Lock()
+
+    @property
+    def kept(self) -> int:
+        """Bytes of pixels and of all that was charged."""
+        return self.bytes + sum(self._charged.values())
+
+    @property
+    def room(self) -> int:
+        """Bytes that pixels may take: the budget without what was charged."""
+        return self.budget - sum(self._charged.values())
+
+    def charge(self, owner: str, size: int) -> None:
+        """Let the ``size`` bytes that ``owner`` keeps elsewhere count, and drop frames for them."""
+        with self._lock:
+            self._charged[owner] = size
+            self._shrink(self.room)
 
     def __len__(self) -> int:
         """Return how many frames are kept."""
@@ -62,13 +80,12 @@ class FrameCache:
     def put(self, frame: Frame) -> bool:
         """Keep a frame, dropping the least recently used; False if it alone exceeds the budget."""
         size = frame.pixels.nbytes
-        if size > self.budget:
-            return False
         with self._lock:
+            if size > self.room:
+                return False
             if frame.request in self._frames:
                 self._drop(frame.request)
-            while self.bytes + size > self.budget:
-                self._drop(next(iter(self._frames)))
+            self._shrink(self.room - size)
             self._frames[frame.request] = frame
             self.bytes += size
             request = frame.request
@@ -96,6 +113,10 @@ class FrameCache:
             if axis == "t":
                 return tuple(lines.get(request.u, ()))
             return tuple(sorted(u for u, line in lines.items() if _holds(line, request.t)))
+
+    def _shrink(self, size: int) -> None:
+        while self._frames and self.bytes > size:
+            self._drop(next(iter(self._frames)))
 
     def _drop(self, request: Request) -> None:
         self.bytes -= self._frames.pop(request).pixels.nbytes

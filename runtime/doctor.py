@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Literal
 
-from runtime.bundles.bundle import read_manifest
 from runtime.bundles.library import BUILT_IN, find_bundle, known_models, unreadable
+from runtime.bundles.manifest import read_manifest
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines.choose import BACKENDS
@@ -69,7 +69,8 @@ def _conflicts() -> Iterator[Finding]:
             "onnxruntime packages",
             "problem",
             "onnxruntime and onnxruntime-gpu are both installed and overwrite each other; run: "
-            "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu",
+            "pip uninstall -y onnxruntime onnxruntime-gpu && "
+            "pip install 'onnxruntime-gpu[cuda,cudnn]'",
         )
     wanted = provider_soname()
     have = tensorrt_soname()

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ UNFINISHED: set[Path] = set()
 """what this process is writing aside: to be removed if it must end at once"""
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 _TRIES = 100
+WINDOWS = os.name == "nt"
+SCANNER_S = 10.0
+"""how long Windows' virus scanners may hold new files of several GB"""
 
 
 @contextmanager
@@ -69,7 +73,7 @@ def put(made: Path, target: Path) -> None:
     try:
         for tried in range(1, _TRIES + 1):
             try:
-                os.replace(made, target)
+                rename(made, target)
                 break
             except OSError as error:
                 # the folder in the way may be gone already, moved aside by another writer
@@ -78,17 +82,37 @@ def put(made: Path, target: Path) -> None:
                     raise
             old = beside(target, OLD)
             with suppress(FileNotFoundError):  # another writer was faster
-                os.replace(target, old)
+                rename(target, old)
                 aside.append(old)
     except OSError:
         if aside and not target.exists():
-            os.replace(aside.pop(), target)
+            rename(aside.pop(), target)
         raise
     finally:
         for old in aside:
             shutil.rmtree(old, ignore_errors=True)
     with suppress(OSError):  # it is there; some file systems flush no folders
         fsync(target.parent)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename a file or folder, waiting on Windows while a virus scanner holds it.
+
+    A folder in the way is no scanner: that is said at once.
+
+    Raises:
+        OSError: it cannot be renamed, on Windows after ``SCANNER_S`` seconds.
+    """
+    deadline = time.monotonic() + SCANNER_S
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            held = WINDOWS and not target.is_dir()
+            if not held or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
 
 
 def leftovers(target: Path) -> Iterator[tuple[Path, int]]:
@@ -109,7 +133,7 @@ def tidy(target: Path, is_whole: Callable[[Path], bool] = Path.exists) -> None:
         if _is_alive(pid):
             continue
         if stale.suffix == OLD and not target.exists() and is_whole(stale):
-            os.replace(stale, target)
+            rename(stale, target)
         elif stale.is_dir():
             shutil.rmtree(stale, ignore_errors=True)
         else:

@@ -53,6 +53,10 @@ class EngineError(MorphError):
     """An engine that cannot be built, loaded or run on this machine."""
 
 
+class DeviceLost(EngineError):
+    """A GPU that answers this process no more; another process can use it again."""
+
+
 class TargetError(MorphError):
     """A file or folder that cannot be written."""
 

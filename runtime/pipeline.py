@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import find_bundle
+from runtime.engines.abandon import abandon
+from runtime.engines.apart import ApartEngine
 from runtime.engines.choose import choose
 from runtime.engines.engine import Engine, Floats
-from runtime.errors import RequestError
+from runtime.errors import DeviceLost, RequestError
 from runtime.mixing.mix import Plan
 from runtime.noise import randn
 from runtime.planner import PlanKey, Planner, plan_key
@@ -26,6 +29,8 @@ from runtime.request import EditScope, Frame, Interp, Request
 from runtime.version import program_version
 
 EMBEDDINGS_KEPT = 256
+
+T = TypeVar("T")
 
 
 class Embedding(NamedTuple):
@@ -49,13 +54,22 @@ class _Mixture:
 class Pipeline:
     """A bundle on an engine. Not thread-safe: one thread renders at a time."""
 
-    def __init__(self, bundle: Bundle, engine: Engine, planner: Planner | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        planner: Planner | None = None,
+        reopen: Callable[[], Engine] | None = None,
+    ) -> None:
         """Serve ``bundle`` on ``engine``, which the pipeline closes with itself.
 
-        ``planner`` is that of the bundle, where it is at hand already.
+        ``planner`` is that of the bundle, where it is at hand already. ``reopen`` opens an engine
+        that takes the place of one whose GPU was lost.
         """
         self.bundle = bundle
         self.engine = engine
+        self._reopen = reopen
+        self._lost = False
         self.planner = planner or Planner(bundle.manifest, bundle.folder)
         self._embeddings: OrderedDict[str, Embedding] = OrderedDict()
         self._basis_of = lru_cache(maxsize=8)(self._make_basis)
@@ -84,7 +98,9 @@ class Pipeline:
         bundle = find_bundle(model)
         planner = Planner(bundle.manifest, bundle.folder)
         planner.check_size(size)
-        return cls(bundle, choose(bundle, backend, precision, passed_over), planner)
+        engine = choose(bundle, backend, precision, passed_over)
+        reopen = partial(ApartEngine, bundle.folder, engine.precision, engine.name)
+        return cls(bundle, engine, planner, reopen)
 
     @property
     def default_steps(self) -> int:
@@ -128,7 +144,11 @@ class Pipeline:
 
         Raises:
             RequestError: the prompt has more tokens than the model reads.
+            EngineError: the engine failed.
         """
+        return self._on_a_gpu(lambda: self._embed(prompt))
+
+    def _embed(self, prompt: str) -> Embedding:
         known = self._embeddings.get(prompt)
         if known is None:
             ids = self.planner.ids(prompt)
@@ -141,6 +161,20 @@ class Pipeline:
         else:
             self._embeddings.move_to_end(prompt)
         return known
+
+    def conditioning(self, request: Request) -> Embedding:
+        """Return what the denoiser hears: the mixed embedding of a request's position.
+
+        Raises:
+            ExpressionError, RequestError: the request cannot be served by this model.
+        """
+        self.check(request)
+        basis, pooled = self._basis_of(*plan_key(request))
+        mixture = self._mixture(request, basis)
+        rows = np.einsum("kt,ktd->td", mixture.weights, basis)
+        if pooled is None or mixture.pooled_weights is None:
+            return Embedding(rows, None)
+        return Embedding(rows, mixture.pooled_weights @ pooled)
 
     def draw(
         self, embedding: Embedding | Floats, *, seed: int = 0, steps: int | None = None
@@ -172,10 +206,14 @@ class Pipeline:
         mixture = _Mixture((0,), one, one[:, 0] if manifest.pooled else None)
         basis = np.asarray(given.rows, np.float32)[None]
         pooled = np.asarray(given.pooled, np.float32)[None] if manifest.pooled else None
-        weights, pooled_weights = self._load(None, request, [mixture], basis, pooled)
-        rendered = self.engine.render(weights, pooled_weights, manifest.steps[request.steps])
-        pixels: NDArray[np.uint8] = rendered.pixels[0]
-        return pixels
+
+        def rendered() -> NDArray[np.uint8]:
+            weights, pooled_weights = self._load(None, request, [mixture], basis, pooled)
+            steps = manifest.steps[request.steps]
+            pixels: NDArray[np.uint8] = self.engine.render(weights, pooled_weights, steps).pixels[0]
+            return pixels
+
+        return self._on_a_gpu(rendered)
 
     def render(self, request: Request) -> Frame:
         """Render one frame; the same request gives the same pixels.
@@ -184,7 +222,7 @@ class Pipeline:
             ExpressionError, RequestError: the request cannot be served by this model.
             EngineError: the engine failed.
         """
-        return self._render_batch([request])[0]
+        return self._on_a_gpu(lambda: self._render_batch([request]))[0]
 
     def render_many(self, requests: Sequence[Request]) -> list[Frame]:
         """Render several frames, batched where the engine can.
@@ -196,7 +234,7 @@ class Pipeline:
         frames: list[Frame] = []
         for _, group in groupby(requests, key=_shared):
             for batch in _chunks(list(group), largest):
-                frames += self._render_batch(batch)
+                frames += self._on_a_gpu(partial(self._render_batch, batch))
         return frames
 
     def frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
@@ -207,7 +245,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Release the engine."""
-        self.engine.close()
+        if not self._lost:
+            self.engine.close()
 
     def __enter__(self) -> Self:  # noqa: D105
         return self
@@ -219,6 +258,32 @@ class Pipeline:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _on_a_gpu(self, work: Callable[[], T]) -> T:
+        """Do ``work``, once more on another engine if the GPU is lost meanwhile."""
+        if not self._lost:
+            try:
+                return work()
+            except DeviceLost as error:
+                if self._reopen is None:
+                    raise
+                self._lost = True
+                abandon(self.engine)
+                warnings.warn(
+                    f"{error}: the engine goes on in a process of its own",
+                    RuntimeWarning,
+                    stacklevel=3,
+                )
+        assert self._reopen is not None
+        self._loaded_basis = self._loaded_noise = None
+        self.engine = self._reopen()
+        self._lost = False
+        try:
+            return work()
+        except DeviceLost:
+            self._lost = True
+            abandon(self.engine)
+            raise
 
     def _render_batch(self, requests: Sequence[Request]) -> list[Frame]:
         start = time.perf_counter()
@@ -323,7 +388,7 @@ class Pipeline:
         self, expression: str, edit: EditScope, edit_row: int | None, interp: Interp
     ) -> tuple[Floats, Floats | None]:
         made = self.planner.plan(Request(expression, edit=edit, edit_row=edit_row, interp=interp))
-        embedded = [self.embed(prompt) for prompt in made.prompts]
+        embedded = [self._embed(prompt) for prompt in made.prompts]
         basis = np.stack(
             [
                 embedding[row_map]

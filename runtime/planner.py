@@ -9,8 +9,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Manifest, read_manifest
+from runtime.bundles.bundle import Bundle, read_tokenizer
 from runtime.bundles.library import locate
+from runtime.bundles.manifest import Manifest, read_manifest
 from runtime.bundles.vocabulary import read_vocabulary
 from runtime.errors import RequestError
 from runtime.language.expression import parse
@@ -34,12 +35,16 @@ class Planner:
         """Load the tokenizers of the bundle in ``folder``, and its vocabulary where it has one.
 
         Raises:
-            BundleError: a tokenizer or vocabulary that cannot be read.
+            BundleError: a vocabulary or tokenizer that cannot be read, or a tokenizer that is not
+                as long as the text encoder.
         """
         self.manifest = manifest
+        self._folder = folder
         self.vocabulary = read_vocabulary(folder, manifest.files)
         """the words the model was taught; None where the bundle does not say"""
-        self.tokenizers = tuple(Tokenizer.load(folder / name) for name in manifest.tokenizers)
+        self.tokenizers = tuple(
+            Tokenizer.of(read_tokenizer(folder, manifest, name)) for name in manifest.tokenizers
+        )
         self._plan = lru_cache(maxsize=64)(self._make)
 
     @classmethod
@@ -53,6 +58,10 @@ class Planner:
         """
         folder = locate(model)
         return cls(read_manifest(folder), folder)
+
+    def digest(self) -> str:
+        """Return the identity of the model, as its manifest states it."""
+        return Bundle(self._folder, self.manifest).digest()
 
     def request(self, expression: str, **settings: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.

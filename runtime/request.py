@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -73,6 +73,10 @@ class Frame:
     pixels: NDArray[np.uint8]
     request: Request
     timings: Mapping[str, float] = field(default_factory=dict)
+
+
+RenderMany = Callable[[Sequence[Request]], Iterable[Frame]]
+"""Renders requests, in order: ``Pipeline.render_many`` here, or the same on other machines."""
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -122,7 +122,17 @@ def test_the_version_is_the_one_in_pyproject_and_the_changelog_knows_it(cli: Cli
 
 def test_every_command_explains_itself(cli: Cli) -> None:
     _, out, _ = cli("--help")
-    for command in ("play", "render", "grid", "storms", "tokens", "bench", "build", "doctor"):
+    for command in (
+        "play",
+        "render",
+        "grid",
+        "storms",
+        "tokens",
+        "bench",
+        "build",
+        "doctor",
+        "verify",
+    ):
         assert command in out
         status, help_text, _ = cli(command, "--help")
         assert status == 0

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 from player.cli import main
-from player.program import app
+from player.program import make_app
 from player.session.actions import HELP
+from runtime.bench.table import read, section
 from runtime.language.expression import parse
+from runtime.language.openaxis import open_axis
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,9 +49,21 @@ def test_commands_run_and_make_the_pictures_shown(
         assert difference.mean() < 3, f"{made.name} is not what {line} makes"
 
 
+@pytest.mark.slow
+def test_the_page_of_ranges_shows_what_its_command_makes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "ranges.md").read_text(encoding="utf-8")
+    (line,) = [line for line in page.splitlines() if line.startswith("wordmorph ")]
+    test_commands_run_and_make_the_pictures_shown(line, monkeypatch, tmp_path)
+    assert (tmp_path / "docs" / "ranges.png").is_file()
+
+
 def test_every_command_is_named_and_every_name_is_a_command() -> None:
-    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    known |= {group.name for group in app.registered_groups if group.name}
+    known = {
+        command.callback.__name__ for command in make_app().registered_commands if command.callback
+    }
+    known |= {group.name for group in make_app().registered_groups if group.name}
     assert {shlex.split(line)[1] for line in COMMANDS} <= known
     assert len(RUN_HERE) >= 10
     for name in known:
@@ -76,9 +90,16 @@ def test_the_language_shown_parses() -> None:
     shown = [part for line in block.splitlines() for part in re.split(r"\s{3,}", line)[:1]]
     assert len(shown) >= 5
     for expression in shown:
-        parse(expression)
+        axis = open_axis(expression)
+        parse(expression if axis is None else axis.close(-1, 1))
 
 
 def test_the_keys_shown_are_the_keys_there_are() -> None:
     for keys, meaning in HELP:
         assert f"| {keys} | {meaning} |" in TEXT
+
+
+def test_the_speeds_shown_are_what_the_bench_printed() -> None:
+    measured = sorted((ROOT / "docs" / "bench").glob("*.json"))
+    assert measured, "no figures were kept in docs/bench"
+    assert section(read(measured)) in TEXT, "run: python -m runtime.bench.table --into README.md …"

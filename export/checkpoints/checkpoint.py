@@ -19,7 +19,14 @@ from export.checkpoints.network import (
     diffusers_network,
     only,
 )
-from runtime.bundles.bundle import sha256_file
+from export.checkpoints.sizes import (
+    SCHEDULE,
+    TEXT_BYTES,
+    check_files,
+    check_numbers,
+    check_sizes,
+)
+from runtime.bundles.files import read_regular, sha256_file
 from runtime.errors import BuildError, one_line
 
 CLASSES: Mapping[str, Mapping[str, str]] = {
@@ -97,16 +104,18 @@ class Checkpoint:
         }
 
 
-def open_folder(folder: Path) -> Checkpoint:
+def open_folder(folder: Path, unet: Path | None = None) -> Checkpoint:
     """Read ``folder``/model_index.json and check the class of every component that is needed.
 
-    Code in the folder is never read.
+    ``unet`` is a file whose weights take the place of the UNet's. Code in the folder is never read.
 
     Raises:
         BuildError: no index, a missing component, or a class that is not on the list.
     """
     _refuse_escapes(folder, (folder / INDEX, *(folder / name for name in (*CLASSES, "scheduler"))))
     index = read_json(folder / INDEX)
+    if unet is not None:
+        tensorfile.check(unet)
     loaders: dict[str, Callable[[], Any]] = {}
     weights: dict[str, Path] = {}
     for component, classes in CLASSES.items():
@@ -119,7 +128,10 @@ def open_folder(folder: Path) -> Checkpoint:
                 f"{', '.join(classes)} can be exported"
             )
         place = folder / component
-        if component in NETWORKS:
+        if component == "unet" and unet is not None:
+            loaders[component] = partial(_load_unet, place, unet)
+            weights[f"unet/{unet.name}"] = unet
+        elif component in NETWORKS:
             loaders[component] = partial(load_network, classes[name], name, place)
             weights.update(
                 {f"{component}/{file.name}": file for file in weight_files(classes[name], place)}
@@ -155,6 +167,23 @@ def with_vae(checkpoint: Checkpoint, place: Path) -> Checkpoint:
     )
 
 
+def _load_unet(place: Path, file: Path) -> Any:
+    """Load the UNet that is described in the folder ``place`` with the weights in ``file``."""
+    import diffusers
+    import torch
+
+    described = read_json(place / "config.json")
+    config = {key: value for key, value in described.items() if not key.startswith("_")}
+    state = {key: value.to(torch.float32) for key, value in tensorfile.tensors(file)}
+    try:
+        network = diffusers.UNet2DConditionModel.from_config(config)
+        network.load_state_dict(state, assign=True)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        why = one_line(error)
+        raise BuildError(f"{file} does not fit the UNet it is to replace: {why}") from None
+    return network.eval().requires_grad_(False)
+
+
 def _class_named(index: Mapping[str, Any], component: str) -> str | None:
     """Return the class that a model_index.json gives a component: ``[library, class]``."""
     entry = index.get(component)
@@ -185,6 +214,7 @@ def weight_files(library: str, place: Path) -> list[Path]:
             if path.suffix in tensorfile.PICKLES:
                 raise BuildError(f"{path}: {tensorfile.CONVERT}")
         raise NoWeights(f"{place} has no weights in .safetensors: fetch the checkpoint again")
+    check_files(place)
     count = candidates[0][1]["count"] if len(files) == len(candidates) else None
     if count and len(files) != int(count):
         raise BuildError(
@@ -203,6 +233,7 @@ def load_network(library: str, name: str, place: Path) -> Any:
     """
     files = weight_files(library, place)
     config = read_json(place / "config.json")
+    check_sizes(name, place, config, files)
     make = clip_text_encoder if library == "transformers" else diffusers_network
     try:
         return make(name, config, files).eval().requires_grad_(False)
@@ -218,6 +249,7 @@ def scheduler_of(name: str, config: Mapping[str, Any]) -> Any:
     """
     import diffusers
 
+    check_numbers(Path("scheduler_config.json"), config, SCHEDULE, SCHEDULE)
     kind: Any = getattr(diffusers, name, None)
     is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
     if not is_scheduler:
@@ -238,10 +270,12 @@ def read_json(path: Path) -> dict[str, Any]:
         BuildError: no such file, or something else in it.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path, TEXT_BYTES, links=True))
     except FileNotFoundError:
         raise BuildError(f"no checkpoint in {path.parent}: {path.name} is missing") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise BuildError(f"{path} cannot be read: {one_line(error)}") from None
     if not isinstance(content, dict):
         raise BuildError(f"{path} is not a JSON object")
@@ -251,6 +285,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def _load_tokenizer(place: Path) -> Any:
     if not place.is_dir():
         raise BuildError(f"{place} is missing: the checkpoint is incomplete, fetch it again")
+    check_files(place)
     try:
         return clip_tokenizer(place)
     except UNUSABLE as error:

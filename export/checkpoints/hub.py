@@ -1,17 +1,25 @@
-"""Checkpoints of the Hugging Face hub: only the files that are needed, at one commit."""
+"""Checkpoints of the Hugging Face hub: only the files that are needed, at one commit.
+
+A repository may move, ask for consent or be withdrawn, so a source may name mirrors; each place
+that fails is said with its own reason. ``HF_ENDPOINT``, ``HF_TOKEN`` and ``HF_HUB_OFFLINE`` are the
+hub client's own settings and work here too.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TypeVar
 
+from export.checkpoints.huberrors import OTHERWISE, Unfetched, explained, unreachable
 from export.checkpoints.presets import Hub
+from export.checkpoints.resume import fetch_large
 from export.checkpoints.tensorfile import CONVERT, PICKLES
-from runtime.bundles.bundle import sha256_file
-from runtime.durable import NO_SPACE
+from runtime.bundles.files import sha256_file
 from runtime.errors import BuildError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -19,9 +27,23 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGE = re.compile(r"[0-9a-f]{64}")
 """the name of a large file in the hub's cache: its sha256"""
 
+T = TypeVar("T")
 
-def checkpoint_patterns(variant: str | None) -> list[str]:
-    """Return what to fetch of a pipeline: configurations, tokenizers and safetensors, no code."""
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Local files, and the place they came from."""
+
+    folder: Path
+    hub: Hub
+    """with its commit as ``revision``"""
+
+
+def checkpoint_patterns(variant: str | None, *, unet: bool = True) -> list[str]:
+    """Return what to fetch of a pipeline: configurations, tokenizers and safetensors, no code.
+
+    Without ``unet`` only its configuration is fetched: its weights come from elsewhere.
+    """
     suffix = f".{variant}" if variant else ""
     weights = [
         f"{folder}/{stem}{suffix}{shard}.safetensors"
@@ -32,6 +54,7 @@ def checkpoint_patterns(variant: str | None) -> list[str]:
             ("vae", "diffusion_pytorch_model"),
         )
         for shard in ("", "-0????-of-0????")
+        if unet or folder != "unet"
     ]
     configurations = [
         "model_index.json",
@@ -57,10 +80,10 @@ def commit_of(hub: Hub) -> str:
 
     if COMMIT.fullmatch(hub.revision):
         return hub.revision
-    with _explained(hub):
+    with explained(hub):
         try:
             return str(HfApi().model_info(hub.repo, revision=hub.revision).sha)
-        except _unreachable():
+        except unreachable():
             name = hub.file or "model_index.json"
             known = try_to_load_from_cache(hub.repo, name, revision=hub.revision)
             if not isinstance(known, str):
@@ -68,25 +91,17 @@ def commit_of(hub: Hub) -> str:
             return Path(known).parents[name.count("/")].name
 
 
-def fetch(hub: Hub, patterns: list[str]) -> Path:
+def fetch(hub: Hub, patterns: list[str]) -> Fetched:
     """Return a local folder with the files of ``hub`` that match, from the cache if it has them.
 
-    A large file that is not what its name in the cache says is fetched once more.
+    Its mirrors are tried in order where it cannot be had. A file that is not what it must be, or
+    not what its name in the cache says, is fetched once more.
 
     Raises:
-        BuildError: no network, no such repository or commit, or no right to read it.
+        BuildError: no place has it: no network, no such repository, commit or file, no right to
+            read it, or damaged files; with the reason of each.
     """
-    from huggingface_hub import hf_hub_download, snapshot_download
-
-    with _explained(hub):
-        folder = Path(snapshot_download(hub.repo, revision=hub.revision, allow_patterns=patterns))
-        for path in sorted(folder.rglob("*.safetensors")):
-            name = path.relative_to(folder).as_posix()
-            if any(fnmatch(name, pattern) for pattern in patterns) and _is_damaged(path):
-                hf_hub_download(hub.repo, name, revision=folder.name, force_download=True)
-                if _is_damaged(path):
-                    raise BuildError(f"{hub.repo} sends a damaged {name}: try again later")
-    return folder
+    return _anywhere(hub, lambda place: _fetch(place, patterns))
 
 
 def fetch_file(hub: Hub) -> Path:
@@ -96,65 +111,75 @@ def fetch_file(hub: Hub) -> Path:
         BuildError: it cannot be fetched or is not there.
     """
     assert hub.file is not None
-    path = fetch(hub, [hub.file]) / hub.file
-    if not path.is_file():
-        raise BuildError(f"{hub.repo} has no file {hub.file}")
-    return path
+    if hub.file.endswith(PICKLES):
+        raise BuildError(f"{hub.repo} has {hub.file}: {CONVERT}")
+
+    def one(place: Hub) -> Path:
+        assert place.file is not None
+        path = _fetch(place, [place.file]).folder / place.file
+        if not path.is_file():
+            raise Unfetched(place, f"has no file {place.file}")
+        return path
+
+    return _anywhere(hub, one)
 
 
 def refuse_pickles(hub: Hub) -> None:
     """Raise BuildError if a repository holds its weights in a format that can run code."""
     from huggingface_hub import HfApi
 
-    with contextlib.suppress(*_unreachable()):
+    with contextlib.suppress(*unreachable()):
         names = HfApi().list_repo_files(hub.repo, revision=hub.revision)
         pickles = [name for name in names if name.endswith(PICKLES)]
         if pickles:
             raise BuildError(f"{hub.repo} has its weights in {pickles[0]}: {CONVERT}")
 
 
-def _is_damaged(path: Path) -> bool:
+def _anywhere(hub: Hub, get: Callable[[Hub], T]) -> T:
+    """Return what ``get`` makes of the first place of ``hub`` that has it."""
+    failed: list[Unfetched] = []
+    for place in _places(hub):
+        try:
+            return get(place)
+        except Unfetched as error:
+            failed.append(error)
+            if error.is_final:
+                break
+    if len(failed) == 1:
+        raise failed[0]
+    reasons = "; ".join(f"{error.hub.repo} {error.reason}" for error in failed)
+    raise BuildError(f"no place has {hub.repo}: {reasons}; {OTHERWISE}")
+
+
+def _places(hub: Hub) -> Iterator[Hub]:
+    yield hub
+    for mirror in hub.mirrors:
+        yield replace(
+            mirror,
+            file=mirror.file or hub.file,
+            variant=mirror.variant or hub.variant,
+            sha256={**hub.sha256, **mirror.sha256},
+        )
+
+
+def _fetch(hub: Hub, patterns: list[str]) -> Fetched:
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    with explained(hub):
+        with contextlib.suppress(*unreachable()):  # what is missing then, the client says
+            fetch_large(hub, patterns)
+        folder = Path(snapshot_download(hub.repo, revision=hub.revision, allow_patterns=patterns))
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            wanted = any(fnmatch(name, pattern) for pattern in patterns)
+            if path.is_file() and wanted and _is_wrong(path, hub.sha256.get(name)):
+                hf_hub_download(hub.repo, name, revision=folder.name, force_download=True)
+                if _is_wrong(path, hub.sha256.get(name)):
+                    raise Unfetched(hub, f"sends a damaged or altered {name}, or another one")
+    return Fetched(folder, replace(hub, revision=folder.name))
+
+
+def _is_wrong(path: Path, wanted: str | None) -> bool:
     blob = path.resolve()
-    return bool(LARGE.fullmatch(blob.name)) and sha256_file(blob).sha256 != blob.name
-
-
-def _unreachable() -> tuple[type[BaseException], ...]:
-    """Return what is raised when the hub cannot be asked: the HTTP client's errors and OSError.
-
-    The client has changed over the hub library's versions; its errors' base has not.
-    """
-    from huggingface_hub.errors import HfHubHTTPError
-
-    return (OSError, *HfHubHTTPError.__bases__)
-
-
-@contextlib.contextmanager
-def _explained(hub: Hub) -> Iterator[None]:
-    """Turn what the hub's client raises into one line."""
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    try:
-        yield
-    except GatedRepoError:
-        raise BuildError(
-            f"{hub.repo} asks for consent: accept its licence on huggingface.co, run "
-            "'hf auth login', and build again"
-        ) from None
-    except RevisionNotFoundError:
-        raise BuildError(f"{hub.repo} has no revision {hub.revision}") from None
-    except RepositoryNotFoundError:
-        raise BuildError(f"the hub has no repository {hub.repo}") from None
-    except HFValidationError:
-        raise BuildError(f"{hub.repo!r} is not the name of a hub repository") from None
-    except _unreachable() as error:
-        full = isinstance(error, OSError) and error.errno in NO_SPACE
-        why = "the disk is full" if full else "is there a network?"
-        raise BuildError(
-            f"{hub.repo}@{hub.revision[:12]} could not be fetched ({why}): build again when it "
-            "can, or give a folder that holds the checkpoint"
-        ) from None
+    known = wanted or (blob.name if LARGE.fullmatch(blob.name) else None)
+    return known is not None and sha256_file(blob).sha256 != known

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from export.checkpoints.presets import MODELS, ModelSpec
-from runtime.bundles.bundle import read_manifest
+from runtime.bundles.manifest import read_manifest
 from runtime.errors import BundleError
 
+ELSEWHERE = ("mirrors", "sha256")
+"""fields of a hub's repository that say where else its files are, or what they are anyway"""
 UNNAMED = ("name", "about", "licence")
 """fields that say nothing about the pictures"""
 KEY = "spec"
@@ -66,7 +68,11 @@ def _plain(value: Any, contents: bool) -> Any:
     if isinstance(value, tuple):
         return [_plain(one, contents) for one in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {one.name: _plain(getattr(value, one.name), contents) for one in fields(value)}
+        return {
+            one.name: _plain(getattr(value, one.name), contents)
+            for one in fields(value)
+            if one.name not in ELSEWHERE
+        }
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -27,6 +27,10 @@ class Hub:
     file: str | None = None
     variant: str | None = None
     """``fp16`` where the repository also holds half-size weight files"""
+    mirrors: tuple[Hub, ...] = ()
+    """repositories that hold the same files, tried in order when this one cannot be had"""
+    sha256: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """file → what it must be, where that is known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,12 @@ class ModelSpec:
     tokenizer: Path | None = None
     """for a single file, which carries none: a folder with CLIP's; by default from the hub"""
     precision: Precision = "f32"
+    unet: Hub | Path | None = None
+    """a ``.safetensors`` file with diffusers' names that takes the place of the UNet's weights"""
+    timesteps: Mapping[int, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """step count → the timesteps it was trained at, where they are not the scheduler's own"""
+    eta: float = 0.0
+    """how much of the noise is fresh at every step, 0 to 1, for TCD and DDIM"""
     prediction: Prediction | None = None
     """what the network predicts, where the checkpoint does not say or says it wrong"""
 
@@ -73,6 +83,19 @@ TAESD = Hub("madebyollin/taesd", "614f76814bbe30edbe2e627ace1c2234c81a2c0e")
 TAESDXL = Hub("madebyollin/taesdxl", "b20258aaef75ef61e659c1e0f14f251cf0ad153e")
 CLIP = Hub("openai/clip-vit-large-patch14", "32bd64288804d66eefd0ccbe215aa642df71cc41")
 """the tokenizer that Stable Diffusion 1, 2 and XL share"""
+
+SD15 = Hub(
+    "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+    variant="fp16",
+)
+SDXL = Hub(
+    "stabilityai/stable-diffusion-xl-base-1.0",
+    "462165984030d82259a11f4367a4eed129e94a7b",
+    variant="fp16",
+)
+HYPER = Hub("ByteDance/Hyper-SD", "1506f97a299cc5a8c4afbb3c5dfcafce1bd36ca8")
+DMD2 = Hub("tianweiy/DMD2", "be22767697a1f3ca656b73c776e15fa335c86c6c")
 
 TRAILING = MappingProxyType({"timestep_spacing": "trailing"})
 
@@ -102,11 +125,7 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
             ),
             ModelSpec(
                 name="sd15-lcm",
-                source=Hub(
-                    "stable-diffusion-v1-5/stable-diffusion-v1-5",
-                    "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
-                    variant="fp16",
-                ),
+                source=SD15,
                 about="Stable Diffusion 1.5 with the LCM LoRA, 512x512 in two to four steps",
                 licence="CreativeML Open RAIL-M; the LoRA: Open RAIL++-M",
                 scheduler="LCMScheduler",
@@ -161,11 +180,7 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
             ),
             ModelSpec(
                 name="sdxl-lightning",
-                source=Hub(
-                    "stabilityai/stable-diffusion-xl-base-1.0",
-                    "462165984030d82259a11f4367a4eed129e94a7b",
-                    variant="fp16",
-                ),
+                source=SDXL,
                 about="SDXL with the Lightning LoRA, 1024x1024 in four steps",
                 licence="CreativeML Open RAIL++-M",
                 scheduler="EulerDiscreteScheduler",
@@ -184,6 +199,84 @@ MODELS: Mapping[str, ModelSpec] = MappingProxyType(
                         )
                     ),
                 ),
+            ),
+            ModelSpec(
+                name="hyper-sd15",
+                source=SD15,
+                about="Stable Diffusion 1.5 with the Hyper-SD LoRA, 512x512 in one step",
+                licence="CreativeML Open RAIL-M; the LoRA: CreativeML Open RAIL++-M",
+                scheduler="TCDScheduler",
+                eta=1.0,
+                steps=(1,),
+                vae="taesd",
+                tiny_vae=TAESD,
+                loras=(Lora(replace(HYPER, file="Hyper-SD15-1step-lora.safetensors")),),
+            ),
+            ModelSpec(
+                name="hyper-sdxl",
+                source=SDXL,
+                about="SDXL with the Hyper-SD LoRA, 1024x1024 in one step",
+                licence="CreativeML Open RAIL++-M",
+                scheduler="TCDScheduler",
+                eta=1.0,
+                steps=(1, 2, 4, 8),
+                size=(1024, 1024),
+                vae="taesd",
+                tiny_vae=TAESDXL,
+                loras=(Lora(replace(HYPER, file="Hyper-SDXL-1step-lora.safetensors")),),
+            ),
+            ModelSpec(
+                name="vega-rt",
+                source=Hub(
+                    "segmind/Segmind-Vega",
+                    "171937af435f73f0ae4c4bbaa77e4d4cd51452eb",
+                    variant="fp16",
+                ),
+                about="Segmind-Vega, 70 % smaller than SDXL, with VegaRT: 1024x1024 in four steps",
+                licence="Apache-2.0",
+                scheduler="LCMScheduler",
+                steps=(2, 3, 4),
+                default_steps=4,
+                size=(1024, 1024),
+                vae="taesd",
+                tiny_vae=TAESDXL,
+                loras=(
+                    Lora(
+                        Hub(
+                            "segmind/Segmind-VegaRT",
+                            "3162e917016cef536fa040ceeeeadd9e09d93e7a",
+                            "pytorch_lora_weights.safetensors",
+                        )
+                    ),
+                ),
+            ),
+            ModelSpec(
+                name="dmd2-sdxl",
+                source=SDXL,
+                about="SDXL with the DMD2 LoRA, 1024x1024 in four steps",
+                licence="CreativeML Open RAIL++-M; the LoRA: CC BY-NC 4.0, no commercial use",
+                scheduler="LCMScheduler",
+                timesteps=MappingProxyType({4: (999, 749, 499, 249)}),
+                steps=(4,),
+                default_steps=4,
+                size=(1024, 1024),
+                vae="taesd",
+                tiny_vae=TAESDXL,
+                loras=(Lora(replace(DMD2, file="dmd2_sdxl_4step_lora_fp16.safetensors")),),
+            ),
+            ModelSpec(
+                name="dmd2-sdxl-1step",
+                source=SDXL,
+                about="SDXL's UNet by DMD2, 1024x1024 in one step; published as a pickle only: "
+                "convert it and give it with --unet",
+                licence="CreativeML Open RAIL++-M; the UNet: CC BY-NC 4.0, no commercial use",
+                scheduler="LCMScheduler",
+                timesteps=MappingProxyType({1: (399,)}),
+                steps=(1,),
+                size=(1024, 1024),
+                vae="taesd",
+                tiny_vae=TAESDXL,
+                unet=replace(DMD2, file="dmd2_sdxl_1step_unet_fp16.bin"),
             ),
         )
     }

@@ -50,6 +50,7 @@ def spec_for(
     guidance: float | None = None,
     tokenizer: Path | str | None = None,
     prediction: str | None = None,
+    unet: Path | str | None = None,
 ) -> ModelSpec:
     """Turn what stands on a command line into a spec; options left out keep the preset's value.
 
@@ -90,6 +91,8 @@ def spec_for(
         spec = replace(spec, scheduler=SCHEDULERS.get(scheduler, scheduler))
     if guidance is not None:
         spec = replace(spec, guidance=guidance)
+    if unet is not None:
+        spec = replace(spec, unet=Path(unet))
     if tokenizer is not None:
         spec = replace(spec, tokenizer=Path(tokenizer))
     if prediction is not None:
@@ -116,32 +119,57 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
     Raises:
         BuildError: it is absent, incomplete, of another kind, or cannot be fetched.
     """
-    loras = tuple(
-        (fetch_file(lora.source) if isinstance(lora.source, Hub) else lora.source, lora.weight)
-        for lora in spec.loras
-    )
+    loras = tuple((_file(lora.source), lora.weight) for lora in spec.loras)
+    unet = None if spec.unet is None else _file(spec.unet)
+    if unet is not None and isinstance(spec.source, Path) and not spec.source.is_dir():
+        raise BuildError(f"--unet goes with a diffusers folder or a hub id, not with {spec.source}")
     if isinstance(spec.source, Path) and not spec.source.is_dir():
         from export.checkpoints.singlefile import open_original
 
         checkpoint = open_original(spec.source, spec.tokenizer, spec.prediction)
     elif isinstance(spec.source, Path):
-        checkpoint = open_folder(spec.source)
-    else:
-        folder = fetch(spec.source, checkpoint_patterns(spec.source.variant))
         try:
-            checkpoint = open_folder(folder)
+            checkpoint = open_folder(spec.source, unet)
         except NoWeights:
-            refuse_pickles(spec.source)
-            raise
-        source = {"hub": spec.source.repo, "revision": folder.name}
-        checkpoint = replace(checkpoint, source=source)
+            if spec.source != MODELS["critters"].source:
+                raise
+            raise BuildError(
+                "only the bundle of the built-in model is installed, not what it was built from: "
+                "in wordmorph's own folder, name ./export/critters/model instead"
+            ) from None
+    else:
+        checkpoint = _open_hub(spec.source, unet)
     if spec.vae == "taesd":
         tiny = spec.tiny_vae or (TAESDXL if checkpoint.is_xl else TAESD)
         files = ["config.json", "diffusion_pytorch_model.safetensors"]
-        checkpoint = with_vae(checkpoint, fetch(tiny, files))
+        checkpoint = with_vae(checkpoint, fetch(tiny, files).folder)
     elif spec.vae != "full":
         checkpoint = with_vae(checkpoint, Path(spec.vae).expanduser())
     return replace(checkpoint, loras=loras)
+
+
+def _file(source: Hub | Path) -> Path:
+    return fetch_file(source) if isinstance(source, Hub) else source.expanduser()
+
+
+def _open_hub(source: Hub, unet: Path | None) -> Checkpoint:
+    """Fetch and open a repository: its wanted variant, or else the other one.
+
+    Many hold only half-size files, and some only full ones.
+    """
+    variants = (source.variant, None if source.variant else "fp16")
+    for variant in variants:
+        fetched = fetch(source, checkpoint_patterns(variant, unet=unet is None))
+        try:
+            checkpoint = open_folder(fetched.folder, unet)
+        except NoWeights:
+            if variant == variants[-1]:
+                refuse_pickles(fetched.hub)
+                raise
+        else:
+            where = {"hub": fetched.hub.repo, "revision": fetched.hub.revision}
+            return replace(checkpoint, source=where)
+    raise AssertionError("the last variant raises")
 
 
 def parse_lora(text: str) -> Lora:
@@ -185,7 +213,8 @@ def _spec_of_source(model: str) -> ModelSpec:
         return ModelSpec(slug(path.stem if path.is_file() else path.resolve().name), path, model)
     repo, _, revision = model.partition("@")
     if HUB_ID.fullmatch(repo) and not model.startswith("."):
-        return ModelSpec(slug(repo.split("/")[1]), Hub(repo, revision or "main"), model)
+        licence = f"as on the page of {repo}"
+        return ModelSpec(slug(repo.split("/")[1]), Hub(repo, revision or "main"), model, licence)
     raise BuildError(
         f"unknown model {model!r}: use {known}, a hub id such as owner/name, a diffusers folder "
         "or a .safetensors file"

@@ -154,7 +154,7 @@ def _complete(network: Any, path: Path) -> Any:
 
 
 def _tokenizer(folder: Path | None, pad: str) -> Any:
-    place = folder or fetch(CLIP, ["tokenizer*.json", "vocab.json", "merges.txt"])
+    place = folder or fetch(CLIP, ["tokenizer*.json", "vocab.json", "merges.txt"]).folder
     try:
         return clip_tokenizer(place, pad_token=pad, model_max_length=77)
     except UNUSABLE as error:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runtime.bundles.files import size_of
 from runtime.errors import BuildError, one_line
 
 SUFFIX = ".safetensors"
@@ -66,6 +67,10 @@ def _opened(path: Path, framework: str) -> Iterator[Any]:
         raise BuildError(f"{path}: {CONVERT}")
     if not path.exists():
         raise BuildError(f"{path} does not exist")
+    try:
+        size_of(path, links=True)
+    except OSError as error:
+        raise BuildError(f"{path} cannot be read: {error.strerror}") from None
     try:
         with safe_open(path, framework=framework) as file:
             yield file

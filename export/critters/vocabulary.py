@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.critters.pictures.captions import taught_words
-from runtime.bundles.bundle import MANIFEST, open_bundle, sha256_file
+from runtime.bundles.bundle import open_bundle
+from runtime.bundles.files import sha256_file
+from runtime.bundles.manifest import MANIFEST
 from runtime.bundles.vocabulary import FILE, write_vocabulary
 from runtime.errors import MorphError
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from export.graphs.sinusoids import time_features, turn_rates
 from export.quiet import quiet
-from runtime.bundles.bundle import BASIS
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError, one_line
 
 OPSET = 20
@@ -42,11 +42,11 @@ class TextEncoder(nn.Module):
     def forward(self, input_ids: Tensor, input_ids_2: Tensor | None = None) -> tuple[Tensor, ...]:
         """Encode one prompt."""
         if input_ids_2 is None:
-            return (self.encoders[0](input_ids)[0],)
+            return (self.encoders[0](input_ids)[0].to(torch.float32),)
         first = self.encoders[0](input_ids, output_hidden_states=True)
         second = self.encoders[1](input_ids_2, output_hidden_states=True)
         embedding = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
-        return embedding, second[0]
+        return embedding.to(torch.float32), second[0].to(torch.float32)
 
 
 class Denoiser(nn.Module):
@@ -92,7 +92,7 @@ class Denoiser(nn.Module):
         pooled_basis: Tensor | None = None,
         pooled_weights: Tensor | None = None,
     ) -> Tensor:
-        """Return the next sample [B, C, h, w]; shapes as in ``runtime.bundles.bundle.Manifest``."""
+        """Return the next sample [B, C, h, w]; shapes as in ``Manifest``."""
         scale, of_sample, of_output, of_noise = coefficients.unbind()
         embedding = mix(weights, basis)
         extra: dict[str, Any] = {}
@@ -132,7 +132,11 @@ def _given_features(sample: Tensor, timestep: Tensor) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """Latent f32 [B, C, h, w] → pixels uint8 [B, H, W, 3], as diffusers' image processor rounds."""
+    """Latent f32 [B, C, h, w] → pixels uint8 [B, H, W, 3], as diffusers' image processor rounds.
+
+    And the total f32 [B] of each picture's values before that: what is not finite becomes a colour
+    like any other, but makes its total infinite or no number.
+    """
 
     mean: Tensor | None
     std: Tensor | None
@@ -148,16 +152,16 @@ class Decoder(nn.Module):
         self.register_buffer("mean", None if mean is None else torch.tensor(mean)[:, None, None])
         self.register_buffer("std", None if std is None else torch.tensor(std)[:, None, None])
 
-    def forward(self, latent: Tensor) -> Tensor:
+    def forward(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Decode a batch."""
         if self.mean is not None and self.std is not None:
             latent = latent * self.std / self.factor + self.mean
         else:
             latent = latent / self.factor
         picture = self.vae.decode(latent.to(self.dtype), return_dict=False)[0].to(torch.float32)
+        total = picture.sum(dim=(1, 2, 3))
         picture = (picture * 0.5 + 0.5).clamp(0, 1).permute(0, 2, 3, 1)
-        pixels: Tensor = (picture * 255).round().to(torch.uint8)
-        return pixels
+        return (picture * 255).round().to(torch.uint8), total
 
 
 def text_inputs(tokens: int, encoders: int) -> dict[str, Tensor]:

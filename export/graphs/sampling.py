@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from export.checkpoints.presets import MAX_STEPS
-from runtime.bundles.bundle import Step
+from export.course import PLAIN, Course
+from runtime.bundles.manifest import Step
 from runtime.errors import BuildError, one_line
 
 LINEAR = (
@@ -42,7 +43,7 @@ class Sampling:
     steps: Mapping[int, tuple[Step, ...]]
 
 
-def probe(scheduler: Any, counts: Iterable[int]) -> Sampling:
+def probe(scheduler: Any, counts: Iterable[int], course: Course = PLAIN) -> Sampling:
     """Write the step tables of a diffusers ``scheduler`` for each of ``counts`` (1 to 8).
 
     One ``init_noise_sigma``, that of the smallest count, serves all: where another count starts
@@ -57,8 +58,8 @@ def probe(scheduler: Any, counts: Iterable[int]) -> Sampling:
     tables: dict[int, tuple[Step, ...]] = {}
     sigma = 0.0
     for count in wanted:
-        start, rows = _probe_count(scheduler, count)
-        _check_trajectory(scheduler, start, rows)
+        start, rows = _probe_count(scheduler, count, course)
+        _check_trajectory(scheduler, start, rows, course)
         sigma = sigma or start
         ratio = start / sigma
         first = replace(rows[0], scale=rows[0].scale * ratio, sample=rows[0].sample * ratio)
@@ -73,11 +74,16 @@ def _refuse(scheduler: Any, why: str) -> BuildError:
     )
 
 
-def _prepared(scheduler: Any, count: int) -> tuple[Any, list[Any]]:
+def _prepared(scheduler: Any, count: int, course: Course) -> tuple[Any, list[Any]]:
     """Return a fresh copy set to ``count`` steps, and its timesteps as the pipeline passes them."""
     fresh = copy.deepcopy(scheduler)
     try:
-        fresh.set_timesteps(count)
+        if count in course.timesteps:
+            fresh.set_timesteps(timesteps=list(course.timesteps[count]))
+        else:
+            fresh.set_timesteps(count)
+    except TypeError:
+        raise _refuse(scheduler, "takes no timesteps of one's own") from None
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise _refuse(scheduler, f"cannot do {count} steps ({one_line(error)})") from None
     timesteps = list(fresh.timesteps)
@@ -87,29 +93,35 @@ def _prepared(scheduler: Any, count: int) -> tuple[Any, list[Any]]:
 
 
 def _step(
-    scheduler: Any, output: Tensor, timestep: Any, sample: Tensor, generator: torch.Generator
+    scheduler: Any,
+    output: Tensor,
+    timestep: Any,
+    sample: Tensor,
+    generator: torch.Generator,
+    eta: float,
 ) -> Tensor:
     """Call ``scheduler.step`` the way diffusers' pipelines do."""
     accepted = inspect.signature(scheduler.step).parameters
-    extra: dict[str, Any] = {"eta": 0.0} if "eta" in accepted else {}
+    extra: dict[str, Any] = {"eta": eta} if "eta" in accepted else {}
     if "generator" in accepted:
         extra["generator"] = generator
     stepped: Tensor = scheduler.step(output, timestep, sample, return_dict=False, **extra)[0]
     return stepped
 
 
-def _trial(scheduler: Any, output: Tensor, timestep: Any, sample: Tensor) -> Tensor:
+def _trial(scheduler: Any, output: Tensor, timestep: Any, sample: Tensor, eta: float) -> Tensor:
     """Step a copy, with the same noise every time."""
     generator = torch.Generator().manual_seed(0)
-    return _step(copy.deepcopy(scheduler), output, timestep, sample, generator)
+    return _step(copy.deepcopy(scheduler), output, timestep, sample, generator, eta)
 
 
 def _coefficient(response: Tensor, impulse: Tensor) -> float:
     return float((response * impulse).sum() / (impulse * impulse).sum())
 
 
-def _probe_count(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
-    walker, timesteps = _prepared(scheduler, count)
+def _probe_count(scheduler: Any, count: int, course: Course) -> tuple[float, tuple[Step, ...]]:
+    walker, timesteps = _prepared(scheduler, count, course)
+    eta = course.eta
     impulse = torch.ones(SHAPE, dtype=torch.float64)
     zero = torch.zeros(SHAPE, dtype=torch.float64)
     fresh = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -118,10 +130,10 @@ def _probe_count(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
     for timestep in timesteps:
         try:
             scale = _coefficient(walker.scale_model_input(impulse, timestep), impulse)
-            drift = _trial(walker, zero, timestep, zero)
-            sample = _trial(walker, zero, timestep, impulse) - drift
-            output = _trial(walker, impulse, timestep, zero) - drift
-            _step(walker, zero, timestep, zero, torch.Generator().manual_seed(0))
+            drift = _trial(walker, zero, timestep, zero, eta)
+            sample = _trial(walker, zero, timestep, impulse, eta) - drift
+            output = _trial(walker, impulse, timestep, zero, eta) - drift
+            _step(walker, zero, timestep, zero, torch.Generator().manual_seed(0), eta)
         except (ValueError, IndexError, TypeError, RuntimeError, NotImplementedError) as error:
             raise _refuse(scheduler, f"cannot be probed ({one_line(error)})") from None
         row = Step(
@@ -137,9 +149,9 @@ def _probe_count(scheduler: Any, count: int) -> tuple[float, tuple[Step, ...]]:
     return start, tuple(rows)
 
 
-def _check_trajectory(scheduler: Any, start: float, rows: tuple[Step, ...]) -> None:
+def _check_trajectory(scheduler: Any, start: float, rows: tuple[Step, ...], course: Course) -> None:
     """Walk ``scheduler`` and its table side by side, with random outputs and seeded noise."""
-    walker, timesteps = _prepared(scheduler, len(rows))
+    walker, timesteps = _prepared(scheduler, len(rows), course)
     random = torch.Generator().manual_seed(1)
     theirs, ours = torch.Generator().manual_seed(2), torch.Generator().manual_seed(2)
     expected = start * torch.randn(SHAPE, generator=random, dtype=torch.float64)
@@ -147,7 +159,7 @@ def _check_trajectory(scheduler: Any, start: float, rows: tuple[Step, ...]) -> N
     for timestep, row in zip(timesteps, rows, strict=True):
         seen = walker.scale_model_input(expected, timestep)
         output = 4.0 * torch.randn(SHAPE, generator=random, dtype=torch.float64)
-        expected = _step(walker, output + 0.1 * seen, timestep, expected, theirs)
+        expected = _step(walker, output + 0.1 * seen, timestep, expected, theirs, course.eta)
         actual = row.sample * actual + row.output * (output + 0.1 * row.scale * actual)
         if row.noise:
             actual = actual + row.noise * torch.randn(SHAPE, generator=ours, dtype=torch.float64)

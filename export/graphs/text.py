@@ -10,8 +10,11 @@ from typing import Any
 from export.checkpoints.checkpoint import Checkpoint
 from export.graphs import graphs
 from export.graphs.tokens import prompt_ids, write_tokenizer
-from export.parity import reference
+from export.parity import half, reference
 from runtime.errors import BuildError
+
+WORST_LOST = 1e-2
+"""relative (L2): what f16 may lose of an embedding; the frames are judged with it later"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class Text:
     """[K, P]"""
     ids: list[dict[str, Any]]
     """graph inputs of the parity prompts"""
+    rough: tuple[reference.Floats, reference.Floats | None]
+    """``basis`` and ``pooled`` as the graph computes them where it computes in f16"""
+    lost: float
+    """relative difference of ``rough`` (L2); 0 for a graph in f32"""
 
     @property
     def embedding(self) -> int:
@@ -39,9 +46,17 @@ class Text:
 
 
 def export_text(
-    checkpoint: Checkpoint, scheduler: Any, graph: Path, progress: Callable[[str], None]
+    checkpoint: Checkpoint,
+    scheduler: Any,
+    graph: Path,
+    progress: Callable[[str], None],
+    *,
+    in_half: bool = False,
 ) -> Text:
     """Write ``graph`` and the tokenizers beside it; encode the parity prompts with diffusers.
+
+    ``in_half`` asks for a graph that computes in f16; it stays f32 if more than ``WORST_LOST`` of
+    an embedding would be lost.
 
     Raises:
         BuildError: a tokenizer or text encoder that cannot be exported.
@@ -65,9 +80,25 @@ def export_text(
         for kind, every in (("tokenizer", tokenizers), ("text_encoder", encoders))
         for suffix, loaded in zip(suffixes, every, strict=True)
     }
-    basis, pooled = reference.encode(
-        reference.pipeline_of(checkpoint.is_xl, scheduler=scheduler, **named), checkpoint.is_xl
-    )
+    if in_half:
+        for encoder in encoders:
+            half.round_weights(encoder)
+    pipe = reference.pipeline_of(checkpoint.is_xl, scheduler=scheduler, **named)
+    rough = basis, pooled = reference.encode(pipe, checkpoint.is_xl)
+    lost = 0.0
+    if in_half:
+        progress("text encoder: f16")
+        with half.rounding(*encoders):
+            halves = reference.encode(pipe, checkpoint.is_xl)
+        found = max(
+            half.relative(one, other)
+            for one, other in zip(halves, rough, strict=True)
+            if one is not None and other is not None
+        )
+        if found <= WORST_LOST:
+            rough, lost = halves, found
+            encoders = [encoder.half() for encoder in encoders]
+    del pipe, named
     progress("text encoder: export")
     graphs.export_graph(
         graphs.TextEncoder(*encoders),
@@ -76,4 +107,4 @@ def export_text(
         graph,
     )
     ids = [prompt_ids(tokenizers, prompt, tokens) for prompt in reference.PROMPTS]
-    return Text(tokens, files, basis, pooled, ids)
+    return Text(tokens, files, basis, pooled, ids, rough, lost)

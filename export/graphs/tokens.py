@@ -8,7 +8,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from runtime.errors import BuildError
+from runtime.bundles.tokenizerfile import parse_tokenizer
+from runtime.errors import BuildError, BundleError
 
 PROBES = (
     "",
@@ -41,6 +42,10 @@ def write_tokenizer(tokenizer: Any, path: Path) -> int:
         direction=tokenizer.padding_side,
     )
     content = json.loads(standalone.to_str(pretty=False))
+    try:
+        parse_tokenizer(json.dumps(content).encode())
+    except BundleError as error:
+        raise BuildError(f"the checkpoint's tokenizer {error}") from None
     path.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
     written = Tokenizer.from_file(str(path))
     for prompt in PROBES:

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from export.parity.psnr import ENOUGH, EQUAL, peak_signal_to_noise
+from export.parity.half import relative
+from export.parity.psnr import EQUAL, LEAST, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
-from runtime.bundles.bundle import Manifest, Step
+from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
 from runtime.errors import BuildError, last_line
@@ -98,9 +99,9 @@ def measure(
     embedding_error = 0.0
     for k, inputs in enumerate(ids):
         outputs = encode(inputs)
-        embedding_error = max(embedding_error, _relative(outputs[0][0], expected.basis[k]))
+        embedding_error = max(embedding_error, relative(outputs[0][0], expected.basis[k]))
         if expected.pooled is not None:
-            embedding_error = max(embedding_error, _relative(outputs[1][0], expected.pooled[k]))
+            embedding_error = max(embedding_error, relative(outputs[1][0], expected.pooled[k]))
     del encode
 
     progress(f"parity in {precision}: denoiser")
@@ -116,12 +117,11 @@ def measure(
 
     progress(f"parity in {precision}: decoder")
     decode = engine.compile(folder / manifest.graphs["decoder"])
-    drawn = [
-        Case(
-            case.edit, case.steps, latents[i], np.array(decode({"latent": latents[i][None]})[0][0])
-        )
-        for i, case in enumerate(expected.cases)
-    ]
+    drawn = []
+    for i, case in enumerate(expected.cases):
+        pixels, total = decode({"latent": latents[i][None]})
+        finite = bool(np.isfinite(total).all())
+        drawn.append(Case(case.edit, case.steps, latents[i], np.array(pixels[0]), finite))
     return between(drawn, expected.cases, embedding_error)
 
 
@@ -133,7 +133,7 @@ def between(
     for ours, theirs in zip(drawn, expected, strict=True):
         difference = np.abs(ours.frame.astype(np.int16) - theirs.frame)
         worst_levels = max(worst_levels, int(difference.max()))
-        worst_latent = max(worst_latent, _relative(ours.latent, theirs.latent))
+        worst_latent = max(worst_latent, relative(ours.latent, theirs.latent))
         psnr = min(psnr, peak_signal_to_noise(ours.frame, theirs.frame))
         if not (ours.finite and np.isfinite(ours.latent).all()):
             worst_latent, psnr = float("inf"), 0.0
@@ -196,17 +196,10 @@ def check_half(figures: Figures) -> None:
     Raises:
         BuildError: with the figures and what to do.
     """
-    if figures.psnr < ENOUGH:
+    if figures.psnr < LEAST:
         finite = np.isfinite(figures.worst_latent)
         why = f"fall to {figures.psnr:.1f} dB" if finite else "are not finite"
         raise BuildError(
-            f"in f16 this checkpoint's frames {why} against diffusers (allowed: {ENOUGH:.0f} dB), "
+            f"in f16 this checkpoint's frames {why} against diffusers (allowed: {LEAST:.0f} dB), "
             "so no bundle was written: build it with --precision f32"
         )
-
-
-def _relative(actual: Any, expected: Any) -> float:
-    """Return the relative difference (L2), infinite where something is not finite."""
-    difference = float(np.linalg.norm(np.asarray(actual, np.float64) - expected))
-    relative = difference / max(float(np.linalg.norm(expected)), 1e-12)
-    return relative if np.isfinite(relative) else float("inf")

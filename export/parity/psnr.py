@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 ENOUGH = 35.0
-"""dB that a frame in bf16 or f16 must reach"""
+"""dB that a frame in bf16 or f16 should reach; less is said"""
+LEAST = 28.0
+"""dB that a frame in f16 must reach: below, another picture is drawn. A one-step sampler multiplies
+what the network rounds by up to 15, so that a sound f16 engine may lie between the two."""
 EQUAL = 99.0
 """the PSNR, in dB, that stands for equal pictures"""
 

@@ -5,18 +5,16 @@ Everything runs in torch f32 inside the real diffusers pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
-from torch.utils._pytree import tree_map
 
-from runtime.bundles.bundle import BASIS
+from export.course import PLAIN, Course
+from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
 
 PROMPTS = ("cat", "kitten", "a photo of a tabby cat on a sofa")
@@ -143,6 +141,7 @@ def draw(
     counts: tuple[int, ...],
     guidance: float,
     progress: Callable[[str], None],
+    course: Course = PLAIN,
 ) -> Reference:
     """Run the diffusers pipeline ``pipe`` on every scheduled edit. ``size`` is (width, height)."""
     generator = torch.Generator().manual_seed(SEED)
@@ -170,7 +169,7 @@ def draw(
                 ),
                 latents=start,
                 generator=generator,
-                num_inference_steps=count,
+                **course.arguments(count),
                 guidance_scale=guidance,
                 width=size[0],
                 height=size[1],
@@ -183,29 +182,6 @@ def draw(
         frame = (np.nan_to_num(picture) * 255).round().astype(np.uint8)
         cases.append(Case(edit, count, final, frame, finite))
     return Reference(basis, pooled, torch.cat(draws).numpy(), tuple(cases))
-
-
-@contextmanager
-def in_half(*networks: nn.Module) -> Iterator[None]:
-    """Let networks round to f16 what every layer makes, as an engine that computes in f16 does.
-
-    Sums inside a layer stay f32, as they do on a GPU; what f16 cannot hold becomes infinite.
-    """
-    hooks = [
-        module.register_forward_hook(lambda _module, _inputs, made: tree_map(_halved, made))
-        for network in networks
-        for module in network.modules()
-    ]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _halved(value: Any) -> Any:
-    is_float = isinstance(value, torch.Tensor) and value.dtype == torch.float32
-    return value.half().float() if is_float else value
 
 
 def hears(expected: Reference) -> float:

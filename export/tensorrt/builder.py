@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.parity.psnr import ENOUGH
+from export.parity.psnr import ENOUGH, LEAST
 from export.tensorrt.planbuilder import Job, free_workspace
 from export.tensorrt.planprocess import run
 from export.tensorrt.progress import BuildBar
@@ -21,10 +21,11 @@ from export.tensorrt.retry import build_with_retries
 from export.tensorrt.structure import structure
 from export.tensorrt.timings import Timings
 from export.tensorrt.verify import psnr_against_cpu
-from runtime.bundles.bundle import ROLES, Bundle
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
-from runtime.engines.gpu import NO_GPU, Gpu, find_gpu
+from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.module import load_module
 from runtime.engines.tensorrt.plans import LEVEL, PLAN, engine_key, profiles, weight_files
 from runtime.errors import BuildError, EngineError
@@ -46,9 +47,10 @@ class Options:
 
     workspace: int = 0
     """scratch space in bytes, 0 for a share of what is free"""
-    refit: bool | None = None
-    """make engines that take another checkpoint's weights, where TensorRT can; None is yes for the
-    GPU at hand"""
+    refit: bool = False
+    """make engines that take another checkpoint's weights, where TensorRT can: the next checkpoint
+    is ready in seconds, but fewer layers are fused and frames can take twice the time
+    (NVIDIA/TensorRT #2936, #3099)"""
 
 
 def build_engines(
@@ -72,17 +74,31 @@ def build_engines(
     """
     builder = Builder(bundle, backend, gpu, cache or EngineCache(), options or Options())
     with BuildBar({_words(role): builder.expect(role) for role in ROLES}) as bar:
-        entries, fresh = [], False
-        for role in ROLES:
-            entry, made = builder.build(role, bar.show, bar.say)
-            entries.append(entry)
-            fresh |= made
-            bar.show(_words(role), 1.0, "")
-            how = describe(entry) if made else "already built"
-            bar.say(f"{_words(role)}: {entry.bytes / 1e6:.0f} MB, {how}")
+        entries, fresh = _build_all(builder, bar)
         if fresh and gpu is None:
-            bar.say(builder.verify(entries))
+            try:
+                bar.say(builder.verify(entries))
+            except BuildError as error:
+                if not any(entry.notes.get("refitted") for entry in entries):
+                    raise
+                bar.say(f"building anew, because refitting went wrong: {error}")
+                builder.refits = False
+                entries, _ = _build_all(builder, bar)
+                bar.say(builder.verify(entries))
         return entries
+
+
+def _build_all(builder: Builder, bar: BuildBar) -> tuple[list[Entry], bool]:
+    """Return the engines, and whether one of them was made now."""
+    entries, fresh = [], False
+    for role in ROLES:
+        entry, made = builder.build(role, bar.show, bar.say)
+        entries.append(entry)
+        fresh |= made
+        bar.show(_words(role), 1.0, "")
+        how = describe(entry) if made else "already built"
+        bar.say(f"{_words(role)}: {entry.bytes / 1e6:.0f} MB, {how}")
+    return entries, fresh
 
 
 def describe(entry: Entry) -> str:
@@ -90,7 +106,8 @@ def describe(entry: Entry) -> str:
     peak = entry.notes.get("peak_bytes", 0) / 1e9
     verb = "refitted" if entry.notes.get("refitted") else "built"
     level = entry.notes.get("level", LEVEL)
-    poor = f" at optimisation level {level}, for want of memory," if level < LEVEL else ""
+    why = " for want of memory," if entry.notes.get("starved") else ""
+    poor = f" at optimisation level {level},{why}" if level < LEVEL else ""
     return f"{verb}{poor} in {entry.notes.get('seconds', 0):.1f} s with {peak:.1f} GB at the peak"
 
 
@@ -108,15 +125,13 @@ class Builder:
         """Find out what to build for; nothing is written yet."""
         self._bundle, self._backend, self._cache, self._options = bundle, backend, cache, options
         self._version = str(load_module(backend).__version__)
-        here = _gpu_here()
-        chosen = gpu or here
+        chosen = gpu or find_gpu()
         if chosen is None:
-            raise EngineError(f"{NO_GPU}, and {backend} builds for the GPU it finds")
+            raise EngineError(f"{backend} builds for the GPU it finds, and {no_gpu_line()}")
         self._gpu = chosen
-        wanted = gpu is None if options.refit is None else options.refit
-        wrong = backend == "tensorrt" and tuple(self._version.split(".")[:2]) == BAD_REFIT
         self._timings = Timings(cache, backend, self._version, chosen)
-        self._refit = wanted and here is not None and not wrong  # TensorRT-RTX needs the GPU for it
+        wrong = backend == "tensorrt" and tuple(self._version.split(".")[:2]) == BAD_REFIT
+        self.refits = options.refit and not wrong
 
     def expect(self, role: str) -> float:
         """Return how many seconds the build of one graph should take: as the nearest in size."""
@@ -166,6 +181,9 @@ class Builder:
     def verify(self, entries: list[Entry]) -> str:
         """Draw a frame on new engines and on the CPU; return a line that says how like they are.
 
+        Engines between ``LEAST`` and ``ENOUGH`` are kept, and the line says so: they took minutes
+        to build, and what they draw is the same picture.
+
         Raises:
             BuildError: they differ, and are in quarantine now; or they cannot be run.
         """
@@ -173,8 +191,11 @@ class Builder:
             found = psnr_against_cpu(self._bundle, self._backend, self._gpu, self._cache)
         except EngineError as error:
             raise BuildError(f"the new {self._backend} engines cannot be tried: {error}") from None
+        said = f"a frame of these engines is {found:.1f} dB from f32 on the CPU"
         if found >= ENOUGH:
-            return f"a frame of these engines is {found:.1f} dB from f32 on the CPU"
+            return said
+        if found >= LEAST:
+            return f"{said}: coarse (below {ENOUGH:.0f} dB); --precision f32 is exact and slower"
         for entry in entries:
             self._cache.quarantine(entry.folder)
         raise BuildError(
@@ -189,7 +210,7 @@ class Builder:
         return int(_weight_bytes(self._bundle, role) * (1.2 if half else 2.4)) + (16 << 20)
 
     def _could_be_better(self, entry: Entry) -> bool:
-        if entry.notes.get("level", LEVEL) >= LEVEL:
+        if not entry.notes.get("starved"):
             return False
         now = self._options.workspace or free_workspace()
         return now > MORE_MEMORY * float(entry.notes.get("workspace", 0))
@@ -214,7 +235,7 @@ class Builder:
             capability=self._gpu.capability,
             precision=self._bundle.manifest.precision,
             level=LEVEL,
-            refit=self._refit,
+            refit=self.refits,
             workspace=self._options.workspace,
         )
         shape = structure(graph)
@@ -238,7 +259,7 @@ class Builder:
 
     def _base(self, key: Key, shape: str, work: Path) -> str:
         """Copy out an engine that differs only in its weights, if it can be refitted here."""
-        if not (self._refit and shape):
+        if not (self.refits and shape):
             return ""
         for entry in self._cache.entries():
             same = all(
@@ -266,10 +287,3 @@ def _weight_bytes(bundle: Bundle, role: str) -> int:
         manifest.files[name].bytes
         for name in [manifest.graphs[role], *weight_files(manifest, role)]
     )
-
-
-def _gpu_here() -> Gpu | None:
-    try:
-        return find_gpu()
-    except EngineError:
-        return None

@@ -1,18 +1,20 @@
 """Build one TensorRT engine in a process of its own: ``python -m export.tensorrt.planbuilder``.
 
 A build can be killed by the system for its memory and cannot be interrupted by a signal, so it
-is kept apart; ``export.childprocess`` says how the two talk.
+is kept apart; ``runtime.engines.childprocess`` says how the two talk.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.childprocess import Cancelled, Send, serve
+from runtime.engines.childprocess import Cancelled, Send, serve
 from runtime.engines.cpu import memory_bytes
 from runtime.engines.gpu import check, cuda_runtime, find_gpu
 from runtime.engines.tensorrt.module import derive, load_module, make_log
@@ -114,8 +116,9 @@ def refit(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
     send("advance", "refit", 0)
     refitter = trt.Refitter(engine, log)
     parser = trt.OnnxParserRefitter(refitter, log)
-    if not parser.refit_from_file(job.graph):
-        raise BuildError(f"the weights do not fit: {errors.tail()}")
+    with _beside(job.graph) as name:
+        if not parser.refit_from_file(name):
+            raise BuildError(f"the weights do not fit: {errors.tail()}")
     if missing := refitter.get_missing_weights():
         raise BuildError(f"the graph lacks weights the engine needs: {', '.join(missing[:3])}")
     if not refitter.refit_cuda_engine():
@@ -123,7 +126,9 @@ def refit(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
     send("advance", "refit", 1)
     if cancelled.is_set():
         raise Cancelled
-    Path(job.plan).write_bytes(memoryview(engine.serialize()))
+    settings = engine.create_serialization_config()
+    settings.set_flag(trt.SerializationFlag.INCLUDE_REFIT)  # else it could be refitted only once
+    Path(job.plan).write_bytes(memoryview(engine.serialize_with_config(settings)))
     send("finish", "refit")
     return {"refit": True, "level": job.level, "refitted": True}
 
@@ -145,7 +150,9 @@ def _parse(job: Job, builder: trt.Builder, log: trt.ILogger) -> trt.INetworkDefi
     strong = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(strong)
     parser = trt.OnnxParser(network, log)
-    if not parser.parse_from_file(job.graph):
+    with _beside(job.graph) as name:
+        parsed = parser.parse_from_file(name)
+    if not parsed:
         errors = [parser.get_error(index) for index in range(parser.num_errors)]
         listed = "; ".join(
             f"{error.node_operator()} {error.node_name()}: {error.desc()}" for error in errors[:3]
@@ -153,6 +160,17 @@ def _parse(job: Job, builder: trt.Builder, log: trt.ILogger) -> trt.INetworkDefi
         more = f" and {len(errors) - 3} more" if len(errors) > 3 else ""
         raise BuildError(f"TensorRT cannot read the graph: {listed}{more}")
     return network
+
+
+@contextlib.contextmanager
+def _beside(graph: str) -> Iterator[str]:
+    """Work in the folder of ``graph`` and yield its bare name.
+
+    TensorRT opens files by narrow names, which on Windows cannot spell every user's folder.
+    """
+    path = Path(graph)
+    with contextlib.chdir(path.parent):
+        yield path.name
 
 
 def _target(job: Job, config: trt.IBuilderConfig) -> None:
@@ -201,7 +219,7 @@ class Monitor(IProgressMonitor):  # type: ignore[misc, unused-ignore]  # Any wit
 
 
 def main() -> int:
-    """Build the job on stdin, as ``export.childprocess`` describes."""
+    """Build the job on stdin, as ``runtime.engines.childprocess`` describes."""
 
     def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
         job = Job(**task)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from export.childprocess import run_child
 from export.tensorrt.planbuilder import Job
 from export.tensorrt.progress import PhaseTree
+from runtime.engines.childprocess import run_child
 
 
 def run(job: Job, show: Callable[[float, str], None]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.parity.psnr import peak_signal_to_noise
-from runtime.bundles.bundle import Bundle
+from runtime.bundles.bundle import Bundle, read_tokenizer
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.engine import Engine, Floats
 from runtime.engines.gpu import Gpu
@@ -28,7 +28,16 @@ def psnr_against_cpu(bundle: Bundle, backend: str, gpu: Gpu, cache: EngineCache)
     Raises:
         EngineError: the engines cannot be loaded or run, or draw what is not finite.
     """
-    made = _frame(bundle, TensorRtEngine(bundle, "auto", backend, gpu, cache))
+    return psnr_of(bundle, TensorRtEngine(bundle, "auto", backend, gpu, cache))
+
+
+def psnr_of(bundle: Bundle, engine: Engine) -> float:
+    """Return the PSNR, in dB, of a frame on ``engine`` against f32 on the CPU; it is closed.
+
+    Raises:
+        EngineError: the engine cannot run, or draws what is not finite.
+    """
+    made = _frame(bundle, engine)
     wanted = _frame(bundle, OpenVinoEngine(bundle, "f32"))
     return peak_signal_to_noise(made, wanted)
 
@@ -56,8 +65,8 @@ def _frame(bundle: Bundle, engine: Engine) -> NDArray[np.uint8]:
 
 
 def _ids(bundle: Bundle, prompt: str) -> tuple[NDArray[Any], ...]:
-    """Return a prompt's ids for each tokenizer; zeros for a bundle that has none."""
-    files = [bundle.folder / name for name in bundle.manifest.tokenizers]
-    if not files:
-        return (np.zeros((1, bundle.manifest.tokens), np.int64),)
-    return tuple(Tokenizer.load(file).ids(prompt) for file in files)
+    """Return a prompt's ids for each tokenizer."""
+    files = (
+        read_tokenizer(bundle.folder, bundle.manifest, name) for name in bundle.manifest.tokenizers
+    )
+    return tuple(Tokenizer.of(file).ids(prompt) for file in files)

@@ -1,20 +1,26 @@
-"""``wordmorph bench``: frames per second on this machine."""
+"""``wordmorph bench``: how fast this machine draws, how far from its limit, and beside others."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from typing import Annotated
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from player.commands.common import interruptible
 from player.options import Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation
-from runtime.bench.measure import Benchmark, measure
-from runtime.errors import RequestError
+from runtime.errors import BuildError, RequestError, TargetError
+
+if TYPE_CHECKING:
+    from runtime.bench.peers import Rival
+    from runtime.pipeline import Pipeline
+    from runtime.request import Request
+
+INSTALL = "pip install '.[export]' in wordmorph's folder"
 
 
 @shared
@@ -23,32 +29,116 @@ def bench(
     frames: Annotated[int, typer.Option(help="Distinct positions to time.")] = 100,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PEER",
+            help="diffusers (or diffusers:bf16, diffusers:compile), or another engine runtime, "
+            "perhaps with a precision (onnxruntime, openvino:f32), drawing the same frames in "
+            "turn; repeatable.",
+        ),
+    ] = None,
+    turns: Annotated[int, typer.Option(help="Frames drawn in turn with each peer.")] = 12,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="What the bundle was built from, if it does not say: for diffusers."),
+    ] = None,
+    random_weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARCH",
+            help="Measure an architecture without a download: sd-turbo, sd15, sdxl or critters.",
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the figures as a .png.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
 ) -> None:
-    """Measure frames per second and milliseconds per stage on the engine that really runs."""
-    if frames < 1:
-        raise RequestError(f"{frames} frames cannot be timed: use 1 or more")
-    request = sampling.request(open_planner(invocation), expression)
+    """Measure frames a second, each stage against this machine's limit, and peers beside them."""
+    from runtime.bench.run import bench_bundle
+
+    for name, number in (("frames", frames), ("turns", turns)):
+        if number < 1:
+            raise RequestError(f"{number} {name} cannot be timed: use 1 or more")
+    if plot is not None:
+        from runtime.output.target import check_target
+
+        if check_target(str(plot)) != "png":
+            raise TargetError(f"{plot}: a plot is one picture, so its name ends in .png")
     with interruptible(None):
-        result = measure(lambda: open_pipeline(invocation), request, frames=frames)
+        if random_weights is not None:
+            bundle, checkpoint = _random(random_weights)
+            invocation = replace(invocation, model=str(bundle))
+        planner = open_planner(invocation)
+        request = sampling.request(planner, expression)
+
+        def rivals(on_gpu: bool) -> list[Rival]:
+            return _rivals(invocation.model, against or [], checkpoint, on_gpu)
+
+        rivals(False)  # a name that is none is said before minutes have passed
+        result = bench_bundle(
+            lambda: open_pipeline(invocation),
+            request,
+            frames=frames,
+            turns=turns,
+            rivals=rivals,
+            scrub=_scrub,
+            random_weights=random_weights is not None,
+            progress=_say if sys.stderr.isatty() else lambda text: None,
+        )
+    if plot is not None:
+        from runtime.bench.plot import draw_benchmark
+        from runtime.output.film import save_still
+
+        save_still(plot, draw_benchmark(result), {"command": "wordmorph bench"})
     if as_json:
-        print(json.dumps(asdict(result), indent=1))
+        print(result.to_json(), end="")
     else:
-        Console().print(_table(result))
+        from runtime.bench.table import lines
+
+        print("\n".join(lines(result)))
 
 
-def _table(result: Benchmark) -> Table:
-    table = Table(title=f"{result.model} {result.width}x{result.height}", show_header=False)
-    table.add_row("engine", f"{result.engine} {result.precision}")
-    table.add_row("device", result.device)
-    table.add_row("steps", str(result.steps))
-    table.add_row("open", f"{result.open_seconds:.2f} s")
-    table.add_row("first frame", f"{result.first_frame_ms:.1f} ms")
-    table.add_row("live", f"{result.fps:.1f} fps ({result.frames} frames)")
-    table.add_row("frame p50 / p95", f"{result.frame_ms_p50:.1f} / {result.frame_ms_p95:.1f} ms")
-    for stage, milliseconds in result.stages_ms.items():
-        table.add_row(f"  {stage}", f"{milliseconds:.2f} ms")
-    table.add_row("filling", f"{result.fill_fps:.1f} fps (batches of {result.fill_batch})")
-    return table
+def _rivals(model: str, names: list[str], checkpoint: Path | None, on_gpu: bool) -> list[Rival]:
+    from runtime.bench.peers import Rival, engine_rival
+    from runtime.bundles.library import find_bundle
+
+    found: list[Rival] = []
+    for name in names:
+        peer, _, which = name.partition(":")
+        if peer != "diffusers":
+            found.append(engine_rival(model, name, on_gpu))
+        elif find_spec("torch") is None or find_spec("diffusers") is None:
+            found.append(Rival(name, _without_torch))
+        else:
+            from export.peers.diffusers import diffusers_rivals
+
+            found += diffusers_rivals(find_bundle(model), checkpoint, on_gpu, which)
+    return found
+
+
+def _without_torch() -> NoReturn:
+    raise BuildError(f"needs torch and diffusers: {INSTALL}")
+
+
+def _random(kind: str) -> tuple[Path, Path]:
+    """Return the bundle and checkpoint of an architecture with random weights, made if need be."""
+    from export.peers.randomweights import check_kind, random_bundle
+
+    check_kind(kind)
+    if find_spec("torch") is None or find_spec("diffusers") is None:
+        raise BuildError(f"--random-weights needs torch and diffusers: {INSTALL}")
+    return random_bundle(kind, _say)
+
+
+def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
+    from player.session.drawing.latency import scrub_latencies
+
+    return scrub_latencies(pipeline, request, count)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

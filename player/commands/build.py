@@ -14,7 +14,8 @@ from rich.console import Console
 
 from player.commands.common import interruptible
 from runtime.bundles import library
-from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import MANIFEST
 from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.module import load_module
@@ -63,6 +64,10 @@ def build(
         str | None,
         typer.Option(help="epsilon or v: what the network predicts, if its file does not say."),
     ] = None,
+    unet: Annotated[
+        Path | None,
+        typer.Option(help="A .safetensors file that takes the place of the UNet's weights."),
+    ] = None,
     tokenizer: Annotated[
         Path | None,
         typer.Option(help="A folder with CLIP's tokenizer, for a .safetensors file offline."),
@@ -73,6 +78,14 @@ def build(
             metavar="X.Y", help="Build tensorrt_rtx engines for such a card; none need be here."
         ),
     ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit",
+            help="Make TensorRT engines that take the next checkpoint's weights in seconds; frames "
+            "can take twice the time.",
+        ),
+    ] = False,
 ) -> None:
     """Turn a checkpoint into a bundle once, and compile its engines once per GPU."""
     console = Console(stderr=True)
@@ -88,18 +101,23 @@ def build(
         "guidance": guidance,
         "prediction": prediction,
         "tokenizer": None if tokenizer is None else str(tokenizer),
+        "unet": None if unet is None else str(unet),
     }
     with interruptible(None):
         known = library.known_models().get(model)
         asked = [out, *options.values()]
         changed = precision != "auto" or any(one not in (None, []) for one in asked)
-        if known is not None and not changed and (known == library.built_in() or _is_name(model)):
+        nvidia = _has_nvidia(compute_capability)
+        if known == library.built_in() and not changed and nvidia and _can_export():
+            # the one in the package is f32: half the speed of an NVIDIA GPU, or less
+            bundle = _bundle(console, model, {**options, "name": f"{model}-f16"}, ["f16"], None)
+        elif known is not None and not changed and (known == library.built_in() or _is_name(model)):
             bundle = library.find_bundle(model)
         else:
-            choices = ["f16", "f32"] if _has_nvidia(compute_capability) else ["f32", "f16"]
+            choices = ["f16", "f32"] if nvidia else ["f32", "f16"]
             precisions = choices if precision == "auto" else [precision]
             bundle = _bundle(console, model, options, precisions, out)
-        _compile(console, bundle, gpu)
+        _compile(console, bundle, gpu, refit)
     print(shlex.join(["wordmorph", "play", "--model", _called(bundle), "cat -> kitten"]))
 
 
@@ -135,11 +153,12 @@ def _bundle(
             return bundle
     if (folder / MANIFEST).is_file():
         _say(console, f"bundle {folder}: damaged or built from something else, so replaced")
+    _say(console, f"{spec.about}; licence: {spec.licence}")
     return _export(console, model, {**options, "precision": precisions[0]}, folder)
 
 
 def _export(console: Console, model: str, options: dict[str, Any], folder: Path) -> Bundle:
-    if find_spec("torch") is None or find_spec("diffusers") is None:
+    if not _can_export():
         raise BuildError(f"building a model needs torch and diffusers: {INSTALL}")
     from export.exporter import export_apart
     from export.report import report
@@ -169,22 +188,48 @@ def _elsewhere(compute_capability: str) -> Gpu:
     return Gpu("any", compute_capability)
 
 
-def _compile(console: Console, bundle: Bundle, gpu: Gpu | None) -> None:
-    """Build the first TensorRT engines that can be built here, and say why the others are not."""
-    from export.tensorrt.builder import build_engines
+def _can_export() -> bool:
+    return find_spec("torch") is not None and find_spec("diffusers") is not None
 
+
+def _compile(console: Console, bundle: Bundle, gpu: Gpu | None, refit: bool = False) -> None:
+    """Build the first TensorRT engines that can be built here, and say why the others are not.
+
+    Where none can and ONNX Runtime has the GPU, that is tried instead.
+    """
+    from export.tensorrt.builder import Options, build_engines
+
+    options = Options(refit=refit)
     if gpu is not None:
-        build_engines(bundle, "tensorrt_rtx", gpu=gpu)
+        build_engines(bundle, "tensorrt_rtx", gpu=gpu, options=options)
         return
     for backend in NVIDIA:
         reason = usable(backend)
         if reason is None:
             try:
-                build_engines(bundle, backend)
+                build_engines(bundle, backend, options=options)
                 return
             except (BuildError, EngineError) as error:
                 reason = str(error)
         _say(console, f"{backend}: {reason}")
+    if usable("onnxruntime") is None:
+        _say(console, f"onnxruntime: {_likeness(bundle)}")
+
+
+def _likeness(bundle: Bundle) -> str:
+    """Draw a frame with ONNX Runtime on the GPU; return how like it is to f32 on the CPU."""
+    from export.parity.psnr import ENOUGH, LEAST
+    from export.tensorrt.verify import psnr_of
+    from runtime.engines.onnxruntime.engine import open_engine
+
+    try:
+        found = psnr_of(bundle, open_engine(bundle, "auto"))
+    except EngineError as error:
+        return str(error)
+    said = f"a frame is {found:.1f} dB from f32 on the CPU"
+    if found < LEAST:
+        return f"{said}, another picture: play with --backend openvino, or build in f32"
+    return said if found >= ENOUGH else f"{said}: coarse; --precision f32 is exact and slower"
 
 
 def _say(console: Console, text: str) -> None:

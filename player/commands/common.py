@@ -5,45 +5,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
+from runtime.errors import RequestError
 from runtime.farm.farm import Farm
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Frame, Request
 
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.speed
-        return Text("" if speed is None else f"{speed:.1f} fps", style="progress.data.speed")
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
     """Show bars with frames done, speed and time left on stderr while the block runs."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        yield bars
+    from player.commands.bars import bars  # slow to import, and ``play`` shows none
+
+    with bars() as shown:
+        yield shown
 
 
 def frames_of(
@@ -61,6 +43,17 @@ def name_untaught(planner: Planner, request: Request) -> None:
     line = planner.untaught(request)
     if line is not None:
         print(line, file=sys.stderr)
+
+
+def refuse_untaught(planner: Planner, request: Request) -> None:
+    """Refuse words the model was never taught: what is measured of them would tell nothing.
+
+    Raises:
+        RequestError: naming them, and where the model's own words are listed.
+    """
+    line = planner.untaught(request)
+    if line is not None:
+        raise RequestError(line)
 
 
 @contextmanager

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from runtime.bundles.bundle import read_manifest
 from runtime.bundles.library import known_models, locate, unreadable
+from runtime.bundles.manifest import read_manifest
 from runtime.bundles.vocabulary import read_vocabulary
 from runtime.errors import BundleError
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import platformdirs
 import typer
 
-from player.commands.common import interruptible, name_untaught
-from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.commands.common import interruptible
+from player.commands.keeping import leave_behind, take_up
+from player.commands.starting import starting
+from player.options import Sampling, shared
+from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
@@ -21,7 +25,13 @@ from runtime.language.line import stands_still
 
 @shared
 def play(
-    expression: Expression,
+    expression: Annotated[
+        str | None,
+        typer.Argument(
+            help="What to morph, e.g. 'cat -> kitten', or a picture, film or take to go on from; "
+            "the last session if left out."
+        ),
+    ] = None,
     t: Annotated[float, typer.Option(help="Where to start, 0 to 1.")] = 0.0,
     u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
     invocation: Invocation = Invocation(),
@@ -45,35 +55,83 @@ def play(
         bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
     ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
+    cues: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Open the cues of this file, and keep them there."),
+    ] = None,
+    stats: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the page of figures here, as JSON.")
+    ] = None,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
+    connect: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Let a wordmorph serve draw: the address it printed."),
+    ] = None,
+    typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
     if zoom is not None and not 0.1 <= zoom <= 32:
         raise RequestError(f"--zoom {zoom:g} makes no window: use 0.1 to 32")
     if ui_scale is not None and not 0.5 <= ui_scale <= 4:
         raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
-    planner = open_planner(invocation)
-    request = sampling.request(planner, expression, t=t, u=u)
+    if connect is not None:
+        from player.commands.connect import play_there
+
+        if invocation != Invocation():
+            raise RequestError(
+                "with --connect the server chooses: leave out --model, --backend, --precision "
+                "and --size"
+            )
+        play_there(
+            connect,
+            expression,
+            sampling,
+            t=t,
+            u=u,
+            zoom=zoom,
+            ui_scale=ui_scale,
+            fullscreen=fullscreen,
+            controllers=_controllers(osc, osc_out, midi, link),
+        )
+        return
+    begin = starting(expression, t, u, invocation, sampling, typed)
+    request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)
+    budget = parse_budget(cache, begin.model.picture)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame, which no other command needs
 
     window = Window(
-        lambda: open_pipeline(invocation),
+        begin.model.open,
         request,
-        picture=(planner.manifest.width, planner.manifest.height),
+        picture=begin.model.picture,
+        budget=budget,
         invocation=invocation,
-        check=planner.check,
+        check=begin.model.check,
+        models=begin.library,
         controllers=_controllers(osc, osc_out, midi, link),
-        remark=planner.untaught,
+        remark=begin.model.remark,
         zoom=zoom,
         ui_scale=ui_scale,
         fullscreen=fullscreen,
     )
-    name_untaught(planner, request)
+    session = window.session
+    remark = begin.model.remark(request)
+    if remark is not None:
+        print(remark, file=sys.stderr)
     if not window.state.moves:
-        print(stands_still(expression), file=sys.stderr)
-    with interruptible(None):
-        last = window.run()
+        print(stands_still(request.expression), file=sys.stderr)
+    window.state.hint = begin.hint or window.state.hint
+    take_up(session, begin.memory, cues)
+    try:
+        with interruptible(None):
+            last = window.run()
+    finally:
+        leave_behind(session, begin.memory, cues_elsewhere=cues is not None, stats=stats)
+    invocation = window.state.invocation
     print("this view again:")
     print(f"  {play_command(last, invocation)}")
     print(f"  {still_command(last, invocation, 'still.png')}")

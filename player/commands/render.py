@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
+from player.commands.takes import is_take, render_take
 from player.options import (
     Expression,
     FarmSpec,
@@ -36,6 +37,8 @@ from runtime.perception.retime import even_positions, measure
 from runtime.pipeline import Pipeline
 
 MAX_FRAMES = 100_000
+ALLOWED = {"expression", "output", "fps", "force", "model", "backend", "precision"}
+"""options that a take may be rendered with"""
 Pixels = NDArray[np.uint8]
 
 
@@ -66,8 +69,20 @@ def render(
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
+    typed: frozenset[str] = frozenset(),
 ) -> None:
-    """Write a film of the whole morph, or with --t one picture of it, without crossfade."""
+    """Write a film of the whole morph, or with --t one picture of it, without crossfade.
+
+    A take that R recorded in the player, given instead of an expression, is rendered again.
+    """
+    if is_take(expression):
+        if typed - ALLOWED:
+            raise RequestError(
+                f"{expression} is a take: it has its own words, places and settings; "
+                "--fps, --model, --backend and --precision may be chosen"
+            )
+        render_take(expression, output, fps, invocation, force=force, one_model="model" in typed)
+        return
     kind = kind_of(output)
     count = (1 if kind == "png" or t is not None else 400) if frames is None else frames
     if not 1 <= count <= MAX_FRAMES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pygame
 
 from player.session.actions import NAMES
-from player.session.playhead import FINE, GLIDE
+from player.session.motion.playhead import FINE, GLIDE
 from player.session.session import Session
 
 DEAD = 0.15

@@ -7,8 +7,8 @@ import threading
 import warnings
 from typing import Any
 
+from player.session.motion.tempo import Tempo
 from player.session.session import Session
-from player.session.tempo import Tempo
 from runtime.errors import RequestError
 
 EVERY_SECONDS = 0.25

@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 from player.controllers.inbox import Inbox
 from player.session.actions import NAMES
+from player.session.motion.tempo import Tempo, fit
 from player.session.session import Session
-from player.session.tempo import Tempo, fit
 from runtime.durable import write_aside
 from runtime.errors import MorphError, RequestError
 

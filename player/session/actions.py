@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from player.session.playhead import DIVISIONS, SPEEDS
+from player.session.keep.cues import GLIDES, MOST
+from player.session.motion.playhead import DIVISIONS, SPEEDS
 from player.session.session import Session
 from runtime.request import MAX_SEED
 
@@ -80,12 +81,20 @@ class Action:
             run()
 
 
+CUE_KEYS = tuple(Key(f"F{number + 1}", float(number)) for number in range(1, 12))
+"""F1 is the help"""
+
 DIVISION = Parameter("1/400", -DIVISIONS, DIVISIONS, 1.0, relative=True)
 PLACE = Parameter("of the way", 0.0, 1.0, 0.5)
 HALVES = Parameter("doublings", -len(SPEEDS), len(SPEEDS), 1.0, whole=True, relative=True)
+STEPS = Parameter("counts on offer", -64, 64, 1.0, whole=True, relative=True)
+SEED = Parameter("", 0, MAX_SEED, 0.0, whole=True)
+CUE = Parameter("number of a cue", 1, MOST, 1.0, whole=True)
+GLIDE = Parameter("doublings", -len(GLIDES), len(GLIDES), 1.0, whole=True, relative=True)
 SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True, relative=True)
 
 ACTIONS: tuple[Action, ...] = (
+    Action("write", "type other words", lambda s: s.state.type("words"), (Key("/"), Key("Enter"))),
     Action(
         "move",
         "move by 1/400; hold to glide",
@@ -122,7 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "play",
-        "play or pause, turning round at the ends",
+        "play or pause",
         lambda s: s.state.play(),
         (Key("Space"),),
     ),
@@ -143,12 +152,83 @@ ACTIONS: tuple[Action, ...] = (
         SEEDS,
         on_beat=True,
     ),
+    Action("random_seed", "any seed", lambda s: s.settings.random_seed(), (Key("n", ctrl=True),)),
+    Action("type_seed", "type a seed", lambda s: s.state.type("seed"), (Key("#"),)),
+    Action("seed", "take a seed", lambda s, v: s.settings.set_seed(int(v)), (), SEED, on_beat=True),
+    Action(
+        "change_steps",
+        "more sampler steps, fewer",
+        lambda s, v: s.settings.change_steps(int(v)),
+        (Key("+", 1.0), Key("-", -1.0)),
+        STEPS,
+    ),
+    Action(
+        "edit",
+        "slots edit their word, its tail, or all",
+        lambda s: s.settings.next_edit(),
+        (Key("e"),),
+    ),
+    Action("model", "the next model", lambda s: s.settings.next_model(), (Key("o"),)),
+    Action("undo", "undo", lambda s: s.undo(), (Key("z", ctrl=True),)),
+    Action(
+        "redo", "redo", lambda s: s.redo(), (Key("z", ctrl=True, shift=True), Key("y", ctrl=True))
+    ),
     Action("mark_a", "set mark A", lambda s: s.state.mark_a(), (Key("a"),)),
     Action("mark_b", "set mark B", lambda s: s.state.mark_b(), (Key("b"),)),
     Action("flip", "flip between the marks", lambda s: s.state.flip(), (Key("Tab"),), on_beat=True),
+    Action("between", "play between the marks", lambda s: s.state.toggle_between(), (Key("j"),)),
+    Action(
+        "loop",
+        "at the ends: turn round, begin anew, stop",
+        lambda s: s.state.next_loop(),
+        (Key("j", shift=True),),
+    ),
+    Action(
+        "difference",
+        "how the marks differ, as a picture",
+        lambda s: s.state.toggle_difference(),
+        (Key("d"),),
+    ),
+    Action("keep_cue", "keep a cue", lambda s: s.cues.keep(s.moment), (Key("m"),)),
+    Action(
+        "cue",
+        "recall a cue",
+        lambda s, v: s.cues.recall(int(v)),
+        CUE_KEYS,
+        CUE,
+        label="F2 … F12",
+        on_beat=True,
+    ),
+    Action(
+        "glide_cue",
+        "glide to a cue",
+        lambda s, v: s.cues.recall(int(v), gliding=True),
+        tuple(replace(key, shift=True) for key in CUE_KEYS),
+        CUE,
+        label="Shift+F2 … F12",
+        on_beat=True,
+    ),
+    Action(
+        "drop_cue",
+        "drop a cue",
+        lambda s, v: s.cues.drop(int(v)),
+        tuple(replace(key, ctrl=True) for key in CUE_KEYS),
+        CUE,
+        label="Ctrl+F2 … F12",
+    ),
+    Action(
+        "change_glide",
+        "shorter glides, longer",
+        lambda s, v: s.cues.change_glide(int(v)),
+        (Key("<", -1.0), Key(">", 1.0)),
+        GLIDE,
+    ),
     Action("save", "save a still", lambda s: s.keeping.save(), (Key("s"),)),
     Action(
-        "record", "record to mp4, press again to finish", lambda s: s.keeping.record(), (Key("r"),)
+        "record",
+        "record a film and its take, press again to finish",
+        lambda s: s.keeping.record(),
+        (Key("r"),),
     ),
     Action("grid", "save a grid over both axes", lambda s: s.keeping.draw_grid(), (Key("g"),)),
     Action("tokens", "token strip", lambda s: s.state.toggle_tokens(), (Key("t"),)),
@@ -170,9 +250,10 @@ ACTIONS: tuple[Action, ...] = (
         lambda s: s.state.toggle_interp(),
         (Key("i"),),
     ),
-    Action(
-        "fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"), Key("F11"))
-    ),
+    Action("copy", "copy the command", lambda s: s.copy_command(), (Key("c"),)),
+    Action("zoom", "look closer; drag to look round", lambda s: s.state.next_zoom(), (Key("z"),)),
+    Action("measures", "page of figures", lambda s: s.state.toggle_measures(), (Key("x"),)),
+    Action("fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"),)),
     Action("tap", "tap the tempo", lambda s: s.tap(), (Key("k"),)),
     Action(
         "quantise",
@@ -190,7 +271,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "this help", lambda s: s.state.toggle_help(), (Key("F1"), Key("?"))),
     Action(
         "back",
-        "close the help, leave full screen, quit",
+        "close what is open, leave full screen, quit",
         lambda s: s.state.back(),
         (Key("Escape"),),
     ),

@@ -8,16 +8,31 @@ from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
-from player.session.beats import MOST, Beats
-from player.session.gridshot import GridShot
-from player.session.keeping import Keeping
-from player.session.reproduce import Invocation
-from player.session.state import PlayerState
+from player.session.drawing.measures import Measures
+from player.session.drawing.memory import default_budget
+from player.session.drawing.worker import PendingRequest, Renderer, Worker
+from player.session.keep.cues import Cues, read_cues
+from player.session.keep.difference import difference
+from player.session.keep.gridshot import GridShot
+from player.session.keep.keeping import Keeping
+from player.session.keep.takes import Takes
+from player.session.models import Model, Models
+from player.session.motion.beats import MOST, Beats
+from player.session.motion.glide import glide_between
+from player.session.motion.moment import Moment, kind_in
+from player.session.motion.past import Past
+from player.session.motion.playhead import DIVISIONS
+from player.session.opening import moment_in
+from player.session.reproduce import Invocation, play_command
+from player.session.settings import Settings
+from player.session.state import HINT, PlayerState
 from player.session.view import View
-from player.session.worker import PendingRequest, Renderer, Worker
+from player.session.words import History
+from runtime.cache import FrameCache
+from runtime.errors import MorphError, RequestError
 from runtime.language.expression import parse
-from runtime.language.line import stands_still
-from runtime.request import Request
+from runtime.language.line import Line, stands_still
+from runtime.request import Frame, Request
 
 
 class Controller(Protocol):
@@ -43,20 +58,40 @@ class Session:
         folder: Path | None = None,
         check: Callable[[Request], None] = lambda request: None,
         remark: Callable[[Request], str | None] = lambda request: None,
+        models: Models | None = None,
+        budget: int | None = None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
 
         ``picture`` is the model's (width, height); stills and films go to ``folder``;
+        ``budget`` is how many bytes of them may be kept (None: ``default_budget``);
         ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
-        returns what is worth saying of what it can (``Planner.untaught``). For tests:
-        ``threads=False`` renders inside ``turn``.
+        returns what is worth saying of what it can (``Planner.untaught``); ``models`` are others
+        to play with. For tests: ``threads=False`` renders inside ``turn``.
         """
-        self.state = PlayerState(request, invocation or Invocation(), folder or Path.cwd(), picture)
+        self.state = PlayerState(
+            request, invocation or Invocation(), folder or Path.cwd(), picture, budget
+        )
         self.keeping = Keeping(self.state)
         self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
         self.beats = Beats()
+        self.cues = Cues(self.state, self.go)
+        self.past = Past()
+        self.history = History()
+        self.settings = Settings(self.state, self.change, self.go, models)
+        self.takes = Takes(self.state)
+        self.measures = Measures()
+        self._models = models
+        self._budget = budget
+        self._folders: dict[str, str] = {}
+        """what models were opened by, by their names"""
+        self._before: Moment | None = None
+        self._cued: tuple[object, ...] = ()
+        self._difference: tuple[tuple[Request, Request], Frame] | None = None
+        if models is not None:
+            self.settings.model = models.find(self.state.invocation.model)
         self._remark = remark
         self._say_of(request)
         self.controllers: list[Controller] = []
@@ -83,15 +118,101 @@ class Session:
         self.beats.turn(now)
         for controller in self.controllers:
             controller.poll(self, now)
+        self.measures.turn(now)
         self.state.advance(dt, *velocity)
+        self._switch_model()
         self._ask()
         if not self._threads:
-            if self.worker.info is None:
-                self.worker.open()
-            self.worker.turn()
+            self._render_here()
         self._receive()
+        moment = self.moment
+        moving = self.state.playhead.playing or self.state.gliding is not None
+        self.past.observe(replace(moment, digest=""), now, playing=moving)
         self.keeping.advance_recording(now)
+        self.takes.follow(self.keeping.recorder, moment, now)
         self._tend_grid()
+        self._tend_others()
+
+    @property
+    def moment(self) -> Moment:
+        """Everything that makes the picture asked for."""
+        info = self.state.info
+        digest = "" if info is None else str(info.settings.get("digest", ""))
+        return Moment(self.state.request, self.model_name, digest)
+
+    @property
+    def model_name(self) -> str:
+        """The model's name, without the folders that its bundle lies in."""
+        return self.state.invocation.shareable().model
+
+    def go(self, moment: Moment, seconds: float = 0.0) -> None:
+        """Play a moment, with its model; by a glide of ``seconds`` where there is a way.
+
+        Raises:
+            ExpressionError, RequestError, BundleError: it cannot be played; nothing has changed.
+        """
+        state = self.state
+        state.gliding = None
+        if moment.model not in (state.invocation.model, self.model_name):
+            if self._models is None:
+                raise RequestError(f"it was made with {moment.model}, and no other model is here")
+            model = self._models.find(self._folders.get(moment.model, moment.model))
+            request = model.fitted(moment.request)
+            model.check(request)
+            state.switch = replace(moment, request=request, model=model.name)
+            return
+        way = glide_between(state.request, moment.request, seconds) if seconds else None
+        if way is None:
+            self.change(moment.request)
+            return
+        self._check(way.start)
+        self._check(moment.request)
+        state.begin_glide(way)
+
+    def open_file(self, path: Path) -> None:
+        """Play on where a picture, film or take was made, or take the cues of a file; say what
+        was opened, or in one line why it cannot be.
+        """
+        try:
+            if kind_in(path) == "cue list":
+                self.cues.set(*read_cues(path))
+                self.state.say(f"{len(self.cues.kept)} cues of {path.name}")
+            else:
+                self.go(moment_in(path))
+                self.state.say(f"opened {path.name}")
+        except MorphError as error:
+            self.state.complain(str(error))
+
+    def undo(self) -> None:
+        """Go back to what was asked for before."""
+        self._step(self.past.undo(), "nothing to undo")
+
+    def redo(self) -> None:
+        """Go to what was undone last."""
+        self._step(self.past.redo(), "nothing to redo")
+
+    def copy_command(self) -> None:
+        """Put the command that opens this view again on the clipboard."""
+        self.state.copied = play_command(self.state.request, self.state.invocation)
+        self.state.say(f"copied: {self.state.copied}")
+
+    def peek(self, place: float) -> Frame | None:
+        """Return the picture at the division nearest to a place on the bar, if it is known."""
+        line = Line(self.state.request, self.state.axis)
+        return self.state.cache.peek(line.at(round(place * DIVISIONS) / DIVISIONS))
+
+    def picture(self) -> Frame | None:
+        """Return what is to be shown: the picture, or the difference between the marks."""
+        marked = self.state.marked() if self.state.difference else None
+        if marked is None:
+            return self.state.frame
+        if self._difference is None or self._difference[0] != marked:
+            first, second = (self.state.cache.peek(request) for request in marked)
+            if first is None or second is None:
+                self._want(marked)
+                return self.state.frame
+            self._difference = marked, difference(first, second, self.state.request)
+        return self._difference[1]
 
     def at_beat(self, run: Callable[[], None]) -> None:
         """Do something at the next beat or bar, if one is waited for, else now.
@@ -104,10 +225,7 @@ class Session:
         self.beats.hold(run)
         coming = self.state.preview(run)
         if coming not in self.state.cache:
-            self.worker.priority = (*self.worker.priority[-MOST:], coming)
-            self.worker.requests.put(
-                PendingRequest(self.state.request, self.state.playhead.direction)
-            )
+            self._want((coming,))
 
     def tap(self) -> None:
         """Beat time: a few taps make a tempo."""
@@ -129,6 +247,8 @@ class Session:
             ExpressionError, RequestError: it cannot be read or drawn; nothing has changed.
         """
         self.change(replace(self.state.request, expression=str(parse(expression))))
+        self.history.add(self.state.base.expression)
+        self.state.hint = HINT
 
     def change(self, request: Request) -> None:
         """Play another request: other words, another place, seed or setting.
@@ -152,7 +272,9 @@ class Session:
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
         self.keeping.finish_recording()
+        self.takes.follow(None, self.moment, 0.0)
         self.keeping.finish_grid()
+        self.cues.save()
 
     def close(self) -> None:
         """Let go of every device and of the engine; says so if that takes a while."""
@@ -172,7 +294,9 @@ class Session:
             shown=None if state.frame is None else state.frame.request,
             cached=state.cache.positions(state.request, state.axis),
             hits=state.cache.hits,
+            kept=(state.cache.kept, state.cache.budget),
             speeds=state.speeds,
+            sketch=self.worker.sketch,
             mark_a=head.mark_a,
             mark_b=head.mark_b,
             playing=head.playing,
@@ -188,8 +312,17 @@ class Session:
             milliseconds=round(fmean(times), 1) if times else None,
             hertz=hertz,
             recording=None if recorder is None else round(recorder.seconds, 1),
+            dropped=0 if recorder is None else recorder.dropped,
             notice=state.notice,
             error=self.error,
+            loop=head.loop,
+            between=head.between,
+            cues=self.cues.kept,
+            glide_seconds=self.cues.glide_seconds,
+            difference=state.difference,
+            zoom=state.zoom,
+            hint=state.hint,
+            measures=self.measures.page(self.worker, state.cache) if state.measures else None,
         )
 
     def _ask(self) -> None:
@@ -200,11 +333,24 @@ class Session:
         self._asked = request
         self.error = ""
         self.worker.requests.put(PendingRequest(request, self.state.playhead.direction))
-        self.state.show(self.state.cache.get(request) or self.state.cache.nearest(request))
+        known = self.state.cache.get(request)
+        self.measures.ask(request, known=known is not None)
+        self.state.show(known or self.state.cache.nearest(request))
+
+    def _render_here(self) -> None:
+        """Do the render thread's work between two turns."""
+        try:
+            if self.worker.info is None:
+                self.worker.open()
+            self.worker.turn()
+        except MorphError as error:
+            self.worker.failure = error
 
     def _receive(self) -> None:
-        if self.worker.failure is not None:
+        if self.worker.failure is not None and not self._return_to_the_last_model():
             raise self.worker.failure
+        if self.state.info is None and self.worker.info is not None:
+            self.measures.reset()
         self.state.learn(self.worker.info, self.worker.speeds)
         if self.worker.milliseconds:
             self.state.pace = fmean(self.worker.milliseconds) / 1e3
@@ -234,3 +380,81 @@ class Session:
         self.keeping.advance_grid(self.worker.priority_error)
         if self.keeping.grid_shot is None:
             self.worker.priority = ()
+
+    def _want(self, requests: tuple[Request, ...]) -> None:
+        """Let the render thread make some pictures before it fills the line."""
+        missing = tuple(one for one in requests if one not in self.state.cache)
+        new = tuple(one for one in missing if one not in self.worker.priority)
+        if new:
+            self.worker.priority = (*self.worker.priority[-MOST:], *new)
+            self.worker.requests.put(
+                PendingRequest(self.state.request, self.state.playhead.direction)
+            )
+
+    def _tend_others(self) -> None:
+        """Have the pictures of the cues at hand before they are recalled."""
+        self.cues.look()
+        version = (self.cues.version, self.worker)
+        if version != self._cued and self.keeping.grid_shot is None:
+            self._cued = version
+            self._want(self.cues.requests(self.model_name))
+
+    def _step(self, moment: Moment | None, otherwise: str) -> None:
+        if moment is None:
+            self.state.say(otherwise)
+            return
+        try:
+            self.go(moment)
+        except MorphError as error:
+            self.state.say(str(error))
+        else:
+            self.state.playhead = replace(self.state.playhead, playing=False)
+
+    def _switch_model(self) -> None:
+        """Let another model take over; the old picture stays until its first is there."""
+        wanted, self.state.switch = self.state.switch, None
+        if wanted is None or self._models is None:
+            return
+        try:
+            model = self._models.find(wanted.model)
+        except MorphError as error:
+            self.state.say(str(error))
+            return
+        self._before = Moment(self.state.request, self.state.invocation.model)
+        self._play_with(model, wanted.request)
+        self.state.say(f"opening {self.model_name} …")
+
+    def _play_with(self, model: Model, request: Request) -> None:
+        state = self.state
+        self._folders[self.model_name] = state.invocation.model
+        self.keeping.finish_recording()
+        self.keeping.give_up_grid()
+        state.invocation = replace(state.invocation, model=model.name, size=None)
+        state.cache = FrameCache(self._budget or default_budget(model.picture))
+        self._check = model.check
+        self._remark = model.remark
+        self.settings.model = model
+        leaving = self.worker
+
+        def open_next() -> Renderer:
+            leaving.stop()  # two models at once may not fit into memory
+            return model.open()
+
+        self.worker = Worker(open_next, state.cache)
+        leaving.requests.close()
+        self._difference = None
+        self._asked = None
+        state.change(request)
+        self._ask()
+        if self._threads:
+            self.worker.start()
+
+    def _return_to_the_last_model(self) -> bool:
+        """Play on with the model before, if this one failed to open; False if there is none."""
+        if self._before is None or self.worker.info is not None or self._models is None:
+            return False
+        why = self.worker.failure
+        moment, self._before = self._before, None
+        self._play_with(self._models.find(moment.model), moment.request)
+        self.state.complain(f"{why}: playing on with {moment.model}")
+        return True

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from player.session.playhead import DIVISIONS, FINE, Playhead
+from player.session.drawing.memory import default_budget
+from player.session.drawing.scan import Speeds
+from player.session.drawing.worker import ModelInfo
+from player.session.motion.glide import Glide
+from player.session.motion.moment import Moment
+from player.session.motion.playhead import DIVISIONS, FINE, Playhead, Point
 from player.session.reproduce import Invocation
-from player.session.scan import Speeds
-from player.session.worker import ModelInfo
-from runtime.cache import BUDGET, FrameCache
+from runtime.cache import FrameCache
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
+HINT = "/ types other words   F1 for the keys"
+ZOOMS = (1, 2, 4, 8)
+
+Typing = Literal["", "words", "seed"]
 
 
 class PlayerState:
@@ -27,16 +35,18 @@ class PlayerState:
         invocation: Invocation,
         folder: Path,
         picture: tuple[int, int] = (0, 0),
+        budget: int | None = None,
     ) -> None:
         """Start at ``request``; stills and films go to ``folder``.
 
-        The cache has room for a whole line of ``picture`` (width, height), however large.
+        ``budget`` is how many bytes may be kept; by default a whole line of ``picture`` (width,
+        height) has room, however large.
         """
         self.playhead = Playhead()
         self.change(request)
         self.invocation = invocation
         self.folder = folder
-        self.cache = FrameCache(max(BUDGET, (DIVISIONS + 2) * 3 * picture[0] * picture[1]))
+        self.cache = FrameCache(default_budget(picture) if budget is None else budget)
         self.frame: Frame | None = None
         """the picture on show"""
         self.fullscreen = False
@@ -51,6 +61,24 @@ class PlayerState:
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
+        self.typing: Typing = ""
+        """what is being typed, where the front end has a field open"""
+        self.hint = HINT
+        self.copied = ""
+        """a line for the clipboard, taken by whoever has one"""
+        self.difference = False
+        """whether the difference between the marks is wanted instead of the picture"""
+        self.zoom = 1
+        """times as large as fits the window"""
+        self.measures = False
+        """whether the page of figures is shown"""
+        self.mark_seeds: dict[str, int] = {}
+        self.gliding: Glide | None = None
+        self.glided = 0.0
+        """seconds that the glide has taken so far"""
+        self._glide_head = self.playhead
+        self.switch: Moment | None = None
+        """what is to be played with another model, taken by the session"""
         self.learning = False
         """whether the next action by key is meant for the next moved knob"""
         self.learn_action = ""
@@ -98,8 +126,31 @@ class PlayerState:
             self.notice = ""
         if vx or vy:
             self.glide(dt, vx, vy)
+        elif self.gliding is not None:
+            self._follow(self.gliding, dt)
         else:
             self.playhead = self.playhead.play(dt)
+
+    def begin_glide(self, way: Glide) -> None:
+        """Follow a glide from its start; whoever moves by hand ends it."""
+        if way.start.expression != self.base.expression:
+            self.change(way.start)
+        self.playhead = replace(self.playhead.at_rest(), playing=False)
+        self.gliding, self.glided, self._glide_head = way, 0.0, self.playhead
+
+    def _follow(self, way: Glide, dt: float) -> None:
+        if self.playhead != self._glide_head or self.base.expression != way.start.expression:
+            self.gliding = None
+            return
+        self.glided += dt
+        if self.glided >= way.seconds:
+            self.gliding = None
+            self.change(way.target)
+            return
+        place = way.at(self.glided)
+        u = place.u if self.has_pad else None
+        self.playhead = self.playhead.seek(Line(place, self.axis).place, u)
+        self._glide_head = self.playhead
 
     def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
         """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
@@ -184,18 +235,83 @@ class PlayerState:
     def mark_a(self) -> None:
         """Set mark A here."""
         self.playhead = self.playhead.mark("a")
+        self.mark_seeds = {**self.mark_seeds, "a": self.base.seed}
         self.say("mark A set: B sets the other, Tab flips")
 
     def mark_b(self) -> None:
         """Set mark B here."""
         self.playhead = self.playhead.mark("b")
+        self.mark_seeds = {**self.mark_seeds, "b": self.base.seed}
         self.say("mark B set: Tab flips between A and B")
 
     def flip(self) -> None:
-        """Jump between the marks."""
-        if self.playhead.mark_a is None and self.playhead.mark_b is None:
+        """Jump between the marks, each with the seed it was set with."""
+        a, b = self.marks
+        if a is None and b is None:
             self.say("no marks yet: A and B set them")
-        self.playhead = self.playhead.flip()
+            return
+        here = self.playhead.point, self.base.seed
+        target = b if here == a and b is not None else a or b
+        assert target is not None
+        self.playhead = self.playhead.jump(target[0])
+        if target[1] != self.base.seed:
+            self.base = replace(self.base, seed=target[1])
+
+    @property
+    def marks(self) -> tuple[tuple[Point, int] | None, tuple[Point, int] | None]:
+        """Marks A and B as (position, seed), None where one is not set."""
+        head, seeds, own = self.playhead, self.mark_seeds, self.base.seed
+        a = None if head.mark_a is None else (head.mark_a, seeds.get("a", own))
+        b = None if head.mark_b is None else (head.mark_b, seeds.get("b", own))
+        return a, b
+
+    def marked(self) -> tuple[Request, Request] | None:
+        """Return the requests of marks A and B, None unless both are set."""
+        made = []
+        for mark in self.marks:
+            if mark is None:
+                return None
+            base = replace(self.base, seed=mark[1])
+            head = self.playhead.jump(mark[0])
+            made.append(
+                head.request(base) if self.axis == "t" else Line(base, self.axis).at(head.t)
+            )
+        return made[0], made[1]
+
+    def toggle_between(self) -> None:
+        """Let playing stay between the marks, or run the whole line again."""
+        self.playhead = replace(self.playhead, between=not self.playhead.between)
+        if not self.playhead.between:
+            self.say("playing the whole line")
+        elif None in self.marks:
+            self.say("playing between A and B, once both are set")
+        else:
+            self.say("playing between A and B")
+
+    def next_loop(self) -> None:
+        """Turn round at the ends, begin anew there, or stop."""
+        self.playhead = self.playhead.next_loop()
+        words = {"bounce": "turn round", "wrap": "begin anew", "once": "stop"}
+        self.say(f"at the ends: {words[self.playhead.loop]}")
+
+    def toggle_difference(self) -> None:
+        """Show how marks A and B differ, as a picture; or the picture again."""
+        if not self.difference and None in self.marks:
+            self.say("set marks A and B first: D shows how they differ")
+        else:
+            self.difference = not self.difference
+
+    def next_zoom(self) -> None:
+        """Look closer, up to eight times; then at the whole again."""
+        self.zoom = ZOOMS[(ZOOMS.index(self.zoom) + 1) % len(ZOOMS)]
+
+    def toggle_measures(self) -> None:
+        """Show or hide the page of figures."""
+        self.measures = not self.measures
+
+    def type(self, what: Typing) -> None:
+        """Begin to type words or a seed, or end it."""
+        self.typing = what
 
     def toggle_tokens(self) -> None:
         """Show or hide the token strip."""
@@ -246,9 +362,15 @@ class PlayerState:
         self.say("press the key of an action, then move the knob" if self.learning else "")
 
     def back(self) -> None:
-        """Close the help, else leave full screen, else end the session."""
-        if self.help:
+        """Close what lies on the picture, else leave full screen, else end the session."""
+        if self.typing:
+            self.typing = ""
+        elif self.help:
             self.help = False
+        elif self.measures:
+            self.measures = False
+        elif self.difference:
+            self.difference = False
         elif self.fullscreen:
             self.fullscreen = False
         else:

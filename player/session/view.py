@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from player.session.playhead import TICKS, Point
-from player.session.scan import Speeds
+from player.session.drawing.scan import Speeds
+from player.session.keep.cues import Cue
+from player.session.motion.playhead import TICKS, Loop, Point
+from player.session.state import HINT
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
+from runtime.perception.map import Sketch
 from runtime.request import Request
 
 
@@ -23,7 +26,11 @@ class View:
     """the position of the picture on show: behind ``request`` until the model caught up"""
     cached: tuple[float, ...]
     hits: int
+    kept: tuple[int, int]
+    """bytes of pictures and all that is learned of them, and the most there may be"""
     speeds: Speeds | None
+    sketch: Sketch | None
+    """the plane behind the pad, as far as it is known"""
     mark_a: Point | None
     mark_b: Point | None
     playing: bool
@@ -43,8 +50,23 @@ class View:
     """turns of the window's loop a second"""
     recording: float | None
     """seconds of film so far"""
+    dropped: int
+    """pictures that the film being recorded lacks, because the machine was too slow"""
     notice: str
     error: str
+    loop: Loop = "bounce"
+    between: bool = False
+    """whether playing stays between the marks"""
+    cues: tuple[Cue, ...] = ()
+    glide_seconds: float = 2.0
+    difference: bool = False
+    """whether the difference between the marks is shown instead of the picture"""
+    zoom: int = 1
+    """times as large as fits the window"""
+    hint: str = HINT
+    """what is said where there is nothing else to say"""
+    measures: tuple[tuple[str, str], ...] | None = None
+    """the page of figures as (what, figure), where it is open"""
 
     @property
     def place(self) -> float:
@@ -84,7 +106,7 @@ class View:
     @property
     def covers(self) -> bool:
         """Whether something lies on the picture."""
-        return self.tokens or self.help or bool(self.error)
+        return self.tokens or self.help or bool(self.error) or self.measures is not None
 
     @property
     def foreground(self) -> tuple[object, ...]:
@@ -104,4 +126,11 @@ class View:
             self.plan is None,
             self.notice,
             self.error,
+            self.loop,
+            self.between,
+            self.cues,
+            self.difference,
+            self.zoom,
+            self.measures,
+            self.hint,
         )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pygame
+from pygame import Rect
 
 from player.session.view import View
-from player.window import overlay, theme
+from player.window import theme
 from player.window.layout import Layout, arrange
+from player.window.parts import overlay
+from player.window.parts.hover import Hover
+from player.window.typist import Typing
 from runtime.request import Frame
 
 BACKGROUND_SECONDS = 0.1
@@ -20,18 +26,39 @@ class Canvas:
         """Leave room for a picture of (width, height) until there is a frame."""
         self.layout: Layout | None = None
         """where everything is, once something was drawn"""
+        self.centre = (0.5, 0.5)
+        """what of the picture is in the middle where it is enlarged, 0 to 1 on both axes"""
+        self.help_page = 0
         self._picture = picture
-        self._drawn: tuple[View, Layout, Frame | None] | None = None
+        self._drawn: _Drawn | None = None
         self._drawn_at = 0.0
-        self._scaled: tuple[Frame, tuple[int, int], pygame.Surface] | None = None
+        self._scaled: tuple[Frame, tuple[int, int], Rect, pygame.Surface] | None = None
+        self._native: pygame.Surface | None = None
         self._target: pygame.Surface | None = None
 
     def forget(self) -> None:
         """Draw everything the next time: the window's content was lost."""
         self._drawn = None
-        self._target = self._scaled = None
+        self._native = self._target = self._scaled = None
 
-    def draw(self, view: View, frame: Frame | None, now: float) -> None:
+    def pan(self, dx: int, dy: int, zoom: int) -> None:
+        """Move the enlarged picture by window pixels, as far as its edges allow."""
+        if self.layout is None or zoom < 2:
+            return
+        width, height = self.layout.picture.size
+        room = 0.5 / zoom
+        x = self.centre[0] - dx / max(width * zoom, 1)
+        y = self.centre[1] - dy / max(height * zoom, 1)
+        self.centre = min(max(x, room), 1 - room), min(max(y, room), 1 - room)
+
+    def draw(
+        self,
+        view: View,
+        frame: Frame | None,
+        now: float,
+        typing: Typing | None = None,
+        hover: Hover | None = None,
+    ) -> None:
         """Show a view and a frame at ``now`` seconds, if that differs from what is there."""
         surface = pygame.display.get_surface()
         if surface is None or not all(surface.get_size()):
@@ -43,43 +70,88 @@ class Canvas:
             pad=view.pad,
             strip=view.storms,
             clean=view.clean,
+            cues=bool(view.cues),
             scale=theme.px(1000) / 1000,
         )
-        areas = [surface.get_rect()]
-        if self._drawn is not None and self._drawn[1] == layout:
-            last, _, before = self._drawn
-            waited = now - self._drawn_at >= BACKGROUND_SECONDS
-            if before is frame and (
-                last == view or (last.foreground == view.foreground and not waited)
-            ):
-                return
-            # the picture can change alone, as can what lies below it
-            if last.engine == view.engine and not (last.covers or view.covers):
-                areas = [layout.below] if layout.panel else []
-                if before is not frame:
-                    areas.append(layout.picture)
-        self._drawn = view, layout, frame
-        self._drawn_at = now
-        picture = None if frame is None else self._scale_to(frame, layout.picture.size)
+        if not view.help:
+            self.help_page = 0
+        if view.zoom < 2:
+            self.centre = (0.5, 0.5)
+        wanted = _Drawn(view, layout, frame, typing, hover, self.centre, self.help_page)
+        areas = self._areas(wanted, surface.get_rect(), now - self._drawn_at)
+        if not areas:
+            return
+        self._drawn, self._drawn_at = wanted, now
+        picture = None if frame is None else self._scale_to(frame, layout.picture.size, view.zoom)
         for area in areas:
             surface.set_clip(area)
-            overlay.draw(surface, layout, view, picture)
+            overlay.draw(surface, layout, view, picture, typing, hover, self.help_page)
         surface.set_clip(None)
         pygame.display.update(areas)
 
-    def _scale_to(self, frame: Frame, size: tuple[int, int]) -> pygame.Surface:
-        """Return the picture at the size it is shown; each frame is scaled once, into one surface
-        that is used again: at 3840×2160 a new one for every frame costs as much as the scaling.
-        """
-        if self._scaled is None or self._scaled[0] is not frame or self._scaled[1] != size:
-            height, width = frame.pixels.shape[:2]
-            raw = pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB").convert()
-            target = pygame.Surface(size).convert() if self._target_is_other(size) else self._target
-            assert target is not None
-            pygame.transform.smoothscale(raw, size, target)
-            self._target = target
-            self._scaled = frame, size, target
-        return self._scaled[2]
+    def _areas(self, wanted: _Drawn, whole: Rect, waited: float) -> list[Rect]:
+        """Return what has to be drawn again."""
+        last = self._drawn
+        if last is None or last.layout != wanted.layout:
+            return [whole]
+        view, before = wanted.view, last.view
+        same_tip = last.hover is wanted.hover or (
+            wanted.hover is not None and wanted.hover.same(last.hover)
+        )
+        over = last.typing == wanted.typing and same_tip and last.centre == wanted.centre
+        over = over and last.help_page == wanted.help_page
+        if over and last.frame is wanted.frame:
+            if before == view:
+                return []
+            if before.foreground == view.foreground and waited < BACKGROUND_SECONDS:
+                return []
+        covered = wanted.typing is not None or wanted.hover is not None
+        # the picture can change alone, as can what lies below it
+        if not over or covered or before.covers or view.covers or before.engine != view.engine:
+            return [whole]
+        areas = [wanted.layout.below] if wanted.layout.panel else []
+        if last.frame is not wanted.frame or before.zoom != view.zoom:
+            areas.append(wanted.layout.picture)
+        return areas
 
-    def _target_is_other(self, size: tuple[int, int]) -> bool:
-        return self._target is None or self._target.get_size() != size
+    def _scale_to(self, frame: Frame, size: tuple[int, int], zoom: int) -> pygame.Surface:
+        """Return the picture at the size it is shown, or the part of it that an enlarged one shows.
+
+        Each frame is scaled once, into one surface that is used again: at 3840×2160 a new one for
+        every frame costs as much as the scaling.
+        """
+        height, width = frame.pixels.shape[:2]
+        part = Rect(0, 0, max(width // zoom, 1), max(height // zoom, 1))
+        part.center = round(self.centre[0] * width), round(self.centre[1] * height)
+        part.clamp_ip(Rect(0, 0, width, height))
+        last = self._scaled
+        if last is None or last[0] is not frame or last[1:3] != (size, part):
+            self._native = native = _surface_of((width, height), self._native)
+            self._target = target = _surface_of(size, self._target)
+            native.blit(pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB"), (0, 0))
+            if zoom > 1:
+                pygame.transform.scale(native.subsurface(part), size, target)
+            else:
+                pygame.transform.smoothscale(native, size, target)
+            last = self._scaled = frame, size, part, target
+        return last[3]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """What is on the window."""
+
+    view: View
+    layout: Layout
+    frame: Frame | None
+    typing: Typing | None
+    hover: Hover | None
+    centre: tuple[float, float]
+    help_page: int
+
+
+def _surface_of(size: tuple[int, int], kept: pygame.Surface | None) -> pygame.Surface:
+    """Return the surface that was kept, or else a new one of the window's own format."""
+    if kept is not None and kept.get_size() == size:
+        return kept
+    return pygame.Surface(size).convert()

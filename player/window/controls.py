@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from player.session.playhead import FINE, GLIDE
+from player.session.motion.playhead import FINE, GLIDE
 from player.window.keys import ARROWS, CTRL, SHIFT
 
 HOLD_SECONDS = 0.22

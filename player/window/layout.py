@@ -13,6 +13,8 @@ BAR = 16
 MARKS = 20
 """between the bar and the readouts, where the marks have their letters"""
 READOUTS = 57
+CUES = 52
+"""between marks and readouts, where cues are kept"""
 PAD_MIN = 176
 PICTURE = 768
 SMALLEST = (420, 360)
@@ -27,7 +29,7 @@ ROOM_BESIDE_PAD = 180
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes in window pixels. ``pad``, ``strip`` and the panel's boxes are empty where they are
+    """Boxes in window pixels; ``pad``, ``strip``, ``cues`` and the panel's are empty where they are
     not shown."""
 
     window: Rect
@@ -37,6 +39,7 @@ class Layout:
     bar: Rect
     readouts: Rect
     pad: Rect
+    cues: Rect
 
     @property
     def panel(self) -> bool:
@@ -50,9 +53,10 @@ class Layout:
         return Rect(0, top, self.window.width, self.window.height - top)
 
 
-def panel_height(pad: bool, scale: float = 1.0) -> int:
+def panel_height(pad: bool, scale: float = 1.0, *, cues: bool = False) -> int:
     """Return the height of what lies below the picture; the strip's room is kept when hidden."""
-    return round(scale * max(TITLE + STRIP + BAR + MARKS + READOUTS, PAD_MIN if pad else 0))
+    needed = TITLE + STRIP + BAR + MARKS + READOUTS + (CUES if cues else 0)
+    return round(scale * max(needed, PAD_MIN if pad else 0))
 
 
 def arrange(
@@ -62,6 +66,7 @@ def arrange(
     pad: bool,
     strip: bool,
     clean: bool = False,
+    cues: bool = False,
     scale: float = 1.0,
 ) -> Layout:
     """Give the picture all the room there is above the panel, keeping its aspect.
@@ -70,11 +75,13 @@ def arrange(
     """
     width, height = window
     margin = round(MARGIN * scale)
-    tall = panel_height(pad, scale)
+    tall = panel_height(pad, scale, cues=cues)
+    if cues and height < 2 * tall:  # the picture comes first
+        cues, tall = False, panel_height(pad, scale)
     whole = Rect(0, 0, width, height)
     if clean or width < SMALLEST[0] * scale * 0.75 or height < tall + 4 * margin:
         shown = Rect(0, 0, *picture).fit(whole) if width and height else whole
-        nothing = [Rect(0, height, 0, 0) for _ in range(5)]
+        nothing = [Rect(0, height, 0, 0) for _ in range(6)]
         return Layout(whole, shown, *nothing)
     room = Rect(margin, margin, width - 2 * margin, height - 2 * margin - tall - margin // 2)
     shown = Rect(0, 0, *picture).fit(room)
@@ -87,13 +94,16 @@ def arrange(
     title_height, strip_height, bar_height, readouts_height = (
         round(scale * part) for part in (TITLE, STRIP, BAR, READOUTS)
     )
-    slack = left.height - round(scale * (TITLE + STRIP + BAR + MARKS + READOUTS))
+    kept = round(scale * CUES) if cues else 0
+    slack = left.height - kept - round(scale * (TITLE + STRIP + BAR + MARKS + READOUTS))
     title = Rect(left.left, left.top, left.width, title_height)
     top = title.bottom + slack // 2
     strip_box = Rect(left.left, top, left.width, strip_height if strip else 0)
     bar = Rect(left.left, top + strip_height, left.width, bar_height)
     readouts = Rect(left.left, left.bottom - readouts_height, left.width, readouts_height)
-    return Layout(whole, shown, title, strip_box, bar, readouts, square)
+    margin_below = round(scale * 8) if cues else 0
+    strip_of_cues = Rect(left.left, readouts.top - kept, left.width, kept - margin_below)
+    return Layout(whole, shown, title, strip_box, bar, readouts, square, strip_of_cues)
 
 
 def display_scale(desktop: tuple[int, int]) -> float:

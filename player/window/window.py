@@ -11,20 +11,31 @@ from statistics import fmean
 import pygame
 
 from player.session.actions import find
+from player.session.drawing.worker import Renderer
+from player.session.models import Models
+from player.session.motion.playhead import DIVISIONS
 from player.session.reproduce import Invocation
 from player.session.session import Controller, Session
-from player.session.worker import Renderer
-from player.window import pad, theme
+from player.window import theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
 from player.window.display import close_display, move_window, open_display, open_window
 from player.window.keys import CTRL, SHIFT, key_of, name_of
 from player.window.layout import display_scale, first_window, fraction, smallest_window
+from player.window.parts import cuestrip, editline, pad
+from player.window.parts import help as keys_help
+from player.window.parts.hover import Hover
+from player.window.typist import Typist, copy
 from runtime.request import Request
 
 HERTZ = 60
 LONGEST_TURN = 0.1
 """Seconds that one turn may stand for: after a stall the picture does not leap."""
+
+
+CLICK = 6
+"""Pixels that the mouse may move in a click."""
+DOUBLE_SECONDS = 0.35
 
 
 class Window:
@@ -43,7 +54,9 @@ class Window:
         fullscreen: bool = False,
         check: Callable[[Request], None] = lambda request: None,
         remark: Callable[[Request], str | None] = lambda request: None,
+        models: Models | None = None,
         controllers: Sequence[Callable[[], Controller]] = (),
+        budget: int | None = None,
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -51,9 +64,9 @@ class Window:
 
         ``picture`` is the model's (width, height); ``zoom`` window pixels for each of them, None
         for a good size; ``ui_scale`` times as large type and panel, None for what the display
-        asks for; ``controllers`` are opened with the window. For tests: ``threads=False`` renders
-        between two turns of the loop and waits for nothing; ``now``, called once a turn, gives the
-        time in seconds.
+        asks for; ``controllers`` are opened with the window; the others are those of ``Session``.
+        For tests: ``threads=False`` renders between two turns of the loop and waits for nothing;
+        ``now``, called once a turn, gives the time in seconds.
         """
         self.session = Session(
             open_renderer,
@@ -62,7 +75,9 @@ class Window:
             invocation=invocation,
             folder=folder,
             check=check,
+            models=models,
             remark=remark,
+            budget=budget,
             threads=threads,
         )
         self.state = self.session.state
@@ -75,6 +90,10 @@ class Window:
         self._threads = threads
         self._now = now
         self._controls = Controls()
+        self._typist = Typist()
+        self._hover: Hover | None = None
+        self._pulled = 0
+        self._clicked_at = float("-inf")
         self._controllers = controllers
         self._drag: str | None = None
         self._hertz = 0
@@ -91,9 +110,9 @@ class Window:
         """
         desktop = open_display()
         try:
+            self.session.start()  # the model opens while the window does
             self._open(desktop)
             self.session.controllers += [opened() for opened in self._controllers]
-            self.session.start()
             self._loop(max_seconds)
         finally:
             self.session.finish()
@@ -131,20 +150,36 @@ class Window:
             clock.tick(HERTZ if self._threads else 0)
 
     def _turn(self, dt: float, now: float) -> None:
-        if self._drag is None:
+        if self._drag in (None, "picture"):
             self.session.turn(dt, now, self._controls.velocity(now))
         else:
             self.session.turn(0.0, now)
         if self.state.fullscreen != self._fullscreen:
             self._toggle_fullscreen()
         self._print()
-        self.canvas.draw(self.session.view(self._hertz), self.state.frame, now)
+        self._typist.tend(self.session)
+        if self.state.copied:
+            if not copy(self.state.copied):
+                self.state.printed.append(self.state.copied)
+            self.state.copied = ""
+        self._look_at_bar()
+        frame = self.session.picture()
+        view = self.session.view(self._hertz)
+        self.canvas.draw(view, frame, now, self._typist.typing, self._hover)
+        self.session.measures.show(frame)
+        if self._typist.typing is not None and self.canvas.layout is not None:
+            self._typist.place(editline.box_of(self.canvas.layout))
 
     def _handle(self, event: pygame.event.Event, now: float) -> None:
+        if self._typist.handle(event, self.session):
+            return
         if event.type == pygame.QUIT:
             self.state.quit()
+        elif event.type == pygame.DROPFILE:
+            self.session.open_file(Path(event.file))
         elif event.type == pygame.KEYDOWN:
             self._press(key_of(event), event.mod, now)
+            self._typist.tend(self.session, getattr(event, "unicode", ""))
         elif event.type == pygame.KEYUP:
             if self._controls.release(self._along(event.key), event.mod):
                 self.state.rest()
@@ -153,13 +188,13 @@ class Window:
         elif event.type == pygame.WINDOWEXPOSED:
             self.canvas.forget()
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-            self._grab(event.pos)
+            self._grab(event.pos, now)
         elif event.type == pygame.MOUSEWHEEL:
             self._roll(event)
         elif event.type == pygame.MOUSEMOTION and self._drag is not None:
-            self._pull(event.pos)
+            self._pull(event.pos, event.rel)
         elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
-            self._drag = None
+            self._let_go(now)
 
     def _press(self, key: int, mods: int, now: float) -> None:
         learning = self.state.learning
@@ -172,7 +207,19 @@ class Window:
             self.state.learning, self.state.learn_action = False, bound[0].name
         elif bound is not None and not bound[0].held:
             action, pressed = bound
+            if action.name == "help" and self._turn_page():
+                return
             action.perform(self.session, pressed.value)
+
+    def _turn_page(self) -> bool:
+        """Show the help's next page, if it is open and has one."""
+        layout = self.canvas.layout
+        if not self.state.help or layout is None:
+            return False
+        if self.canvas.help_page + 1 >= keys_help.pages(layout.window.size):
+            return False
+        self.canvas.help_page += 1
+        return True
 
     def _along(self, key: int) -> int:
         """Return the arrow that a key stands for: where only u moves, ↑ and ↓ move along it."""
@@ -180,7 +227,7 @@ class Window:
             return {pygame.K_UP: pygame.K_RIGHT, pygame.K_DOWN: pygame.K_LEFT}.get(key, key)
         return key
 
-    def _grab(self, position: tuple[int, int]) -> None:
+    def _grab(self, position: tuple[int, int], now: float) -> None:
         layout = self.canvas.layout
         if layout is None:
             return
@@ -188,11 +235,26 @@ class Window:
             self._drag = "bar"
         elif layout.pad.collidepoint(position):
             self._drag = "pad"
+        elif layout.cues.collidepoint(position):
+            number = cuestrip.number_at(layout.cues, len(self.session.cues.kept), position)
+            if number is not None:
+                gliding = bool(pygame.key.get_mods() & SHIFT)
+                self.session.cues.recall(number, gliding=gliding)
         elif layout.picture.collidepoint(position):
-            self.state.play()
+            self._drag, self._pulled = "picture", 0
         self._pull(position)
 
-    def _pull(self, position: tuple[int, int]) -> None:
+    def _let_go(self, now: float) -> None:
+        """End a drag; on the picture, a click plays and a double click shows the whole of it."""
+        dragged, self._drag = self._drag, None
+        if dragged != "picture" or self._pulled > CLICK:
+            return
+        if now - self._clicked_at < DOUBLE_SECONDS:
+            self.state.zoom = 1
+        self._clicked_at = now
+        self.state.play()
+
+    def _pull(self, position: tuple[int, int], by: tuple[int, int] = (0, 0)) -> None:
         layout = self.canvas.layout
         if layout is None:
             return
@@ -202,6 +264,27 @@ class Window:
             t, u = pad.place(layout.pad, position)
             self.state.seek(t)
             self.state.seek_u(u)
+        elif self._drag == "picture":
+            self._pulled += abs(by[0]) + abs(by[1])
+            self.canvas.pan(*by, self.state.zoom)
+
+    def _look_at_bar(self) -> None:
+        """Know what the mouse is over, where that is the bar and it is not being dragged."""
+        layout = self.canvas.layout
+        position = pygame.mouse.get_pos()
+        over = (
+            layout is not None
+            and layout.panel
+            and self._drag is None
+            and self.state.moves
+            and pygame.mouse.get_focused()
+            and layout.bar.union(layout.strip).inflate(0, 12).collidepoint(position)
+        )
+        if layout is None or not over:
+            self._hover = None
+            return
+        place = round(fraction(layout.bar, position[0]) * DIVISIONS) / DIVISIONS
+        self._hover = Hover(place, self.session.peek(place))
 
     def _roll(self, event: pygame.event.Event) -> None:
         """Let the wheel move along the morph; over the pad, along the second axis."""

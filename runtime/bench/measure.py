@@ -1,55 +1,38 @@
-"""Frames per second, where the time goes, and the engine that really ran."""
+"""Time a pipeline: frame by frame, stage by stage, in batches, and on words it never met."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from runtime.bench.counts import Work, count
+from runtime.bench.figures import Fill, Spread, Stage
+from runtime.bench.limits import Limits
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 
 WARM_UP = 3
 """frames before the clock starts: the first ones load kernels and fill caches"""
+NEW_WORDS = 12
+STAGES = ("text", "mix", "denoise", "decode")
+GRAPHS = {"denoise": "denoiser", "decode": "decoder"}
+"""the graph that each stage runs"""
 
 
 @dataclass(frozen=True, slots=True)
-class Benchmark:
-    """One run's figures; milliseconds unless the name says otherwise."""
+class Opened:
+    """A pipeline that has drawn its first frame, and what that took."""
 
-    model: str
-    engine: str
-    precision: str
-    device: str
-    width: int
-    height: int
-    steps: int
-    frames: int
-    open_seconds: float
+    pipeline: Pipeline
+    seconds: float
     first_frame_ms: float
-    fps: float
-    """one frame at a time, every frame a new position"""
-    frame_ms_p50: float
-    frame_ms_p95: float
-    stages_ms: dict[str, float]
-    """medians of text, mix, denoise, decode"""
-    fill_fps: float
-    """in the engine's largest batch, as films, grids and storms are rendered"""
-    fill_batch: int
 
 
-def measure(
-    open_pipeline: Callable[[], Pipeline],
-    first: Request,
-    *,
-    frames: int,
-) -> Benchmark:
-    """Open a pipeline, then time ``frames`` distinct positions of ``first``'s morph along t.
-
-    Warm-up frames are not counted; text encoding is cached after the first frame, as it is
-    while scrubbing.
+def open_timed(open_pipeline: Callable[[], Pipeline], first: Request) -> Opened:
+    """Open a pipeline and draw ``first``.
 
     Raises:
         MorphError: whatever opening or rendering raises.
@@ -57,40 +40,81 @@ def measure(
     start = time.perf_counter()
     pipeline = open_pipeline()
     opened = time.perf_counter()
-    with pipeline:
-        pipeline.render(first)
-        first_done = time.perf_counter()
-        positions = [first.at(t) for t in np.linspace(0.0, 1.0, frames).tolist()]
-        for request in positions[:WARM_UP]:
-            pipeline.render(request)
-        live, live_seconds = _timed(lambda: [pipeline.render(r) for r in positions])
-        pipeline.render_many(positions[: max(pipeline.engine.batches)])
-        filled, fill_seconds = _timed(lambda: pipeline.render_many(positions))
-        totals = [frame.timings["total"] for frame in live]
-        return Benchmark(
-            model=pipeline.bundle.manifest.model,
-            engine=pipeline.engine.name,
-            precision=pipeline.engine.precision,
-            device=pipeline.engine.device,
-            width=pipeline.size[0],
-            height=pipeline.size[1],
-            steps=first.steps,
-            frames=frames,
-            open_seconds=opened - start,
-            first_frame_ms=(first_done - opened) * 1e3,
-            fps=len(live) / live_seconds,
-            frame_ms_p50=float(np.percentile(totals, 50)),
-            frame_ms_p95=float(np.percentile(totals, 95)),
-            stages_ms={
-                stage: float(np.median([frame.timings[stage] for frame in live]))
-                for stage in ("text", "mix", "denoise", "decode")
-            },
-            fill_fps=len(filled) / fill_seconds,
-            fill_batch=max(pipeline.engine.batches),
+    pipeline.render(first)
+    return Opened(pipeline, opened - start, (time.perf_counter() - opened) * 1e3)
+
+
+def positions(first: Request, count: int) -> list[Request]:
+    """Return ``count`` distinct positions of a request's morph along t, evenly over all of it."""
+    return [first.at(t) for t in np.linspace(0.0, 1.0, count).tolist()]
+
+
+def warm_up(pipeline: Pipeline, first: Request) -> None:
+    """Draw what is not counted."""
+    for t in (0.11, 0.52, 0.93)[:WARM_UP]:
+        pipeline.render(first.at(t))
+
+
+def stages(pipeline: Pipeline, frames: Sequence[Frame], limits: Limits) -> dict[str, Stage]:
+    """Return where the time of frames went, beside the least that each part's graph can take.
+
+    Text encoding is cached after the first frame, as it is while scrubbing.
+
+    Raises:
+        BundleError: a graph whose work cannot be counted.
+    """
+    steps = frames[0].request.steps
+    return {
+        name: _stage(
+            Spread.of([frame.timings[name] for frame in frames]),
+            count(pipeline.bundle.path(GRAPHS[name])) if name in GRAPHS else None,
+            steps if name == "denoise" else 1,
+            limits,
         )
+        for name in STAGES
+    }
 
 
-def _timed(run: Callable[[], list[Frame]]) -> tuple[list[Frame], float]:
-    start = time.perf_counter()
-    frames = run()
-    return frames, time.perf_counter() - start
+def _stage(ms: Spread, work: Work | None, runs: int, limits: Limits) -> Stage:
+    if work is None or ms.median <= 0:  # a whole frame in one CUDA graph has one figure
+        return Stage(ms)
+    gflop = runs * work.flop / 1e9
+    least = limits.milliseconds(work)
+    return Stage(
+        ms,
+        gflop=gflop,
+        gflops=gflop / (ms.median / 1e3),
+        bytes=runs * work.bytes(limits.precision),
+        limit_ms=None if least is None else runs * least,
+        share=None if least is None else runs * least / ms.median,
+    )
+
+
+def filling(pipeline: Pipeline, requests: Sequence[Request]) -> Fill:
+    """Time frames that nobody waits for, in the engine's largest batch."""
+    largest = max(pipeline.engine.batches)
+    pipeline.render_many(requests[:largest])
+    times = []
+    for batch in batches(requests, largest):
+        start = time.perf_counter()
+        pipeline.render_many(batch)
+        times.append((time.perf_counter() - start) * 1e3 / len(batch))
+    return Fill(max(pipeline.engine.batches), Spread.of(times))
+
+
+def batches(requests: Sequence[Request], size: int) -> Iterator[Sequence[Request]]:
+    """Cut into batches of ``size``, leaving out a shorter rest unless it is all there is."""
+    if len(requests) < size:
+        yield requests
+    for start in range(0, len(requests) - size + 1, size):
+        yield requests[start : start + size]
+
+
+def new_words(pipeline: Pipeline, first: Request, count: int = NEW_WORDS) -> Spread:
+    """Time frames of expressions the pipeline never met: parsing, tokens, text encoder and all."""
+    times = []
+    for number in range(count):
+        start = time.perf_counter()
+        pipeline.render(pipeline.request(f"word {number} -> other {number}", 0.5, seed=first.seed))
+        times.append((time.perf_counter() - start) * 1e3)
+    return Spread.of(times)

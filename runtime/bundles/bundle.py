@@ -3,87 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundles.files import FileRecord, open_regular, read_regular, sha256_file, size_of
+from runtime.bundles.graphs import GRAPH_BYTES, Use, check_graph
+from runtime.bundles.manifest import ROLES, Manifest, read_manifest
+from runtime.bundles.onnxfile import F16, F32, Tensor
+from runtime.bundles.tokenizerfile import TokenizerFile, parse_tokenizer
 from runtime.errors import BundleError
 
-FORMAT = 2
-MANIFEST = "manifest.json"
-ROLES = ("text_encoder", "denoiser", "decoder")
-BASIS = 8
-"""K: how many basis prompts a frame can mix; fixed so that every graph has static shapes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One sampler step: ``x' = sample·x + output·model(scale·x, timestep) + noise·fresh``."""
-
-    timestep: float
-    scale: float
-    sample: float
-    output: float
-    noise: float
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A file's content: sha256 in hex and its length in bytes."""
-
-    sha256: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """Everything the runtime needs to know about a model besides its graphs.
-
-    Graph inputs and outputs (B is dynamic, everything else static; all f32 unless said):
-
-    - text_encoder: ``input_ids`` int64 [1, T] (and ``input_ids_2``) → ``embedding`` [1, T, D]
-      (and ``pooled`` [1, P])
-    - denoiser: ``sample`` [B, C, h, w], ``timestep`` [1], ``basis`` [K, T, D], ``weights``
-      [B, K, T] (and ``pooled_basis`` [K, P], ``pooled_weights`` [B, K]), ``coefficients`` [4] =
-      (scale, sample, output, noise), ``noise`` [B, C, h, w] → ``next_sample`` [B, C, h, w]
-    - decoder: ``latent`` [B, C, h, w] → ``pixels`` uint8 [B, H, W, 3]
-    """
-
-    model: str
-    width: int
-    height: int
-    latent: tuple[int, int, int]
-    """(C, h, w)"""
-    tokens: int
-    """T, 77 for CLIP"""
-    embedding: int
-    """D"""
-    pooled: int
-    """P, or 0 for models without a pooled vector"""
-    init_noise_sigma: float
-    steps: Mapping[int, tuple[Step, ...]]
-    """step count → the rows of its table"""
-    default_steps: int
-    scheduler: str
-    tokenizers: tuple[str, ...]
-    """files, one for each text encoder"""
-    graphs: Mapping[str, str]
-    """role → file"""
-    files: Mapping[str, FileRecord]
-    parity: Mapping[str, Any] = field(default_factory=dict)
-    """what the export's gate measured against diffusers"""
-    sources: Mapping[str, Any] = field(default_factory=dict)
-    """where the weights came from, with hashes"""
-    basis: int = BASIS
-    precision: str = "f32"
-    """the type the graphs compute in: f32, f16 or bf16"""
-    format: int = FORMAT
-
-    def to_json(self) -> str:
-        """Return the text of manifest.json."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+TOKENIZER_BYTES = 16 << 20
+"""longest tokenizer that is read; CLIP's has 3.6 MB"""
+SPARE_BYTES = 1 << 20
+"""longest file that no graph explains: a licence, a list of words, padding behind weights"""
+CHUNK = 1 << 22
+"""numbers that are looked at together"""
+FLOATS = {F32: "<f4", F16: "<f2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,81 +46,137 @@ class Bundle:
         return state.hexdigest()
 
 
-def sha256_file(path: Path) -> FileRecord:
-    """Hash a file in one pass."""
-    with path.open("rb") as stream:
-        return FileRecord(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Parse ``folder``/manifest.json.
-
-    Raises:
-        BundleError: no such file, not JSON, another format, a field missing or of a wrong type,
-            or a file name that leaves the folder.
-    """
-    path = folder / MANIFEST
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["format"] != FORMAT:
-            raise BundleError(
-                f"{path} has format {raw['format']}, this program reads {FORMAT}: build it again"
-            )
-        manifest = Manifest(
-            model=str(raw["model"]),
-            width=int(raw["width"]),
-            height=int(raw["height"]),
-            latent=(int(raw["latent"][0]), int(raw["latent"][1]), int(raw["latent"][2])),
-            tokens=int(raw["tokens"]),
-            embedding=int(raw["embedding"]),
-            pooled=int(raw["pooled"]),
-            init_noise_sigma=float(raw["init_noise_sigma"]),
-            steps={
-                int(count): tuple(Step(**row) for row in rows)
-                for count, rows in raw["steps"].items()
-            },
-            default_steps=int(raw["default_steps"]),
-            scheduler=str(raw["scheduler"]),
-            tokenizers=tuple(raw["tokenizers"]),
-            graphs=dict(raw["graphs"]),
-            files={name: FileRecord(**record) for name, record in raw["files"].items()},
-            parity=raw["parity"],
-            sources=raw["sources"],
-            basis=int(raw["basis"]),
-            precision=str(raw["precision"]),
-        )
-    except FileNotFoundError:
-        raise BundleError(f"no bundle in {folder}: {MANIFEST} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise BundleError(f"{path} cannot be read ({error!r}): build the model again") from None
-    named = [*manifest.graphs.values(), *manifest.tokenizers, *manifest.files]
-    for name in named:
-        if Path(name).name != name or name in ("", ".", ".."):
-            raise BundleError(f"{path} names {name!r}, which is not a plain file name")
-    for name in [*manifest.graphs.values(), *manifest.tokenizers]:
-        if name not in manifest.files:
-            raise BundleError(f"{path} lists no hash for {name}: build the model again")
-    if set(manifest.graphs) != set(ROLES):
-        raise BundleError(f"{path} must name the graphs {', '.join(ROLES)}: build it again")
-    return manifest
-
-
 def open_bundle(folder: Path) -> Bundle:
-    """Read a bundle and check every file against the manifest's length and sha256.
+    """Read a bundle and check every file: its kind, its length, what it holds, its sha256.
+
+    What is long is read last, and nothing is compiled: a folder that was made to take memory or
+    time is refused by its sizes alone.
 
     Raises:
-        BundleError: naming the file that is missing, truncated or altered.
+        BundleError: naming the file that is missing, truncated, altered or not what an exporter
+            writes.
     """
     manifest = read_manifest(folder)
-    for name, record in manifest.files.items():
-        path = folder / name
-        if not path.is_file():
-            raise BundleError(f"{path} is missing: build the model again")
-        size = path.stat().st_size
-        if size != record.bytes:
+    for name in manifest.files:
+        _check_length(folder, manifest, name)
+    tokenizers = [read_tokenizer(folder, manifest, name) for name in manifest.tokenizers]
+    use = Use()
+    for role in ROLES:
+        name = manifest.graphs[role]
+        try:
+            check_graph(_read(folder, manifest, name, GRAPH_BYTES), role, manifest, use)
+        except BundleError as error:
+            raise refused(folder / name, error) from None
+    for number, tokenizer in enumerate(tokenizers):
+        rows = use.rows.get(("input_ids", "input_ids_2")[number], 0)
+        if tokenizer.highest >= rows:
             raise BundleError(
-                f"{path} has {size} bytes instead of {record.bytes}: build the model again"
+                f"{folder / manifest.tokenizers[number]} has the token {tokenizer.highest} and the "
+                f"text encoder knows {rows}: build the model again"
             )
-        if sha256_file(path) != record:
-            raise BundleError(f"{path} was altered (its sha256 differs): build the model again")
+    _check_data(folder, manifest, use)
+    for name, record in manifest.files.items():
+        if _hashed(folder / name) != record:
+            raise _altered(folder / name)
+    _check_finite(folder, use.weights["decoder"])
     return Bundle(folder, manifest)
+
+
+def read_tokenizer(folder: Path, manifest: Manifest, name: str) -> TokenizerFile:
+    """Read one of the manifest's tokenizers, checked against its length and sha256.
+
+    Raises:
+        BundleError: naming what is wrong with the file.
+    """
+    try:
+        tokenizer = parse_tokenizer(_read(folder, manifest, name, TOKENIZER_BYTES))
+    except BundleError as error:
+        raise refused(folder / name, error) from None
+    if tokenizer.length != manifest.tokens:
+        raise BundleError(
+            f"{folder / name} gives {tokenizer.length} rows and the text encoder of "
+            f"{manifest.model} reads {manifest.tokens}: build the model again"
+        )
+    return tokenizer
+
+
+def refused(path: Path, error: BundleError) -> BundleError:
+    """Return a parser's complaint as a whole sentence of one line."""
+    text = str(error)
+    return BundleError(text if str(path) in text else f"{path} {text}: build the model again")
+
+
+def _check_length(folder: Path, manifest: Manifest, name: str) -> None:
+    path, record = folder / name, manifest.files[name]
+    try:
+        size = size_of(path)
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing: build the model again") from None
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}): build the model again") from (
+            None
+        )
+    if size != record.bytes:
+        raise BundleError(
+            f"{path} has {size} bytes instead of {record.bytes}: build the model again"
+        )
+
+
+def _read(folder: Path, manifest: Manifest, name: str, limit: int) -> bytes:
+    """Read a short file whole and check it against the manifest."""
+    _check_length(folder, manifest, name)
+    try:
+        content = read_regular(folder / name, limit)
+    except OSError as error:
+        raise BundleError(f"cannot be read ({error.strerror})") from None
+    if FileRecord(hashlib.sha256(content).hexdigest(), len(content)) != manifest.files[name]:
+        raise _altered(folder / name)
+    return content
+
+
+def _check_data(folder: Path, manifest: Manifest, use: Use) -> None:
+    """Refuse files whose length nothing explains: they would be hashed to their end."""
+    known = {*manifest.graphs.values(), *manifest.tokenizers}
+    for name, record in manifest.files.items():
+        if name not in known and record.bytes > use.ends.get(name, 0) + SPARE_BYTES:
+            raise BundleError(
+                f"{folder / name} has {record.bytes} bytes and the graphs use "
+                f"{use.ends.get(name, 0)}: build the model again"
+            )
+
+
+def _check_finite(folder: Path, weights: Sequence[Tensor]) -> None:
+    """Refuse a decoder with weights that are not finite: its pictures would not show it."""
+    for tensor in weights:
+        if tensor.kind in FLOATS and not all(map(_is_finite, _numbers(folder, tensor))):
+            raise BundleError(
+                f"{folder} has a weight of the decoder that is not finite, {tensor.name[:60]!r}: "
+                "build the model again"
+            )
+
+
+def _numbers(folder: Path, tensor: Tensor) -> Iterator[NDArray[Any]]:
+    """Yield a weight's numbers, some at a time."""
+    kind = FLOATS[tensor.kind]
+    if not tensor.file:
+        yield np.frombuffer(tensor.raw, kind)
+        return
+    with open_regular(folder / tensor.file) as stream:
+        stream.seek(tensor.offset)
+        for start in range(0, tensor.elements, CHUNK):
+            yield np.fromfile(stream, kind, min(CHUNK, tensor.elements - start))
+
+
+def _is_finite(numbers: NDArray[Any]) -> bool:
+    return bool(np.isfinite(numbers).all())
+
+
+def _hashed(path: Path) -> FileRecord:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _altered(path: Path) -> BundleError:
+    return BundleError(f"{path} was altered (its sha256 differs): build the model again")

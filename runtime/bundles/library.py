@@ -8,7 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
-from runtime.bundles.bundle import MANIFEST, Bundle, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BundleError
 
 BUILT_IN = "critters"

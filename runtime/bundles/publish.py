@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from runtime.bundles.bundle import MANIFEST, Bundle, Manifest, open_bundle, sha256_file
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.files import sha256_file
+from runtime.bundles.manifest import MANIFEST, Manifest
 from runtime.durable import NO_SPACE, beside, fsync, put, tidy
 from runtime.errors import TargetError
 
@@ -34,7 +36,7 @@ def staging(target: Path) -> Iterator[Path]:
         raise TargetError(f"{target} exists and is not a bundle: choose another folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        tidy(target, is_whole=lambda old: (old / MANIFEST).is_file())
+        remove_leftovers(target)
         folder = beside(target)
         folder.mkdir(mode=0o700)
     except OSError as error:
@@ -47,6 +49,11 @@ def staging(target: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what killed builds of ``target`` left; a bundle they were replacing is put back."""
+    tidy(target.resolve(), is_whole=lambda old: (old / MANIFEST).is_file())
 
 
 def write_bundle(staged: Path, manifest: Manifest, target: Path) -> Bundle:

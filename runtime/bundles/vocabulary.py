@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.bundles.bundle import FileRecord
+from runtime.bundles.files import FileRecord
 from runtime.errors import BundleError
 
 FILE = "vocabulary.json"

@@ -15,17 +15,19 @@ from typing import Any
 import filelock
 import platformdirs
 
-from runtime.bundles.bundle import FileRecord
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.enginecache.entry import (
     MANIFEST,
     Entry,
     Key,
+    check_owner,
     difference,
     read_entry,
     read_own,
     seal,
 )
+from runtime.enginecache.holder import acquire
 from runtime.enginecache.place import Place, is_leftover
 from runtime.errors import EngineError, TargetError
 
@@ -69,19 +71,26 @@ class EngineCache:
         Raises:
             EngineError: the file is missing, foreign or altered; the entry is in quarantine now.
         """
-        try:
+        with self._trusting(entry):
             data = read_own(entry.folder / name)
-            record = FileRecord(hashlib.sha256(data).hexdigest(), len(data))
-            if record != entry.files.get(name):
-                raise EngineError(
-                    f"the engine file {name} of {entry.model} does not match its sha256"
-                )
-        except EngineError as error:
-            kept = self.quarantine(entry.folder)
-            raise EngineError(f"{error}; moved to {kept}: build it again") from None
-        with contextlib.suppress(OSError):  # a cache that is only read, or an entry just replaced
-            os.utime(entry.folder / MANIFEST)
+            _match(entry, name, FileRecord(hashlib.sha256(data).hexdigest(), len(data)))
         return data
+
+    def verify(self, entry: Entry, name: str) -> Path:
+        """Check one file of an entry where it lies, and return its path: it may be mapped.
+
+        Raises:
+            EngineError: as ``load``.
+        """
+        path = entry.folder / name
+        with self._trusting(entry):
+            check_owner(path)
+            try:
+                record = sha256_file(path)
+            except OSError as error:
+                raise EngineError(f"{path} cannot be read: {error.strerror}") from None
+            _match(entry, name, record)
+        return path
 
     def explain_miss(self, key: Key) -> str:
         """Return one line: how ``key`` differs from the nearest entry of its kind.
@@ -100,19 +109,13 @@ class EngineCache:
 
         Raises:
             TargetError: the cache folder cannot be written.
-            EngineError: it belongs to another user, or the lock was not had in ``timeout_s``.
+            EngineError: it belongs to another user; or (Busy) the lock was not had in
+                ``timeout_s``, or the process that has it is stopped.
         """
         self._place.prepare()
         lock = self._place.lock(key.name())
         try:
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                if on_wait:
-                    on_wait()
-                lock.acquire(timeout=timeout_s)
-        except filelock.Timeout:
-            raise EngineError(f"another process has been building {key.model} too long") from None
+            acquire(lock, key.model, on_wait, timeout_s)
         except OSError as error:
             raise TargetError(f"the engine cache cannot be written: {error}") from None
         try:
@@ -171,7 +174,7 @@ class EngineCache:
         return sorted(found, key=lambda entry: entry.used, reverse=True)
 
     def prune(self, older_than_s: float) -> tuple[int, int]:
-        """Delete quarantine, leftovers and entries unused for ``older_than_s`` seconds.
+        """Delete quarantine, leftovers, entries unused for ``older_than_s`` seconds, idle locks.
 
         Returns (how many folders went, how many bytes). What is being built is left alone.
 
@@ -190,6 +193,7 @@ class EngineCache:
                 if _is_stale(folder, deadline):
                     gone.append(_delete(folder))
         gone += [_delete(folder) for folder in self._place.quarantined()]
+        self._place.drop_locks()
         return len(gone), sum(gone)
 
     def folder(self, key: Key) -> Path:
@@ -198,6 +202,17 @@ class EngineCache:
         if not folder.resolve().is_relative_to(self.root.resolve()):
             raise EngineError(f"{folder} leaves the engine cache: delete it")
         return folder
+
+    @contextmanager
+    def _trusting(self, entry: Entry) -> Iterator[None]:
+        """Put an entry that turns out wrong in quarantine; note the use of one that does not."""
+        try:
+            yield
+        except EngineError as error:
+            kept = self.quarantine(entry.folder)
+            raise EngineError(f"{error}; moved to {kept}: build it again") from None
+        with contextlib.suppress(OSError):  # a cache that is only read, or an entry just replaced
+            os.utime(entry.folder / MANIFEST)
 
     def _quarantined(self, key: Key) -> Iterator[Entry]:
         for folder in self._place.quarantined():
@@ -229,6 +244,11 @@ class EngineCache:
                 ) from None
             raise TargetError(f"the engine cache cannot be written: {error}") from None
         return read_entry(folder)
+
+
+def _match(entry: Entry, name: str, record: FileRecord) -> None:
+    if record != entry.files.get(name):
+        raise EngineError(f"the engine file {name} of {entry.model} does not match its sha256")
 
 
 def _is_stale(folder: Path, deadline: float) -> bool:

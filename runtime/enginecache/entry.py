@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runtime.bundles.bundle import FileRecord, sha256_file
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.durable import fsync, write_aside
 from runtime.errors import EngineError
 from runtime.slug import slug

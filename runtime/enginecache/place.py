@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
 
-from runtime.durable import OLD, PARTIAL
+from runtime.durable import OLD, PARTIAL, rename
 from runtime.enginecache.entry import check_private
 from runtime.errors import EngineError, TargetError
 
@@ -69,6 +70,17 @@ class Place:
         entry = name.removeprefix(".").split(".")[0]
         return filelock.FileLock(self.root / LOCKS / f"{entry}.lock", mode=0o600)
 
+    def drop_locks(self) -> None:
+        """Delete the lock files that no entry needs and nobody holds."""
+        needed = {self.lock(folder.name).lock_file for folder in self.folders()}
+        for path in (self.root / LOCKS).glob("*.lock"):
+            if str(path) in needed:
+                continue
+            lock = filelock.FileLock(path, mode=0o600)
+            with suppress(filelock.Timeout, OSError), lock.acquire(timeout=0):
+                # whoever has opened it meanwhile finds it unlinked and opens the next one
+                path.unlink(missing_ok=True)
+
     def quarantine(self, folder: Path) -> Path:
         """Move what cannot be trusted out of the way, keeping it for inspection.
 
@@ -79,7 +91,7 @@ class Place:
         kept = target / f"{folder.name}-{time.time_ns()}"
         try:
             target.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.replace(folder, kept)
+            rename(folder, kept)
         except FileNotFoundError:
             pass  # another process was first
         except OSError as error:

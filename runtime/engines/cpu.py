@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -39,3 +40,18 @@ def memory_bytes() -> tuple[int, int]:
     """Return (available, total) memory of the machine in bytes."""
     memory = psutil.virtual_memory()
     return memory.available, memory.total
+
+
+def peak_bytes() -> int:
+    """Return the most memory in bytes that this process ever held, as the system counted it."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    if sys.platform == "darwin":  # psutil has a peak on Windows only
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:  # getrusage would count the parent's memory as this process's own, up to its start
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):  # a container may hide /proc
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Step
+from runtime.bundles.manifest import Step
 from runtime.errors import EngineError
 
 Floats = NDArray[np.float32]
@@ -100,6 +100,22 @@ def warn_no_batches(backend: str, error: EngineError) -> None:
         RuntimeWarning,
         stacklevel=4,
     )
+
+
+TOTAL = "total"
+"""the decoder's output that says whether its picture is one; bundles of before have none"""
+
+
+def check_total(total: Floats | None) -> None:
+    """Raise EngineError if the decoder made values that are not finite: as colours they look real.
+
+    ``total`` f32 [B] are the sums of the pictures before they were rounded.
+    """
+    if total is not None and not np.isfinite(total).all():
+        raise EngineError(
+            "the decoder drew values that are not finite: build the model again with "
+            "--precision f32, or from another file"
+        )
 
 
 def check_finite(latent: Floats) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from runtime.errors import EngineError, first_line
+from runtime.engines import driver
+from runtime.errors import DeviceLost, EngineError, first_line
 
-NO_GPU = "no NVIDIA GPU or driver answers here"
+NO_GPU = driver.NO_GPU
 NO_MEMORY = "close other programs that use the GPU, or build the model again with a smaller --size"
 """what a user can do when the GPU's memory is full"""
-DRIVERS = {
-    "ubuntu-drivers": "sudo ubuntu-drivers install",
-    "apt-get": "sudo apt-get install nvidia-driver",
-    "dnf": "sudo dnf install akmod-nvidia",
-}
-"""a package tool of the system → the command that installs NVIDIA's driver with it"""
+
+
+LOST = frozenset({4, 46, 214, 700, 702, 709, 710, *range(714, 720), 999})
+"""CUDA's errors after which every call of a process fails until it ends: a wrong address, a kernel
+that failed, a driver that was reset, a machine that slept (numbers of ``cudaError_t``)"""
+LOST_WORDS = (
+    "illegal memory access",
+    "unspecified launch failure",
+    "context is destroyed",
+    "misaligned address",
+    "device-side assert",
+)
+"""the same in the words of libraries that report no number"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +56,14 @@ def check(result: tuple[Any, ...], doing: str) -> Any:
     """Unpack a CUDA call's (error, value …): the value, a tuple of values, or None.
 
     Raises:
+        DeviceLost: the call failed, and so will all others of this process.
         EngineError: the call failed, with CUDA's own name for it.
     """
     code, *values = result
     if int(code):
         name = getattr(code, "name", str(code))
+        if int(code) in LOST:
+            raise DeviceLost(f"the GPU stopped answering while {doing} ({name})")
         hint = f": {NO_MEMORY}" if "MemoryAllocation" in name else ""
         raise EngineError(f"CUDA failed while {doing} ({name}){hint}")
     if len(values) > 1:
@@ -83,11 +91,9 @@ def find_gpu(cudart: ModuleType | None = None) -> Gpu | None:
 
 
 def no_gpu_line() -> str:
-    """Return one line: no GPU answers, and the command that installs a driver here."""
-    if sys.platform == "darwin":
-        return f"{NO_GPU}, and none can be installed: NVIDIA makes no driver for macOS"
-    page = "https://www.nvidia.com/drivers"
-    if os.name == "nt":
-        return f"{NO_GPU}; if there is a GPU, install its driver from: start {page}"
-    command = next((line for tool, line in DRIVERS.items() if shutil.which(tool)), None)
-    return f"{NO_GPU}; if there is a GPU, install its driver with: {command or f'xdg-open {page}'}"
+    """Return one line: why ``find_gpu`` finds none, and what to do."""
+    try:
+        cudart = cuda_runtime()
+    except EngineError:
+        cudart = None
+    return driver.no_gpu_line(cudart)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from runtime.errors import ExpressionError
+from runtime.language.hints import HOLE
 
 DASHES = "‒–—―−"
 """Characters that look like the sign ``-`` and are none."""
@@ -98,6 +99,10 @@ _FOREIGN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (
             r"-\s++>|-{2,}+>|=++>|~++>",
             "a morph is written with the arrow ->, as in cat -> kitten; \\> is the character",
+        ),
+        (
+            HOLE.pattern,
+            "this range is yet to be found: wordmorph range finds it; or write 3/7*tabby",
         ),
         (
             rf"[{ARROWS}]",

@@ -10,6 +10,8 @@ from runtime.errors import ExpressionError
 
 QUOTED = re.compile(r'"(?:\\[\s\S]|[^"\\])*"')
 """A phrase in double quotes, from end to end."""
+HOLE = re.compile(r"(?<![\w?])\?(?=\s*+\*)")
+"""The ``?`` of ``-?*tabby .. +?*tabby``, in masked text."""
 JOINED = re.compile(r"(?<=\s)(?:AND|BREAK)(?=\s)")
 """Another tool's words between prompts, in capitals."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
+from runtime.bundles.tokenizerfile import TokenizerFile
 from runtime.errors import BundleError, RequestError
 
 CLIP_ROWS = 77
@@ -66,17 +66,21 @@ class Tokenizer:
         self.tokens = lru_cache(maxsize=1024)(self._tokens)
 
     @classmethod
-    def load(cls, path: Path) -> Tokenizer:
-        """Read tokenizer.json.
+    def of(cls, file: TokenizerFile) -> Tokenizer:
+        """Make the tokenizer of a tokenizer.json that was read strictly.
 
         Raises:
-            BundleError: the file is missing or is no tokenizer.
+            BundleError: the library finds something in it that does not fit.
         """
         try:
-            raw = tokenizers.Tokenizer.from_str(path.read_text(encoding="utf-8"))
+            return cls(tokenizers.Tokenizer.from_str(file.text))
+        except BundleError:
+            raise
         except Exception as error:  # the library raises bare Exception
-            raise BundleError(f"{path} cannot be read ({error}): build the model again") from None
-        return cls(raw)
+            line = " ".join(str(error).split())[:200]
+            raise BundleError(
+                f"the bundle's tokenizer cannot be used ({line}): build the model again"
+            ) from None
 
     def ids(self, prompt: str) -> NDArray[np.int64]:
         """Return the ids of a prompt, int64 [1, T], padded.

@@ -10,10 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import av
-import av.error
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -21,12 +18,17 @@ from PIL.PngImagePlugin import PngInfo
 from runtime.errors import MorphError, TargetError
 from runtime.output import gif
 from runtime.output.settings import KEY, to_text
-from runtime.output.target import check_replaceable, check_target, staged, writing
+from runtime.output.target import (
+    check_replaceable,
+    check_target,
+    encoder_errors,
+    staged,
+    writing,
+)
 
 Pixels = NDArray[np.uint8]
 
 MAX_FPS = 240
-_BT709 = 1
 
 
 class Film(Protocol):
@@ -82,10 +84,14 @@ def open_film(
     rate = check_fps(fps, kind)
     path = Path(target)
     with staged(path, folder=kind == "folder") as partial:
-        film: _Mp4 | _Gif | _Folder
+        film: _Encoder
         with writing(path):
             if kind == "mp4":
-                film = _Mp4(partial, size, rate, settings)
+                from runtime.output.mp4 import Mp4  # brings the encoder: slow to import
+
+                film = Mp4(
+                    partial, size, rate, to_text(settings), str(settings.get("expression", ""))
+                )
             elif kind == "gif":
                 film = _Gif(partial, size, rate, settings)
             else:
@@ -99,7 +105,7 @@ def open_film(
             with writing(path):
                 film.finish()
         except BaseException:
-            with contextlib.suppress(OSError, av.error.FFmpegError):
+            with contextlib.suppress(*encoder_errors()):
                 film.abandon()
             raise
 
@@ -128,25 +134,39 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         if path.is_dir():
             path = min(path.glob("*.png"), default=path / "00000.png")
         if path.suffix.lower() == ".mp4":
-            with av.open(str(path)) as container:
-                text = container.metadata.get("comment", "")
+            from runtime.output.mp4 import comment_of
+
+            text = comment_of(path)
         else:
             with Image.open(path) as image:
                 text = image.info.get(KEY) or image.info.get("comment", "")
         settings = json.loads(text)
     except FileNotFoundError:
         raise MorphError(f"{path} does not exist") from None
-    except (OSError, ValueError, TypeError, av.error.FFmpegError):
+    except (ValueError, TypeError):
+        settings = None
+    except encoder_errors():
         settings = None
     if not isinstance(settings, dict) or "expression" not in settings:
         raise MorphError(f"{path} carries no settings of this program")
     return settings
 
 
+class _Encoder(Protocol):
+    """What makes a film of one kind; its errors are ``encoder_errors``."""
+
+    size: tuple[int, int]
+    frames: int
+
+    def write(self, pixels: Pixels) -> None: ...
+    def finish(self) -> None: ...
+    def abandon(self) -> None: ...
+
+
 class _Named:
     """A film whose failing writes name its target."""
 
-    def __init__(self, film: _Mp4 | _Gif | _Folder, target: Path) -> None:
+    def __init__(self, film: _Encoder, target: Path) -> None:
         self._film, self._target = film, target
 
     @property
@@ -154,51 +174,9 @@ class _Named:
         return self._film.frames
 
     def write(self, pixels: Pixels) -> None:
+        _check(pixels, self._film.size)
         with writing(self._target):
             self._film.write(pixels)
-
-
-class _Mp4:
-    def __init__(
-        self, path: Path, size: tuple[int, int], rate: Fraction, settings: Mapping[str, Any]
-    ) -> None:
-        self.path, self.size, self.rate, self.frames = path, size, rate, 0
-        self.container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self.container.metadata["comment"] = to_text(settings)
-        self.container.metadata["title"] = str(settings.get("expression", ""))
-        stream = self.container.add_stream("libx264", rate=rate)
-        stream.width, stream.height = size[0] + size[0] % 2, size[1] + size[1] % 2
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "14", "preset": "medium"}
-        context = stream.codec_context
-        context.gop_size = max(1, round(rate / 2))
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = ColorRange.MPEG
-        self.stream = stream
-
-    def write(self, pixels: Pixels) -> None:
-        _check(pixels, self.size)
-        odd = self.size[1] % 2, self.size[0] % 2
-        if any(odd):
-            pixels = np.pad(pixels, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709
-        )
-        frame.pts, frame.time_base = self.frames, 1 / self.rate
-        frame.duration = 1
-        self.container.mux(self.stream.encode(frame))
-        self.frames += 1
-
-    def finish(self) -> None:
-        self.container.mux(self.stream.encode(None))
-        self.container.close()
-        with av.open(str(self.path)) as made:
-            kept = made.streams.video[0].frames
-        if kept != self.frames:
-            raise TargetError(f"only {kept} of {self.frames} frames could be written")
-
-    def abandon(self) -> None:
-        self.container.close()
 
 
 class _Gif:
@@ -210,7 +188,6 @@ class _Gif:
         gif.write_header(self.stream, size, to_text(settings))
 
     def write(self, pixels: Pixels) -> None:
-        _check(pixels, self.size)
         gif.write_frame(self.stream, pixels, gif.delay(self.frames, self.rate))
         self.frames += 1
 
@@ -227,7 +204,6 @@ class _Folder:
         self.path, self.size, self.settings, self.frames = path, size, settings, 0
 
     def write(self, pixels: Pixels) -> None:
-        _check(pixels, self.size)
         name = f"{self.frames:05d}.png"
         _save_png(self.path / name, pixels, {**self.settings, "frame": self.frames})
         self.frames += 1

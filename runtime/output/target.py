@@ -6,12 +6,11 @@ import contextlib
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-import av.error
 
 from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.errors import TargetError
@@ -103,6 +102,16 @@ def staged(target: Path, *, folder: bool) -> Iterator[Path]:
             aside.close()
 
 
+def encoder_errors() -> tuple[type[Exception], ...]:
+    """Return what may be raised while a film is written: the video encoder's own errors too.
+
+    The encoder is looked for, not imported: that takes as long as numpy, and most who write
+    pictures never need it.
+    """
+    encoder = sys.modules.get("av.error")
+    return (OSError,) if encoder is None else (OSError, encoder.FFmpegError)
+
+
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
     """Translate what fails in the block, which writes ``target`` and does nothing else.
@@ -112,7 +121,7 @@ def writing(target: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, av.error.FFmpegError) as error:
+    except encoder_errors() as error:
         if getattr(error, "errno", None) in NO_SPACE:
             raise TargetError(
                 f"no space left for {target}: the partial file was removed, "

@@ -26,7 +26,8 @@ from export.graphs.geometry import geometry
 from export.parity.psnr import peak_signal_to_noise
 from export.quiet import quiet
 from export.report import report
-from runtime.bundles.bundle import BASIS, Bundle, Step, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import BASIS, Step
 from runtime.bundles.publish import staging, write_bundle
 from runtime.engines.choose import choose
 from runtime.errors import BuildError, TargetError
@@ -306,6 +307,52 @@ def test_f16_graphs_keep_f32_inputs_and_stay_close(
     assert peak_signal_to_noise(our_frame(bundle, "mix", 1), expected) > 35
 
 
+def computes_in(bundle: Bundle, role: str) -> set[int]:
+    """Return the types of the weights that a graph computes with, as onnx.TensorProto has them."""
+    graph = onnx.load(bundle.path(role), load_external_data=False).graph
+    cast = {node.input[0] for node in graph.node if node.op_type == "Cast"}
+    return {
+        tensor.data_type
+        for tensor in graph.initializer
+        if np.prod(tensor.dims) > 256 and tensor.name not in cast
+    } - {onnx.TensorProto.INT64}
+
+
+@pytest.mark.parametrize(
+    ("family", "text", "decoder"), [("sdxl", "f16", "f32"), ("sd15", "f32", "f16")]
+)
+def test_f16_reaches_sdxls_text_and_the_full_decoders_of_the_others(
+    tmp_path: Path, checkpoint_of: Checkpoints, family: str, text: str, decoder: str
+) -> None:
+    """SDXL's decoder overflows f16, and one text encoder alone is small."""
+    types = {"f16": {onnx.TensorProto.FLOAT16}, "f32": {onnx.TensorProto.FLOAT}}
+    spec = ModelSpec("half", checkpoint_of(family), "a test", steps=(1,), precision="f16")
+    bundle = build(spec, tmp_path / "bundle")
+    assert computes_in(bundle, "denoiser") == types["f16"]
+    assert (computes_in(bundle, "text_encoder") == types["f16"]) == (text == "f16")
+    assert (computes_in(bundle, "decoder") == types["f16"]) == (decoder == "f16")
+    figures = bundle.manifest.parity["f16"]
+    assert (figures["embedding"] > 0) == (text == "f16")
+    assert figures["psnr"] > 35
+
+
+def test_a_full_decoder_that_overflows_stays_in_f32(
+    tmp_path: Path, checkpoint_of: Checkpoints
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(checkpoint_of("sd15"), tmp_path / "loud"))
+    path = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    state = load_file(path)
+    for name in ("decoder.conv_in.weight", "decoder.conv_in.bias"):
+        state[name] = state[name] * 2e4  # the next layer normalises it
+    save_file(state, path, metadata={"format": "pt"})
+    spec = ModelSpec("loud", folder, "a test", steps=(1,), precision="f16")
+    bundle = build(spec, tmp_path / "bundle")
+    assert computes_in(bundle, "denoiser") == {onnx.TensorProto.FLOAT16}
+    assert onnx.TensorProto.FLOAT16 not in computes_in(bundle, "decoder")
+
+
 def test_what_f16_cannot_hold_is_refused_with_the_way_out(
     tmp_path: Path, checkpoint_of: Checkpoints
 ) -> None:
@@ -315,7 +362,8 @@ def test_what_f16_cannot_hold_is_refused_with_the_way_out(
     folder = Path(shutil.copytree(checkpoint_of("sd-turbo"), tmp_path / "loud"))
     path = folder / "unet" / "diffusion_pytorch_model.safetensors"
     state = load_file(path)
-    state["conv_in.weight"] *= 2e5
+    for name in ("weight", "bias"):  # the next layer normalises it
+        state[f"down_blocks.0.resnets.0.conv1.{name}"] *= 2e5
     save_file(state, path, metadata={"format": "pt"})
     spec = ModelSpec("loud", folder, "a test", steps=(1,), precision="f16")
     with pytest.raises(BuildError, match=r"f16.*not finite.*--precision f32") as caught:

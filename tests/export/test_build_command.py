@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from player.commands import build as command
-from runtime.bundles.bundle import MANIFEST, open_bundle
+from runtime.bundles.bundle import open_bundle
 from runtime.bundles.library import HOME_VARIABLE
+from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BuildError
 
 

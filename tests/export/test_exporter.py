@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from export.childprocess import ORPHAN_WAIT_S, run_child
 from export.exporter import export_apart
+from runtime.engines.childprocess import ORPHAN_WAIT_S, run_child
 from runtime.errors import BuildError
 
 Checkpoints = Callable[[str], Path]
@@ -77,7 +77,7 @@ def test_one_that_dies_before_it_reads_is_one_line() -> None:
 def test_a_peak_counts_what_was_given_back_and_nothing_of_the_parent() -> None:
     ours = b"x" * (400 << 20)
     code = (
-        "from export.childprocess import peak_bytes; held = b'x' * (200 << 20); del held; "
+        "from runtime.engines.childprocess import peak_bytes; held = b'x' * (200 << 20); del held; "
         "print(peak_bytes())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -87,7 +87,7 @@ def test_a_peak_counts_what_was_given_back_and_nothing_of_the_parent() -> None:
 
 HANGS = """
 import hashlib, sys
-from export.childprocess import serve
+from runtime.engines.childprocess import serve
 def work(order, tell, cancelled):
     tell("stage", "hanging")
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
@@ -96,7 +96,7 @@ serve(work)
 """
 PARENT = """
 import sys
-from export.childprocess import run_child
+from runtime.engines.childprocess import run_child
 run_child(sys.argv[1], {}, lambda *said: print("hanging", flush=True))
 """
 

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from export.build import build
+from export.checkpoints.presets import ModelSpec
+from export.parity.psnr import LEAST
 from export.tensorrt.builder import Options, build_engines
 from runtime.bundles.bundle import open_bundle
 from runtime.bundles.library import built_in
@@ -17,6 +20,7 @@ from runtime.engines.choose import BACKENDS, usable
 from runtime.engines.gpu import find_gpu
 from runtime.engines.tensorrt.engine import open_engine
 from runtime.pipeline import Pipeline
+from tests.support import checkpoints
 from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
 
 pytestmark = pytest.mark.gpu
@@ -47,6 +51,26 @@ def on_gpu(backend: str) -> Iterator[Pipeline]:
 def psnr(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
     error = float(np.mean((one.astype(float) - two) ** 2))
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+@pytest.mark.parametrize("family", ["sd-turbo", "sd15", "sdxl"])
+def test_f16_draws_what_f32_draws(backend: str, family: str, tmp_path: Path) -> None:
+    """The precision of real checkpoints on a GPU: a tiny, a full and SDXL's full decoder."""
+    checkpoint = checkpoints.make(tmp_path / "checkpoint", family)
+    spec = ModelSpec(family, checkpoint, "a test", steps=(1, 2), precision="f16")
+    bundle = build(spec, tmp_path / "bundle")
+    if backend.startswith("tensorrt"):
+        build_engines(bundle, backend)
+    folder = str(bundle.folder)
+    with (
+        Pipeline.open(folder, backend=backend) as on_gpu,
+        Pipeline.open(folder, backend="openvino", precision="f32") as on_cpu,
+    ):
+        assert on_gpu.engine.precision == "f16"
+        for steps in (1, 2):
+            request = on_cpu.request("cat -> kitten", 0.37, steps=steps, seed=5)
+            made, wanted = on_gpu.render(request).pixels, on_cpu.render(request).pixels
+            assert psnr(made, wanted) > LEAST
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)

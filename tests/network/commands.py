@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "models": Command(("models",), slow=True),
         "engines": Command(("engines", "list"), slow=True),
         "doctor": Command(("doctor",)),
+        "verify": Command(("verify", "--frames", "5"), slow=True),
         "bench": Command(("bench", "--frames", "5"), slow=True),
         "play": Command(("play", "cat -> kitten"), seconds=PLAY_SECONDS, slow=True),
         "build": Command(

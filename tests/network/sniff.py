@@ -24,6 +24,8 @@ ALL = 3
 
 def open_namespace() -> None:
     """Bring the loopback up, and send all of IPv4 there."""
+    if sys.platform != "linux":
+        raise NotImplementedError
     name = ctypes.create_string_buffer(b"lo")
     anywhere = struct.pack("=H14x", socket.AF_INET)
     # struct rtentry: pad, destination, gateway, mask, flags, pads, metric, device, sizes
@@ -52,6 +54,8 @@ def note(packet: bytes, serves: bool) -> str | None:
 
 def main() -> int:
     """Run ``argv[3:]``; write a line for each packet to the file ``argv[1]``."""
+    if sys.platform != "linux":
+        raise NotImplementedError
     target, serves, command = Path(sys.argv[1]), sys.argv[2] == "serves", sys.argv[3:]
     open_namespace()
     listener = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from player.session.keeping import Keeping
+from player.session.keep.keeping import Keeping
 from player.session.reproduce import Invocation, own_name
 from player.session.state import PlayerState
 from runtime.bundles.library import built_in

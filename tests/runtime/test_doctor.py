@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundles.bundle import MANIFEST
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import MANIFEST
 from runtime.doctor import Finding, examine
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
-from runtime.engines import gpu
+from runtime.engines import driver, gpu
 from runtime.engines.choose import BACKENDS
 from runtime.engines.openvino.engine import open_engine as open_openvino
 from tests.support.fakecuda import FakeCuda
@@ -176,8 +176,9 @@ def test_without_a_gpu_there_is_a_command_that_installs_a_driver(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cuda = FakeCuda()
-    cuda.devices = 0
+    cuda.driver = 0
     monkeypatch.setattr(gpu, "cuda_runtime", lambda: cuda)
+    monkeypatch.setattr(driver, "CONTAINER_MARKS", ())
     monkeypatch.setattr(sys, "platform", "linux")
     for tools, command in (
         ({"apt-get", "ubuntu-drivers"}, "sudo ubuntu-drivers install"),

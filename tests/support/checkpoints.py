@@ -213,11 +213,16 @@ def vae(family: Family) -> Any:
     return model
 
 
-def make(folder: Path, family: str | Family, *, seed: int = 0, picture: int = 64) -> Path:
-    """Write a diffusers folder of ``family`` that makes square pictures; return it."""
+def make(
+    folder: Path, family: str | Family, *, seed: int = 0, picture: int = 64, words: Any = None
+) -> Path:
+    """Write a diffusers folder of ``family`` that makes square pictures; return it.
+
+    ``words`` is the first tokenizer, by default a small one.
+    """
     torch.manual_seed(seed)
     chosen = FAMILIES[family] if isinstance(family, str) else family
-    words = tokenizer(chosen.pad)
+    words = words or tokenizer(chosen.pad)
     words.save_pretrained(folder / "tokenizer")
     encoder = text_encoder("CLIPTextModel", words, chosen.text)
     encoder.save_pretrained(folder / "text_encoder")

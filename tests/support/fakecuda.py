@@ -23,7 +23,12 @@ class cudaError_t(enum.IntEnum):
     cudaSuccess = 0
     cudaErrorInvalidValue = 1
     cudaErrorMemoryAllocation = 2
+    cudaErrorStubLibrary = 34
     cudaErrorInsufficientDriver = 35
+    cudaErrorNoDevice = 100
+    cudaErrorIllegalAddress = 700
+    cudaErrorSystemDriverMismatch = 803
+    cudaErrorUnknown = 999
     cudaErrorStreamCaptureUnsupported = 900
 
 
@@ -57,13 +62,25 @@ class FakeCuda:
         self.default: list[Work] = []
         self.recording: list[Work] | None = None
         self.capturable = True
+        self.networks_capturable = True
+        """whether TensorRT-RTX's runs may be recorded"""
         self.free_bytes = 1 << 30
         self.devices = 1
+        self.driver = 13010
+        """the newest CUDA that the driver serves, 0 without one"""
+        self.fault: cudaError_t | None = None
+        """what looking for GPUs answers instead"""
+        self.lost: cudaError_t | None = None
+        """what every call on the GPU answers from now on, as after a kernel that went astray"""
         self.calls: dict[str, int] = {}
 
     def cudaGetDeviceCount(self) -> tuple[Any, ...]:
-        if not self.devices:
+        if self.fault is not None:
+            return self.fault, None
+        if self.driver < self.cudaRuntimeGetVersion()[1]:
             return cudaError_t.cudaErrorInsufficientDriver, None
+        if not self.devices:
+            return cudaError_t.cudaErrorNoDevice, None
         return OK, self.devices
 
     def cudaGetDevice(self) -> tuple[Any, ...]:
@@ -74,12 +91,17 @@ class FakeCuda:
         return OK, SimpleNamespace(name=self.name.encode(), major=major, minor=minor)
 
     def cudaDriverGetVersion(self) -> tuple[Any, ...]:
-        return OK, 13010
+        return OK, self.driver
+
+    def cudaRuntimeGetVersion(self) -> tuple[Any, ...]:
+        return OK, 13000
 
     def cudaMemGetInfo(self) -> tuple[Any, ...]:
         return OK, self.free_bytes, 1 << 30
 
     def cudaMalloc(self, size: int) -> tuple[Any, ...]:
+        if self.lost is not None:
+            return self.lost, None
         if size > self.free_bytes:
             return cudaError_t.cudaErrorMemoryAllocation, None
         self.free_bytes -= size
@@ -123,6 +145,8 @@ class FakeCuda:
     def cudaMemcpyAsync(
         self, dst: int, src: int, count: int, kind: int, stream: Any
     ) -> tuple[Any, ...]:
+        if self.lost is not None:
+            return (self.lost,)
         if not self._sides(dst, src, count, kind, pinned=False):
             return (BAD,)
         pinned = self._sides(dst, src, count, kind, pinned=True)
@@ -145,6 +169,8 @@ class FakeCuda:
         return (OK,)
 
     def cudaStreamSynchronize(self, stream: Any) -> tuple[Any, ...]:
+        if self.lost is not None:
+            return (self.lost,)
         if self.recording is not None:
             self.capturable = False  # waiting breaks a capture
             return (cudaError_t.cudaErrorStreamCaptureUnsupported,)
@@ -179,7 +205,7 @@ class FakeCuda:
         return (OK,)
 
     def cudaGetLastError(self) -> tuple[Any, ...]:
-        return (OK,)
+        return (OK if self.lost is None else self.lost,)
 
     def enqueue(self, work: Work) -> None:
         (self.pending if self.recording is None else self.recording).append(work)

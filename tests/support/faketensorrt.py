@@ -30,6 +30,7 @@ def make_plan(graph: Path) -> bytes:
 def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
     """Return a module that stands for ``tensorrt`` or ``tensorrt_rtx``."""
     module = ModuleType(name)
+    contexts: list[Any] = []
 
     class ILogger:
         class Severity(enum.IntEnum):
@@ -51,6 +52,10 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
         LAZY = 0
         EAGER = 1
 
+    class CudaGraphStrategy(enum.IntEnum):
+        DISABLED = 0
+        WHOLE_GRAPH_CAPTURE = 1
+
     class IRuntimeCache:
         def __init__(self) -> None:
             self._blob = b""
@@ -65,6 +70,7 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
     class IRuntimeConfig:
         def __init__(self) -> None:
             self.dynamic_shapes_kernel_specialization_strategy = 0
+            self.cuda_graph_strategy = CudaGraphStrategy.DISABLED
 
         def set_execution_context_allocation_strategy(self, strategy: int = 0) -> None:
             ExecutionContextAllocationStrategy(strategy)
@@ -76,8 +82,8 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
             return True
 
     class IExecutionContext:
-        def __init__(self, model: Any, logger: ILogger) -> None:
-            self._model, self._logger = model, logger
+        def __init__(self, model: Any, logger: ILogger, config: IRuntimeConfig | None) -> None:
+            self._model, self._logger, self._config = model, logger, config
             self._shapes: dict[str, tuple[int, ...]] = {}
             self._places: dict[str, int] = {}
             self._request: Any = None
@@ -99,8 +105,12 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
             return True
 
         def execute_async_v3(self, stream_handle: int) -> bool:
+            if cuda.lost is not None:
+                return self._refuse("CUDA error 700 launching a kernel: illegal memory access")
             if self._request is None and not self._compile():
                 return False
+            if cuda.recording is not None and not self.is_stream_capturable(stream_handle):
+                return self._refuse("a stream that is captured was waited for")
             places = dict(self._places)
             inputs, outputs = self._request.model_inputs, self._request.model_outputs
             for port in [*inputs, *outputs]:
@@ -117,6 +127,9 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
 
             cuda.enqueue(work)
             return True
+
+        def is_stream_capturable(self, stream: int) -> bool:
+            return cuda.networks_capturable
 
         def _compile(self) -> bool:
             model = self._model.clone()
@@ -136,6 +149,14 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
         def __init__(self, model: Any, logger: ILogger) -> None:
             self._model, self._logger = model, logger
 
+        @property
+        def num_io_tensors(self) -> int:
+            return len(self._model.inputs) + len(self._model.outputs)
+
+        def get_tensor_name(self, index: int) -> str:
+            ports = [*self._model.inputs, *self._model.outputs]
+            return str(ports[index].any_name)
+
         def create_runtime_config(self) -> IRuntimeConfig:
             return IRuntimeConfig()
 
@@ -145,7 +166,8 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
             if cuda.free_bytes < 1000:
                 self._logger.log(ILogger.Severity.ERROR, "Error Code 2: OutOfMemory")
                 return None
-            return IExecutionContext(self._model, self._logger)
+            contexts.append(runtime_config or IRuntimeConfig())
+            return IExecutionContext(self._model, self._logger, runtime_config)
 
     class Runtime:
         def __init__(self, logger: ILogger) -> None:
@@ -161,6 +183,7 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
     for kind in (
         ILogger,
         ExecutionContextAllocationStrategy,
+        CudaGraphStrategy,
         DynamicShapesKernelSpecializationStrategy,
         IRuntimeCache,
         IRuntimeConfig,
@@ -169,6 +192,7 @@ def make_module(name: str, cuda: FakeCuda, version: str = "0.0") -> ModuleType:
         Runtime,
     ):
         setattr(module, kind.__name__, kind)
+    module.context_configs = contexts  # type: ignore[attr-defined]
     module.__version__ = version  # type: ignore[attr-defined]
     return module
 

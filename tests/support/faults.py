@@ -23,19 +23,23 @@ FAULTS = {
     6: "two processes build one engine",
     7: "disk full",
     8: "out of GPU memory in a build",
+    9: "out of GPU memory while playing",
     10: "the system kills a build for its memory",
     11: "a GPU provider that is silently the CPU",
     12: "both onnxruntime wheels installed",
     13: "onnxruntime's TensorRT provider wants another TensorRT",
     14: "NVIDIA's package index cannot be reached",
     15: "a shape or token count outside what was built",
+    16: "frames that are not finite, or black from an overflow in f16",
     17: "CUDA graph capture fails",
+    18: "a GPU that is lost: a sticky CUDA error, a driver that was reset, a laptop that slept",
     19: "a partial safetensors file",
     20: "a pickled checkpoint",
     21: "code in a model folder",
     22: "a model name that is a path",
     23: "an engine of somebody else's, or without a manifest",
     28: "no network",
+    29: "an engine that was built again draws a little otherwise, or something else",
 }
 """Numbers as in the list of faults that the design was made against."""
 

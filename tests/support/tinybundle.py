@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,16 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.bundles.bundle import (
-    BASIS,
-    MANIFEST,
-    ROLES,
-    Bundle,
-    FileRecord,
-    Manifest,
-    Step,
-    sha256_file,
-)
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.files import FileRecord, sha256_file
+from runtime.bundles.manifest import BASIS, MANIFEST, ROLES, Manifest, Step
 from runtime.engines.engine import Engine, Rendered
+from tests.runtime.mixing.cliptokenizer import raw_tokenizer
 
 LATENT = (3, 4, 8)
-TOKENS, EMBEDDING, POOLED = 5, 6, 7
+TOKENS, EMBEDDING, POOLED = 12, 6, 7
+WORDS = raw_tokenizer().get_vocab_size()
+TOKENIZER = "tokenizer.json"
 STEPS = {
     1: (Step(999.0, 0.5, 0.25, -0.75, 0.0),),
     2: (Step(999.0, 0.5, 0.25, -0.75, 0.5), Step(499.0, 1.0, 0.5, 0.5, 0.0)),
@@ -44,21 +41,25 @@ Floats = NDArray[np.float32]
 
 
 def tiny_manifest(
-    files: Mapping[str, FileRecord], *, pooled: bool = False, precision: str = "f32"
+    files: Mapping[str, FileRecord],
+    *,
+    pooled: bool = False,
+    precision: str = "f32",
+    tokens: int = TOKENS,
 ) -> Manifest:
     return Manifest(
         model="tiny",
         width=2 * LATENT[2],
         height=2 * LATENT[1],
         latent=LATENT,
-        tokens=TOKENS,
+        tokens=tokens,
         embedding=EMBEDDING,
         pooled=POOLED if pooled else 0,
         init_noise_sigma=SIGMA,
         steps=STEPS,
         default_steps=1,
         scheduler="Tiny",
-        tokenizers=(),
+        tokenizers=(TOKENIZER,),
         graphs={role: f"{role}.onnx" for role in ROLES},
         files=files,
         precision=precision,
@@ -71,17 +72,29 @@ def tiny_bundle(folder: Path, files: Mapping[str, FileRecord]) -> Bundle:
 
 
 def write_tiny(
-    folder: Path, seed: int = 0, *, pooled: bool = False, precision: str = "f32"
+    folder: Path,
+    seed: int = 0,
+    *,
+    pooled: bool = False,
+    precision: str = "f32",
+    tokens: int = TOKENS,
+    colour: float | None = None,
 ) -> Bundle:
-    """Write a whole bundle; the seed makes its weights."""
+    """Write a whole bundle; the seed makes its weights, ``tokens`` are the rows it reads.
+
+    ``colour`` spoils one of the decoder's weights.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = _weights(seed)
+    if colour is not None:
+        weights["colours"][0, 0] = colour
     graphs = {
-        "text_encoder": _text_encoder(weights, pooled),
-        "denoiser": _denoiser(weights, pooled, PRECISIONS[precision]),
+        "text_encoder": _text_encoder(weights, pooled, tokens),
+        "denoiser": _denoiser(weights, pooled, PRECISIONS[precision], tokens),
         "decoder": _decoder(weights),
     }
-    files: dict[str, FileRecord] = {}
+    raw_tokenizer(length=tokens).save(str(folder / TOKENIZER))
+    files = {TOKENIZER: sha256_file(folder / TOKENIZER)}
     for role, graph in graphs.items():
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
         path = folder / f"{role}.onnx"
@@ -89,7 +102,21 @@ def write_tiny(
         data.unlink(missing_ok=True)
         onnx.save(model, path, save_as_external_data=True, location=data.name, size_threshold=100)
         files |= {p.name: sha256_file(p) for p in (path, data) if p.exists()}
-    manifest = tiny_manifest(files, pooled=pooled, precision=precision)
+    manifest = tiny_manifest(files, pooled=pooled, precision=precision, tokens=tokens)
+    (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    return Bundle(folder, manifest)
+
+
+def write_worded(folder: Path, seed: int = 0) -> Bundle:
+    """Write a whole bundle that knows the words of the small tokenizer."""
+    bundle = write_tiny(folder, seed)
+    path = folder / "tokenizer.json"
+    raw_tokenizer(length=TOKENS).save(str(path))
+    manifest = replace(
+        bundle.manifest,
+        tokenizers=(path.name,),
+        files={**bundle.manifest.files, path.name: sha256_file(path)},
+    )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return Bundle(folder, manifest)
 
@@ -102,7 +129,7 @@ def _weights(seed: int) -> dict[str, Floats]:
 
     cells = int(np.prod(LATENT))
     return {
-        "words": normal(100, EMBEDDING),
+        "words": normal(WORDS, EMBEDDING),
         "to_pooled": normal(EMBEDDING, POOLED),
         "from_text": normal(EMBEDDING, cells),
         "from_pooled": normal(POOLED, cells),
@@ -196,29 +223,37 @@ def _graph(
     )
 
 
-def _text_encoder(weights: dict[str, Floats], pooled: bool) -> onnx.GraphProto:
+def _text_encoder(weights: dict[str, Floats], pooled: bool, tokens: int) -> onnx.GraphProto:
     nodes = [helper.make_node("Gather", ["words", "input_ids"], ["embedding"])]
     gives: dict[str, tuple[int, list[Any]]] = {
-        "embedding": (TensorProto.FLOAT, [1, TOKENS, EMBEDDING])
+        "embedding": (TensorProto.FLOAT, [1, tokens, EMBEDDING])
     }
     constants: dict[str, NDArray[Any]] = {"words": weights["words"]}
     if pooled:
-        constants |= {"to_pooled": weights["to_pooled"], "axis": np.array([1], np.int64)}
+        constants |= {
+            "to_pooled": weights["to_pooled"],
+            "axis": np.array([1], np.int64),
+            "share": np.array([1 / tokens], np.float32),
+        }
         nodes += [
-            helper.make_node("ReduceMean", ["embedding", "axis"], ["mean"], keepdims=0),
+            helper.make_node("ReduceSum", ["embedding", "axis"], ["sum"], keepdims=0),
+            helper.make_node("Mul", ["sum", "share"], ["mean"]),
             helper.make_node("MatMul", ["mean", "to_pooled"], ["pooled"]),
         ]
         gives["pooled"] = (TensorProto.FLOAT, [1, POOLED])
-    takes: dict[str, tuple[int, list[Any]]] = {"input_ids": (TensorProto.INT64, [1, TOKENS])}
+    takes: dict[str, tuple[int, list[Any]]] = {"input_ids": (TensorProto.INT64, [1, tokens])}
     return _graph("text_encoder", nodes, takes, gives, constants)
 
 
-def _denoiser(weights: dict[str, Floats], pooled: bool, kind: int) -> onnx.GraphProto:
+def _denoiser(weights: dict[str, Floats], pooled: bool, kind: int, tokens: int) -> onnx.GraphProto:
     f32 = TensorProto.FLOAT
     node = helper.make_node
     nodes = [
-        node("Einsum", ["weights", "basis"], ["mixed"], equation="bkt,ktd->btd"),
-        node("ReduceMean", ["mixed", "axis"], ["mean"], keepdims=0),
+        node("Unsqueeze", ["weights", "last"], ["shares"]),
+        node("Mul", ["shares", "basis"], ["parts"]),
+        node("ReduceSum", ["parts", "axis"], ["mixed"], keepdims=0),
+        node("ReduceSum", ["mixed", "axis"], ["total"], keepdims=0),
+        node("Mul", ["total", "share"], ["mean"]),
         node("MatMul", ["mean", "from_text"], ["text"]),
     ]
     text = "text"
@@ -250,13 +285,15 @@ def _denoiser(weights: dict[str, Floats], pooled: bool, kind: int) -> onnx.Graph
     takes: dict[str, tuple[int, list[Any]]] = {
         "sample": (f32, picture),
         "timestep": (f32, [1]),
-        "basis": (f32, [BASIS, TOKENS, EMBEDDING]),
-        "weights": (f32, ["batch", BASIS, TOKENS]),
+        "basis": (f32, [BASIS, tokens, EMBEDDING]),
+        "weights": (f32, ["batch", BASIS, tokens]),
         "coefficients": (f32, [4]),
         "noise": (f32, picture),
     }
     constants: dict[str, NDArray[Any]] = {
         "axis": np.array([1], np.int64),
+        "last": np.array([3], np.int64),
+        "share": np.array([1 / tokens], np.float32),
         "from_text": weights["from_text"],
         "picture": np.array([-1, *LATENT], np.int64),
         "channels": weights["channels"].astype(np.float32 if kind == f32 else np.float16),
@@ -280,13 +317,18 @@ def _decoder(weights: dict[str, Floats]) -> onnx.GraphProto:
         node("Round", ["grey"], ["level"]),
         node("Transpose", ["level"], ["rows"], perm=[0, 2, 3, 1]),
         node("Cast", ["rows"], ["pixels"], to=TensorProto.UINT8),
+        node("ReduceSum", ["rgb", "picture_axes"], ["total"], keepdims=0),
     ]  # fmt: skip
     constants: dict[str, NDArray[Any]] = {
         "colours": weights["colours"],
         "scales": np.array([1, 1, 2, 2], np.float32),
+        "picture_axes": np.array([1, 2, 3], np.int64),
         "white": np.array([255], np.float32),
     }
     pixels = ["batch", 2 * LATENT[1], 2 * LATENT[2], 3]
     takes: dict[str, tuple[int, list[Any]]] = {"latent": (TensorProto.FLOAT, ["batch", *LATENT])}
-    gives: dict[str, tuple[int, list[Any]]] = {"pixels": (TensorProto.UINT8, pixels)}
+    gives: dict[str, tuple[int, list[Any]]] = {
+        "pixels": (TensorProto.UINT8, pixels),
+        "total": (TensorProto.FLOAT, ["batch"]),
+    }
     return _graph("decoder", nodes, takes, gives, constants)

@@ -14,11 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Bundle, Step
-from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Step
+from runtime.engines.abandon import abandon
+from runtime.engines.engine import (
+    TOTAL,
+    Floats,
+    Rendered,
+    check_finite,
+    check_total,
+    one_by_one,
+    warn_no_batches,
+)
 from runtime.engines.gpu import find_gpu, no_gpu_line
-from runtime.engines.onnxruntime.session import PROVIDERS, failure, load_onnxruntime, open_session
-from runtime.errors import EngineError
+from runtime.engines.onnxruntime.module import load_onnxruntime
+from runtime.engines.onnxruntime.probe import provider_fault
+from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
+from runtime.errors import DeviceLost, EngineError
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -46,6 +58,9 @@ def available(backend: str = "onnxruntime") -> str | None:
             return f"{error}; add it with: pip install cuda-bindings"
         if gpu is None:
             return no_gpu_line()
+        fault = provider_fault(wanted)
+        if fault is not None:
+            return f"{fault}; add it with: {INSTALL[backend]}"
     return None
 
 
@@ -126,8 +141,9 @@ class OnnxRuntimeEngine:
             return one_by_one(
                 lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
             )
-        rendered, latent = ran
+        rendered, latent, total = ran
         check_finite(latent)
+        check_total(total)
         return rendered
 
     def close(self) -> None:
@@ -137,8 +153,8 @@ class OnnxRuntimeEngine:
 
     def _run(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
-    ) -> tuple[Rendered, Floats] | None:
-        """Return a frame and its latent, or None if there is no room for a batch of this size."""
+    ) -> tuple[Rendered, Floats, Floats | None] | None:
+        """Return a frame, its latent and total, or None if there is no room for such a batch."""
         assert self._noise is not None
         key = (len(weights), steps)
         known = self._loops.get(key)
@@ -153,7 +169,7 @@ class OnnxRuntimeEngine:
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)
                 return self._run(weights, pooled_weights, steps)
-            if known or len(weights) == 1:
+            if known or len(weights) == 1 or isinstance(failed, DeviceLost):
                 raise failed from None
             self.batches, self._no_batches = (1,), True
             warn_no_batches(self.name, failed)
@@ -162,9 +178,16 @@ class OnnxRuntimeEngine:
         return ran
 
     def _stop_capturing(self, error: EngineError) -> None:
-        """Load the graphs anew, to run without CUDA graphs."""
+        """Load the graphs anew, to run without CUDA graphs.
+
+        The old sessions are never destroyed: their stream may still be capturing, and then their
+        destructors end the process (microsoft/onnxruntime #32081 shows it). Until the end of the
+        process they hold their memory, which an 8 GB card may lack; that is an error of one line.
+        """
         self._captures = False
         self._loops.clear()
+        abandon(self._denoiser)
+        abandon(self._decoder)
         self._denoiser = self._session("denoiser", cuda_graph=False)
         self._decoder = self._session("decoder", cuda_graph=False)
         warnings.warn(
@@ -225,7 +248,11 @@ class _Loop:
             self._bindings.append(_bind(engine._denoiser, takes, {"next_sample": sample}))
         self._latent = sample
         self._pixels = engine._buffer((batch, manifest.height, manifest.width, 3), np.uint8)
-        self._decode = _bind(engine._decoder, {"latent": sample}, {"pixels": self._pixels})
+        gives = {"pixels": self._pixels}
+        self._total = None
+        if any(node.name == TOTAL for node in engine._decoder.get_outputs()):
+            gives[TOTAL] = self._total = engine._buffer((batch,))
+        self._decode = _bind(engine._decoder, {"latent": sample}, gives)
         self._options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
 
     def load_noise(self, noise: Floats, sigma: float) -> None:
@@ -240,8 +267,10 @@ class _Loop:
                 buffer.update_inplace(batched(noise[number]))
         self.stale = False
 
-    def run(self, weights: Floats, pooled_weights: Floats | None) -> tuple[Rendered, Floats]:
-        """Return the frame and its latent; nothing is fetched before all of it is done."""
+    def run(
+        self, weights: Floats, pooled_weights: Floats | None
+    ) -> tuple[Rendered, Floats, Floats | None]:
+        """Return the frame, its latent and its total; nothing is fetched before all is done."""
         start = time.perf_counter()
         self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
         if self._pooled_weights is not None and pooled_weights is not None:
@@ -251,8 +280,9 @@ class _Loop:
         denoised = time.perf_counter()
         self._engine._decoder.run_with_iobinding(self._decode, self._options[-1])
         pixels, latent = np.array(self._pixels.numpy()), self._latent.numpy()
+        total = None if self._total is None else self._total.numpy()
         done = time.perf_counter()
-        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3), latent
+        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3), latent, total
 
 
 def _bind(session: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Any:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
+import re
 import warnings
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from runtime.engines.gpu import NO_MEMORY
-from runtime.errors import EngineError, first_line
+from runtime.engines.gpu import LOST, LOST_WORDS, NO_MEMORY
+from runtime.engines.onnxruntime.module import load_onnxruntime, preload
+from runtime.errors import DeviceLost, EngineError, first_line
 
 PROVIDERS = {"onnxruntime": "CUDAExecutionProvider", "onnxruntime-cpu": "CPUExecutionProvider"}
 """Backend name → the execution provider that must really run it."""
+CUDA_ERROR = re.compile(r"CUDA (?:failure|error) (\d+)", re.IGNORECASE)
 COSTLY = {"Attention", "Conv", "ConvTranspose", "Einsum", "Gemm", "MatMul", "MultiHeadAttention"}
 """Operators that must not be left to the CPU; sizes and shapes may be computed there."""
-
-
-def load_onnxruntime() -> ModuleType:
-    """Import ``onnxruntime``.
-
-    Raises:
-        EngineError: it is not installed, or its libraries cannot be loaded.
-    """
-    try:
-        return importlib.import_module("onnxruntime")
-    except ModuleNotFoundError:
-        raise EngineError("the package onnxruntime is not installed") from None
-    except Exception as error:  # a wheel without its libraries raises more than ImportError
-        raise EngineError(f"the package onnxruntime is not usable ({first_line(error)})") from None
 
 
 def open_session(path: Path, backend: str, *, exact: bool, cuda_graph: bool, what: str) -> Any:
@@ -80,6 +67,10 @@ def foreign_operators(session: Any, provider: str) -> list[str]:
 def failure(what: str, error: Exception) -> EngineError:
     """Return what ONNX Runtime said as an error of one line, with what to do if that is known."""
     reason = first_line(error)
+    number = CUDA_ERROR.search(str(error))
+    said = str(error).lower()
+    if (number and int(number[1]) in LOST) or any(words in said for words in LOST_WORDS):
+        return DeviceLost(f"the GPU stopped answering in the {what} ({reason[:200]})")
     hint = f": {NO_MEMORY}" if "memory" in reason.lower() else ""
     return EngineError(f"onnxruntime failed in the {what} ({reason[:300]}){hint}")
 
@@ -88,8 +79,7 @@ def _make(path: Path, backend: str, exact: bool, cuda_graph: bool, what: str) ->
     runtime = load_onnxruntime()
     options: dict[str, str] = {}
     if backend == "onnxruntime":
-        if hasattr(runtime, "preload_dlls"):
-            runtime.preload_dlls()
+        preload(runtime)
         options = {
             "enable_cuda_graph": "1" if cuda_graph else "0",
             "use_tf32": "0" if exact else "1",

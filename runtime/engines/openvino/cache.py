@@ -7,14 +7,18 @@ import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
-from runtime.bundles.bundle import Bundle, FileRecord, sha256_file
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.files import FileRecord, sha256_file
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import MANIFEST, Key, check_owner, contents, read_entry, seal
+from runtime.enginecache.holder import Busy
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
 
@@ -22,8 +26,8 @@ LOCK_WAIT_S = 120.0
 """how long to wait for another process that compiles the same bundle"""
 
 
-def openvino_key(bundle: Bundle, precision: str) -> Key:
-    """Return what OpenVINO's compiled blobs of a bundle depend on."""
+def openvino_key(bundle: Bundle, precision: str, graphs: str = "") -> Key:
+    """Return what OpenVINO's compiled blobs of a bundle depend on; ``graphs`` names other ones."""
     return Key(
         bundle.manifest.model,
         {
@@ -33,29 +37,36 @@ def openvino_key(bundle: Bundle, precision: str) -> Key:
             "version": version("openvino"),
             "processor": cpu_name(),
             "system": f"{platform.system()} {platform.machine()}",
+            **({"graphs": sha256(graphs.encode()).hexdigest()} if graphs else {}),
         },
     )
 
 
 @contextmanager
-def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> Iterator[Path]:
+def openvino_cache(
+    bundle: Bundle, precision: str, root: Path | None = None, graphs: str = ""
+) -> Iterator[Path]:
     """Yield a folder for OpenVINO's ``CACHE_DIR`` that holds only blobs of these very weights.
 
     OpenVINO names a blob after the graph's path, so weights replaced under one name were answered
     with the old blob, and a blob with a flipped bit was loaded without a word. So the folder is
     named by content, blobs that do not match the hashes kept beside them are deleted and compiled
-    again, and the hashes of new ones are kept when the block ends. The entry is locked until then:
+    again, and the hashes of new ones are kept when the block ends. ``graphs`` names the content of
+    graphs that are compiled in place of the bundle's own. The entry is locked until then:
     a second process waits, then finds everything compiled. Where no cache can be kept, the folder
     is a temporary one.
 
     Raises:
         TargetError: no folder can be written at all.
     """
-    key = openvino_key(bundle, precision)
+    key = openvino_key(bundle, precision, graphs)
     with ExitStack() as held:
         checked = None
         try:
             folder, checked = held.enter_context(_entry(EngineCache(root), key))
+        except Busy as busy:
+            warnings.warn(f"{busy}; compiled without its cache", RuntimeWarning, stacklevel=3)
+            folder = _temporary()
         except (EngineError, TargetError, OSError):
             folder = _temporary()
         yield folder
@@ -66,7 +77,15 @@ def openvino_cache(bundle: Bundle, precision: str, root: Path | None = None) -> 
 @contextmanager
 def _entry(cache: EngineCache, key: Key) -> Iterator[tuple[Path, dict[str, FileRecord]]]:
     """Hold the entry's lock; yield its folder and what in it was checked just now."""
-    with cache.locked(key, timeout_s=LOCK_WAIT_S):
+
+    def say() -> None:
+        warnings.warn(
+            f"another process is compiling {key.model}: waiting, {LOCK_WAIT_S:.0f} s at most",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+    with cache.locked(key, say, LOCK_WAIT_S):
         folder = cache.folder(key)
         checked = _drop_untrusted(folder) if os.path.lexists(folder) else {}
         folder.mkdir(mode=0o700, exist_ok=True)

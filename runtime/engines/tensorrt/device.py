@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.engines.gpu import check, cuda_runtime
+from runtime.engines.gpu import LOST, check, cuda_runtime
 from runtime.errors import EngineError
 
 ALIGN = 256
@@ -126,6 +126,12 @@ class Device:
             EngineError: something on it failed, while ``doing``.
         """
         check(self._cuda.cudaStreamSynchronize(self._stream), doing)
+
+    def check_alive(self, doing: str) -> None:
+        """Raise DeviceLost if the last CUDA call left this process without its GPU."""
+        code = self._cuda.cudaGetLastError()
+        if int(code[0]) in LOST:
+            check(code, doing)
 
     def capture(self, enqueue: Callable[[], None]) -> Any:
         """Record what ``enqueue`` puts on the stream as a graph, without running it.

@@ -13,16 +13,24 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import ROLES, Bundle, Step
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES, Step
 from runtime.enginecache.cache import EngineCache
-from runtime.engines.engine import Floats, Rendered, check_finite, one_by_one, warn_no_batches
-from runtime.engines.gpu import NO_GPU, Gpu, find_gpu, no_gpu_line
+from runtime.engines.engine import (
+    Floats,
+    Rendered,
+    check_finite,
+    check_total,
+    one_by_one,
+    warn_no_batches,
+)
+from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
 from runtime.engines.tensorrt.module import PACKAGES, load_module
 from runtime.engines.tensorrt.network import Network
 from runtime.engines.tensorrt.plans import BATCHES, RTX_CAPABILITIES
-from runtime.errors import EngineError
+from runtime.errors import DeviceLost, EngineError
 
 
 def available(backend: str = "tensorrt") -> str | None:
@@ -52,7 +60,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
     """
     gpu = find_gpu()
     if gpu is None:
-        raise EngineError(NO_GPU)
+        raise EngineError(no_gpu_line())
     return TensorRtEngine(bundle, precision, backend, gpu, EngineCache())
 
 
@@ -83,6 +91,7 @@ class TensorRtEngine:
         except EngineError:
             self._gpu.close()
             raise
+        self._base = self._gpu.mark()
         self._encoded = False
         self._noise: Floats | None = None
         self._frames: dict[tuple[int, tuple[Step, ...]], FrameGraph] = {}
@@ -147,8 +156,9 @@ class TensorRtEngine:
             return one_by_one(
                 lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
             )
-        pixels, latent = ran
+        pixels, latent, total = ran
         check_finite(latent)
+        check_total(total)
         return Rendered(pixels, (time.perf_counter() - start) * 1e3, 0.0)
 
     def close(self) -> None:
@@ -161,8 +171,8 @@ class TensorRtEngine:
 
     def _run(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
-    ) -> tuple[NDArray[np.uint8], Floats] | None:
-        """Return pixels and latent, or None if the GPU has no room for a batch of this size."""
+    ) -> tuple[NDArray[np.uint8], Floats, Floats | None] | None:
+        """Return pixels, latent and total, or None if the GPU has no room for such a batch."""
         batch = len(weights)
         frame = self._frames.get((batch, steps))
         mark = self._gpu.mark()
@@ -173,7 +183,11 @@ class TensorRtEngine:
                 made.load_noise(self._noise, self._manifest.init_noise_sigma)
             ran = made.run(weights, pooled_weights)
             self._frames[batch, steps] = made
+            if made.uncapturable:
+                self._let_networks_capture()
             return ran
+        except DeviceLost:
+            raise
         except EngineError as error:
             if frame is not None:  # it ran before: memory is not what it lacks
                 raise
@@ -196,6 +210,18 @@ class TensorRtEngine:
         if self._manifest.pooled:
             resident["pooled_basis"] = self._pooled
         return FrameGraph(self._manifest, self._gpu, batch, steps, stages, resident)
+
+    def _let_networks_capture(self) -> None:
+        """Make contexts anew that capture CUDA graphs of their own: their runs cannot be recorded.
+
+        A frame is then a few launches instead of one.
+        """
+        self._gpu.wait()
+        self._frames.clear()
+        self._stages.clear()
+        self._gpu.release(self._base)
+        for role in ("denoiser", "decoder"):
+            self._networks[role].captures_itself = True
 
     def _give_up(self, batch: int, mark: tuple[int, int]) -> None:
         """Release what a frame took that failed before it was ever whole."""

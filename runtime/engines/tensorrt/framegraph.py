@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.bundle import Manifest, Step
-from runtime.engines.engine import Floats
+from runtime.bundles.manifest import Manifest, Step
+from runtime.engines.engine import TOTAL, Floats
 from runtime.engines.tensorrt.device import Device, aligned
 from runtime.engines.tensorrt.network import Network
 from runtime.errors import EngineError
@@ -44,8 +44,10 @@ class FrameGraph:
         self._gpu, self._batch, self._steps = gpu, batch, steps
         self._stages = stages
         self.stale = True
+        self.uncapturable = False
+        """whether a network refused to be recorded after the first run"""
         self._graph: Any = None
-        self._tried = False
+        self._tried = any(stage.network.captures_itself for stage in stages.values())
 
         weights = batch * manifest.basis * manifest.tokens * 4
         pooled = batch * manifest.basis * 4 if manifest.pooled else 0
@@ -57,8 +59,10 @@ class FrameGraph:
         self._picture = (batch, *manifest.latent)
         self._latent_at = aligned(int(np.prod(self._frame)))
         latent = int(np.prod(self._picture)) * 4
-        self._down = gpu.pin(self._latent_at + latent)
-        self._outputs = gpu.allocate(self._latent_at + latent)
+        self._total_at = self._latent_at + aligned(latent)
+        self._judges = stages["decoder"].network.has(TOTAL)
+        self._down = gpu.pin(self._total_at + 4 * batch)
+        self._outputs = gpu.allocate(self._total_at + 4 * batch)
 
         self._first = gpu.allocate(latent)
         self._fresh = [gpu.allocate(latent) for _ in steps]
@@ -90,8 +94,10 @@ class FrameGraph:
 
     def run(
         self, weights: Floats, pooled_weights: Floats | None
-    ) -> tuple[NDArray[np.uint8], Floats]:
-        """Return copies of the pixels uint8 [B, H, W, 3] and the last latent f32 [B, C, h, w]."""
+    ) -> tuple[NDArray[np.uint8], Floats, Floats | None]:
+        """Return copies of the pixels uint8 [B, H, W, 3], the last latent f32 [B, C, h, w] and,
+        where the decoder gives it, the total f32 [B].
+        """
         up = self._up.array
         up[: weights.nbytes].view(np.float32)[:] = weights.ravel()
         if pooled_weights is not None:
@@ -103,10 +109,12 @@ class FrameGraph:
         self._gpu.wait()
         down = self._down.array
         pixels = down[: int(np.prod(self._frame))].reshape(self._frame).copy()
-        latent = down[self._latent_at :].view(np.float32).reshape(self._picture).copy()
+        floats = down[self._latent_at :].view(np.float32)
+        latent = floats[: int(np.prod(self._picture))].reshape(self._picture).copy()
+        total = down[self._total_at :].view(np.float32).copy() if self._judges else None
         if not self._tried:
             self._capture()  # after a plain run: the first one allocates, which no graph may
-        return pixels, latent
+        return pixels, latent, total
 
     def _enqueue(self) -> None:
         self._gpu.enqueue_upload(self._inputs, self._up)
@@ -121,6 +129,8 @@ class FrameGraph:
             }
             denoiser.network.enqueue(denoiser.context, places, self._gpu)
         places = {"latent": self._samples[-1], "pixels": self._outputs}
+        if self._judges:
+            places[TOTAL] = self._outputs + self._total_at
         decoder.network.enqueue(decoder.context, places, self._gpu)
         self._gpu.enqueue_download(self._down, self._outputs)
 
@@ -128,6 +138,9 @@ class FrameGraph:
         self._tried = True
         for stage in self._stages.values():
             stage.network.at_rest()
+        if not all(s.network.is_capturable(s.context, self._gpu) for s in self._stages.values()):
+            self.uncapturable = True
+            return
         try:
             self._graph = self._gpu.capture(self._enqueue)
         except EngineError as error:

@@ -36,6 +36,7 @@ class TensorRt(Protocol):
     OnnxParserRefitter: type[trt.OnnxParserRefitter]
     Refitter: type[trt.Refitter]
     Runtime: type[trt.Runtime]
+    SerializationFlag: type[trt.SerializationFlag]
 
 
 def load_module(backend: str) -> TensorRt:

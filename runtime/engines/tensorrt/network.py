@@ -35,6 +35,8 @@ class Network:
         self._module = load_module(backend)
         self._role, self._backend, self._cache = role.replace("_", " "), backend, cache
         self._shapes = profiles(bundle.manifest, role)
+        self.captures_itself = False
+        """whether new contexts make CUDA graphs of their own (``tensorrt_rtx``)"""
         key = engine_key(bundle, role, backend, str(self._module.__version__), gpu)
         again = f"run: {build_command(bundle.manifest.model)}"
         entry = cache.find(key)
@@ -58,6 +60,11 @@ class Network:
         self._engine = engine
         self._jit = _JitCache(backend, cache, entry.files[PLAN].sha256, gpu)
 
+    def has(self, name: str) -> bool:
+        """Whether the engine has a tensor of that name."""
+        count = self._engine.num_io_tensors
+        return name in {self._engine.get_tensor_name(index) for index in range(count)}
+
     def context(self, gpu: Device, profile: int) -> trt.IExecutionContext:
         """Return a context set to one profile's shapes.
 
@@ -69,6 +76,10 @@ class Network:
             self._module.ExecutionContextAllocationStrategy.ON_PROFILE_CHANGE
         )
         self._jit.attach(config)
+        if self.captures_itself:
+            settings: Any = config  # only tensorrt_rtx has these
+            strategies: Any = self._module
+            settings.cuda_graph_strategy = strategies.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
         context = self._engine.create_execution_context(config)
         if context is None:
             raise EngineError(
@@ -92,7 +103,18 @@ class Network:
             if not context.set_tensor_address(name, address):
                 raise EngineError(f"the {self._role} has no tensor {name}: {self._errors.tail()}")
         if not context.execute_async_v3(gpu.stream):
+            gpu.check_alive(f"running the {self._role}")
             raise EngineError(f"{self._backend} failed in the {self._role}: {self._errors.tail()}")
+
+    def is_capturable(self, context: trt.IExecutionContext, gpu: Device) -> bool:
+        """Whether a context that has run may be recorded into a CUDA graph; without waiting for it.
+
+        ``tensorrt_rtx`` may still wait for something in a run, and says so only when asked.
+        """
+        if self._backend != "tensorrt_rtx":
+            return True
+        asked: Any = context
+        return bool(asked.is_stream_capturable(gpu.stream))
 
     def at_rest(self) -> None:
         """Keep what was compiled during the first run for the next start."""

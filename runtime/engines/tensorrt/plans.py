@@ -10,7 +10,8 @@ import hashlib
 import platform
 import shlex
 
-from runtime.bundles.bundle import Bundle, Manifest
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import Manifest
 from runtime.enginecache.entry import Key
 from runtime.engines.gpu import Gpu
 

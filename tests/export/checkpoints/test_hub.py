@@ -3,126 +3,57 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
-import json
-import threading
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
 from export.checkpoints.hub import commit_of, fetch, fetch_file, refuse_pickles
+from export.checkpoints.identity import digest
 from export.checkpoints.presets import Hub, ModelSpec
 from export.checkpoints.resolve import open_checkpoint, pinned
 from runtime.errors import BuildError
+from tests.support.fakehub import COMMITS, FakeHub, Repo, running
 
-COMMITS = ("1" * 40, "2" * 40)
 WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
-LORA = Hub("owner/model", COMMITS[0], "fur.safetensors")
-
-
-class FakeHub(http.server.ThreadingHTTPServer):
-    """One repository, ``owner/model``, whose branch ``main`` is at ``commit``."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.commit = COMMITS[0]
-        self.files: dict[str, bytes] = {}
-        self.sent: list[str] = []
-        self.stalls = False
-
-
-class Answer(http.server.BaseHTTPRequestHandler):
-    """The few questions that the hub's client asks."""
-
-    server: FakeHub
-
-    def do_HEAD(self) -> None:
-        self._answer(body=False)
-
-    def do_GET(self) -> None:
-        self._answer(body=True)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def _answer(self, *, body: bool) -> None:
-        path = urlsplit(self.path).path
-        if path.startswith("/api/models/owner/model/tree/"):
-            rows = [self._row(name) for name in self.server.files]
-            self._send(json.dumps(rows).encode(), {}, body)
-        elif path.startswith("/api/models/owner/model"):
-            siblings = [{"rfilename": name} for name in self.server.files]
-            known = {"id": "owner/model", "sha": self.server.commit, "siblings": siblings}
-            self._send(json.dumps(known).encode(), {}, body)
-        elif path.startswith("/owner/model/resolve/"):
-            name = path.split("/", 5)[5]
-            if name not in self.server.files:
-                self._send(b"", {"X-Error-Code": "EntryNotFound"}, body, status=404)
-                return
-            content = self.server.files[name]
-            if body:
-                self.server.sent.append(name)
-            headers = {"ETag": f'"{self._row(name)["oid"]}"', "X-Repo-Commit": self.server.commit}
-            if "lfs" in self._row(name):
-                headers["X-Linked-Etag"] = headers["ETag"]
-                headers["X-Linked-Size"] = str(len(content))
-            if body and self.server.stalls:
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content[: len(content) // 2])
-                self.close_connection = True  # and no more: the connection drops
-                return
-            self._send(content, headers, body)
-        else:
-            self._send(b"", {"X-Error-Code": "RepoNotFound"}, body, status=404)
-
-    def _row(self, name: str) -> dict[str, Any]:
-        content = self.server.files[name]
-        row = {"type": "file", "path": name, "size": len(content)}
-        if name.endswith(".safetensors"):
-            digest = hashlib.sha256(content).hexdigest()
-            return {
-                **row,
-                "oid": digest,
-                "lfs": {"oid": digest, "size": len(content), "pointerSize": 130},
-            }
-        return {**row, "oid": hashlib.sha1(content).hexdigest()}
-
-    def _send(self, content: bytes, headers: dict[str, str], body: bool, status: int = 200) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
+FILE = "fur.safetensors"
+LORA = Hub("owner/model", COMMITS[0], FILE)
+VALUES = np.arange(64.0)
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
     import huggingface_hub.constants as settings
 
-    with FakeHub() as server:
-        address = f"http://127.0.0.1:{server.server_port}"
-        monkeypatch.setattr(settings, "ENDPOINT", address)
+    with running() as server:
+        monkeypatch.setattr(settings, "ENDPOINT", server.address)
         monkeypatch.setattr(
             settings,
             "HUGGINGFACE_CO_URL_TEMPLATE",
-            address + "/{repo_id}/resolve/{revision}/{filename}",
+            server.address + "/{repo_id}/resolve/{revision}/{filename}",
         )
-        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", address)
+        monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.address)
         monkeypatch.setattr(settings, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        server.files["fur.safetensors"] = save({"x": np.arange(64.0)})
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(
+            "time.sleep", lambda seconds: None
+        )  # the client's, before it asks again
+        server.model.files[FILE] = save({"x": VALUES})
         yield server
-        server.shutdown()
+
+
+def refused(hub: Hub) -> str:
+    with pytest.raises(BuildError) as caught:
+        fetch_file(hub)
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
 
 
 @pytest.mark.parametrize("harm", ["flipped", "truncated"])
@@ -130,17 +61,17 @@ def test_a_damaged_file_is_fetched_once_more(hub: FakeHub, harm: str) -> None:
     blob = fetch_file(LORA).resolve()
     whole = blob.read_bytes()
     blob.write_bytes(whole[:-9] if harm == "truncated" else whole[:-1] + b"\xff")
-    assert load_file(fetch_file(LORA))["x"].tolist() == np.arange(64.0).tolist()
-    assert hub.sent == ["fur.safetensors"] * 2
+    assert load_file(fetch_file(LORA))["x"].tolist() == VALUES.tolist()
+    assert hub.sent == [(FILE, 0)] * 2
     fetch_file(LORA)
     assert len(hub.sent) == 2
 
 
 def test_a_branch_is_the_commit_that_it_is_now(hub: FakeHub) -> None:
-    spec = ModelSpec("m", Hub("owner/model", "main", "fur.safetensors"), "")
-    fetched = fetch(Hub("owner/model", "main"), ["fur.safetensors"])
-    assert fetched.name == COMMITS[0]
-    hub.commit = COMMITS[1]
+    spec = ModelSpec("m", Hub("owner/model", "main", FILE), "")
+    fetched = fetch(Hub("owner/model", "main"), [FILE])
+    assert fetched.folder.name == fetched.hub.revision == COMMITS[0]
+    hub.model.commit = COMMITS[1]
     assert isinstance(now := pinned(spec).source, Hub)
     assert now.revision == COMMITS[1]
     fixed = ModelSpec("m", LORA, "")
@@ -152,31 +83,158 @@ def test_without_a_network_a_branch_is_what_it_was(
 ) -> None:
     import huggingface_hub.constants as settings
 
-    branch = Hub("owner/model", "main", "fur.safetensors")
+    branch = Hub("owner/model", "main", FILE)
     fetch_file(branch)
     monkeypatch.setattr(settings, "HF_HUB_OFFLINE", True)
     assert commit_of(branch) == COMMITS[0]
-    with pytest.raises(BuildError, match="could not be fetched"):
+    assert fetch_file(branch).is_file(), "what is in the cache needs no network"
+    with pytest.raises(BuildError, match=r"owner/other could not .*HF_HUB_OFFLINE"):
         commit_of(Hub("owner/other", "main"))
+    assert "HF_HUB_OFFLINE" in refused(Hub("owner/other", COMMITS[0], FILE))
 
 
-def test_a_connection_that_drops_is_one_line(hub: FakeHub) -> None:
+def test_a_connection_that_drops_is_one_line_and_goes_on_where_it_was(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
+    hub.model.files[FILE] = save({"x": np.arange(1e5)})
     hub.stalls = True
-    with pytest.raises(BuildError, match="could not be fetched") as caught:
-        fetch_file(LORA)
-    assert "\n" not in str(caught.value)
+    assert "what has come is kept" in refused(LORA)
+    hub.stalls = False
+    hub.sent.clear()
+    assert len(load_file(fetch_file(LORA))["x"]) == 100_000
+    ((_, start),) = hub.sent
+    assert start > len(hub.model.files[FILE]) // 2 - 2000, "what had come was fetched again"
 
 
-@pytest.mark.fault(20)
+def test_a_part_that_is_damaged_is_thrown_away(hub: FakeHub, tmp_path: Path) -> None:
+    name = hashlib.sha256(hub.model.files[FILE]).hexdigest()
+    blobs = tmp_path / "cache" / "models--owner--model" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{name}.wordmorph-part").write_bytes(b"something else")
+    assert load_file(fetch_file(LORA))["x"].tolist() == VALUES.tolist()
+    assert [start for _, start in hub.sent] == [14, 0]
+    assert not list(blobs.glob("*part"))
+
+
+@pytest.mark.parametrize(
+    ("repo", "words"),
+    [
+        (Repo(status=401, code="RepoNotFound"), "is private (401)"),
+        (Repo(status=404, code="RepoNotFound"), "withdrawn or renamed"),
+        (Repo(status=403, code="GatedRepo"), "accept its licence on its page, then run 'hf auth"),
+        (Repo(status=401, code="GatedRepo"), "accept its licence on its page, then run 'hf auth"),
+        (Repo(status=403), "with this token (403)"),
+        (Repo(status=403, message="Access to this resource is disabled."), "was disabled"),
+        (Repo(status=429), "too many requests (429)"),
+        (Repo(status=500), "the hub has a fault (500)"),
+    ],
+)
+def test_what_a_hub_refuses_is_told_apart_with_what_to_do(
+    hub: FakeHub, repo: Repo, words: str
+) -> None:
+    hub.repos["owner/other"] = repo
+    text = refused(Hub("owner/other", COMMITS[0], FILE))
+    assert text.startswith("owner/other ")
+    assert words in text
+
+
+def test_no_such_revision_and_no_such_file_are_named(hub: FakeHub) -> None:
+    assert "has no revision 9" in refused(Hub("owner/model", "9" * 40, FILE))
+    assert "has no file mane.safetensors" in refused(
+        Hub("owner/model", COMMITS[0], "mane.safetensors")
+    )
+
+
+def test_a_repository_that_was_renamed_is_followed(hub: FakeHub) -> None:
+    hub.repos["owner/old"] = Repo(moved_to="owner/model")
+    assert load_file(fetch_file(Hub("owner/old", COMMITS[0], FILE)))["x"].tolist()
+
+
+def test_mirrors_are_tried_in_order_and_the_place_is_kept(hub: FakeHub) -> None:
+    hub.repos["a/gated"] = Repo(status=403, code="GatedRepo")
+    hub.repos["b/other"] = Repo(files={FILE: save({"x": VALUES + 1})})
+    mirrors = (
+        Hub("a/gated", COMMITS[0]),
+        Hub("b/other", COMMITS[0]),
+        Hub("owner/model", COMMITS[0]),
+    )
+    wanted = MappingProxyType({FILE: hashlib.sha256(hub.model.files[FILE]).hexdigest()})
+    gone = Hub("gone/away", "3" * 40, FILE, mirrors=mirrors, sha256=wanted)
+    assert load_file(fetch_file(gone))["x"].tolist() == VALUES.tolist(), "another file than asked"
+    assert fetch(gone, [FILE]).hub.repo == "owner/model"
+    hub.repos["owner/model"].files[FILE] = save({"x": VALUES + 2})
+    hub.repos["owner/model"].commit = COMMITS[1]
+    text = refused(Hub("gone/away", "3" * 40, FILE, mirrors=mirrors[:2], sha256=wanted))
+    assert text.startswith("no place has gone/away: gone/away is not there")
+    assert "a/gated asks for consent" in text
+    assert "b/other sends a damaged or altered fur.safetensors" in text
+    assert "HF_ENDPOINT" in text
+
+
+def test_mirrors_do_not_change_what_a_model_is() -> None:
+    mirrored = Hub(LORA.repo, LORA.revision, FILE, mirrors=(Hub("a/b", COMMITS[0]),))
+    assert digest(ModelSpec("m", LORA, "")) == digest(ModelSpec("m", mirrored, ""))
+
+
+def test_the_environment_chooses_the_hub_and_the_token(hub: FakeHub, tmp_path: Path) -> None:
+    """In a process of its own: the hub's client reads them when it is imported."""
+    hub.model.token = "secret"
+    code = (
+        "from export.checkpoints.hub import fetch_file\n"
+        "from export.checkpoints.presets import Hub\n"
+        "from runtime.errors import BuildError\n"
+        "try:\n"
+        f"    print(fetch_file(Hub('owner/model', {COMMITS[0]!r}, {FILE!r})))\n"
+        "except BuildError as error:\n"
+        "    print('refused:', error)\n"
+    )
+
+    def run(**changed: str) -> str:
+        asked = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home")}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | asked | changed,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    assert "is private (401)" in run()
+    assert "your token (HF_TOKEN) is not valid (401)" in run(HF_TOKEN="wrong")
+    assert run(HF_TOKEN="secret").endswith(FILE)
+
+
 def test_a_repository_of_pickles_is_told_to_convert(hub: FakeHub) -> None:
-    hub.files = {WEIGHTS.replace(".safetensors", ".bin"): b"\x80\x04"}
+    hub.model.files = {WEIGHTS.replace(".safetensors", ".bin"): b"\x80\x04"}
     with pytest.raises(BuildError, match=r"weights in unet/.*\.bin: .*convert it"):
         refuse_pickles(LORA)
-    hub.files = {WEIGHTS: b""}
+    hub.model.files = {WEIGHTS: b""}
     refuse_pickles(LORA)
+    assert "convert it to safetensors" in refused(Hub("owner/model", COMMITS[0], "unet.bin"))
 
 
-@pytest.mark.fault(28)
+@pytest.mark.parametrize("variant", ["", ".fp16"])
+@pytest.mark.parametrize("wanted", [None, "fp16"])
+def test_a_repository_that_has_only_one_variant_serves(
+    hub: FakeHub, checkpoint_of: Callable[[str], Path], variant: str, wanted: str | None
+) -> None:
+    folder = checkpoint_of("sdxs")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            hub.model.files[name.replace(".safetensors", f"{variant}.safetensors")] = (
+                path.read_bytes()
+            )
+    source = Hub("owner/model", COMMITS[0], variant=wanted)
+    opened = open_checkpoint(ModelSpec("m", source, ""))
+    assert opened.source == {"hub": "owner/model", "revision": COMMITS[0]}
+    assert all(variant in name for name in opened.weights)
+    assert opened.load("unet").config.cross_attention_dim
+    assert len(hub.sent) == len(set(hub.sent)), "fetched twice"
+
+
 def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import huggingface_hub.constants
 
@@ -185,3 +243,14 @@ def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     with pytest.raises(BuildError, match="could not be fetched") as caught:
         open_checkpoint(ModelSpec("m", Hub("nobody/nothing", "0" * 40), ""))
     assert "\n" not in str(caught.value)
+
+
+def test_a_hub_that_does_not_answer_is_one_line(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants as settings
+
+    nowhere = "http://127.0.0.1:9"
+    monkeypatch.setattr(settings, "ENDPOINT", nowhere)
+    monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", nowhere)
+    assert "is there a network?" in refused(LORA)

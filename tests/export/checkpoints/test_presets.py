@@ -15,7 +15,7 @@ from export.checkpoints.hub import checkpoint_patterns
 from export.checkpoints.identity import KEY, digest, is_built
 from export.checkpoints.presets import MODELS, Hub
 from export.checkpoints.resolve import SCHEDULERS, parse_lora, spec_for
-from runtime.bundles.bundle import MANIFEST
+from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BuildError, RequestError
 from runtime.request import parse_size
 from runtime.slug import slug

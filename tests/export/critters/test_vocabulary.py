@@ -8,8 +8,9 @@ import pytest
 from export.build import _take_vocabulary
 from export.checkpoints.presets import MODELS, ModelSpec
 from export.critters.vocabulary import main
-from runtime.bundles.bundle import MANIFEST, open_bundle, read_manifest
+from runtime.bundles.bundle import open_bundle
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import MANIFEST, read_manifest
 from runtime.bundles.vocabulary import FILE, Vocabulary, read_vocabulary, vocabulary_in
 from runtime.errors import BundleError
 

@@ -23,16 +23,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.build import build as export_bundle
 from export.checkpoints.presets import ModelSpec
-from export.childprocess import Cancelled
 from export.tensorrt import builder as built
 from export.tensorrt.builder import Builder, Options, build_engines
 from export.tensorrt.planbuilder import Job, build
 from export.tensorrt.planprocess import run
 from export.tensorrt.progress import Estimate, PhaseTree
 from export.tensorrt.structure import structure
-from runtime.bundles.bundle import ROLES, Bundle, open_bundle, sha256_file
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
+from runtime.engines.childprocess import Cancelled
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN
 from runtime.errors import BuildError, EngineError
@@ -283,17 +285,31 @@ def test_too_little_memory_is_tried_once_more_then_reported(
     assert no_leftovers(cache)
 
 
-def test_where_refitting_cannot_be_built_in_the_engine_is_for_its_weights(tmp_path: Path) -> None:
-    """tensorrt_rtx needs a GPU to build a refittable engine."""
+def test_where_refitting_cannot_be_built_in_the_engine_is_built_without(tmp_path: Path) -> None:
+    """tensorrt_rtx needs a GPU to build a refittable engine, and fails in words of its own."""
     if gpu_here():
         pytest.skip("the GPU that must be absent is here")
     cache = EngineCache(tmp_path / "cache")
-    builder = Builder(write_tiny(tmp_path / "b"), "tensorrt_rtx", ADA, cache, Options(refit=True))
-    lines: list[str] = []
-    entry, made = builder.build("decoder", ignore, lines.append)
+    bundle = write_tiny(tmp_path / "b", precision="f16")
+    said: list[str] = []
+    entry, made = Builder(bundle, "tensorrt_rtx", ADA, cache, Options(refit=True)).build(
+        "denoiser", ignore, said.append
+    )
     assert made
     assert entry.notes["refit"] is False
-    assert lines == []
+    (line,) = said
+    assert line.startswith("building an engine that cannot be refitted, because ")
+    assert "Myelin" in line or "refit" in line.lower(), line
+
+
+@pytest.mark.parametrize("name", ["plain", "Jürgen 猫 кот"])
+def test_folders_of_any_name_are_built_in(tmp_path: Path, name: str) -> None:
+    """TensorRT sees bare file names only: on Windows it could not open others."""
+    bundle = write_tiny(tmp_path / name / "b")
+    cache = EngineCache(tmp_path / name / "cache")
+    before = os.getcwd()
+    assert Builder(bundle, "tensorrt_rtx", ADA, cache, Options()).build("denoiser", ignore)[1]
+    assert os.getcwd() == before
 
 
 def test_a_graph_tensorrt_cannot_read_is_one_line_with_the_operator(tmp_path: Path) -> None:

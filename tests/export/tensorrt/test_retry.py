@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from export.tensorrt import builder as built
 from export.tensorrt import retry
@@ -28,11 +31,15 @@ from runtime.engines.tensorrt.module import make_log
 from runtime.errors import BuildError, TargetError
 from tests.support.building import ignore
 from tests.support.fakecuda import FakeCuda
-from tests.support.faketensorrt import make_module, make_plan
+from tests.support.faketensorrt import MAGIC, make_module, make_plan
 from tests.support.tinybundle import write_tiny
 
 NO_MEMORY = "TensorRT could not build the engine: OutOfMemory"
-NO_REFIT = "TensorRT could not build the engine: REFIT is not supported for this layer"
+NO_REFIT = (
+    "TensorRT could not build the engine: MyelinCheckException: graph_jit.cpp:278: "
+    "CHECK(cuModuleLoad(...) == CUDA_SUCCESS) failed"
+)
+"""as tensorrt_rtx says it; the word refit is not in it"""
 CARD = Gpu("RTX 4090", "8.9")
 
 
@@ -79,9 +86,19 @@ def job(**changed: Any) -> Job:
 @pytest.mark.parametrize(
     ("failures", "tried"),
     [
-        ({(3, True): NO_MEMORY, (1, True): NO_MEMORY}, [(3, True), (1, True)]),
         ({(3, True): "TensorRT cannot read the graph: Bogus"}, [(3, True)]),
-        ({(3, True): "the build was killed (signal 9)"}, [(3, True)]),
+        (
+            {(3, False): "the build was killed (signal 9)", (3, True): NO_REFIT},
+            [(3, True), (3, False)],
+        ),
+        (
+            {(3, True): NO_REFIT, (3, False): NO_REFIT, (1, False): NO_REFIT},
+            [(3, True), (3, False), (1, False)],
+        ),
+        (
+            {(3, True): NO_MEMORY, (3, False): NO_MEMORY, (1, False): NO_MEMORY},
+            [(3, True), (3, False), (1, False)],
+        ),
         (
             {(3, True): NO_REFIT, (3, False): NO_MEMORY, (1, False): NO_MEMORY},
             [(3, True), (3, False), (1, False)],
@@ -196,6 +213,82 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
     assert len(list((cache.root / QUARANTINE).iterdir())) == 3
 
 
+def altered(graph: Path, share: float) -> bytes:
+    """Return a plan of ``graph`` whose weights are off by ``share`` of themselves."""
+    model = onnx.load(graph)
+    random = np.random.default_rng(0)
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32 and array.ndim > 1:
+            off = array * (1 + share * random.normal(size=array.shape))
+            tensor.CopyFrom(numpy_helper.from_array(off.astype(np.float32), tensor.name))
+    return MAGIC + bytes(model.SerializeToString())
+
+
+@pytest.mark.fault(29)
+@pytest.mark.usefixtures("fake_gpu")
+@pytest.mark.parametrize(("share", "words"), [(1e-3, "dB from f32"), (0.08, "coarse"), (1, "")])
+def test_a_rebuilt_engine_may_draw_a_little_otherwise(
+    tmp_path: Path,
+    script: Callable[..., list[Job]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
+    words: str,
+) -> None:
+    """A little is said, more is said as coarse, another picture is refused."""
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
+    script({})
+    honest = vars(retry)["run"]
+
+    def otherwise(job: Job, show: Any) -> dict[str, Any]:
+        notes: dict[str, Any] = honest(job, show)
+        Path(job.plan).write_bytes(altered(Path(job.graph), share))
+        return notes
+
+    build_engines(bundle, "tensorrt", cache=cache)
+    first = capsys.readouterr().err
+    assert "99.0 dB" in first or "dB from f32" in first
+    monkeypatch.setattr(retry, "run", otherwise)
+    shutil.rmtree(cache.root)
+    if not words:
+        with pytest.raises(BuildError, match="draw something else"):
+            build_engines(bundle, "tensorrt", cache=cache)
+        return
+    build_engines(bundle, "tensorrt", cache=cache)
+    said = capsys.readouterr().err
+    assert words in said
+    assert ("coarse" in said) == (words == "coarse")
+    assert len(build_engines(bundle, "tensorrt", cache=cache)) == 3, "kept"
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_a_refitted_engine_that_draws_something_else_is_built_anew(
+    tmp_path: Path, script: Callable[..., list[Job]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when a weight that lies behind a cast is left out of a refit."""
+    cache = EngineCache(tmp_path / "cache")
+    jobs = script({})
+    options = Options(refit=True)
+    build_engines(write_tiny(tmp_path / "1", 1), "tensorrt", cache=cache, options=options)
+    stale = {Path(job.graph).name: Path(job.graph) for job in jobs}
+    jobs.clear()
+
+    def refit(job: Job, show: Any) -> dict[str, Any]:
+        assert job.base
+        Path(job.plan).write_bytes(make_plan(stale[Path(job.graph).name]))
+        return {"refit": True, "level": job.level, "refitted": True, "seconds": 0.1}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(built, "run", refit)
+        other = write_tiny(tmp_path / "2", 2)
+        entries = build_engines(other, "tensorrt", cache=cache, options=options)
+    assert "building anew, because refitting went wrong" in capsys.readouterr().err
+    assert [job.refit for job in jobs] == [False] * 3
+    assert not any(entry.notes.get("refitted") for entry in entries)
+    assert len(list((cache.root / QUARANTINE).iterdir())) == 3
+
+
 @pytest.mark.usefixtures("fake_gpu")
 def test_timings_that_cannot_be_kept_lose_no_engine(
     tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
@@ -228,7 +321,7 @@ def test_a_backend_that_fails_gives_way_to_the_next(
 
     tried: list[str] = []
 
-    def fail_once(bundle: Bundle, backend: str) -> None:
+    def fail_once(bundle: Bundle, backend: str, options: Options) -> None:
         tried.append(backend)
         if backend == "tensorrt":
             raise BuildError("the denoiser: no memory [/tmp]")

@@ -9,6 +9,8 @@ import typer
 from typer.testing import CliRunner
 
 from player.commands import grid as grid_module
+from player.commands import map as map_module
+from player.commands import range as range_module
 from player.commands import render as render_module
 from player.commands import storms as storms_module
 from runtime.errors import MorphError
@@ -21,10 +23,14 @@ def runner(pipeline: DrawnPipeline, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return ``run("render", "cat -> kitten", …)``, which gives stdout and lets errors through."""
     for module in (grid_module, render_module, storms_module):
         monkeypatch.setattr(module, "open_frames", lambda *_: pipeline)
+    for module in (map_module, range_module):
+        monkeypatch.setattr(module, "open_pipeline", lambda *_: pipeline)
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(render_module.render)
     app.command()(grid_module.grid)
     app.command()(storms_module.storms)
+    app.command()(range_module.range)
+    app.command()(map_module.map)
 
     def run(*words: str) -> str:
         result = CliRunner().invoke(app, list(words))

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from player.commands.build import _elsewhere
-from player.program import app
-from player.window.tokenstrip import lines
+from player.program import make_app
+from player.session.strip import lines
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines.choose import BACKENDS
@@ -21,7 +21,7 @@ from tests.player.fakes import FakeRenderer
 
 
 def run(*words: str) -> str:
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(make_app(), words)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -64,7 +64,7 @@ def test_engines_are_listed_and_pruned(cache: EngineCache) -> None:
 
 
 def test_a_negative_age_is_refused() -> None:
-    result = CliRunner().invoke(app, ["engines", "prune", "--days", "-1"])
+    result = CliRunner().invoke(make_app(), ["engines", "prune", "--days", "-1"])
     assert result.exit_code != 0
 
 
@@ -87,7 +87,7 @@ def test_what_is_typed_wrong_is_said_before_a_model_is_compiled(
 
     monkeypatch.setattr("runtime.pipeline.choose", compiled)
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(make_app(), words)
     assert isinstance(result.exception, MorphError), result.output
     error = result.exception
     assert said in (error.text if isinstance(error, ExpressionError) else str(error))

@@ -29,6 +29,9 @@ from runtime.errors import (
 from runtime.output.film import read_settings
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.runtime.mixing.cliptokenizer import raw_tokenizer
+from tests.support.resealed import replace_file
+from tests.support.tinybundle import TOKENIZER, write_tiny
 
 LONGEST_WAIT_S = 60.0
 
@@ -165,3 +168,15 @@ def test_without_a_display_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> Non
     result = CliRunner().invoke(app, ["cat -> kitten"])
     assert isinstance(result.exception, DisplayError)
     assert "wordmorph render" in str(result.exception)
+
+
+def test_a_tokenizer_of_another_length_is_refused_before_a_window_opens(
+    opened: list[player.window.window.Window], tmp_path: Path
+) -> None:
+    folder = write_tiny(tmp_path / "bundle", tokens=77).folder
+    raw_tokenizer(length=12).save(str(tmp_path / "short.json"))
+    replace_file(folder, TOKENIZER, (tmp_path / "short.json").read_bytes())
+    result = CliRunner().invoke(app, ["cat -> kitten", "--model", str(folder)])
+    assert isinstance(result.exception, BundleError)
+    assert "gives 12 rows and the text encoder of tiny reads 77" in str(result.exception)
+    assert opened == []

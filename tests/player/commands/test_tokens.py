@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from player.commands.tokens import tokens
-from runtime.bundles.bundle import MANIFEST, sha256_file
 from runtime.errors import MorphError
-from tests.runtime.mixing.cliptokenizer import raw_tokenizer
 from tests.support.tinybundle import write_tiny
 
 APP = typer.Typer()
@@ -20,13 +16,7 @@ APP.command()(tokens)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    bundle = write_tiny(tmp_path_factory.mktemp("model"))
-    path = bundle.folder / "tokenizer.json"
-    raw_tokenizer().save(str(path))
-    files = {**bundle.manifest.files, path.name: sha256_file(path)}
-    manifest = replace(bundle.manifest, tokenizers=(path.name,), files=files)
-    Path(bundle.folder / MANIFEST).write_text(manifest.to_json())
-    return str(bundle.folder)
+    return str(write_tiny(tmp_path_factory.mktemp("model"), tokens=77).folder)
 
 
 def run(model: str, *arguments: str) -> Result:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from player.session.actions import NAMES
+from player.session.motion.tempo import Taps, Tempo, fit
 from player.session.session import Session
-from player.session.tempo import Taps, Tempo, fit
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
 

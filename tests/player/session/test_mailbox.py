@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from player.session.mailbox import Latest
+from player.session.drawing.mailbox import Latest
 
 
 def test_only_the_newest_value_is_there_to_take() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.session.playhead import DIVISIONS, FINE, SPEEDS, TICKS, Playhead, Warp
+from player.session.motion.playhead import DIVISIONS, FINE, SPEEDS, TICKS, Playhead, Warp
 from runtime.request import Request
 
 STEPS = st.lists(st.sampled_from([-100, -10, -1, 1, 10, 100]), max_size=60)

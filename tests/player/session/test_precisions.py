@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from player.session.scan import Speeds
-from player.session.worker import PendingRequest, Worker
+from player.session.drawing.scan import Speeds
+from player.session.drawing.worker import PendingRequest, Worker
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.perception.distance import Descriptor, describe_frame

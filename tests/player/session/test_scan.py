@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from player.session.playhead import Warp
-from player.session.scan import Speeds
-from player.session.worker import PendingRequest, Worker
+from player.session.drawing.scan import Speeds
+from player.session.drawing.worker import PendingRequest, Worker
+from player.session.motion.playhead import Warp
 from runtime.cache import FrameCache
 from runtime.perception.distance import distance
 from runtime.perception.storms import thresholds

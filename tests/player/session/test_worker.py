@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from player.session.scan import Scan
-from player.session.worker import PendingRequest, Result, Worker
+from player.session.drawing.memory import Descriptors
+from player.session.drawing.scan import Scan
+from player.session.drawing.worker import PendingRequest, Result, Worker
 from runtime.cache import FrameCache
 from runtime.errors import BundleError
 from runtime.language.line import Line
@@ -71,7 +72,7 @@ def test_the_order_in_which_frames_arrive_does_not_change_the_scan() -> None:
     indices = list(range(0, 401, 8))
     for index in indices:
         cache.put(FakeRenderer().render(BASE.at(index / 400)))
-    scans = [Scan(Line(BASE, "t"), cache), Scan(Line(BASE, "t"), cache)]
+    scans = [Scan(Line(BASE, "t"), Descriptors(cache)) for _ in range(2)]
     for index in indices:
         scans[0].add(index)
     for index in np.random.default_rng(3).permutation(indices):

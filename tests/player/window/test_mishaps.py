@@ -9,10 +9,11 @@ import numpy as np
 import pygame
 import pytest
 
-from player.session.playhead import TICKS, Playhead, Warp
+from player.session.drawing.memory import Descriptors
+from player.session.drawing.scan import Scan
+from player.session.drawing.worker import PendingRequest, Worker
+from player.session.motion.playhead import TICKS, Playhead, Warp
 from player.session.reproduce import free_path
-from player.session.scan import Scan
-from player.session.worker import PendingRequest, Worker
 from player.window.keys import key_of
 from player.window.window import Window
 from runtime.cache import FrameCache
@@ -193,7 +194,7 @@ def test_in_perceptual_time_the_finest_step_still_leaves_a_storm() -> None:
 def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
     frame = SIZE * SIZE * 3
     fake = FakeRenderer()
-    worker = Worker(lambda: fake, FrameCache(450 * frame))
+    worker = Worker(lambda: fake, FrameCache(600 * frame))
     first, second = Request("cat -> kitten"), Request("cat -> kitten", seed=1)
     worker.requests.put(PendingRequest(first))
     worker.open()
@@ -218,7 +219,7 @@ def test_a_line_larger_than_the_cache_stops_being_filled() -> None:
 
 def test_a_scan_closes_the_gaps_that_an_eviction_left() -> None:
     fake, cache, line = FakeRenderer(), FrameCache(), Request("cat -> kitten")
-    scan = Scan(Line(line, "t"), cache)
+    scan = Scan(Line(line, "t"), Descriptors(cache))
 
     def see(*indices: int) -> list[bool]:
         for index in indices:
@@ -226,7 +227,7 @@ def test_a_scan_closes_the_gaps_that_an_eviction_left() -> None:
         return [scan.add(index) for index in indices]
 
     assert see(10, 30) == [True, True]
-    scan._descriptors.clear()
+    scan._descriptors._known.clear()
     cache._drop(line.at(30 / 400))
     assert see(20) == [True]
     assert (20, 30) not in scan.differences

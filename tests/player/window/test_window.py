@@ -18,8 +18,8 @@ from PIL import Image
 
 from player.window.keys import key_of
 from player.window.layout import share_x
-from player.window.pad import field
-from player.window.readouts import settings_line
+from player.window.parts.pad import field
+from player.window.parts.readouts import settings_line
 from player.window.window import Window
 from runtime.errors import DisplayError, EngineError, ExpressionError
 from runtime.output.film import read_settings
@@ -220,8 +220,7 @@ def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
 
     conductor.script = script()
     player.run()
-    (path,) = tmp_path.iterdir()
-    assert path.suffix == ".mp4"
+    (path,) = tmp_path.glob("*.mp4")
     frames = film_of(path)
     assert len(frames) == pytest.approx(1.5 * 20, abs=2)
     at_end = [
@@ -244,7 +243,7 @@ def test_quitting_completes_the_recording_and_says_so(
 
     conductor.script = script()
     player.run()
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.mp4")
     assert len(film_of(path)) >= 9
     assert f"recorded {path}" in capsys.readouterr().out
 
@@ -261,7 +260,7 @@ def test_ctrl_c_completes_the_recording_too(tmp_path: Path) -> None:
     conductor.script = script()
     with pytest.raises(KeyboardInterrupt):
         player.run()
-    (path,) = tmp_path.iterdir()
+    (path,) = tmp_path.glob("*.mp4")
     assert len(film_of(path)) >= 9
     assert not pygame.display.get_init()
 

@@ -1,12 +1,13 @@
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from runtime.bundles import library
-from runtime.bundles.bundle import MANIFEST, open_bundle
+from runtime.bundles import library, seal
+from runtime.bundles.bundle import open_bundle
+from runtime.bundles.manifest import MANIFEST, parse_manifest
 from runtime.errors import BundleError
+from tests.support.resealed import edit_manifest
 
 
 @pytest.fixture
@@ -52,10 +53,7 @@ def test_one_altered_byte_is_named(copied: Path, place: float) -> None:
 @pytest.mark.fault(22)
 @pytest.mark.parametrize("name", ["../tokenizer.json", "/etc/passwd", "a/b.onnx", "..", ""])
 def test_file_names_cannot_leave_the_folder(copied: Path, name: str) -> None:
-    path = copied / MANIFEST
-    manifest = json.loads(path.read_text())
-    manifest["graphs"]["decoder"] = name
-    path.write_text(json.dumps(manifest))
+    edit_manifest(copied, lambda raw: raw["graphs"].update(decoder=name))
     with pytest.raises(BundleError, match="not a plain file name"):
         open_bundle(copied)
 
@@ -75,3 +73,40 @@ def test_unknown_models_list_the_known(monkeypatch: pytest.MonkeyPatch, tmp_path
     with pytest.raises(BundleError, match="known here are critters, mine"):
         library.find_bundle("stable-difusion")
     assert library.find_bundle("mine").manifest.model == "critters"
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_no_flipped_bit_of_a_manifest_changes_what_it_says(bit: int) -> None:
+    """What is accepted says the same: a blank became another blank."""
+    text = (library.built_in() / MANIFEST).read_bytes()
+    manifest = parse_manifest(text)
+    accepted = 0
+    for place in range(len(text)):
+        flipped = bytearray(text)
+        flipped[place] ^= 1 << bit
+        try:
+            found = parse_manifest(bytes(flipped))
+        except BundleError:
+            continue
+        accepted += 1
+        assert found == manifest, f"bit {bit} of byte {place}"
+    print(f"{accepted} of {len(text)} accepted, all with the same content")
+
+
+def test_a_sealed_manifest_that_was_edited_by_hand_is_sealed_again_by_the_command(
+    copied: Path,
+) -> None:
+    path = copied / MANIFEST
+    path.write_text(path.read_text().replace('"model": "critters"', '"model": "mine"'))
+    with pytest.raises(BundleError, match="its digest differs"):
+        open_bundle(copied)
+    assert seal.main([str(copied)]) == 0
+    assert open_bundle(copied).manifest.model == "mine"
+    assert sorted(file.name for file in copied.iterdir()) == sorted(
+        file.name for file in library.built_in().iterdir()
+    )
+
+
+def test_the_built_in_manifest_is_as_the_program_writes_it() -> None:
+    path = library.built_in() / MANIFEST
+    assert open_bundle(path.parent).manifest.to_json() == path.read_text(encoding="utf-8")

@@ -6,40 +6,22 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runtime.bundles.bundle import Bundle, Manifest, open_bundle
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.bundles.manifest import MANIFEST
 from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import TargetError
-
-
-def manifest(model: str) -> Manifest:
-    graphs = {role: f"{role}.onnx" for role in ("text_encoder", "denoiser", "decoder")}
-    return Manifest(
-        model=model,
-        width=8,
-        height=8,
-        latent=(1, 1, 1),
-        tokens=77,
-        embedding=4,
-        pooled=0,
-        init_noise_sigma=1.0,
-        steps={},
-        default_steps=1,
-        scheduler="none",
-        tokenizers=("tokenizer.json",),
-        graphs=graphs,
-        files={},
-    )
+from tests.support.tinybundle import write_tiny
 
 
 def publish(target: Path, model: str) -> Bundle:
     with staging(target) as staged:
-        for name in ("text_encoder.onnx", "denoiser.onnx", "decoder.onnx", "tokenizer.json"):
-            (staged / name).write_text(f"{model} {name}", encoding="utf-8")
-        return write_bundle(staged, manifest(model), target)
+        made = write_tiny(staged)
+        return write_bundle(staged, replace(made.manifest, model=model, files={}), target)
 
 
 def dead_pid() -> int:
@@ -52,7 +34,8 @@ def test_a_bundle_reads_back_and_nothing_is_left_beside_it(tmp_path: Path) -> No
     target = tmp_path / "deep" / "mine"
     bundle = publish(target, "a")
     assert open_bundle(target).manifest == bundle.manifest
-    assert len(bundle.manifest.files) == 4
+    inside = {path.name for path in target.iterdir()}
+    assert set(bundle.manifest.files) == inside - {MANIFEST}
     assert os.listdir(target.parent) == ["mine"]
 
 

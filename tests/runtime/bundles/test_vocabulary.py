@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bundles.bundle import read_manifest, sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
+from runtime.bundles.manifest import read_manifest
 from runtime.bundles.vocabulary import (
     FILE,
     MAX_BYTES,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime.bundles.bundle import sha256_file
+from runtime.bundles.files import sha256_file
 from runtime.durable import PARTIAL
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key, contents

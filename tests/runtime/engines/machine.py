@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from runtime.bundles.bundle import ROLES, Bundle
+import pytest
+
+from runtime.bundles.bundle import Bundle
+from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines import gpu
-from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt import device, plans
 from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
 from tests.support.fakecuda import FakeCuda
-from tests.support.faketensorrt import make_plan
+from tests.support.faketensorrt import make_module, make_plan
 
 
 @dataclass
@@ -46,3 +50,14 @@ class Machine:
     def open(self, bundle: Bundle) -> TensorRtEngine:
         """Load a bundle."""
         return open_engine(bundle, "auto", self.backend)
+
+
+def fake_machine(backend: str, root: Path, patch: pytest.MonkeyPatch) -> Machine:
+    """Let this process have a fake GPU, ``backend`` of it, and an engine cache at ``root``."""
+    cuda = FakeCuda()
+    module = make_module(backend, cuda)
+    patch.setitem(sys.modules, backend, module)
+    for place in (gpu, device):
+        patch.setattr(place, "cuda_runtime", lambda: cuda)
+    patch.setattr("runtime.enginecache.cache.cache_root", lambda: root)
+    return Machine(cuda, module, EngineCache(root), backend)

@@ -7,14 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runtime.bundles.bundle import ROLES
+from runtime.bundles.manifest import ROLES
+from runtime.engines.gpu import Gpu
 from runtime.engines.onnxruntime import engine as engine_module
 from runtime.engines.onnxruntime import session as ortsession
 from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine, available, open_engine
+from runtime.engines.onnxruntime.probe import MODEL, provider_fault
 from runtime.engines.onnxruntime.session import foreign_operators, open_session
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
+
+pytest.importorskip("onnxruntime")
 
 
 @pytest.mark.parametrize("pooled", [False, True])
@@ -105,7 +109,7 @@ def test_costly_operators_left_to_another_provider_are_named(tmp_path: Path) -> 
         )
         assert foreign_operators(session, "CPUExecutionProvider") == []
         found[role] = foreign_operators(session, "CUDAExecutionProvider")
-    assert found["denoiser"] == ["Conv", "Einsum", "MatMul"]
+    assert found["denoiser"] == ["Conv", "MatMul"]
     assert found["decoder"] == ["Conv"]
     assert found["text_encoder"] == []  # looking words up may stay on the CPU
 
@@ -192,3 +196,74 @@ def test_a_single_frame_that_fails_is_an_error(
     with pytest.raises(EngineError, match="illegal memory access") as caught:
         render_tiny(engine, 1, 1, 1)
     assert "\n" not in str(caught.value)
+
+
+FAKE_ONNXRUNTIME = """
+import os, sys
+__version__ = "9"
+def get_available_providers():
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"]
+def preload_dlls():
+    print("Failed to load libcublas.so.13")
+class InferenceSession:
+    def __init__(self, model, providers, **settings):
+        {init}
+    def get_providers(self):
+        return {got}
+    def run(self, outputs, inputs):
+        return [inputs["x"] * {factor}]
+"""
+MISSING_LIBRARY = (
+    "[E:onnxruntime:Default, provider_bridge_ort.cc:2458 operator()] Failed to load library "
+    "/site/onnxruntime/capi/libonnxruntime_providers_cuda.so with error: libcublasLt.so.13: "
+    "cannot open shared object file: No such file or directory"
+)
+"""what onnxruntime-gpu 1.31.1 logs without CUDA's libraries, shortened"""
+
+
+@pytest.mark.parametrize(
+    ("init", "got", "factor", "reason"),
+    [
+        ("pass", '["CUDAExecutionProvider"]', 2, None),
+        (f"print({MISSING_LIBRARY!r}, file=sys.stderr)", '["CPUExecutionProvider"]', 2,
+         "needs libcublasLt.so.13, which is not installed"),
+        ("pass", '["CPUExecutionProvider"]', 2, "would use the CPU without a word"),
+        ("raise RuntimeError('CUDNN_STATUS_NOT_INITIALIZED')", "[]", 2, "CUDNN_STATUS_NOT"),
+        ("os.abort()", "[]", 2, "ended the process that tried it"),
+        ("pass", '["CUDAExecutionProvider"]', 3, "gave 3 instead of 2"),
+    ],
+)  # fmt: skip
+def test_the_provider_is_really_loaded_in_a_child_process(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    init: str,
+    got: str,
+    factor: int,
+    reason: str | None,
+) -> None:
+    """A module stands for onnxruntime-gpu, and says what the real one was seen to say."""
+    text = FAKE_ONNXRUNTIME.format(init=init, got=got, factor=factor)
+    (tmp_path / "onnxruntime.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(engine_module, "find_gpu", lambda: Gpu("RTX 4090", "8.9", "13.0"))
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"], raising=False
+    )
+    provider_fault.cache_clear()
+    found = available("onnxruntime")
+    provider_fault.cache_clear()
+    if reason is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert reason in found
+        assert "onnxruntime-gpu[cuda,cudnn]" in found
+        assert "\n" not in found
+
+
+def test_the_probes_model_is_what_it_is_said_to_be() -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(MODEL)
+    onnx.checker.check_model(model)
+    assert [node.op_type for node in model.graph.node] == ["Conv"]
+    assert provider_fault("CPUExecutionProvider") is None

@@ -25,6 +25,7 @@ from tests.support.tinybundle import TOKENS, expect_tiny, render_tiny, write_tin
         ({"f32": {"psnr": 20.0}, "bf16": {"psnr": 53.6}}, "bf16"),
         ({"bf16": {"psnr": 34.9}}, "f32"),
         ({"bf16": {"psnr": float("nan")}}, "f32"),
+        ({"bf16": {"psnr": None}}, "f32"),
         ({"bf16": {}}, "bf16"),
     ],
 )

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from runtime.enginecache.place import QUARANTINE
+from runtime.engines import driver
 from runtime.engines.tensorrt import plans
 from runtime.engines.tensorrt.engine import available
 from runtime.engines.tensorrt.module import PACKAGES
-from runtime.errors import EngineError
+from runtime.errors import DeviceLost, EngineError
 from tests.runtime.engines.machine import Machine
 from tests.support.fakecuda import FakeCuda
 from tests.support.faketensorrt import make_module
@@ -74,6 +75,51 @@ def test_a_failed_capture_warns_once_and_frames_go_on(machine: Machine, tmp_path
     engine.close()
 
 
+def test_networks_that_cannot_be_recorded_capture_themselves(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """TensorRT-RTX alone says so; the fake refuses to be recorded where it has said so."""
+    bundle = write_tiny(tmp_path / "b", 5)
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    machine.cuda.networks_capturable = machine.backend != "tensorrt_rtx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for batch in (1, 4, 1):
+            for steps in (1, 2):
+                for seed in (1, 2, 1):
+                    made = render_tiny(engine, seed, batch, steps).pixels
+                    wanted = expect_tiny(5, seed, batch, steps)
+                    assert np.abs(made.astype(int) - wanted).max() <= 1
+    chosen = [int(config.cuda_graph_strategy) for config in machine.module.context_configs]
+    if machine.backend == "tensorrt_rtx":
+        assert "cudaGraphLaunch" not in machine.cuda.calls
+        assert chosen[:3] == [0, 0, 0], "the text encoder and the frame that was found out"
+        assert set(chosen[3:]) == {1}
+    else:
+        assert machine.cuda.calls["cudaGraphLaunch"] > 0
+        assert set(chosen) == {0}
+    engine.close()
+    assert not machine.cuda.device
+    assert not machine.cuda.pinned
+
+
+@pytest.mark.parametrize("error", ["cudaErrorIllegalAddress", "cudaErrorUnknown"])
+def test_a_gpu_that_is_lost_is_told_from_other_failures(
+    machine: Machine, tmp_path: Path, error: str
+) -> None:
+    bundle = write_tiny(tmp_path / "b", 5)
+    machine.build(bundle)
+    engine = machine.open(bundle)
+    render_tiny(engine, 1, 1, 1)
+    machine.cuda.lost = machine.cuda.cudaError_t[error]
+    for steps in (1, 2):  # a captured graph, and a frame that was never run
+        with pytest.raises(DeviceLost, match=f"stopped answering.*{error}"):
+            render_tiny(engine, 1, 1, steps)
+    with pytest.raises(DeviceLost):
+        engine.encode((np.zeros((1, TOKENS), np.int64),))
+
+
 def test_the_text_encoder_runs_and_frees_what_it_took(machine: Machine, tmp_path: Path) -> None:
     bundle = write_tiny(tmp_path / "b", pooled=True)
     machine.build(bundle)
@@ -98,7 +144,7 @@ def test_shapes_outside_the_profiles_are_refused_with_those_inside(
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)
     for shape in ((2, 8, TOKENS), (3, 8, TOKENS), (1, 8, TOKENS + 1)):
-        message = "use 1 or 4 frames of 8 prompts x 5 tokens"
+        message = f"use 1 or 4 frames of 8 prompts x {TOKENS} tokens"
         with pytest.raises(EngineError, match=message) as caught:
             engine.render(np.zeros(shape, np.float32), None, STEPS[1])
         assert "\n" not in str(caught.value)
@@ -240,7 +286,8 @@ def test_availability_is_none_or_a_line_with_a_command(
         assert "Fake H100 (compute capability 9.0) is no RTX card" in str(reason)
     else:
         assert reason is None
-    machine.cuda.devices = 0
+    machine.cuda.driver = 0
+    monkeypatch.setattr(driver, "CONTAINER_MARKS", ())
     assert "no NVIDIA GPU or driver" in str(available(machine.backend))
     assert "install its driver" in str(available(machine.backend))
     monkeypatch.setitem(sys.modules, machine.backend, None)
@@ -254,6 +301,9 @@ def test_the_fake_has_nothing_that_tensorrt_lacks(version: str) -> None:
     only_rtx = {
         "DynamicShapesKernelSpecializationStrategy",
         "IRuntimeCache",
+        "CudaGraphStrategy",
+        "IExecutionContext.is_stream_capturable",
+        "IRuntimeConfig.cuda_graph_strategy",
         "IRuntimeConfig.create_runtime_cache",
         "IRuntimeConfig.set_runtime_cache",
         "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy",

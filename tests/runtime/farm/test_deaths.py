@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -103,7 +102,7 @@ def test_a_killed_driver_goes_on_and_its_film_is_the_plain_one(
         assert child.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.wait()
     time.sleep(2)  # what a worker had in hand is nobody's now
     before = kept()

@@ -72,7 +72,6 @@ def raw_tokenizer(
     )
     ends = [(text, vocabulary[text]) for text in ("<|endoftext|>", "<|startoftext|>")]
     raw.post_processor = processors.RobertaProcessing(ends[0], ends[1], False, False)
-    raw.enable_truncation(length)
     raw.enable_padding(length=length, pad_id=vocabulary[pad], pad_token=pad)
     return raw
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.errors import BundleError, RequestError
+from runtime.bundles.tokenizerfile import parse_tokenizer
+from runtime.errors import RequestError
 from runtime.mixing.tokens import Tokenizer
 from tests.runtime.mixing.cliptokenizer import make_tokenizer, raw_tokenizer
 
@@ -30,7 +31,7 @@ def test_ids_are_bos_words_eos_and_padding() -> None:
 def test_pad_id_is_the_one_the_file_names(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     raw_tokenizer(pad="!").save(str(path))
-    tokenizer = Tokenizer.load(path)
+    tokenizer = Tokenizer.of(parse_tokenizer(path.read_bytes()))
     assert tokenizer.pad != tokenizer.eos
     assert tokenizer.ids("a cat")[0, 3:5].tolist() == [tokenizer.eos, tokenizer.pad]
 
@@ -40,7 +41,10 @@ def test_ids_equal_those_the_file_itself_pads_to(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     raw.save(str(path))
     for prompt in ("", "A  Photo\nof a CAT", "日本 🐱", "cat's seahorse, 3 kittens!"):
-        assert Tokenizer.load(path).ids(prompt)[0].tolist() == raw.encode(prompt).ids
+        assert (
+            Tokenizer.of(parse_tokenizer(path.read_bytes())).ids(prompt)[0].tolist()
+            == raw.encode(prompt).ids
+        )
 
 
 def test_upper_case_and_odd_whitespace_give_the_same_ids() -> None:
@@ -87,12 +91,3 @@ def test_the_longest_prompt_fits_and_one_more_word_is_refused() -> None:
     assert TOKENIZER.tokens("cat " * 75).eos == 76
     with pytest.raises(RequestError, match=r"76 tokens and this model reads 75"):
         TOKENIZER.ids("cat " * 76)
-
-
-def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "tokenizer.json"
-    with pytest.raises(BundleError, match=r"tokenizer\.json"):
-        Tokenizer.load(path)
-    path.write_text('{"version": "1.0"}')
-    with pytest.raises(BundleError, match="build the model again"):
-        Tokenizer.load(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -216,7 +215,7 @@ def test_a_killed_writer_loses_one_measurement_at_most(tmp_path: Path) -> None:
     assert child.stdout is not None
     child.stdout.readline()
     time.sleep(random.Random(seed).uniform(0.05, 0.3))
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     last = int(child.stdout.read().split()[-1])
     child.wait()
     child.stdout.close()

@@ -1,0 +1,1 @@
+"""What wordmorph is measured against: diffusers on the same checkpoint, in turn with ours."""

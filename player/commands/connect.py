@@ -1,0 +1,111 @@
+"""``wordmorph play --connect``: the window here, the model at a server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from player.commands.common import interruptible
+from player.options import Sampling
+from player.session.drawing.worker import Renderer
+from player.session.reproduce import Invocation, play_command
+from player.session.session import Controller
+from player.web.connection import Connection
+from player.web.remote import Follower, Plans, RemoteRenderer, first_request
+from runtime.request import EditScope, Interp, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What a window needs of a server."""
+
+    open_renderer: Callable[[], Renderer]
+    request: Request
+    picture: tuple[int, int]
+    """(width, height) in pixels"""
+    check: Callable[[Request], None]
+    follow: Callable[[], Controller]
+    invocation: Invocation
+    close: Callable[[], None]
+
+
+def connect_to(
+    address: str, expression: str | None, sampling: Sampling, *, t: float, u: float
+) -> Remote:
+    """Reach a server; play an expression there, or what it plays already.
+
+    Raises:
+        ExpressionError, RequestError: nobody answers, the token is not right, or the server's
+            model cannot draw the expression.
+    """
+    connection = Connection(address)
+    try:
+        request = first_request(
+            connection,
+            expression,
+            t=t,
+            u=u,
+            seed=sampling.seed,
+            steps=sampling.steps,
+            edit=cast(EditScope, sampling.edit),
+            edit_row=sampling.edit_row,
+            interp=cast(Interp, sampling.interp),
+        )
+        plans = Plans(connection)
+        plans.check(request)
+    except BaseException:
+        connection.close()
+        raise
+    width, height = connection.welcome["picture"]
+    return Remote(
+        lambda: RemoteRenderer(connection, plans),
+        request,
+        (int(width), int(height)),
+        plans.check,
+        lambda: Follower(connection),
+        Invocation(model=str(connection.welcome["model"])),
+        connection.close,
+    )
+
+
+def play_there(
+    address: str,
+    expression: str | None,
+    sampling: Sampling,
+    *,
+    t: float,
+    u: float,
+    zoom: float | None,
+    ui_scale: float | None,
+    fullscreen: bool,
+    controllers: Sequence[Callable[[], Controller]],
+) -> None:
+    """Open a window on a server's session, and say at the end how to see the last view again.
+
+    Raises:
+        MorphError: as ``connect_to``; or no window can be opened.
+    """
+    remote = connect_to(address, expression, sampling, t=t, u=u)
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    from player.window.window import Window  # imports pygame
+
+    try:
+        window = Window(
+            remote.open_renderer,
+            remote.request,
+            picture=remote.picture,
+            invocation=remote.invocation,
+            check=remote.check,
+            controllers=[remote.follow, *controllers],
+            zoom=zoom,
+            ui_scale=ui_scale,
+            fullscreen=fullscreen,
+        )
+        with interruptible(None):
+            last = window.run()
+    finally:
+        remote.close()
+    print("this view again, where the model is:")
+    print(f"  {play_command(last, remote.invocation)}")

@@ -1,0 +1,60 @@
+"""What a session of the player takes up from the one before, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+
+from player.session.keep.remembered import Memory, memory_path, remember
+from player.session.motion.moment import Moment
+from player.session.session import Session
+from runtime.durable import write_aside
+from runtime.errors import MorphError
+
+
+def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
+    """Give a session the words typed before, and its cues: those of a file where there is one.
+
+    A cue file that cannot be read is said and left as it is; the rest is played.
+    """
+    for words in memory.words:
+        session.history.add(words)
+    session.history.add(session.state.base.expression)
+    if cues is None:
+        session.cues.set(memory.cues, memory.glide_seconds)
+        return
+    try:
+        session.cues.open(cues)
+    except MorphError as error:
+        print(f"wordmorph: {error}", file=sys.stderr)
+        session.state.say(str(error))
+
+
+def leave_behind(
+    session: Session, memory: Memory, *, cues_elsewhere: bool, stats: Path | None
+) -> None:
+    """Remember where a session ended, and write its figures where that was asked for.
+
+    Where its cues have a file of their own, those of ``memory`` stay as they were.
+    """
+    last = Moment(session.state.request, session.state.invocation.model)
+    kept = memory.cues if cues_elsewhere else [cue.moment for cue in session.cues.kept]
+    seconds = memory.glide_seconds if cues_elsewhere else session.cues.glide_seconds
+    try:
+        remember(memory_path(), last, session.history.words, kept, seconds)
+    except OSError as error:
+        print(f"this session will not be remembered: {error.strerror or error}", file=sys.stderr)
+    if stats is None:
+        return
+    figures = session.measures.figures(session.worker, session.state.cache)
+    load = psutil.getloadavg()[0]
+    figures |= {"cores": os.cpu_count(), "load": load}
+    try:
+        with write_aside(stats.resolve()) as partial:
+            partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        print(f"{stats} cannot be written: {error.strerror or error}", file=sys.stderr)

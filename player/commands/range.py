@@ -1,0 +1,188 @@
+"""``wordmorph range``: how far an axis can be pushed before the picture breaks."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from player.commands.common import interruptible, progress, refuse_untaught
+from player.options import Force, Sampling, open_pipeline, open_planner, shared
+from player.session.keep.quest import Quest, answer, closed, kept_with
+from player.session.reproduce import Invocation, command_line, own_name
+from runtime.errors import ExpressionError, RequestError
+from runtime.language.openaxis import OpenAxis, open_axis, with_axis
+from runtime.output.film import save_still
+from runtime.output.grid import shrink
+from runtime.output.overwrite import check_overwrite
+from runtime.output.rangechart import THUMBNAIL, Strip, ask, draw_ranges
+from runtime.output.settings import settings_of
+from runtime.output.target import check_picture
+from runtime.perception.range import REACH, SEEDS, Range, SideName, common
+from runtime.perception.rangecache import keep_range
+from runtime.pipeline import Pipeline
+from runtime.planner import Planner
+
+MAX_AXES = 32
+
+
+@shared
+def range(
+    picture: Annotated[str, typer.Argument(help="Where to start, e.g. cat or 'cat -> kitten'.")],
+    axis: Annotated[
+        str | None,
+        typer.Argument(help="What to add and subtract, e.g. tabby; or write -?*tabby .. +?*tabby."),
+    ] = None,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="One more axis, as 'dog | -?*spotted .. +?*spotted'. Repeatable."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Picture to draw, a name ending in .png; none if absent."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds to try, counted from --seed.")] = SEEDS,
+    reach: Annotated[float, typer.Option(help="The largest weight to try.")] = REACH,
+    t: Annotated[
+        float | None, typer.Option(help="Place on t to look around; every station if left out.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print machine-readable figures.")
+    ] = False,
+    force: Force = False,
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
+) -> None:
+    """Find how far ± an axis can be pushed while the picture changes calmly and stays itself."""
+    if output is not None:
+        check_picture(output, "range")
+    texts = [_open_text(picture, axis), *(also or [])]
+    if len(texts) > MAX_AXES:
+        raise RequestError(f"{len(texts)} axes are too many for one picture: use up to {MAX_AXES}")
+    planner = open_planner(invocation)
+    quests = [_quest(planner, text, sampling, seeds, reach, t) for text in texts]
+    told = {"axes": texts, "seeds": seeds, "reach": reach, "place": t}
+    if output is not None:
+        model = {"model": planner.manifest.model}
+        check_overwrite(output, settings_of(model, quests[0].request, "", **told), force=force)
+    with interruptible(output), open_pipeline(invocation) as pipeline:
+        with progress() as bars:
+            found = []
+            for quest in quests:
+                bar = bars.add_task(f"± {quest.axis.name}", total=100)
+                ranges = answer(
+                    quest,
+                    pipeline.render_many,
+                    lambda share, bar=bar: bars.update(bar, completed=100 * share),  # type: ignore[misc]
+                )
+                found.append(ranges)
+                facts = kept_with(quest, ranges, pipeline.settings())
+                keep_range(quest.key(planner.digest()), *common(ranges), facts)
+        typed = replace(quests[0].request, expression=texts[0])
+        options = {"seeds": seeds, "reach": reach, "t": t}
+        name = None if output is None else own_name(output)
+        command = command_line("range", typed, name, invocation.shareable(), options)
+        command = " ".join([command, *(f"--also {shlex.quote(text)}" for text in texts[1:])])
+        settings = settings_of(pipeline.settings(), quests[0].request, command, **told)
+        if output is not None:
+            strips = [
+                strip
+                for quest, ranges in zip(quests, found, strict=True)
+                for strip in _strips(pipeline, quest, ranges)
+            ]
+            chart = draw_ranges(strips, _title(quests), speeds=len(quests) == 1)
+            save_still(output, chart, settings)
+    if as_json:
+        made = [kept_with(quest, ranges, {}) for quest, ranges in zip(quests, found, strict=True)]
+        print(json.dumps({**settings, "axes": made}, indent=1))
+        return
+    console = Console()
+    for quest, ranges in zip(quests, found, strict=True):
+        console.print(_table(quest, ranges))
+        low, high = common(ranges)
+        print(closed(quest, low, high))
+    if output is not None:
+        print(output)
+
+
+def _open_text(picture: str, axis: str | None) -> str:
+    opened = open_axis(picture)
+    if axis is not None:
+        if opened is not None:
+            raise RequestError("the axis is in the expression already: leave the second word out")
+        return with_axis(picture, axis)
+    if opened is None:
+        raise RequestError(
+            "say what to add and subtract, as in wordmorph range cat tabby, "
+            "or wordmorph range 'cat | -?*tabby .. +?*tabby'"
+        )
+    return picture
+
+
+def _quest(
+    planner: Planner, text: str, sampling: Sampling, seeds: int, reach: float, t: float | None
+) -> Quest:
+    axis: OpenAxis | None = open_axis(text)
+    if axis is None:
+        raise ExpressionError("--also takes an axis such as -?*tabby .. +?*tabby", text, 0)
+    if not 0 < reach < 1e6:
+        raise RequestError(f"a reach of {reach:g} makes no range: use a number like 2")
+    request = sampling.request(planner, axis.close(-reach, reach), t=t or 0.0)
+    quest = Quest(axis, request, seeds, reach, t)
+    quest.finder()  # refuses counts that make no range before an engine is opened
+    refuse_untaught(planner, request)
+    return quest
+
+
+def _strips(pipeline: Pipeline, quest: Quest, ranges: tuple[Range, ...]) -> list[Strip]:
+    return [
+        ask(
+            found,
+            quest.reach,
+            lambda weight, place=place: shrink(  # type: ignore[misc]
+                pipeline.render(quest.at(place, weight)).pixels, THUMBNAIL
+            ),
+            quest.axis.name,
+        )
+        for found, place in zip(ranges, quest.places.values(), strict=True)
+    ]
+
+
+def _title(quests: list[Quest]) -> str:
+    if len(quests) > 1:
+        seeds = quests[0].seeds
+        count = "one seed" if seeds == 1 else f"each of {seeds} seeds"
+        return f"How far each axis is calm for {count}; dashed: just beyond"
+    return quests[0].axis.text
+
+
+def _table(quest: Quest, ranges: tuple[Range, ...]) -> Table:
+    table = Table(title=f"± {quest.axis.name}", title_justify="left")
+    table.add_column("around")
+    table.add_column("calm", justify="right")
+    table.add_column(f"ends by {len(ranges[0].soundings)} seeds", justify="right")
+    table.add_column("what ends it")
+    for found in ranges:
+        table.add_row(
+            found.label,
+            f"{found.low:.2f} to {found.high:.2f}",
+            f"{_spread(found, 'low')}, {_spread(found, 'high')}",
+            f"{_end(found, 'low')}, {_end(found, 'high')}",
+        )
+    return table
+
+
+def _spread(found: Range, side: SideName) -> str:
+    ends = found.ends(side)
+    return f"{ends[0]:.2f}" if ends[0] == ends[-1] else f"{ends[0]:.2f}…{ends[-1]:.2f}"
+
+
+def _end(found: Range, side: SideName) -> str:
+    return {"reach": "none found"}.get(found.why(side), found.why(side))

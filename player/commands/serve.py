@@ -1,0 +1,100 @@
+"""``wordmorph serve``: the player as a page, on one port."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from player.commands.common import interruptible, name_untaught
+from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.session.drawing.memory import parse_budget
+from player.session.reproduce import Invocation
+from runtime.engines.choose import check_backend
+
+EXPRESSION = "cat -> kitten"
+
+
+@shared
+def serve(
+    expression: Expression = EXPRESSION,
+    t: Annotated[float, typer.Option(help="Where to start, 0 to 1.")] = 0.0,
+    u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
+    invocation: Invocation = Invocation(),
+    sampling: Sampling = Sampling(),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="Send PNG instead of JPEG, to look closely.")
+    ] = False,
+    cache: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
+    ] = None,
+    new_token: Annotated[
+        bool, typer.Option("--new-token", help="Make a new token: addresses told before end.")
+    ] = False,
+) -> None:
+    """Play in a browser: on this machine, or on another through ssh -L."""
+    planner = open_planner(invocation)
+    request = sampling.request(planner, expression, t=t, u=u)
+    check_backend(invocation.backend)
+    from player.session.session import Session
+    from player.web.access import Access, kept_token, names_of
+    from player.web.serve import bind, make_server, run
+    from player.web.stage import Stage
+
+    picture = planner.manifest.width, planner.manifest.height
+    budget = parse_budget(cache, picture)
+    listener = bind(host, port)
+    port = listener.getsockname()[1]
+    kept = platformdirs.user_state_path("wordmorph") / "serve-token"
+    if new_token:
+        kept.unlink(missing_ok=True)
+    access = Access(kept_token(kept), names_of(host))
+    name_untaught(planner, request)
+    _say_where(host, port, access.token)
+    folder = Path(tempfile.mkdtemp(prefix="wordmorph-"))
+    session = Session(
+        lambda: open_pipeline(invocation),
+        request,
+        picture=picture,
+        budget=budget,
+        invocation=invocation,
+        folder=folder,
+        check=planner.check,
+        remark=planner.untaught,
+    )
+    stage = Stage(session, planner, lossless=lossless)
+    try:
+        with interruptible(None):
+            run(make_server(stage, access), stage, listener)
+    finally:
+        stage.close()
+        session.finish()
+        session.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say_where(host: str, port: int, token: str) -> None:
+    from player.web.access import is_loopback
+
+    local = is_loopback(host)
+    everywhere = host in ("0.0.0.0", "::")
+    reached = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+    print(f"open  http://{reached}:{port}/?token={token}")
+    if local:
+        print(f"from another machine, first  ssh -L {port}:{reached}:{port} {socket.gethostname()}")
+    else:
+        print(
+            f"--host {host}: there is no TLS, so whoever sees the traffic can read the token and "
+            "play; ssh -L and the default host need none",
+            file=sys.stderr,
+        )
+    sys.stdout.flush()

@@ -1,0 +1,105 @@
+"""Where the player opens: at what was typed, where a file was made, or where it was left."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from player.commands.library import Library
+from player.options import Sampling
+from player.session.keep.remembered import Memory, memory_path, recall
+from player.session.models import Model
+from player.session.motion.moment import Moment
+from player.session.opening import is_file_to_open, moment_in
+from player.session.reproduce import Invocation
+from player.session.words import STARTER, TRY
+from runtime.errors import BundleError, MorphError
+from runtime.request import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What to open the player with."""
+
+    invocation: Invocation
+    model: Model
+    library: Library
+    request: Request
+    memory: Memory
+    hint: str
+    """what to say where there is nothing else to say; empty for the usual"""
+
+
+def starting(
+    expression: str | None,
+    t: float,
+    u: float,
+    invocation: Invocation,
+    sampling: Sampling,
+    typed: frozenset[str] = frozenset(),
+) -> Start:
+    """Return where the player opens.
+
+    ``expression`` may name a picture, film, take or cue list; without one it is where the last
+    session ended, or a line to start from. ``typed`` names the options that were typed: a model or
+    settings among them come before those of the file or the last session.
+
+    Raises:
+        ExpressionError, RequestError, BundleError, KeptFileError: what was typed cannot be played.
+    """
+    memory = _remembered()
+    moment: Moment | None
+    hint = ""
+    if expression is not None and not is_file_to_open(expression):
+        library = Library(invocation)
+        model = library.find(invocation.model)
+        return Start(
+            invocation, model, library, _typed(model, expression, t, u, sampling), memory, hint
+        )
+    if expression is not None:
+        moment = moment_in(Path(expression))
+        hint = f"opened {Path(expression).name}"
+    else:
+        moment = memory.last
+        if moment is None:
+            hint = f"/ types other words: {', '.join(TRY)} …   F1 for the keys"
+    if moment is not None and "model" not in typed:
+        invocation = replace(invocation, model=moment.model)
+    library = Library(invocation)
+    try:
+        model = library.find(invocation.model)
+        if moment is None:
+            request = _typed(model, STARTER, t, u, sampling)
+        else:
+            options = {"t": t, "u": u, **asdict(sampling)}
+            chosen = {name: value for name, value in options.items() if name in typed}
+            request = replace(model.fitted(moment.request), **chosen)
+        model.check(request)
+    except MorphError as error:
+        if expression is not None:
+            why = f"{expression}: {error}; or play it with another: --model NAME"
+            raise (BundleError(why) if isinstance(error, BundleError) else error) from None
+        if moment is None or "model" in typed:
+            raise
+        print(f"the last session cannot be played: {error}", file=sys.stderr)
+        invocation = replace(invocation, model=Invocation().model)
+        library = Library(invocation)
+        model = library.find(invocation.model)
+        request = _typed(model, STARTER, t, u, sampling)
+    return Start(invocation, model, library, request, memory, hint)
+
+
+def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling) -> Request:
+    request = sampling.of(expression, model.default_steps, t=t, u=u)
+    model.check(request)
+    return request
+
+
+def _remembered() -> Memory:
+    """Return what the last session left; one that cannot be read is said and counts as none."""
+    try:
+        return recall(memory_path())
+    except MorphError as error:
+        print(f"the last session is forgotten: {error}", file=sys.stderr)
+        return Memory()

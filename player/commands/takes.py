@@ -1,0 +1,125 @@
+"""``wordmorph render take.json``: a performed path as a film, every frame exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from player.commands.common import frames_of, interruptible, progress
+from player.commands.library import Library
+from player.options import open_pipeline
+from player.session.keep.take import Take, read_take
+from player.session.motion.moment import Moment, kind_in
+from player.session.reproduce import Invocation, own_name
+from runtime.errors import BundleError, RequestError
+from runtime.output.film import check_fps, open_film
+from runtime.output.overwrite import check_overwrite
+from runtime.output.settings import settings_of
+from runtime.output.target import check_target
+
+MAX_FRAMES = 1_000_000
+
+
+def is_take(text: str) -> bool:
+    """Tell whether a person named a take rather than an expression."""
+    path = Path(text)
+    return path.suffix == ".json" and path.is_file() and kind_in(path) == "take"
+
+
+def render_take(
+    source: str,
+    output: str,
+    fps: float,
+    invocation: Invocation,
+    *,
+    force: bool,
+    one_model: bool = False,
+) -> None:
+    """Render the take in ``source`` to a film; frame i shows what was asked for at i / fps.
+
+    With ``one_model`` the model of ``invocation`` draws all of it; else each part is drawn by the
+    model it was performed with.
+
+    Raises:
+        KeptFileError, RequestError, BundleError, TargetError: before anything is written.
+    """
+    kind = check_target(output)
+    if kind == "png":
+        raise RequestError(
+            f"{output} holds one picture: a take makes a film, .mp4, .gif or frames/"
+        )
+    check_fps(fps, kind)
+    take = read_take(Path(source))
+    if one_model:
+        take = _drawn_by(invocation.model, take)
+    moments = take.moments(fps)
+    if len(moments) > MAX_FRAMES:
+        raise RequestError(f"{len(moments)} frames are too many: use {MAX_FRAMES} or fewer")
+    size = _check(take, invocation, source)
+    first = moments[0]
+    command = f"wordmorph render {own_name(source)} -o {own_name(output)} --fps {fps:g}"
+    more = {"frames": len(moments), "fps": fps, "performed": True}
+    decisive = settings_of({"model": first.model}, first.request, "", **more)
+    check_overwrite(output, decisive, force=force)
+    with interruptible(output), progress() as bars:
+        known = {"model": first.model, "digest": first.digest, "width": size[0], "height": size[1]}
+        settings = settings_of(known, first.request, command, **more)
+        with open_film(output, size, fps, settings) as film:
+            for pixels in _pictures(moments, invocation, bars):
+                film.write(pixels)
+            written = film.frames
+    print(f"{output}: {written} frames, {written / fps:.1f} s at {fps:g} frames per second")
+
+
+def _drawn_by(model: str, take: Take) -> Take:
+    """Return the take as another model draws it."""
+    events = tuple((at, replace(moment, model=model, digest="")) for at, moment in take.events)
+    return replace(take, events=events)
+
+
+def _check(take: Take, invocation: Invocation, source: str) -> tuple[int, int]:
+    """Return the size of all pictures once every model has agreed to its part."""
+    library = Library(invocation)
+    sizes: dict[str, tuple[int, int]] = {}
+    checked = set()
+    for _, moment in take.events:
+        try:
+            model = library.find(moment.model)
+        except BundleError as error:
+            why = f"{source}: {error}; or draw it with another: --model NAME"
+            raise BundleError(why) from None
+        sizes[moment.model] = model.picture
+        plain = model.fitted(moment.request).at(0.0, 0.5)
+        if (moment.model, plain) not in checked:
+            checked.add((moment.model, plain))
+            model.check(plain)
+    if len(set(sizes.values())) > 1:
+        named = ", ".join(f"{name} {w}x{h}" for name, (w, h) in sizes.items())
+        raise RequestError(
+            f"{source} was played with models of several sizes ({named}): use --model"
+        )
+    return next(iter(sizes.values()))
+
+
+def _pictures(
+    moments: list[Moment], invocation: Invocation, bars: Progress
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw in order; what stands still is drawn once. One model is open at a time."""
+    library = Library(invocation)
+    for name, part in groupby(moments, key=lambda moment: moment.model):
+        model = library.find(name)
+        runs = [
+            (request, sum(1 for _ in run))
+            for request, run in groupby(model.fitted(moment.request) for moment in part)
+        ]
+        with open_pipeline(library.invocation_of(name)) as pipeline:
+            drawn = frames_of(pipeline, [request for request, _ in runs], bars, "rendering")
+            for frame, (_, count) in zip(drawn, runs, strict=True):
+                for _ in range(count):
+                    yield frame.pixels

@@ -1,0 +1,1 @@
+"""What is kept: stills, films, takes, cues, grids and ranges."""

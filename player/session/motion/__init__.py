@@ -1,0 +1,1 @@
+"""Where the playhead is, how it moves, and on which beat."""

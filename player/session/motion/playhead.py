@@ -1,0 +1,243 @@
+"""Where we are on the two axes and how we move: pure values, no window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.request import Request
+
+DIVISIONS = 400
+"""The note's film: one keypress is 1/400 of the way."""
+FINE = 10
+"""Ctrl divides a division by this, Shift multiplies it."""
+TICKS = DIVISIONS * FINE
+RATE = 20.0
+"""Divisions a second when playing at speed 1, and the frame rate of films and recordings."""
+GLIDE = 40.0
+"""Divisions a second while an arrow key is held."""
+SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+Loop = Literal["bounce", "wrap", "once"]
+"""What playing does at an end: turn round, begin anew, or stop."""
+
+Point = tuple[int, int]
+"""A position in ticks on both axes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Warp:
+    """Perceptual time: ``cumulative`` [n], the share of all change seen by t = i/(n-1).
+
+    It rises strictly from 0 to 1, so it can be inverted.
+    """
+
+    cumulative: NDArray[np.float64]
+
+    @classmethod
+    def of_steps(cls, steps: NDArray[np.float64]) -> Warp:
+        """Make perceptual time from the distances [n-1] between consecutive frames.
+
+        A hundredth of real time is mixed in, so that stretches without any change still pass.
+        """
+        total = float(steps.sum())
+        share = steps / total if total > 0 else np.full(len(steps), 1 / len(steps))
+        share = 0.99 * share + 0.01 / len(steps)
+        cumulative = np.concatenate([[0.0], np.cumsum(share)])
+        return cls(cumulative / cumulative[-1])
+
+    def seen(self, t: float) -> float:
+        """Return the share of all change seen by ``t``."""
+        return float(np.interp(t, np.linspace(0, 1, len(self.cumulative)), self.cumulative))
+
+    def time(self, seen: float) -> float:
+        """Return the t at which that share has been seen."""
+        return float(np.interp(seen, self.cumulative, np.linspace(0, 1, len(self.cumulative))))
+
+    def steep(self, t: float) -> bool:
+        """Tell whether more than the average happens around ``t``."""
+        count = len(self.cumulative) - 1
+        index = min(int(t * count), count - 1)
+        return float(self.cumulative[index + 1] - self.cumulative[index]) * count > 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Playhead:
+    """A position, how it moves, and two marks.
+
+    ``x`` and ``y`` count ticks along t and u; they are whole after a step or a seek, and may be
+    fractions while moving. ``grain`` is what the shown position is rounded to: whole divisions
+    while gliding or playing, so that a second pass meets the cached frames, single ticks after a
+    fine step.
+    """
+
+    x: float = 0.0
+    y: float = TICKS / 2
+    grain: int = 1
+    playing: bool = False
+    direction: int = 1
+    speed: float = 1.0
+    mark_a: Point | None = None
+    mark_b: Point | None = None
+    loop: Loop = "bounce"
+    between: bool = False
+    """whether playing stays between the marks, where both are set"""
+    warp: Warp | None = field(default=None, compare=False)
+
+    def rest_at(self, t: float, u: float) -> Playhead:
+        """Return the same playhead resting at the tick nearest to (t, u), in raw time."""
+        return replace(
+            self, x=float(round(t * TICKS)), y=float(round(u * TICKS)), grain=1, warp=None
+        )
+
+    @property
+    def point(self) -> Point:
+        """The shown position in whole ticks."""
+        grain = self.grain
+        if self.warp is not None and self.warp.steep(self.x / TICKS):
+            grain = 1
+        return _snap(self.x, grain), _snap(self.y, self.grain)
+
+    @property
+    def t(self) -> float:
+        """The shown position along the morph, 0 to 1."""
+        return self.point[0] / TICKS
+
+    @property
+    def u(self) -> float:
+        """The shown position along the second axis, 0 to 1."""
+        return self.point[1] / TICKS
+
+    def request(self, base: Request) -> Request:
+        """Return ``base`` at the shown position on both axes."""
+        return base.at(self.t, self.u)
+
+    def at_rest(self) -> Playhead:
+        """Rest exactly where the shown position is."""
+        x, y = self.point
+        return replace(self, x=float(x), y=float(y), grain=1)
+
+    def move(self, dx: int = 0, dy: int = 0) -> Playhead:
+        """Stop playing and move by ticks, staying on the axes."""
+        rest = replace(self.at_rest(), playing=False)
+        x = float(_snap(rest._moved(rest.x, dx), 1))
+        if x == rest.x and dx:  # in perceptual time, a step inside a storm is less than a tick
+            x = _clamp(x + (1 if dx > 0 else -1))
+        return replace(rest, x=x, y=_clamp(rest.y + dy), direction=rest._facing(dx))
+
+    def seek(self, t: float | None = None, u: float | None = None) -> Playhead:
+        """Jump to the division nearest to ``t`` and ``u``; None keeps that axis."""
+        rest = self.at_rest()
+        x = rest.x if t is None else float(_snap(t * TICKS, FINE))
+        y = rest.y if u is None else float(_snap(u * TICKS, FINE))
+        return replace(rest, x=x, y=y, direction=rest._facing(x - rest.x))
+
+    def glide(self, dt: float, vx: float = 0.0, vy: float = 0.0) -> Playhead:
+        """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second, stopping at the ends."""
+        grain = FINE if max(abs(vx), abs(vy)) >= FINE * RATE else 1
+        return replace(
+            self,
+            x=self._moved(self.x, vx * dt),
+            y=_clamp(self.y + vy * dt),
+            grain=grain,
+            playing=False,
+            direction=self._facing(vx),
+        )
+
+    def play(self, dt: float) -> Playhead:
+        """Move for ``dt`` seconds at the playing speed; ``loop`` says what happens at an end."""
+        if not self.playing:
+            return self
+        low, high = (self._seen(edge) for edge in self.stretch)
+        span = high - low
+        gone = min(max(self._seen(self.x), low), high) - low
+        way = RATE * FINE * self.speed * dt
+        if self.loop == "bounce":
+            travelled = ((gone if self.direction > 0 else 2 * span - gone) + way) % (2 * span)
+            forward = travelled < span
+            gone = travelled if forward else 2 * span - travelled
+            moved = replace(self, direction=1 if forward else -1)
+        else:
+            gone += self.direction * way
+            over = not 0 <= gone <= span
+            moved = replace(self, playing=not (over and self.loop == "once"))
+            if over:
+                gone = gone % span if self.loop == "wrap" else min(max(gone, 0.0), span)
+        return replace(moved, x=self._unseen(low + gone), grain=FINE)
+
+    @property
+    def stretch(self) -> tuple[float, float]:
+        """The ends, in ticks, of what is played: the marks where that is wanted, else the line."""
+        if self.between and self.mark_a is not None and self.mark_b is not None:
+            low, high = sorted((self.mark_a[0], self.mark_b[0]))
+            if low < high:
+                return float(low), float(high)
+        return 0.0, float(TICKS)
+
+    def toggle(self) -> Playhead:
+        """Play or pause; from an end, play away from it, or begin anew where that is the loop."""
+        if self.playing:
+            return replace(self.at_rest(), playing=False)
+        low, high = self.stretch
+        direction = self.direction
+        if self.loop == "bounce":
+            direction = 1 if self.x <= low else -1 if self.x >= high else direction
+        elif direction > 0 and self.x >= high:
+            return replace(self, playing=True, x=low)
+        elif direction < 0 and self.x <= low:
+            return replace(self, playing=True, x=high)
+        return replace(self, playing=True, direction=direction)
+
+    def next_loop(self) -> Playhead:
+        """Take the next kind of loop, forwards in all but the first."""
+        kinds = get_args(Loop)
+        kind = kinds[(kinds.index(self.loop) + 1) % len(kinds)]
+        return replace(self, loop=kind, direction=self.direction if kind == "bounce" else 1)
+
+    def faster(self, change: int) -> Playhead:
+        """Go ``change`` places up or down the list of speeds."""
+        place = SPEEDS.index(self.speed) + change
+        return replace(self, speed=SPEEDS[min(max(place, 0), len(SPEEDS) - 1)])
+
+    def mark(self, name: str) -> Playhead:
+        """Set mark ``a`` or ``b`` here."""
+        if name == "a":
+            return replace(self, mark_a=self.point)
+        return replace(self, mark_b=self.point)
+
+    def flip(self) -> Playhead:
+        """Jump to mark A, or from mark A to mark B; stay if there is none."""
+        target = self.mark_b if self.point == self.mark_a else self.mark_a or self.mark_b
+        if target is None:
+            return self
+        return self.jump(target)
+
+    def jump(self, target: Point) -> Playhead:
+        """Rest at a position."""
+        rest = replace(self.at_rest(), playing=False)
+        return replace(rest, x=float(target[0]), y=float(target[1]))
+
+    def _moved(self, x: float, dx: float) -> float:
+        if not dx:
+            return x
+        return self._unseen(_clamp(self._seen(x) + dx))
+
+    def _seen(self, x: float) -> float:
+        return x if self.warp is None else self.warp.seen(x / TICKS) * TICKS
+
+    def _unseen(self, s: float) -> float:
+        return s if self.warp is None else self.warp.time(s / TICKS) * TICKS
+
+    def _facing(self, dx: float) -> int:
+        return self.direction if dx == 0 else 1 if dx > 0 else -1
+
+
+def _clamp(value: float) -> float:
+    return min(max(value, 0.0), float(TICKS))
+
+
+def _snap(value: float, grain: int) -> int:
+    return int(_clamp(round(value / grain) * grain))

@@ -1,0 +1,46 @@
+"""Where a picture, film or take was made, read from the file itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from player.session.keep.cues import read_cues
+from player.session.keep.take import read_take
+from player.session.motion.moment import SETTINGS, KeptFileError, Moment, kind_in, request_of
+from runtime.output.film import read_settings
+
+SUFFIXES = (".png", ".mp4", ".gif", ".json")
+"""of the files that can be opened"""
+
+
+def is_file_to_open(text: str) -> bool:
+    """Tell whether a person named a file rather than an expression."""
+    path = Path(text)
+    try:
+        return path.suffix.lower() in SUFFIXES and path.is_file()
+    except (OSError, ValueError):  # too long for a name
+        return False
+
+
+def moment_in(path: Path) -> Moment:
+    """Return the moment that a picture or film shows first, or that a take or cue list begins with.
+
+    Raises:
+        MorphError: no such file, none of this program, or a damaged one; one line.
+    """
+    if path.suffix.lower() == ".json":
+        kind = kind_in(path)
+        if kind == "take":
+            return read_take(path).events[0][1]
+        if kind:
+            moments, _ = read_cues(path)
+            if moments:
+                return moments[0]
+            raise KeptFileError(f"{path} holds no cues")
+        raise KeptFileError(f"{path} is no take and no cue list of this program")
+    settings = read_settings(path)
+    model, digest = settings.get("model"), settings.get("digest", "")
+    if not isinstance(model, str) or not isinstance(digest, str):
+        raise KeptFileError(f"{path} does not say which model drew it")
+    fields = {name: settings[name] for name in SETTINGS if name in settings}
+    return Moment(request_of(fields, str(path)), model, digest)

@@ -1,0 +1,41 @@
+"""The token strip as values: what the encoder read, row by row, and which rows are in the mix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.mixing.mix import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One token: its row of the embedding, its text, and whether its value is in the mix."""
+
+    row: int
+    text: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One prompt with its coefficient in each slot it edits; none for the unchanged layout."""
+
+    weights: tuple[float, ...]
+    cells: tuple[Cell, ...]
+
+
+def lines(plan: Plan, t: float, u: float) -> tuple[Line, ...]:
+    """Return the prompts of a plan as the strip shows them, in the plan's order."""
+    mixed = plan.coefficients(t, u)
+    made = []
+    for entry, tokens in enumerate(plan.tokens):
+        edits = [edit for edit in plan.edited if edit.entry == entry]
+        used = {row for edit in edits for row in edit.sources}
+        slots = sorted({edit.slot for edit in edits})
+        weights = tuple(float(mixed[slot][entry]) for slot in slots)
+        cells = [Cell(row, text, row in used) for row, text in enumerate(tokens.texts)]
+        padding = [row for row in used if row > tokens.eos]
+        if padding:
+            cells.append(Cell(tokens.eos + 1, f"padding to {max(padding)}", True))
+        made.append(Line(weights, tuple(cells)))
+    return tuple(made)

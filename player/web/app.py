@@ -1,0 +1,136 @@
+"""What the port answers: the page, its files, what was kept, and the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from importlib import resources
+
+from starlette.applications import Starlette
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from player.web.access import SUBPROTOCOL, Access
+from player.web.messages import MAX_BYTES, WireError, read
+from player.web.stage import MOST_VIEWERS, Stage
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_CLIENT = re.compile(r"[0-9a-f]{0,32}")
+
+
+def page_files() -> Mapping[str, tuple[bytes, str]]:
+    """Return the page's files, read once: name → (content, media type)."""
+    found = {}
+    for entry in resources.files("player.web").joinpath("page").iterdir():
+        suffix = entry.name[entry.name.rfind(".") :]
+        if suffix in TYPES:
+            found[entry.name] = entry.read_bytes(), TYPES[suffix]
+    return found
+
+
+def make_app(stage: Stage, access: Access) -> Starlette:
+    """Return the ASGI application that shows ``stage`` to whom ``access`` lets in."""
+    files = page_files()
+
+    def refused() -> Response:
+        return PlainTextResponse("forbidden\n", 403, headers=HEADERS)
+
+    def may_ask(connection: HTTPConnection) -> bool:
+        host = connection.headers.get("host", "")
+        origin = connection.headers.get("origin")
+        return access.is_host(host) and access.is_origin(origin, host)
+
+    async def index(request: Request) -> Response:
+        if not may_ask(request) or not access.knows(request.query_params.get("token", "")):
+            return refused()
+        content, kind = files["index.html"]
+        return Response(content, headers={**HEADERS, "Content-Type": kind})
+
+    async def page(request: Request) -> Response:
+        content, kind = files.get(request.path_params["name"], (b"", ""))
+        if not may_ask(request) or not kind:
+            return refused()
+        return Response(content, headers={**HEADERS, "Content-Type": kind})
+
+    async def kept(request: Request) -> Response:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not may_ask(request) or not access.knows(given):
+            return refused()
+        path = stage.kept.path(request.path_params["number"])
+        if path is None:
+            return PlainTextResponse("not here\n", 404, headers=HEADERS)
+        return FileResponse(path, filename=path.name, headers=HEADERS)
+
+    async def wire(socket: WebSocket) -> None:
+        offered = [
+            one.strip() for one in socket.headers.get("sec-websocket-protocol", "").split(",")
+        ]
+        client = socket.query_params.get("client", "")
+        if not may_ask(socket) or not access.knows_offer(offered) or not _CLIENT.fullmatch(client):
+            await socket.close(1008)
+            return
+        await socket.accept(SUBPROTOCOL)
+        if len(stage.viewers) >= MOST_VIEWERS:
+            await socket.close(4429, "too many viewers")
+            return
+        await _converse(stage, socket, client, socket.query_params.get("lossless") == "1")
+
+    return Starlette(
+        routes=[
+            Route("/", index),
+            Route("/page/{name}", page),
+            Route("/kept/{number:int}", kept),
+            WebSocketRoute("/wire", wire),
+        ]
+    )
+
+
+async def _converse(stage: Stage, socket: WebSocket, client: str, lossless: bool) -> None:
+    """Serve one viewer until either side ends it."""
+    viewer = stage.enter(socket, client=client, lossless=lossless)
+    sender = asyncio.create_task(viewer.send())
+    code, reason = 1000, ""
+    try:
+        while True:
+            received = await socket.receive()
+            if received["type"] == "websocket.disconnect":
+                return
+            text = received.get("text")
+            if text is None or len(text) > MAX_BYTES:
+                code, reason = 1003, "text, please"
+                break
+            if not viewer.link.allows(time.perf_counter()):
+                code, reason = 4429, "too many messages"
+                break
+            try:
+                stage.hear(viewer, read(text))
+            except WireError as error:
+                code, reason = 4400, str(error)
+                break
+    finally:
+        stage.leave(viewer)
+        sender.cancel()
+    try:
+        await asyncio.wait_for(socket.close(code, reason), 5)
+    except (TimeoutError, RuntimeError, WebSocketDisconnect):
+        return

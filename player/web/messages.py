@@ -1,0 +1,174 @@
+"""What a client may say, read with bounds: whatever is not one of these ends the connection."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime.errors import MorphError
+from runtime.request import Request
+
+MAX_BYTES = 16_384
+"""of one message; an expression has at most 2,000 characters"""
+MAX_FORGOTTEN = 512
+"""pictures named in one ``forget``"""
+_WHOLE = 2**53 - 1
+_FIELDS = frozenset(Request.__dataclass_fields__)
+
+
+class WireError(MorphError):
+    """A message that no client of ours sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Message ``seq`` was received; a picture, once it is decoded."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Stand at tick (x, y): x along the bar, y across it."""
+
+    n: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Do an action of the table."""
+
+    n: int
+    name: str
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Play another request; ``fields`` are those of ``Request`` that are to change."""
+
+    n: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send one picture, whatever is played."""
+
+    n: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Check a request, and send the tokens that its plan is made from."""
+
+    n: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """These pictures were dropped from the client's cache."""
+
+    seqs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Ask to perform, or no longer; ``to`` hands over to another viewer."""
+
+    want: bool
+    to: int | None = None
+
+
+Message = Ack | Move | Act | Change | Ask | Tokens | Forget | Control
+
+
+def read(text: str) -> Message:
+    """Read a message.
+
+    Raises:
+        WireError: it is none. What ``Request`` itself refuses passes here.
+    """
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        raise WireError("no JSON") from None
+    if not isinstance(said, dict):
+        raise WireError("no object")
+    kind = said.get("do")
+    if kind == "ack":
+        return Ack(_whole(said, "seq"))
+    if kind == "move":
+        return Move(_whole(said, "n"), _whole(said, "x"), _whole(said, "y"))
+    if kind == "act":
+        name, value = said.get("name"), said.get("value")
+        if not isinstance(name, str) or len(name) > 64:
+            raise WireError("no name")
+        return Act(_whole(said, "n"), name, None if value is None else _number(value))
+    if kind == "change":
+        return Change(_whole(said, "n"), _fields(said.get("request")))
+    if kind in ("ask", "tokens"):
+        n, fields = _whole(said, "n"), _fields(said.get("request"))
+        if "expression" not in fields:
+            raise WireError("no expression")
+        return Ask(n, fields) if kind == "ask" else Tokens(n, fields)
+    if kind == "forget":
+        seqs = said.get("seqs")
+        if not isinstance(seqs, list) or len(seqs) > MAX_FORGOTTEN:
+            raise WireError("no list of pictures")
+        return Forget(tuple(_checked(seq) for seq in seqs))
+    if kind == "control":
+        want, to = said.get("want"), said.get("to")
+        if not isinstance(want, bool):
+            raise WireError("no wish")
+        return Control(want, None if to is None else _checked(to))
+    raise WireError("no message")
+
+
+def _whole(said: Mapping[str, Any], name: str) -> int:
+    return _checked(said.get(name))
+
+
+def _checked(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _WHOLE:
+        raise WireError("no whole number")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _WHOLE:
+        raise WireError("no number")
+    if not math.isfinite(value):
+        raise WireError("no finite number")
+    return float(value)
+
+
+def _fields(given: object) -> dict[str, Any]:
+    """Return fields of ``Request`` of the right types; their ranges are ``Request``'s to check."""
+    if not isinstance(given, dict) or not given or not set(given) <= _FIELDS:
+        raise WireError("no request")
+    fields: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "expression":
+            if not isinstance(value, str) or re.search("[\ud800-\udfff]", value):
+                raise WireError("no expression")
+            fields[name] = value
+        elif name in ("t", "u"):
+            fields[name] = _number(value)
+        elif name == "edit_row" and value is None:
+            fields[name] = None
+        elif name in ("seed", "steps", "edit_row"):
+            fields[name] = _checked(value)
+        elif isinstance(value, str) and len(value) <= 16:
+            fields[name] = value
+        else:
+            raise WireError("no setting")
+    return fields

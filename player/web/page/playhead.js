@@ -1,0 +1,103 @@
+// Where this page stands: it moves at once, and the server follows.
+
+export class Playhead {
+  constructor() {
+    this.ticks = 4000;
+    this.glide = 40; // divisions a second
+    this.x = 0;
+    this.y = 2000;
+    this.warp = null; // shares of all change, or null in raw time
+    this.held = new Map(); // "x"/"y" + direction → since when
+    this.scale = 1;
+  }
+
+  get fine() {
+    return this.ticks / 400; // ticks in a division
+  }
+
+  at(x, y) {
+    this.x = x;
+    this.y = y;
+  }
+
+  // Seek to a share of the bar or the pad; null keeps that axis.
+  seek(along, across) {
+    const snap = (share) => clamp(Math.round((share * this.ticks) / this.fine) * this.fine, this.ticks);
+    if (along !== null) this.x = snap(along);
+    if (across !== null) this.y = snap(across);
+  }
+
+  step(dx, dy) {
+    this.rest();
+    if (dx) {
+      const before = this.x;
+      this.x = Math.round(this.unseen(clamp(this.seen(before) + dx, this.ticks)));
+      if (this.x === before) this.x = clamp(before + Math.sign(dx), this.ticks);
+    }
+    this.y = clamp(this.y + dy, this.ticks);
+  }
+
+  // Let `dt` seconds pass with keys held; true if anything is gliding.
+  advance(dt, now, holdMs) {
+    let vx = 0;
+    let vy = 0;
+    for (const [key, since] of this.held) {
+      if (now - since < holdMs) continue;
+      const speed = this.glide * this.fine * this.scale * (key.endsWith("-") ? -1 : 1);
+      if (key[0] === "x") vx += speed;
+      else vy += speed;
+    }
+    if (!vx && !vy) return false;
+    if (vx) this.x = this.unseen(clamp(this.seen(this.x) + vx * dt, this.ticks));
+    if (vy) this.y = clamp(this.y + vy * dt, this.ticks);
+    this.grain = Math.max(Math.abs(vx), Math.abs(vy)) >= this.fine * 20 ? this.fine : 1;
+    return true;
+  }
+
+  rest() {
+    [this.x, this.y] = this.point;
+    this.grain = 1;
+  }
+
+  // The shown position in whole ticks.
+  get point() {
+    const grain = this.grain ?? 1;
+    const along = this.warp && this.steep(this.x) ? 1 : grain;
+    const snap = (value, size) => clamp(Math.round(value / size) * size, this.ticks);
+    return [snap(this.x, along), snap(this.y, grain)];
+  }
+
+  seen(x) {
+    if (!this.warp) return x;
+    const last = this.warp.length - 1;
+    const place = (x / this.ticks) * last;
+    const index = Math.min(Math.floor(place), last - 1);
+    const [low, high] = [this.warp[index], this.warp[index + 1]];
+    return (low + (high - low) * (place - index)) * this.ticks;
+  }
+
+  unseen(s) {
+    if (!this.warp) return s;
+    const share = s / this.ticks;
+    const last = this.warp.length - 1;
+    let [low, high] = [0, last];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.warp[middle] <= share) low = middle;
+      else high = middle;
+    }
+    const width = this.warp[high] - this.warp[low];
+    const within = width > 0 ? (share - this.warp[low]) / width : 0;
+    return clamp(((low + within) / last) * this.ticks, this.ticks);
+  }
+
+  steep(x) {
+    const last = this.warp.length - 1;
+    const index = Math.min(Math.floor((x / this.ticks) * last), last - 1);
+    return (this.warp[index + 1] - this.warp[index]) * last > 1;
+  }
+}
+
+function clamp(value, most) {
+  return Math.min(Math.max(value, 0), most);
+}

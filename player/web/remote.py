@@ -1,0 +1,197 @@
+"""A session whose pictures another machine draws: a renderer that asks, a controller that tells."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from player.session.session import Session
+from player.web.connection import Connection
+from player.web.pictures import decode
+from runtime.errors import EngineError, MorphError, RequestError
+from runtime.language.expression import parse
+from runtime.mixing.mix import Plan, plan
+from runtime.mixing.tokens import Tokenizer, Tokens
+from runtime.planner import PlanKey, plan_key
+from runtime.request import Frame, Request
+
+PLANS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _EngineInfo:
+    name: str
+    precision: str
+
+
+class _Told:
+    """A tokenizer that knows what the server told of some prompts."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.length = int(told["length"])
+        self._known = {
+            one["prompt"]: Tokens(
+                one["prompt"],
+                tuple(one["ids"]),
+                tuple(one["texts"]),
+                tuple((start, end) for start, end in one["offsets"]),
+            )
+            for one in told["tokens"]
+        }
+
+    def tokens(self, prompt: str) -> Tokens:
+        return self._known[prompt]
+
+
+class Plans:
+    """Plans made here from the tokens of prompts, which the server tells."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Ask over ``connection``; known plans are kept."""
+        self._connection = connection
+        self._known: dict[tuple[PlanKey, int], Plan] = {}
+
+    def __call__(self, request: Request) -> Plan:
+        """Return the plan of a request that the server's model can draw.
+
+        Raises:
+            MorphError: the server refuses it.
+        """
+        key = plan_key(request), request.steps
+        made = self._known.get(key)
+        if made is None:
+            told = self._connection.call({"do": "tokens", "request": asdict(request)})
+            made = plan(
+                parse(request.expression),
+                cast(Tokenizer, _Told(told)),
+                edit=request.edit,
+                edit_row=request.edit_row,
+                interp=request.interp,
+            )
+            for oldest in list(self._known)[: 1 - PLANS]:
+                self._known.pop(oldest, None)
+            self._known[key] = made
+        return made
+
+    def check(self, request: Request) -> None:
+        """Raise RequestError or ExpressionError if the server's model cannot render it."""
+        self(request)
+
+
+class RemoteRenderer:
+    """The part of ``Pipeline`` that a session uses, at the other end of a connection."""
+
+    def __init__(self, connection: Connection, plans: Plans | None = None) -> None:
+        """Wait until the server's model is open.
+
+        Raises:
+            MorphError: the connection is closed meanwhile.
+        """
+        self._connection = connection
+        self.plan = plans or Plans(connection)
+        self._settings = dict(connection.wait("settings"))
+
+    @property
+    def engine(self) -> _EngineInfo:
+        """What draws there, and where that is."""
+        settings = self._settings
+        name = f"{settings.get('engine', '?')} at {self._connection.place}"
+        return _EngineInfo(name, str(settings.get("precision", "")))
+
+    def check(self, request: Request) -> None:
+        """Raise RequestError or ExpressionError if the server's model cannot render it."""
+        self.plan.check(request)
+
+    def render(self, request: Request) -> Frame:
+        """Return the server's picture, from here if it came before; waits while it is away.
+
+        Raises:
+            MorphError: the server refuses it, or the connection is closed.
+        """
+        started = time.perf_counter()
+        picture = self._connection.picture(request)
+        if picture is None:
+            self._connection.call({"do": "ask", "request": asdict(request)})
+            picture = self._connection.picture(request)
+        if picture is None:
+            raise EngineError(f"{self._connection.place} sent another picture than was asked for")
+        try:
+            pixels = decode(picture)
+        except OSError as error:
+            raise EngineError(f"a picture cannot be read: {error}") from None
+        return Frame(pixels, request, {"total": (time.perf_counter() - started) * 1e3})
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the server's model and engine decide of a picture."""
+        return dict(self._settings)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+
+class Follower:
+    """Keeps a session here and the one at the server at the same place."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Tell over ``connection`` what is played here while it performs, else follow."""
+        self._connection = connection
+        self._agreed: Request | None = None
+        self._sent = 0
+
+    def poll(self, session: Session, now: float) -> None:
+        """Tell the server of a new place here, or go where it is."""
+        state = self._connection.state
+        if not state:
+            session.state.say(f"{self._connection.place} does not answer: trying again")
+            self._sent = 0
+            return
+        here, there = session.state.request, Request(**state["request"])
+        if self._agreed is None:
+            self._agreed = there
+        if here != self._agreed and self._connection.performs:
+            self._tell(session, here)
+            self._agreed = here
+        elif here != self._agreed:
+            self._connection.tell({"do": "control", "want": True})
+            session.state.say("watching: the performer was asked to hand over")
+            self._follow(session, there)
+        elif there != here and state["heard"] >= self._sent:
+            self._follow(session, there)
+
+    def close(self) -> None:
+        """Nothing is held open that the renderer does not close."""
+
+    def _tell(self, session: Session, here: Request) -> None:
+        agreed = self._agreed
+        assert agreed is not None
+        if here.at(0.0, 0.0) == agreed.at(0.0, 0.0):
+            x, y = session.state.playhead.point
+            self._sent = self._connection.say({"do": "move", "x": x, "y": y})
+        else:
+            self._sent = self._connection.say({"do": "change", "request": asdict(here)})
+
+    def _follow(self, session: Session, there: Request) -> None:
+        try:
+            session.change(there)
+        except MorphError as error:
+            session.state.say(str(error))
+        self._agreed = session.state.request
+
+
+def first_request(connection: Connection, expression: str | None, **fields: Any) -> Request:
+    """Return what to play first: another expression, or what the server plays.
+
+    Raises:
+        ExpressionError, RequestError: the expression cannot be read.
+    """
+    played = Request(**connection.state["request"])
+    if expression is None:
+        return played
+    steps = fields.pop("steps", None)
+    offered = connection.welcome["steps"]
+    if steps is not None and steps not in offered:
+        counts = ", ".join(map(str, offered))
+        raise RequestError(f"{connection.place} has no table for {steps} steps: use {counts}")
+    return Request(str(parse(expression)), steps=steps or played.steps, **fields)

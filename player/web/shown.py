@@ -1,0 +1,177 @@
+"""A view of the session as the plain values that a page is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from player.session.actions import ACTIONS, HELP, label_of
+from player.session.drawing.scan import Speeds, division
+from player.session.motion.playhead import DIVISIONS, TICKS, Playhead
+from player.session.strip import lines
+from player.session.view import View
+from runtime.language.line import Line
+from runtime.mixing.mix import Plan
+from runtime.mixing.ranges import ranges
+from runtime.perception.storms import thresholds
+from runtime.request import Request
+
+PAGE_ACTIONS = frozenset(
+    {
+        "back",
+        "clean",
+        "copy",
+        "difference",
+        "fullscreen",
+        "help",
+        "learn",
+        "measures",
+        "model",
+        "storms",
+        "tokens",
+        "type_seed",
+        "write",
+        "zoom",
+    }
+)
+"""Actions that change what one page shows and not what is played: each page does them itself.
+``back`` would end the session, ``learn`` is for a knob at the server, a model is chosen by who
+started it, and the difference of the marks is no picture of a request."""
+
+
+def actions_to_json() -> list[dict[str, Any]]:
+    """Return the table of actions, with keys and parameters."""
+    return [
+        {
+            "name": action.name,
+            "meaning": action.meaning,
+            "label": label_of(action),
+            "keys": [asdict(key) for key in action.keys],
+            "parameter": None if action.parameter is None else asdict(action.parameter),
+            "held": action.held,
+            "page": action.name in PAGE_ACTIONS,
+        }
+        for action in ACTIONS
+    ]
+
+
+def help_to_json() -> list[list[str]]:
+    """Return the help as [keys, what they do]."""
+    return [[keys, meaning] for keys, meaning in HELP]
+
+
+def moving(view: View, head: Playhead) -> dict[str, Any]:
+    """Return what changes as one plays, by the names of docs/protocol.md."""
+    request = asdict(view.request)
+    shown = None if view.shown is None else asdict(view.shown)
+    x, y = head.point
+    return {
+        "x": x,
+        "y": y,
+        "axis": view.axis,
+        "request": request,
+        "shown": None if shown is None else {k: v for k, v in shown.items() if v != request[k]},
+        "playing": view.playing,
+        "speed": view.speed,
+        "direction": head.direction,
+        "perceptual": view.perceptual,
+        "pad": view.pad,
+        "moves": view.moves,
+        "marks": [[name, x, y] for name, x, y in view.marks],
+        "engine": view.engine,
+        "recording": view.recording,
+        "notice": view.notice,
+        "error": view.error,
+        "extrapolates": view.plan is not None
+        and view.plan.extrapolates(view.request.t, view.request.u),
+    }
+
+
+def resting(view: View, head: Playhead) -> dict[str, Any]:
+    """Return what may come a little later."""
+    line = view.line
+    places = [index for place in view.cached if (index := division(place)) is not None]
+    speeds = view.speeds if view.speeds is not None and view.speeds.line == line else None
+    values: dict[str, Any] = {
+        "milliseconds": view.milliseconds,
+        "cached": [list(span) for span in _spans(places)],
+        "hits": view.hits,
+        "speeds": None if speeds is None else _curve(speeds),
+        "warp": None if head.warp is None else np.round(head.warp.cumulative, 6).tolist(),
+        "stations": [[place, words] for place, words in line.stations],
+        "ends": _ends(view),
+        "rows": "" if view.plan is None else _rows(view.plan),
+        "cues": [_words_of(cue.moment.request) for cue in view.cues],
+        "tokens": [] if view.plan is None else tokens_to_json(view.plan, view),
+    }
+    return values
+
+
+def tokens_to_json(plan: Plan, view: View) -> list[dict[str, Any]]:
+    """Return the prompts of a plan with their weights and tokens."""
+    return [
+        {
+            "weights": [round(weight, 3) for weight in line.weights],
+            "cells": [[cell.row, cell.text, cell.used] for cell in line.cells],
+        }
+        for line in lines(plan, view.request.t, view.request.u)
+    ]
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that are new or other than before."""
+    return {name: v for name, v in after.items() if name not in before or before[name] != v}
+
+
+def _words_of(request: Request) -> str:
+    line = Line(request, "t")
+    return f"{request.expression} {line.place:.3f}, seed {request.seed}"
+
+
+def _ends(view: View) -> dict[str, list[str]]:
+    if not view.moves:
+        return {}
+    axes = ("t", "u") if view.pad else (view.axis,)
+    found = {}
+    for axis in axes:
+        line = Line(view.request, "t" if axis == "t" else "u")
+        found[axis] = [line.label(0.0), line.label(1.0)]
+    return found
+
+
+def _spans(places: list[int]) -> list[tuple[int, int]]:
+    """Join neighbouring divisions, ascending, into (first, last)."""
+    joined: list[tuple[int, int]] = []
+    for place in places:
+        if joined and place - joined[-1][1] <= 1:
+            joined[-1] = joined[-1][0], place
+        else:
+            joined.append((place, place))
+    return joined
+
+
+def _curve(speeds: Speeds) -> list[list[int] | None]:
+    """Return [height, storm], both 0 to 100, for each division; null where it is not known."""
+    known = speeds.values[~np.isnan(speeds.values)]
+    if not len(known):
+        return []
+    calm, fast = thresholds(known)
+    top = max(float(known.max()), 1.2 * fast)
+    tall = 100 * (speeds.values / top) ** 0.7
+    storm = 100 * np.clip((speeds.values - calm) / (fast - calm), 0, 1) ** 2
+    return [
+        None if np.isnan(value) else [round(float(value)), round(float(grade))]
+        for value, grade in zip(tall, storm, strict=True)
+    ]
+
+
+def _rows(plan: Plan) -> str:
+    rows = sorted({row for edit in plan.edited for row in edit.rows})
+    words = ranges(rows, ", ")
+    return f"row {words}" if len(rows) == 1 else f"rows {words}" if rows else "no rows edited"
+
+
+UNITS = {"ticks": TICKS, "divisions": DIVISIONS}

@@ -1,0 +1,381 @@
+"""The session on its stage: one performs, others watch, and nobody's slow link is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from player.session.actions import NAMES
+from player.session.drawing.mailbox import Latest
+from player.session.drawing.worker import PendingRequest, Result
+from player.session.motion.playhead import GLIDE, SPEEDS, TICKS
+from player.session.session import Session
+from player.web import shown
+from player.web.kept import Kept
+from player.web.messages import Ack, Act, Ask, Change, Control, Forget, Message, Move, Tokens
+from player.web.pictures import encode
+from player.web.viewer import ASKED, LATER_SECONDS, Socket, Viewer
+from runtime.errors import ExpressionError, MorphError, RequestError
+from runtime.planner import Planner
+from runtime.request import Frame, Request
+
+HERTZ = 60
+IDLE_SECONDS = 0.25
+"""Between turns while nobody is here."""
+ASKING_SECONDS = 0.004
+"""Between turns while somebody waits for a picture that only the cache will hold."""
+LONGEST_TURN = 0.1
+YIELD_SECONDS = 20.0
+"""A performer who does nothing for so long gives way to whoever asks."""
+MOST_VIEWERS = 16
+WORDS_TOLD = 5000
+"""of a vocabulary, for completion"""
+ENCODED = 64
+"""pictures whose bytes are kept for the next viewer"""
+
+
+class _Waking(Latest[Result]):
+    """A mailbox that calls when something is put into it."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def put(self, value: Result) -> None:
+        super().put(value)
+        self._wake()
+
+
+class Stage:
+    """Turns a session and tells its viewers. Everything happens in the event loop's thread, but
+    for rendering, which is the session's own, and for encoding pictures.
+    """
+
+    def __init__(self, session: Session, planner: Planner, *, lossless: bool = False) -> None:
+        """Show ``session``, whose model is ``planner``'s, as JPEG unless ``lossless``."""
+        self.session = session
+        self.planner = planner
+        self.lossless = lossless
+        self.kept = Kept(session.state.folder)
+        self.viewers: dict[int, Viewer] = {}
+        self.performer: Viewer | None = None
+        self.instance = secrets.token_hex(8)
+        """another for each start, so that a page notices"""
+        self.touched = False
+        """whether anybody has played since the start"""
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pool = ThreadPoolExecutor(2, "encode")
+        self._encoded: OrderedDict[tuple[Request, bool], bytes] = OrderedDict()
+        self._resting: dict[str, Any] = {}
+        self._rested = 0.0
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Turn the session until the task is cancelled.
+
+        Raises:
+            MorphError: the model cannot be opened, or cannot serve the expression.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._listen()
+        self.session.start()
+        last = time.perf_counter()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._patience())
+            self._wake.clear()
+            now = time.perf_counter()
+            self.session.turn(min(now - last, LONGEST_TURN), now)
+            last = now
+            self._listen()
+            if self.session.state.printed:
+                self.session.state.printed.clear()
+                self.kept.look()
+            self._tend_asks()
+            self._tend_roles(now)
+            self._tell(now)
+
+    def enter(self, socket: Socket, *, client: str, lossless: bool) -> Viewer:
+        """Let somebody in; who performs if nobody else does."""
+        number = max(self.viewers, default=0) + 1
+        viewer = Viewer(
+            number,
+            socket,
+            self._encode,
+            self.session.state.cache,
+            client=client,
+            lossless=lossless or self.lossless,
+        )
+        for other in list(self.viewers.values()):
+            if client and other.client == client:  # the same page, whose old link went quiet
+                if self.performer is other:
+                    self.performer = None
+                self._dismiss(other, 4409, "this page is open elsewhere")
+        if self.performer is None:
+            self.performer = viewer
+        viewer.reply(self._welcome(viewer))
+        self.viewers[number] = viewer
+        self._wake.set()
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        """Forget somebody."""
+        self.viewers.pop(viewer.number, None)
+        if self.performer is viewer:
+            self.performer = None
+        self._wake.set()
+
+    def hear(self, viewer: Viewer, message: Message) -> None:
+        """Act on what a viewer says."""
+        if isinstance(message, Ack):
+            viewer.link.ack(message.seq, time.perf_counter())
+            viewer.poke()
+        elif isinstance(message, Forget):
+            viewer.forget(message.seqs)
+        elif isinstance(message, Control):
+            self._control(viewer, message)
+        elif isinstance(message, Ask | Tokens):
+            self._inquire(viewer, message)
+        else:
+            self._perform(viewer, message)
+
+    def close(self) -> None:
+        """Let go of the threads that encode."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _perform(self, viewer: Viewer, message: Move | Act | Change) -> None:
+        viewer.heard = max(viewer.heard, message.n)
+        if viewer is not self.performer:
+            viewer.reply(_refusal(message.n, RequestError("watching: ask for control to play")))
+            return
+        viewer.last_input = time.perf_counter()
+        self.touched = True
+        try:
+            if isinstance(message, Move):
+                self._move(message)
+            elif isinstance(message, Act):
+                self._act(message)
+            else:
+                self._change(message)
+        except (MorphError, ValueError) as error:
+            viewer.reply(_refusal(message.n, error))
+        self.session.state.closing = False  # a page cannot end the session for all
+        self._wake.set()
+
+    def _move(self, message: Move) -> None:
+        state = self.session.state
+        if not state.moves:
+            return
+        head = state.playhead
+        state.gliding = None
+        x, y = min(message.x, TICKS), min(message.y, TICKS)
+        state.playhead = replace(
+            head,
+            x=float(x),
+            y=float(y) if state.has_pad else head.y,
+            grain=1,
+            playing=False,
+            direction=head.direction if x == head.x else 1 if x > head.x else -1,
+        )
+
+    def _act(self, message: Act) -> None:
+        action = NAMES.get(message.name)
+        if action is None or message.name in shown.PAGE_ACTIONS:
+            raise RequestError(f"there is no action {message.name!r} here")
+        action.perform(self.session, message.value)
+
+    def _change(self, message: Change) -> None:
+        fields = dict(message.fields)
+        if list(fields) == ["expression"]:
+            self.session.write(fields["expression"])
+        else:
+            self.session.change(replace(self.session.state.request, **fields))
+
+    def _inquire(self, viewer: Viewer, message: Ask | Tokens) -> None:
+        try:
+            request = Request(**message.fields)
+            if isinstance(message, Ask):
+                if len(viewer.asks) >= ASKED:
+                    raise RequestError(f"{ASKED} pictures are asked for already")
+                self.planner.check(request)
+                viewer.asks.append((message.n, request, viewer.link.seq))
+                self._wake.set()
+                return
+            self.planner.check(request)
+            tokens = [
+                {"prompt": one.prompt, "ids": one.ids, "texts": one.texts, "offsets": one.offsets}
+                for one in dict.fromkeys(self.planner.plan(request).tokens)
+            ]
+        except MorphError as error:
+            viewer.reply(_refusal(message.n, error))
+            return
+        length = self.planner.tokenizers[0].length
+        viewer.reply({"say": "tokens", "n": message.n, "length": length, "tokens": tokens})
+
+    def _control(self, viewer: Viewer, message: Control) -> None:
+        if viewer is self.performer:
+            heirs = [self.viewers.get(message.to)] if message.to is not None else self._asking()
+            if message.want:
+                for other in self._asking():
+                    other.asked_at = None
+            elif heirs and heirs[0] is not None:
+                self._hand_to(heirs[0])
+        elif not message.want:
+            viewer.asked_at = None
+        elif self.performer is None:
+            self._hand_to(viewer)
+        elif viewer.asked_at is None:
+            viewer.asked_at = time.perf_counter()
+        self._wake.set()
+
+    def _hand_to(self, viewer: Viewer) -> None:
+        viewer.asked_at = None
+        viewer.last_input = time.perf_counter()
+        self.performer = viewer
+
+    def _asking(self) -> list[Viewer]:
+        asking = [viewer for viewer in self.viewers.values() if viewer.asked_at is not None]
+        return sorted(asking, key=lambda viewer: viewer.asked_at or 0.0)
+
+    def _tend_roles(self, now: float) -> None:
+        for viewer in list(self.viewers.values()):
+            if viewer.link.dead(now):
+                self._dismiss(viewer, 4408, "no acknowledgement")
+        asking = self._asking()
+        if asking and self._gives_way(asking[0], now):
+            self._hand_to(asking[0])
+
+    def _gives_way(self, asking: Viewer, now: float) -> bool:
+        if self.performer is None:
+            return True
+        return now - max(self.performer.last_input, asking.asked_at or 0.0) > YIELD_SECONDS
+
+    def _dismiss(self, viewer: Viewer, code: int, reason: str) -> None:
+        self.leave(viewer)
+
+        async def close() -> None:
+            with contextlib.suppress(Exception):  # it is gone either way
+                await asyncio.wait_for(viewer.close(code, reason), 5)
+
+        task = asyncio.ensure_future(close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    def _tend_asks(self) -> None:
+        worker, cache = self.session.worker, self.session.state.cache
+        problem = worker.priority_error
+        missing: list[Request] = []
+        for viewer in self.viewers.values():
+            left = []
+            for n, request, since in viewer.asks:
+                frame = cache.peek(request)
+                if frame is not None:
+                    viewer.found.append((n, frame, since))
+                elif problem is not None and self.session.keeping.grid_shot is None:
+                    viewer.reply(_refusal(n, RequestError(problem)))
+                else:
+                    left.append((n, request, since))
+                    missing.append(request)
+            viewer.asks = left
+        if problem is not None and self.session.keeping.grid_shot is None:
+            worker.priority_error = None
+        new = [request for request in missing if request not in worker.priority]
+        if new:
+            others = [one for one in worker.priority if one not in cache]
+            worker.priority = (*missing, *(one for one in others if one not in missing))
+            head = self.session.state.playhead
+            worker.requests.put(PendingRequest(self.session.state.request, head.direction))
+
+    def _tell(self, now: float) -> None:
+        session = self.session
+        view = session.view(HERTZ)
+        head = session.state.playhead
+        moving = shown.moving(view, head)
+        if now - self._rested >= LATER_SECONDS or not self._resting:
+            self._resting = shown.resting(view, head)
+            self._rested = now
+        common = {
+            **moving,
+            **self._resting,
+            "kept": self.kept.to_json(),
+            "viewers": sorted(self.viewers),
+            "performer": None if self.performer is None else self.performer.number,
+            "asking": [viewer.number for viewer in self._asking()],
+            "settings": None if session.state.info is None else dict(session.state.info.settings),
+        }
+        line = view.line if view.moves else None
+        for viewer in self.viewers.values():
+            trip = viewer.link.round_trip
+            viewer.state = {
+                **common,
+                "heard": viewer.heard,
+                "trip": None if trip is None else round(trip * 1e3),
+            }
+            viewer.frame = session.state.frame
+            viewer.line = line
+            viewer.place = view.place
+            viewer.poke()
+
+    def _welcome(self, viewer: Viewer) -> dict[str, Any]:
+        manifest = self.planner.manifest
+        vocabulary = self.planner.vocabulary
+        words = [] if vocabulary is None else sorted(vocabulary.words)[:WORDS_TOLD]
+        return {
+            "say": "welcome",
+            "you": viewer.number,
+            "instance": self.instance,
+            "touched": self.touched,
+            "model": manifest.model,
+            "picture": [manifest.width, manifest.height],
+            "steps": sorted(manifest.steps),
+            "words": words,
+            "actions": shown.actions_to_json(),
+            "help": shown.help_to_json(),
+            "ticks": TICKS,
+            "glide": GLIDE,
+            "speeds_offered": list(SPEEDS),
+        }
+
+    async def _encode(self, frame: Frame, lossless: bool) -> bytes:
+        key = frame.request, lossless
+        picture = self._encoded.get(key)
+        if picture is None:
+            loop = asyncio.get_running_loop()
+            picture = await loop.run_in_executor(
+                self._pool, lambda: encode(frame.pixels, lossless=lossless)
+            )
+            self._encoded[key] = picture
+            if len(self._encoded) > ENCODED:
+                self._encoded.popitem(last=False)
+        return picture
+
+    def _patience(self) -> float:
+        if any(viewer.asks for viewer in self.viewers.values()):
+            return ASKING_SECONDS
+        return 1 / HERTZ if self.viewers else IDLE_SECONDS
+
+    def _listen(self) -> None:
+        """Let the render thread wake us; a session that changed its model has another."""
+        worker = self.session.worker
+        if not isinstance(worker.results, _Waking):
+            worker.results = _Waking(self._from_elsewhere)
+
+    def _from_elsewhere(self) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it ended meanwhile
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+
+def _refusal(n: int, error: Exception) -> dict[str, Any]:
+    said: dict[str, Any] = {"say": "refused", "n": n, "message": " ".join(str(error).split())}
+    if isinstance(error, ExpressionError):
+        said |= {"text": error.text, "column": error.column}
+    return said

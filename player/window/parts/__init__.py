@@ -1,0 +1,1 @@
+"""What the window draws, a part each."""

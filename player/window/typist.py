@@ -1,0 +1,228 @@
+"""Typing in the window: words or a seed, with history, completion, clipboard and input methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pygame
+
+from player.session.session import Session
+from player.session.words import complete
+from player.window.keys import CTRL, SHIFT
+from player.window.textline import TextLine
+from runtime.errors import ExpressionError, MorphError
+from runtime.language.expression import parse
+
+REPEAT_MS = 400, 35
+"""A held key in the field repeats after the first, every second, of these."""
+SHORTCUT = CTRL | pygame.KMOD_META
+"""Ctrl, or Command on a Mac"""
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """What is to be drawn of the field."""
+
+    prompt: str
+    line: TextLine
+    composed: str
+    """what an input method has not yet decided on, at the cursor"""
+    error: str
+    column: int | None
+    """where in the text the error is"""
+    offers: tuple[str, ...]
+    offered: int | None
+    """which of them Tab has taken"""
+
+
+class Typist:
+    """Opens a field when the session asks for one, and gives it the keyboard."""
+
+    def __init__(self) -> None:
+        """Start without a field."""
+        self.typing: Typing | None = None
+        self._line = TextLine()
+        self._composed = ""
+        self._error = ""
+        self._column: int | None = None
+        self._from = 0
+        self._offers: tuple[str, ...] = ()
+        self._offered: int | None = None
+        self._back = 0
+        self._draft = ""
+        self._swallow = ""
+        self._placed = pygame.Rect(0, 0, 0, 0)
+
+    def tend(self, session: Session, pressed: str = "") -> None:
+        """Open or close the field as the session says; ``pressed`` is the character of the key
+        that asked for it, which is not meant for the field.
+        """
+        what = session.state.typing
+        if what and self.typing is None:
+            request = session.state.request
+            start = request.expression if what == "words" else str(request.seed)
+            self._line = TextLine.of(start).select_all()
+            self._back, self._composed, self._swallow = 0, "", pressed
+            pygame.key.set_repeat(*REPEAT_MS)
+            pygame.key.start_text_input()
+            self._changed(session)
+        elif not what and self.typing is not None:
+            self.typing = None
+            pygame.key.set_repeat()
+
+    def place(self, field: pygame.Rect) -> None:
+        """Tell input methods where the field is, so that their lists do not cover it."""
+        if field != self._placed:
+            self._placed = field
+            pygame.key.set_text_input_rect(field)
+
+    def handle(self, event: pygame.event.Event, session: Session) -> bool:
+        """Take an event; False if it is not for the field."""
+        if self.typing is None:
+            return False
+        if event.type == pygame.TEXTINPUT:
+            swallowed, self._swallow = self._swallow, ""
+            self._composed = ""
+            if event.text != swallowed:
+                self._set(self._line.insert(event.text), session)
+        elif event.type == pygame.TEXTEDITING:
+            self._composed = event.text
+            self._show(session)
+        elif event.type == pygame.KEYDOWN:
+            if event.key not in (pygame.K_SLASH, pygame.K_RETURN):
+                self._swallow = ""
+            if not self._composed:  # else the key is the input method's
+                self._press(event.key, event.mod, session)
+        else:
+            return False
+        return True
+
+    def _press(self, key: int, mods: int, session: Session) -> None:
+        select, word = bool(mods & SHIFT), bool(mods & CTRL)
+        line = self._line
+        if mods & SHORTCUT and key in (pygame.K_a, pygame.K_c, pygame.K_x, pygame.K_v):
+            self._clip(key, session)
+        elif key in (pygame.K_LEFT, pygame.K_RIGHT):
+            way = 1 if key == pygame.K_RIGHT else -1
+            self._set(line.step(way, word=word, select=select), session)
+        elif key in (pygame.K_BACKSPACE, pygame.K_DELETE):
+            way = 1 if key == pygame.K_DELETE else -1
+            self._set(line.erase(way, word=word), session)
+        elif key == pygame.K_HOME:
+            self._set(line.move(0, select=select), session)
+        elif key == pygame.K_END:
+            self._set(line.move(len(line.text), select=select), session)
+        elif key in (pygame.K_UP, pygame.K_DOWN):
+            self._recall(1 if key == pygame.K_UP else -1, session)
+        elif key == pygame.K_TAB:
+            self._complete(-1 if select else 1, session)
+        elif key in (pygame.K_RETURN, pygame.K_KP_ENTER):
+            self._submit(session)
+        elif key == pygame.K_ESCAPE:
+            session.state.type("")
+            self.tend(session)
+
+    def _clip(self, key: int, session: Session) -> None:
+        if key == pygame.K_a:
+            self._set(self._line.select_all(), session)
+        elif key == pygame.K_v:
+            self._set(self._line.insert(pasted()), session)
+        elif self._line.selected:
+            copy(self._line.selected)
+            if key == pygame.K_x:
+                self._set(self._line.erase(-1), session)
+
+    def _recall(self, way: int, session: Session) -> None:
+        """Go back and forth in what was typed before."""
+        words = session.history.words
+        if session.state.typing != "words" or not 0 <= self._back + way <= len(words):
+            return
+        if self._back == 0:
+            self._draft = self._line.text
+        self._back += way
+        text = words[-self._back] if self._back else self._draft
+        self._line = TextLine.of(text)
+        self._changed(session)
+
+    def _complete(self, way: int, session: Session) -> None:
+        """Put the next offer in the place of the word that was begun."""
+        if not self._offers:
+            return
+        count = len(self._offers)
+        at = (0 if way > 0 else count - 1) if self._offered is None else self._offered + way
+        self._offered = at % count
+        self._line = self._line.replaced(self._from, self._line.cursor, self._offers[self._offered])
+        self._check(session)
+        self._show(session)
+
+    def _submit(self, session: Session) -> None:
+        text = self._line.text
+        try:
+            if session.state.typing == "seed":
+                session.settings.type_seed(text)
+            else:
+                session.write(text)
+        except MorphError as error:
+            self._fail(error)
+            self._show(session)
+            return
+        session.state.type("")
+        self.tend(session)
+
+    def _set(self, line: TextLine, session: Session) -> None:
+        changed = line.text != self._line.text
+        self._line = line
+        if changed:
+            self._back = 0
+        self._changed(session)
+
+    def _changed(self, session: Session) -> None:
+        self._offered = None
+        self._offers = ()
+        if session.state.typing == "words" and self._line.cursor == self._line.anchor:
+            model = session.settings.model
+            taught = () if model is None else model.words
+            self._from, self._offers = complete(self._line.text, self._line.cursor, taught)
+        self._check(session)
+        self._show(session)
+
+    def _check(self, session: Session) -> None:
+        self._error, self._column = "", None
+        if session.state.typing == "words" and self._line.text.strip():
+            try:
+                parse(self._line.text)
+            except MorphError as error:
+                self._fail(error)
+
+    def _fail(self, error: MorphError) -> None:
+        self._error = str(error)
+        self._column = error.column if isinstance(error, ExpressionError) else None
+
+    def _show(self, session: Session) -> None:
+        prompt = "seed" if session.state.typing == "seed" else "words"
+        self.typing = Typing(
+            prompt,
+            self._line,
+            self._composed,
+            self._error,
+            self._column,
+            self._offers,
+            self._offered,
+        )
+
+
+def copy(text: str) -> bool:
+    """Put text on the clipboard; False where there is none."""
+    try:
+        pygame.scrap.put_text(text)
+    except pygame.error:
+        return False
+    return True
+
+
+def pasted() -> str:
+    """Return the clipboard's text, empty where there is none."""
+    try:
+        return pygame.scrap.get_text()
+    except pygame.error:
+        return ""

@@ -1,0 +1,139 @@
+"""Others that draw the same frames, in turn with ours, frame by frame."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bench.figures import PeerFigures, Spread
+from runtime.engines.choose import BACKENDS
+from runtime.errors import MorphError, RequestError, one_line
+from runtime.pipeline import Pipeline
+from runtime.request import Request
+
+TURNS = 3
+"""drawn before the clock starts"""
+
+
+class Peer(Protocol):
+    """Something that draws what a pipeline would."""
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of it: versions, settings."""
+
+    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
+        """Draw the frame that ``pipeline`` would, uint8 [H, W, 3]; also its milliseconds.
+
+        Raises:
+            MorphError: it cannot.
+        """
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A peer's name and what opens it: ``open`` raises MorphError where it cannot run here."""
+
+    name: str
+    open: Callable[[], Peer]
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePeer:
+    """The same bundle on another engine runtime, or in another precision."""
+
+    pipeline: Pipeline
+    note: str
+
+    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
+        """See ``Peer.draw``."""
+        start = time.perf_counter()
+        frame = self.pipeline.render(request)
+        return frame.pixels, (time.perf_counter() - start) * 1e3
+
+    def close(self) -> None:
+        """See ``Peer.close``."""
+        self.pipeline.close()
+
+
+def engine_rival(model: str, asked: str, on_gpu: bool) -> Rival:
+    """Return the bundle ``model`` on the engine runtime ``asked``: ``NAME`` or ``NAME:PRECISION``.
+
+    ``onnxruntime`` is that on the CPU unless ours runs ``on_gpu``.
+
+    Raises:
+        RequestError: no such engine runtime.
+    """
+    name, _, precision = asked.partition(":")
+    if name not in BACKENDS:
+        raise RequestError(
+            f"nothing is called {asked!r} here: use --against diffusers, or an engine runtime as "
+            f"--backend names it ({', '.join(BACKENDS)}), perhaps with a precision, as in "
+            "openvino:f32"
+        )
+    if name == "onnxruntime" and not on_gpu:
+        name = "onnxruntime-cpu"
+
+    def opened() -> EnginePeer:
+        pipeline = Pipeline.open(model, backend=name, precision=precision or "auto")
+        return EnginePeer(pipeline, f"{pipeline.engine.name} {pipeline.engine.precision}")
+
+    return Rival(asked, opened)
+
+
+def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> PeerFigures:
+    """Draw ``requests`` in turn with a peer, which is opened and closed here.
+
+    Whatever keeps the peer from running becomes its ``reason``; it is never left out in silence.
+
+    Raises:
+        MorphError: whatever ``pipeline`` raises.
+    """
+    start = time.perf_counter()
+    try:
+        peer = rival.open()
+    except MorphError as error:
+        return PeerFigures(rival.name, one_line(error))
+    try:
+        first: float | None = None
+        theirs, ours, likeness = [], [], []
+        for turn, request in enumerate([requests[0]] * TURNS + list(requests)):
+            try:
+                pixels, milliseconds = peer.draw(pipeline, request)
+            except MorphError as error:
+                return PeerFigures(rival.name, one_line(error))
+            if first is None:
+                first = time.perf_counter() - start
+            own_start = time.perf_counter()
+            frame = pipeline.render(request)
+            own = (time.perf_counter() - own_start) * 1e3
+            if turn >= TURNS:
+                theirs.append(milliseconds)
+                ours.append(own)
+                likeness.append(psnr(pixels, frame.pixels))
+    finally:
+        peer.close()
+    return PeerFigures(
+        rival.name,
+        ms=Spread.of(theirs),
+        ours_ms=Spread.of(ours),
+        ratio=Spread.of([a / b for a, b in zip(theirs, ours, strict=True)]),
+        psnr=min(likeness),
+        open_seconds=first,
+        note=peer.note,
+    )
+
+
+def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    """Return the peak signal-to-noise ratio of two pictures in dB, 99 for equal ones."""
+    error = float(np.mean((first.astype(np.float64) - second) ** 2))
+    return 99.0 if not error else min(99.0, 10 * math.log10(255**2 / error))

@@ -1,0 +1,74 @@
+"""A benchmark as a picture: where the time of a frame goes, and how far below the roof that is."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime.bench.figures import Benchmark
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_SIZE = (9.6, 4.2)
+_DPI = 140
+_INK, _FAINT = "#22282f", "#7b848e"
+_TAKEN, _LIMIT, _ROOF = "#2f5d7c", "#c2502f", "#7b848e"
+
+
+def draw_benchmark(result: Benchmark) -> NDArray[np.uint8]:
+    """Draw bars for the stages and the roofline of their graphs, uint8 [588, 1344, 3]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    bars, roof = figure.subplots(1, 2)
+    _draw_stages(bars, result)
+    _draw_roof(roof, result)
+    figure.suptitle(
+        f"{result.model} {result.width}x{result.height}, {result.engine} {result.precision}, "
+        f"{result.device}: {result.fps:.1f} frames a second",
+        fontsize=10,
+        color=_INK,
+    )
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return np.asarray(Image.open(buffer).convert("RGB"))
+
+
+def _draw_stages(axes: Axes, result: Benchmark) -> None:
+    names = list(result.stages)[::-1]
+    stages = [result.stages[name] for name in names]
+    medians = np.array([stage.ms.median for stage in stages])
+    reach = np.array([[s.ms.median - s.ms.p10, s.ms.p90 - s.ms.median] for s in stages]).T
+    axes.barh(names, medians, xerr=np.clip(reach, 0, None), color=_TAKEN, ecolor=_FAINT)
+    for place, stage in enumerate(stages):
+        if stage.limit_ms is not None:
+            axes.plot([stage.limit_ms] * 2, [place - 0.4, place + 0.4], color=_LIMIT, lw=2)
+    axes.plot([], [], color=_LIMIT, lw=2, label="the least this machine could take")
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.set_xlabel("milliseconds a frame: median, 10 to 90 %", fontsize=9)
+
+
+def _draw_roof(axes: Axes, result: Benchmark) -> None:
+    limits = result.limits
+    if limits.flop_per_second is None or limits.bytes_per_second is None:
+        axes.text(0.5, 0.5, "the machine's rates are unknown", ha="center", color=_FAINT)
+        axes.set_axis_off()
+        return
+    peak, bandwidth = limits.flop_per_second / 1e9, limits.bytes_per_second / 1e9
+    ridge = peak / bandwidth
+    at = np.geomspace(ridge / 30, ridge * 100, 200)
+    axes.loglog(at, np.minimum(peak, at * bandwidth), color=_ROOF)
+    for name, stage in result.stages.items():
+        if stage.gflop and stage.gflops and stage.bytes:
+            x = stage.gflop * 1e9 / stage.bytes
+            axes.loglog([x], [stage.gflops], "o", color=_TAKEN)
+            axes.annotate(name, (x, stage.gflops), (6, -10), textcoords="offset points", fontsize=9)
+    axes.set_xlabel("operations for each byte that must move", fontsize=9)
+    axes.set_ylabel(f"GFLOP/s in {limits.precision}", fontsize=9)

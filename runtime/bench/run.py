@@ -1,0 +1,85 @@
+"""One benchmark from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from runtime.bench import measure
+from runtime.bench.figures import Benchmark, Spread
+from runtime.bench.limits import measure_limits
+from runtime.bench.machine import Watch, this_machine
+from runtime.bench.peers import Rival, compare
+from runtime.engines.cpu import peak_bytes
+from runtime.pipeline import Pipeline
+from runtime.request import Request
+
+SCRUBS = 30
+CPU = ("openvino", "onnxruntime-cpu")
+"""engine runtimes that run on the processor"""
+
+
+def bench_bundle(
+    open_pipeline: Callable[[], Pipeline],
+    first: Request,
+    *,
+    frames: int,
+    turns: int = 0,
+    rivals: Callable[[bool], Sequence[Rival]] = lambda on_gpu: (),
+    scrub: Callable[[Pipeline, Request, int], list[float]] | None = None,
+    random_weights: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Benchmark:
+    """Open a pipeline and measure it on ``frames`` positions of ``first``'s morph along t.
+
+    ``rivals`` is told whether ours runs on a GPU and names whom ``turns`` frames are drawn in
+    turn with. ``scrub`` returns so many latencies of a front end, in milliseconds. ``progress``
+    hears a short text at the start of every part.
+
+    Raises:
+        MorphError: whatever opening or rendering raises.
+    """
+    progress("opening the model")
+    opened = measure.open_timed(open_pipeline, first)
+    with opened.pipeline as pipeline:
+        engine = pipeline.engine
+        measure.warm_up(pipeline, first)
+        positions = measure.positions(first, frames)
+        progress(f"{frames} frames, one by one")
+        watch = Watch()
+        timed = [pipeline.render(request) for request in positions]
+        others = watch.others()
+        progress("frames in batches, new words, scrubbing")
+        fill = measure.filling(pipeline, positions)
+        new_word = measure.new_words(pipeline, first, min(measure.NEW_WORDS, frames))
+        waits = [] if scrub is None else scrub(pipeline, first, min(SCRUBS, frames))
+        peak = peak_bytes()
+        progress("the machine's own rates")
+        limits = measure_limits(engine.name, engine.precision)
+        peers = []
+        for rival in rivals(engine.name not in CPU):
+            progress(f"in turn with {rival.name}")
+            peers.append(compare(pipeline, rival, measure.positions(first, turns)))
+        return Benchmark(
+            model=pipeline.bundle.manifest.model,
+            digest=pipeline.bundle.digest(),
+            random_weights=random_weights,
+            width=pipeline.size[0],
+            height=pipeline.size[1],
+            steps=first.steps,
+            expression=first.expression,
+            engine=engine.name,
+            precision=engine.precision,
+            device=engine.device,
+            machine=this_machine(),
+            open_seconds=opened.seconds,
+            first_frame_ms=opened.first_frame_ms,
+            frame=Spread.of([frame.timings["total"] for frame in timed]),
+            stages=measure.stages(pipeline, timed, limits),
+            fill=fill,
+            scrub=Spread.of(waits) if waits else None,
+            new_word=new_word,
+            peak_bytes=peak,
+            others=others,
+            limits=limits,
+            peers=tuple(peers),
+        )

@@ -1,0 +1,214 @@
+"""Figures as text: lines for a terminal, and the README's performance section.
+
+``python -m runtime.bench.table FILE.json …`` prints the section that benchmarks saved with
+``wordmorph bench --json`` come to; with ``--into README.md`` it replaces the one that stands there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runtime.bench.figures import Benchmark, PeerFigures, Spread, Stage, from_json
+from runtime.errors import MorphError, TargetError
+
+BEGIN = "<!-- bench: written by python -m runtime.bench.table -->"
+END = "<!-- bench: end -->"
+
+
+def lines(result: Benchmark) -> list[str]:
+    """Return one benchmark as lines for people."""
+    machine = result.machine
+    random = ", random weights" if result.random_weights else ""
+    rows = [
+        ("model", f"{result.model} {result.width}x{result.height}, {_steps(result)}{random}"),
+        ("engine", f"{result.engine} {result.precision}"),
+        ("device", result.device),
+        ("machine", f"{machine.processor}, {machine.cores} cores, {machine.system}"),
+        ("others on it", _percent(result.others)),
+        ("open", f"{result.open_seconds:.2f} s; first frame {result.first_frame_ms:.1f} ms"),
+        ("live", f"{result.fps:.1f} fps ({result.frame.count} frames)"),
+        ("a frame", _ms(result.frame)),
+        *((f"  {name}", _stage(stage)) for name, stage in result.stages.items()),
+        ("filling", f"{1e3 / result.fill.ms.median:.1f} fps in batches of {result.fill.batch}"),
+        ("key to frame", "not measured" if result.scrub is None else _ms(result.scrub)),
+        ("new words", _ms(result.new_word)),
+        ("peak memory", f"{result.peak_bytes / 1e9:.2f} GB"),
+        ("limit", _limits(result)),
+        *((f"against {peer.name}", _peer(peer)) for peer in result.peers),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {text}" for name, text in rows]
+
+
+def section(results: Sequence[Benchmark]) -> str:
+    """Return the performance section of a README, in Markdown."""
+    parts = [BEGIN]
+    for result in results:
+        random = " with random weights" if result.random_weights else ""
+        machine = result.machine
+        packages = ", ".join(
+            f"{name} {machine.versions[name]}"
+            for name in ("python", result.engine.split("-")[0])
+            if name in machine.versions
+        )
+        parts += [
+            f"**{result.model}**{random}, {result.width}x{result.height}, {_steps(result)}, "
+            f"{result.engine} {result.precision}, on {machine.cores} cores of {machine.processor} "
+            f"({', '.join(machine.features) or machine.system}; {packages}); other programs used "
+            f"{_percent(result.others)} of them meanwhile:",
+            "",
+            "| what | median (10 to 90 %) | GFLOP | GFLOP/s | of the limit |",
+            "| --- | --- | --- | --- | --- |",
+            _row("a frame", result.frame, _total(result)),
+            *(_row(name, stage.ms, stage) for name, stage in result.stages.items() if stage.gflop),
+            _row(f"a frame of a film, in batches of {result.fill.batch}", result.fill.ms),
+            *([] if result.scrub is None else [_row("from a key to its frame", result.scrub)]),
+            _row("a frame of new words", result.new_word),
+            "",
+            f"{result.fps:.1f} frames a second; {result.open_seconds:.1f} s to open, "
+            f"{result.peak_bytes / 1e9:.1f} GB at the peak. {_limits(result)}.",
+            "",
+        ]
+        if result.peers:
+            parts += [
+                f"| in turn with {result.model} | its frame | its time over ours | likeness |",
+                "| --- | --- | --- | --- |",
+                *(_peer_row(peer) for peer in result.peers),
+                "",
+            ]
+    return "\n".join([*parts, END])
+
+
+def insert(text: str, made: str, begin_mark: str = BEGIN, end_mark: str = END) -> str:
+    """Return a README's text with ``made`` in the place of the section between two marks.
+
+    Raises:
+        TargetError: the text has no such place.
+    """
+    before, begin, rest = text.partition(begin_mark)
+    _old, end, after = rest.partition(end_mark)
+    if not begin or not end:
+        raise TargetError(f"there is no section between {begin_mark} and {end_mark}")
+    return before + made + after
+
+
+def read(paths: Sequence[Path]) -> list[Benchmark]:
+    """Read benchmarks from files.
+
+    Raises:
+        BundleError: one that holds none.
+        TargetError: one that cannot be read.
+    """
+    try:
+        return [from_json(path.read_text(encoding="utf-8")) for path in paths]
+    except OSError as error:
+        raise TargetError(f"no figures can be read: {error}") from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m runtime.bench.table", description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path, help="what wordmorph bench --json printed")
+    parser.add_argument("--into", type=Path, metavar="README", help="replace the section there")
+    options = parser.parse_args(argv)
+    try:
+        made = section(read(options.files))
+        if options.into is None:
+            print(made)
+        else:
+            text = insert(options.into.read_text(encoding="utf-8"), made)
+            options.into.write_text(text, encoding="utf-8")
+    except (MorphError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _total(result: Benchmark) -> Stage | None:
+    """Return all graphs of a frame as one stage, where each was counted."""
+    graphs = [stage for stage in result.stages.values() if stage.gflop is not None]
+    least = [stage.limit_ms for stage in graphs if stage.limit_ms is not None]
+    if not graphs or len(least) != len(graphs):
+        return None
+    gflop = sum(stage.gflop or 0.0 for stage in graphs)
+    median = result.frame.median
+    return Stage(
+        result.frame,
+        gflop=gflop,
+        gflops=gflop / (median / 1e3),
+        limit_ms=sum(least),
+        share=sum(least) / median,
+    )
+
+
+def _row(what: str, ms: Spread, stage: Stage | None = None) -> str:
+    counted = ["", "", ""]
+    if stage is not None and stage.gflop is not None:
+        counted = [f"{stage.gflop:.2f}", f"{stage.gflops:.0f}", _percent(stage.share)]
+    return f"| {what} | {_ms(ms)} | {' | '.join(counted)} |"
+
+
+def _peer_row(peer: PeerFigures) -> str:
+    if peer.ms is None or peer.ratio is None or peer.psnr is None:
+        return f"| {peer.name} | does not run here: {peer.reason} | | |"
+    note = f" ({peer.note})" if peer.note else ""
+    return f"| {peer.name}{note} | {_ms(peer.ms)} | {_times(peer.ratio)} | {peer.psnr:.1f} dB |"
+
+
+def _peer(peer: PeerFigures) -> str:
+    if peer.ms is None or peer.ratio is None or peer.psnr is None:
+        return f"does not run here: {peer.reason}"
+    return (
+        f"it takes {_times(peer.ratio)} our time: {_ms(peer.ms)}; frames alike to {peer.psnr:.1f} "
+        f"dB or better; ready after {peer.open_seconds:.0f} s ({peer.note})"
+    )
+
+
+def _stage(stage: Stage) -> str:
+    text = _ms(stage.ms)
+    if stage.gflop is not None:
+        text += f"; {stage.gflop:.2f} GFLOP at {stage.gflops:.0f} GFLOP/s"
+    if stage.share is not None:
+        text += f", {_percent(stage.share)} of the limit ({stage.limit_ms:.2f} ms)"
+    return text
+
+
+def _limits(result: Benchmark) -> str:
+    limits = result.limits
+    said = []
+    if limits.flop_per_second is not None:
+        said.append(
+            f"matrix products in {limits.precision} ran at {limits.flop_per_second / 1e9:.0f} "
+            "GFLOP/s"
+        )
+    if limits.bytes_per_second is not None:
+        said.append(f"copying at {limits.bytes_per_second / 1e9:.1f} GB/s, read and written")
+    if limits.reason is not None:
+        said.append(f"not measured: {limits.reason}")
+    text = ", ".join(said)
+    return text[:1].upper() + text[1:]
+
+
+def _steps(result: Benchmark) -> str:
+    return "one step" if result.steps == 1 else f"{result.steps} steps"
+
+
+def _ms(spread: Spread) -> str:
+    digits = 1 if spread.median < 1000 else 0
+    middle, low, high = (f"{x:.{digits}f}" for x in (spread.median, spread.p10, spread.p90))
+    return f"{middle} ms ({low} to {high})"
+
+
+def _times(spread: Spread) -> str:
+    return f"{spread.median:.2f} times ({spread.p10:.2f} to {spread.p90:.2f})"
+
+
+def _percent(share: float | None) -> str:
+    return "an unknown share" if share is None else f"{100 * share:.0f} %"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

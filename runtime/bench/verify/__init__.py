@@ -1,0 +1,1 @@
+"""Is every engine of this machine right, and how fast is it?"""

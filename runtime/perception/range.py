@@ -1,0 +1,235 @@
+"""How far an axis can be pushed from a picture, by several seeds.
+
+The frames come from outside, a round of them at a time: so they can be rendered in batches, on
+other machines, or between two pictures of a player.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import RequestError
+from runtime.perception.distance import Descriptor, describe_frame
+from runtime.perception.walk import BRISK, Side, Walk, Why, walk
+from runtime.request import RenderMany, Request
+
+Floats = NDArray[np.float64]
+SideName = Literal["low", "high"]
+
+REACH = 2.0
+"""How far to look on each side, in units of weight, unless told."""
+SEEDS = 5
+MAX_SEEDS, MAX_REACH = 64, 16.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sounding:
+    """What one seed showed: the two sides of its axis."""
+
+    seed: int
+    low: Side
+    high: Side
+
+    @property
+    def weights(self) -> Floats:
+        """[N] the weights that were looked at in even steps, ascending through 0."""
+        return np.concatenate([self.low.weights[:0:-1], self.high.weights])
+
+    @property
+    def speeds(self) -> Floats:
+        """[N-1] visible change per unit of weight."""
+        return np.concatenate([self.low.speeds[::-1], self.high.speeds])
+
+    @property
+    def storms(self) -> tuple[tuple[float, float], ...]:
+        """The stormy stretches (from, to), ascending, as far as was walked."""
+        return tuple(sorted(stretch for side in (self.low, self.high) for stretch in _stormy(side)))
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """How far an axis can be pushed from one place."""
+
+    label: str
+    """the words that stand there"""
+    soundings: tuple[Sounding, ...]
+
+    @property
+    def low(self) -> float:
+        """The weight <= 0 down to which every seed is calm."""
+        return max(sounding.low.end for sounding in self.soundings)
+
+    @property
+    def high(self) -> float:
+        """The weight >= 0 up to which every seed is calm."""
+        return min(sounding.high.end for sounding in self.soundings)
+
+    def ends(self, side: SideName) -> Floats:
+        """Return the seeds' own ends of a side, ascending."""
+        return np.sort([self._side(sounding, side).end for sounding in self.soundings])
+
+    def why(self, side: SideName) -> Why:
+        """Return what ends a side for the seed that is first to end."""
+        sides = [self._side(sounding, side) for sounding in self.soundings]
+        return min(sides, key=lambda found: abs(found.end)).why
+
+    @staticmethod
+    def _side(sounding: Sounding, side: SideName) -> Side:
+        return sounding.low if side == "low" else sounding.high
+
+
+def common(ranges: tuple[Range, ...]) -> tuple[float, float]:
+    """Return the interval (low, high) that is calm around every place."""
+    return max(found.low for found in ranges), min(found.high for found in ranges)
+
+
+class RangeFinder:
+    """The walks of a range. While ``wanted`` is not empty, ``take`` its frames; then ``found``."""
+
+    def __init__(
+        self,
+        places: Mapping[str, Request],
+        at: Callable[[Request, float], Request],
+        *,
+        seeds: int = SEEDS,
+        reach: float = REACH,
+    ) -> None:
+        """Look around each of ``places``, labelled requests, along one axis.
+
+        ``at(request, weight)`` gives the request with the axis at ``weight`` in [-reach, reach].
+        ``seeds`` are counted from the request's own.
+
+        Raises:
+            RequestError: a count of seeds or a reach that makes no range.
+        """
+        if not 1 <= seeds <= MAX_SEEDS:
+            raise RequestError(f"{seeds} seeds make no range: use 1 to {MAX_SEEDS}")
+        if not 0.25 <= reach <= MAX_REACH:
+            raise RequestError(f"a reach of {reach:g} is not between 0.25 and {MAX_REACH:g}")
+        self.reach = reach
+        self._at = at
+        self._labels = tuple(places)
+        self._walkers = {
+            (label, seed, sign): _Walker(replace(request, seed=seed), walk(sign, reach))
+            for label, request in places.items()
+            for seed in range(request.seed, request.seed + seeds)
+            for sign in (-1, 1)
+        }
+
+    @property
+    def wanted(self) -> tuple[Request, ...]:
+        """The frames of this round, each once, those of one seed together."""
+        return tuple(
+            dict.fromkeys(
+                self._at(walker.request, walker.weight)
+                for walker in self._walkers.values()
+                if walker.weight is not None
+            )
+        )
+
+    @property
+    def share(self) -> float:
+        """How much is done, roughly, 0 to 1."""
+        done = [
+            1.0 if walker.side is not None else min(0.95, walker.furthest / self.reach)
+            for walker in self._walkers.values()
+        ]
+        return float(np.mean(done))
+
+    def take(self, looks: Mapping[Request, Descriptor]) -> None:
+        """Take the descriptors of all that is ``wanted``."""
+        for walker in self._walkers.values():
+            if walker.weight is not None:
+                walker.take(looks[self._at(walker.request, walker.weight)])
+
+    @property
+    def found(self) -> tuple[Range, ...]:
+        """The range around each place, once nothing is wanted any more."""
+        sides = {key: walker.side for key, walker in self._walkers.items()}
+        ranges = []
+        for label in self._labels:
+            seeds = dict.fromkeys(seed for name, seed, _ in sides if name == label)
+            soundings = []
+            for seed in seeds:
+                low, high = sides[label, seed, -1], sides[label, seed, 1]
+                if low is None or high is None:
+                    raise ValueError("not all frames were taken yet")
+                soundings.append(Sounding(seed, low, high))
+            ranges.append(Range(label, tuple(soundings)))
+        return tuple(ranges)
+
+
+def find_ranges(
+    finder: RangeFinder, render: RenderMany, tell: Callable[[float], None] = lambda share: None
+) -> tuple[Range, ...]:
+    """Render what a finder wants until it has found; ``tell`` hears the share that is done."""
+    while wanted := finder.wanted:
+        looks = (describe_frame(frame.pixels) for frame in render(wanted))
+        finder.take(dict(zip(wanted, looks, strict=True)))
+        tell(finder.share)
+    return finder.found
+
+
+def figures(found: Range) -> dict[str, Any]:
+    """Return a range as plain numbers, for JSON."""
+    return {
+        "label": found.label,
+        "low": found.low,
+        "high": found.high,
+        "low_median": float(np.median(found.ends("low"))),
+        "high_median": float(np.median(found.ends("high"))),
+        "low_why": found.why("low"),
+        "high_why": found.why("high"),
+        "seeds": [
+            {
+                "seed": sounding.seed,
+                "low": sounding.low.end,
+                "low_why": sounding.low.why,
+                "high": sounding.high.end,
+                "high_why": sounding.high.why,
+                "storms": [list(stretch) for stretch in sounding.storms],
+                "weights": sounding.weights.tolist(),
+                "speeds": sounding.speeds.tolist(),
+                "apart": np.concatenate([sounding.low.apart[:0:-1], sounding.high.apart]).tolist(),
+            }
+            for sounding in found.soundings
+        ],
+    }
+
+
+class _Walker:
+    """A walk, the weight it asks for, and the side once it has returned."""
+
+    def __init__(self, request: Request, steps: Walk) -> None:
+        self.request = request
+        self.side: Side | None = None
+        self.furthest = 0.0
+        self._steps = steps
+        self.weight: float | None = next(steps)
+
+    def take(self, look: Descriptor) -> None:
+        try:
+            self.weight = self._steps.send(look)
+            self.furthest = max(self.furthest, abs(self.weight))
+        except StopIteration as stop:
+            self.weight, self.side = None, stop.value
+
+
+def _stormy(side: Side) -> list[tuple[float, float]]:
+    if side.why != "storm":
+        return []
+    edges = np.abs(side.weights)
+    sign = float(np.sign(side.weights[-1]))
+    found: list[list[float]] = []
+    for i in np.flatnonzero((side.speeds > BRISK) & (edges[1:] > abs(side.end))):
+        begin, until = float(max(edges[i], abs(side.end))), float(edges[i + 1])
+        if found and found[-1][1] >= begin - 1e-9:
+            found[-1][1] = until
+        else:
+            found.append([begin, until])
+    return [(min(sign * a, sign * b), max(sign * a, sign * b)) for a, b in found]

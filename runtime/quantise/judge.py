@@ -1,0 +1,60 @@
+"""How far frames in a coarser precision are from f32, and how much of that flickers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.pipeline import Pipeline
+from runtime.quantise.frames import neighbour
+from runtime.request import Request
+
+EXACT_DB = 99.0
+"""what equal frames are given, whose PSNR is infinite"""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Frames uint8 [N, 2, H, W, 3], each with its neighbour, and what one took."""
+
+    pixels: NDArray[np.uint8]
+    frame_ms: float
+    """median of denoising and decoding"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Figures of one precision against f32."""
+
+    psnr_db: float
+    """median over frames of PSNR over 255 levels"""
+    worst_psnr_db: float
+    neighbour_noise: float
+    """median over pairs of neighbours (1/400) of the root mean square, in levels, of what their
+    errors differ by: an error that both share is not seen to flicker"""
+    frame_ms: float
+
+
+def draw(pipeline: Pipeline, requests: Sequence[Request]) -> Drawn:
+    """Render every request and its neighbour; a frame is timed after one that is not."""
+    pipeline.render(requests[0])
+    pairs, took = [], []
+    for request in requests:
+        frames = [pipeline.render(one) for one in (request, neighbour(request))]
+        pairs.append(np.stack([frame.pixels for frame in frames]))
+        took += [frame.timings["denoise"] + frame.timings["decode"] for frame in frames]
+    return Drawn(np.stack(pairs), float(np.median(took)))
+
+
+def compare(got: Drawn, exact: Drawn) -> Verdict:
+    """Judge frames by those of the same requests in f32."""
+    psnr, noise = [], []
+    for ours, theirs in zip(got.pixels, exact.pixels, strict=True):
+        error = ours.astype(np.float32) - theirs.astype(np.float32)
+        square = float(np.mean(error[0] ** 2))
+        psnr.append(10 * np.log10(255**2 / square) if square else EXACT_DB)
+        noise.append(float(np.sqrt(np.mean((error[1] - error[0]) ** 2))))
+    return Verdict(float(np.median(psnr)), float(min(psnr)), float(np.median(noise)), got.frame_ms)

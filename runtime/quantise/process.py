@@ -1,0 +1,85 @@
+"""The child process that makes a bundle's int8 graphs and measures them.
+
+NNCF brings hundreds of modules and gigabytes of statistics, and nothing of it stays in the player.
+``runtime.engines.childprocess`` says how the two processes talk. The task names the bundle's
+folder, its digest and the folder to write to; the notes are the figures.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from runtime.bundles.bundle import Bundle, open_bundle
+from runtime.engines.childprocess import Cancelled, Send, serve
+from runtime.engines.openvino.engine import OpenVinoEngine, best_precision
+from runtime.engines.openvino.int8 import GRAPHS, LEAST_DB
+from runtime.errors import EngineError
+from runtime.pipeline import Pipeline
+from runtime.quantise.frames import sample_requests
+from runtime.quantise.judge import Drawn, compare, draw
+from runtime.quantise.quantise import import_nncf, quantise
+from runtime.quantise.record import record
+
+CALIBRATION, JUDGED = 40, 12
+CALIBRATION_SEED, JUDGED_SEED = 1, 2
+
+
+def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
+    """Write the graphs to ``task["out"]`` and return what was measured.
+
+    Graphs that are further from f32 than ``LEAST_DB`` are deleted again: the figures stay, so
+    that the next start need not measure them anew.
+
+    Raises:
+        BundleError, EngineError: the bundle is not as it was, or NNCF fails.
+        Cancelled: nobody waits for it any more.
+    """
+
+    def stage(name: str) -> None:
+        if cancelled.is_set():
+            raise Cancelled
+        send("stage", name)
+
+    import_nncf()
+    bundle = open_bundle(Path(task["bundle"]))
+    if bundle.digest() != task["digest"]:
+        raise EngineError(f"{bundle.folder} was replaced meanwhile: start again")
+    out = Path(task["out"])
+    stage("drawing frames to calibrate on")
+    with Pipeline(bundle, OpenVinoEngine(bundle, "f32")) as pipeline:
+        calibration = sample_requests(pipeline.planner, CALIBRATION, CALIBRATION_SEED)
+        judged = sample_requests(pipeline.planner, JUDGED, JUDGED_SEED)
+        exact = draw(pipeline, judged)
+    inputs = record(bundle, calibration)
+    for role, name in GRAPHS.items():
+        stage(f"quantising the {role}")
+        quantise(bundle.path(role), role, inputs.pop(role), out / name)
+    stage("measuring")
+    verdict = compare(_drawn(bundle, "int8", out, judged), exact)
+    best = best_precision()
+    rival = compare(_drawn(bundle, best, None, judged), exact) if best != "f32" else None
+    if verdict.psnr_db < LEAST_DB:
+        for path in out.iterdir():
+            path.unlink()
+    return {
+        "int8": asdict(verdict),
+        "rival": None if rival is None else asdict(rival),
+        "rival_precision": best,
+        "f32_ms": exact.frame_ms,
+        "frames": JUDGED,
+        "nncf": version("nncf"),
+    }
+
+
+def _drawn(bundle: Bundle, precision: str, graphs: Path | None, judged: Any) -> Drawn:
+    with Pipeline(bundle, OpenVinoEngine(bundle, precision, graphs)) as pipeline:
+        return draw(pipeline, judged)
+
+
+if __name__ == "__main__":
+    sys.exit(serve(work))

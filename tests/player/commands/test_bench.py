@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from player.cli import main
+from player.commands import bench as bench_module
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
+    monkeypatch.setattr(sys, "argv", ["wordmorph", "bench", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_json_and_plot_of_one_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "bench.png"
+    words = ("--frames", "4", "--turns", "2", "--against", "onnxruntime", "--plot", str(plot))
+    assert run(monkeypatch, *words, "--json") in (None, 0)
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"] == "critters"
+    assert found["scrub"]["count"] == 4
+    (peer,) = found["peers"]
+    assert peer["ratio"]["count"] == 2
+    assert found["machine"]["versions"]["openvino"]
+    with Image.open(plot) as drawn:
+        assert drawn.size == (1344, 588)
+
+
+def test_without_torch_diffusers_is_reported_with_what_adds_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench_module, "find_spec", lambda name: None)
+    assert run(monkeypatch, "--frames", "2", "--turns", "1", "--against", "diffusers") in (None, 0)
+    out = capsys.readouterr().out
+    assert "does not run here: needs torch and diffusers: pip install" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--frames", "0"), "use 1 or more"),
+        (("--turns", "0"), "use 1 or more"),
+        (("--against", "tensorflow"), "nothing is called 'tensorflow' here"),
+        (("--random-weights", "sd3"), "use sd-turbo, sd15, sdxl, critters"),
+        (("--plot", "bench.pdf"), "bench.pdf"),
+        (("--plot", "nowhere/bench.png"), "no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_anything_opens(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    says: str,
+) -> None:
+    monkeypatch.setattr(bench_module, "open_pipeline", None)
+    assert run(monkeypatch, *words) == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.startswith("wordmorph: ")
+    assert len(error.splitlines()) == 1

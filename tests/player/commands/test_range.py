@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from player import options
+from player.commands import range as range_module
+from player.session.keep.quest import Quest
+from runtime.errors import ExpressionError, RequestError, TargetError
+from runtime.language.openaxis import open_axis
+from runtime.output.film import read_settings
+from runtime.perception.rangecache import ranges_root
+from runtime.pipeline import Pipeline
+from runtime.planner import Planner
+from runtime.request import Frame, Request
+from tests.player.commands.commandline import Run, runner
+from tests.runtime.perception.test_range import Axis
+from tests.support.drawn import DrawnPipeline
+
+Opener = Callable[..., DrawnPipeline]
+
+
+class Tabby(DrawnPipeline):
+    """Storms below -0.6 of whatever is added, and below -0.4 where t is 1."""
+
+    def render(self, request: Request) -> Frame:
+        self.asked.append(request)
+        axis = Axis(-0.4 if request.t else -0.6)
+        low, high = _ends(request.expression)
+        return Frame(axis.picture(low + request.u * (high - low), request.seed), request)
+
+
+def _ends(expression: str) -> tuple[float, float]:
+    words = shlex.split(expression.partition("|")[2].replace("*", " "))
+    return float(words[0]), float(words[3]) if len(words) > 3 else 0.0
+
+
+@pytest.fixture
+def pipeline() -> Tabby:
+    return Tabby((64, 64))
+
+
+@pytest.fixture
+def run(pipeline: Tabby, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return runner(pipeline, monkeypatch)
+
+
+def test_says_the_interval_and_the_expression_that_uses_it(run: Run) -> None:
+    said = run("range", "cat", "tabby", "--seeds", "2").splitlines()
+    assert said[-1].startswith("cat | -0.")
+    low = float(said[-1].split("*")[0].removeprefix("cat | "))
+    assert low == pytest.approx(-0.6, abs=0.1)
+    assert said[-1].endswith(".. +2*tabby")
+    assert "storm" in "".join(said)
+    assert "none found" in "".join(said)
+
+
+def test_json_has_every_seed(run: Run) -> None:
+    told = json.loads(run("range", "cat -> kitten", "tabby", "--seeds", "3", "--json"))
+    (axis,) = told["axes"]
+    cat, kitten = axis["places"]
+    assert (cat["label"], kitten["label"]) == ("cat", "kitten")
+    assert cat["low"] < kitten["low"]
+    assert [seed["seed"] for seed in cat["seeds"]] == [0, 1, 2]
+    assert cat["seeds"][0]["storms"]
+    assert axis["expression"].startswith("cat -> kitten | -0.")
+    assert told["expression"].startswith("cat -> kitten | -2")
+
+
+def test_the_picture_has_a_strip_for_each_place_and_knows_its_command(run: Run) -> None:
+    run("range", "cat -> kitten", "tabby", "--seeds", "1", "-o", "range.png")
+    first = np.asarray(Image.open("range.png"))
+    assert first.shape[1] == 1056
+    command = read_settings("range.png")["command"]
+    os.remove("range.png")
+    run(*shlex.split(command)[1:])
+    assert (np.asarray(Image.open("range.png")) == first).all()
+
+
+def test_several_axes_share_a_picture(run: Run) -> None:
+    words = ["range", "cat", "tabby", "--also", "fox | -?*black .. +?*black", "--seeds", "1"]
+    said = run(*words, "-o", "two.png")
+    assert "fox | -0." in said
+    one = run("range", "cat", "tabby", "--seeds", "1", "-o", "one.png")
+    assert "fox" not in one
+    command = read_settings("two.png")["command"]
+    assert "--also 'fox | -?*black .. +?*black'" in command
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        (["cat", "zebras"], RequestError, "never taught 'zebras'"),
+        (["elephant", "tabby"], RequestError, "never taught 'elephant'"),
+        (["cat"], RequestError, "say what to add and subtract"),
+        (["cat | -?*tabby .. +?*tabby", "tabby"], RequestError, "in the expression already"),
+        (["cat", "tabby", "--also", "dog"], ExpressionError, "--also takes an axis"),
+        (["cat", "tabby", "--seeds", "0"], RequestError, "0 seeds make no range"),
+        (["cat", "tabby", "--reach", "0"], RequestError, "a reach of 0"),
+        (["cat", "tabby", "--reach", "nan"], RequestError, "a reach of nan"),
+        (["cat -> kitten", "tabby", "--t", "2"], RequestError, "between 0 and 1"),
+        (["cat", "a -> b"], ExpressionError, "a phrase or a sum"),
+        (["cat", "tabby", "-o", "x.mp4"], TargetError, r"ends in \.png"),
+        (["cat", "tabby", "-o", "no/x.png"], TargetError, "there is no folder no"),
+    ],
+)
+def test_bad_input_is_one_line_and_renders_nothing(
+    run: Run, pipeline: Tabby, words: list[str], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        run("range", *words)
+    assert pipeline.asked == []
+    assert os.listdir() == []
+
+
+def test_an_axis_that_changes_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Still(DrawnPipeline):
+        def render(self, request: Request) -> Frame:
+            return Frame(super().render(Request(request.expression)).pixels, request)
+
+    monkeypatch.chdir(tmp_path)
+    run = runner(Still((64, 64)), monkeypatch)
+    with pytest.raises(RequestError, match="tabby changes nothing that could be seen"):
+        run("range", "cat", "tabby", "--seeds", "1")
+
+
+def test_question_marks_are_found_once_kept_and_said(
+    run: Run,
+    pipeline: Tabby,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
+    words = ["grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "-o", "grid.png", "--force"]
+    run(*words)
+    found = len(pipeline.asked)
+    assert found > 50
+    expression = read_settings("grid.png")["expression"]
+    assert expression.startswith("cat | -0.")
+    assert expression.endswith(".. +2*tabby")
+    (kept,) = ranges_root().iterdir()
+    assert json.loads(kept.read_text())["expression"] == expression
+
+    run(*words)
+    assert len(pipeline.asked) == found + 2, "the range is looked for once"
+    assert read_settings("grid.png")["expression"] == expression
+
+    kept.write_text(kept.read_text()[:40])
+    run(*words)
+    assert len(pipeline.asked) == 2 * found + 2, "a damaged range is found again"
+    assert json.loads(kept.read_text())["expression"] == expression
+
+    run(*words, "--seed", "5")
+    assert len(list(ranges_root().iterdir())) == 2, "another seed, another range"
+
+
+def test_an_axis_without_a_calm_range_is_refused(
+    run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wild(Tabby):
+        def render(self, request: Request) -> Frame:
+            shade = np.random.default_rng(int(request.u * 1e6)).integers(0, 256, (8, 8, 3))
+            big = shade.repeat(8, 0).repeat(8, 1).astype(np.uint8)
+            return Frame(big, request)
+
+    monkeypatch.setattr(options, "open_pipeline", lambda *_: Wild((64, 64)))
+    with pytest.raises(RequestError, match="has no calm range here"):
+        run("grid", "cat | -?*tabby .. +?*tabby", "-o", "grid.png")
+    assert not Path("grid.png").exists()
+
+
+def test_the_same_range_either_way_round() -> None:
+    planner = Planner.of("critters")
+    for text in ("cat | -?*tabby .. +?*tabby", "cat | +?*tabby .. -?*tabby"):
+        axis = open_axis(text)
+        assert axis is not None
+        quest = Quest(axis, planner.request(axis.close(-2, 2)))
+        for weight in (-0.5, 0.0, 1.25):
+            request = quest.at(quest.request, weight)
+            weights = planner.plan(request).weights(request.t, request.u)
+            assert weights[1, 1] == pytest.approx(weight)
+
+
+def test_tabby_ends_sooner_for_a_kitten_than_for_a_cat(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pipeline_of_the_model: Pipeline
+) -> None:
+    """The note: cat minus tabby is a paler cat, kitten minus tabby a monster."""
+    monkeypatch.chdir(tmp_path)
+    run = runner(cast(DrawnPipeline, pipeline_of_the_model), monkeypatch)
+    words = ["--seeds", "1", "--reach", "1", "--json"]
+    (axis,) = json.loads(run("range", "cat -> kitten", "tabby", *words))["axes"]
+    cat, kitten = axis["places"]
+    assert cat["low"] < kitten["low"] - 0.05
+    assert cat["low_why"] == kitten["low_why"] == "storm"
+    assert cat["high"] == 1
+    assert range_module.MAX_AXES >= 10
+
+
+@pytest.fixture
+def pipeline_of_the_model(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    opened = Pipeline.open("critters", backend="openvino", precision="f32")
+    monkeypatch.setattr(opened, "close", lambda: None)
+    return opened

@@ -1,0 +1,96 @@
+"""``wordmorph serve`` as a person starts it: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from player.commands.serve import _say_where
+
+MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
+
+
+def serve(*arguments: str, home: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", MAIN, "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_STATE_HOME": str(home), "HOME": str(home)},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_it_prints_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
+    process = serve("cat -> kitten", "--port", "0", home=tmp_path)
+    assert process.stdout is not None
+    try:
+        opened = process.stdout.readline()
+        found = re.fullmatch(r"open  (http://127\.0\.0\.1:(\d+)/\?token=([\w-]{43}))\n", opened)
+        assert found, opened
+        url, port, token = found.groups()
+        told = process.stdout.readline()
+        assert f"ssh -L {port}:127.0.0.1:{port}" in told
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert token.encode() not in answer.read()
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(url.replace(token, "x" * 43), timeout=20)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert "Traceback" not in out + err
+    assert token not in out + err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--model", "nothing-like-this"), "nothing-like-this"),
+        (("cat -> (kitten",), r"\^"),
+        (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:8765"),
+        (("--port", "99999"), "--port 99999 is no port"),
+        (("--steps", "77"), "no table for 77 steps"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], line: str
+) -> None:
+    process = serve(*arguments, home=tmp_path)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, out + err
+    assert re.search(line, err), err
+    assert "Traceback" not in err
+    assert "token=" not in out
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = serve("--port", str(port), home=tmp_path)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith(f"wordmorph: cannot listen on 127.0.0.1:{port}")
+    assert err.count("\n") == 1
+
+
+def test_an_open_address_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    _say_where("0.0.0.0", 8765, "secret")
+    printed = capsys.readouterr()
+    assert "no TLS" in printed.err
+    assert "secret" not in printed.err
+    _say_where("127.0.0.1", 8765, "secret")
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "ssh -L 8765:127.0.0.1:8765" in printed.out

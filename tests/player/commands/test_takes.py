@@ -1,0 +1,249 @@
+"""A take rendered again: exact, twice the same, and what the live window showed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from numpy.typing import NDArray
+from PIL import Image
+from typer.testing import CliRunner
+
+from player.cli import main
+from player.commands.play import play
+from player.commands.render import render
+from player.commands.starting import starting
+from player.options import Sampling
+from player.session.keep.remembered import remember
+from player.session.keep.take import Take, read_take, write_take
+from player.session.motion.moment import KeptFileError, Moment
+from player.session.reproduce import Invocation
+from player.session.session import Session
+from player.session.words import STARTER
+from runtime.errors import BundleError, MorphError
+from runtime.output.film import save_still
+from runtime.pipeline import Pipeline
+from runtime.request import Request
+
+app = typer.Typer()
+app.command()(render)
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def frames(folder: Path) -> list[NDArray[np.uint8]]:
+    return [np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))]
+
+
+def test_a_live_recording_and_its_take_show_the_same_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = Session(
+        Pipeline.open,
+        Request("cat -> kitten", seed=3),
+        picture=(256, 256),
+        folder=tmp_path,
+        threads=False,
+    )
+    shown: dict[Request, NDArray[np.uint8]] = {}
+    session.start()
+    for turn in range(40):
+        if turn == 5:
+            session.keeping.record()
+        if turn == 12:
+            session.state.seek(0.6)
+        if turn == 20:
+            session.write("dog -> fox")
+        if turn == 25:
+            session.settings.set_seed(8)
+        session.turn(1 / 60, turn / 60)
+        if session.state.frame is not None:
+            shown[session.state.frame.request] = session.state.frame.pixels
+    session.finish()
+    session.close()
+    (path,) = tmp_path.glob("*.take.json")
+    asked = [moment.request for moment in read_take(path).moments(60)]
+    assert len(set(asked)) == 4
+    assert str(tmp_path) not in path.read_text()
+    (live,) = tmp_path.glob("*.mp4")
+    assert begin(str(live))[0] == begin(str(path))[0] == Request("cat -> kitten", seed=3)
+
+    said = run(path.name, "-o", "one/", "--fps", "60")
+    run(path.name, "-o", "two/", "--fps", "60")
+    first, second = frames(tmp_path / "one"), frames(tmp_path / "two")
+    assert f"{len(asked)} frames" in said
+    assert len(first) == len(second) == len(asked)
+    for request, one, two in zip(asked, first, second, strict=True):
+        assert np.array_equal(one, two)
+        assert np.array_equal(one, shown[request])
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    path = tmp_path / "one.take.json"
+    moment = Moment(Request("cat -> kitten", t=0.5, seed=2), "critters")
+    write_take(path, Take(((0.0, moment),), 0.1))
+    return path
+
+
+def test_another_model_can_be_chosen_and_one_that_is_not_here_is_one_line(take: Path) -> None:
+    changed = json.loads(take.read_text())
+    changed["events"][0]["model"] = "far-away"
+    take.write_text(json.dumps(changed))
+    with pytest.raises(BundleError, match="far-away") as raised:
+        run(str(take), "-o", str(take.parent / "a.mp4"))
+    assert "--model" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (take.parent / "a.mp4").exists()
+    run(str(take), "-o", str(take.parent / "a.mp4"), "--model", "critters")
+    assert (take.parent / "a.mp4").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--frames", "9"], "is a take"),
+        (["--seed", "3"], "is a take"),
+        (["--bounce"], "is a take"),
+        (["-o", "a.png"], "one picture"),
+        (["--fps", "0"], "between"),
+    ],
+)
+def test_what_makes_no_sense_for_a_take_is_refused(
+    take: Path, options: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(take.parent)
+    with pytest.raises(MorphError, match=says):
+        run(str(take), "-o", "a.mp4", *options)
+    assert [entry.name for entry in take.parent.iterdir()] == [take.name]
+
+
+def begin(expression: str | None = None, **options: Any) -> tuple[Request, str]:
+    sampling = Sampling(**options)
+    made = starting(expression, 0.0, 0.5, Invocation(), sampling, frozenset(options))
+    return made.request, made.hint
+
+
+def test_without_an_expression_the_player_opens_where_it_was_left(
+    session_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, hint = begin()
+    assert first.expression == STARTER
+    assert hint.count(",") == 4  # five words to try
+    last = Request("dog -> fox", t=0.25, seed=9)
+    remember(session_file, Moment(last, "critters"), ["owl", "dog -> fox"], [], 1.0)
+    assert begin()[0] == last
+    assert begin(seed=4)[0] == Request("dog -> fox", t=0.25, seed=4)
+    remember(session_file, Moment(last, "far-away"), [], [], 1.0)
+    assert begin()[0].expression == STARTER
+    assert "far-away" in capsys.readouterr().err
+    session_file.write_text("{")
+    assert begin()[0].expression == STARTER
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_a_file_opens_where_it_was_made(tmp_path: Path, take: Path) -> None:
+    assert begin(str(take))[0] == Request("cat -> kitten", t=0.5, seed=2)
+    still = tmp_path / "still.png"
+    request = Request("dog -> fox", t=0.75, seed=7)
+    run(*f"-o {still} --t 0.75 --seed 7".split(), "dog -> fox")
+    assert begin(str(still))[0] == request
+    assert begin(str(still))[1] == "opened still.png"
+    other = tmp_path / "other.png"
+    save_still(other, np.zeros((4, 4, 3), np.uint8), {"expression": "cat", "model": "far-away"})
+    take.write_text("{}")
+    for path in (other, take):
+        with pytest.raises(KeptFileError):
+            begin(str(path))
+
+
+def test_a_file_of_a_model_that_is_not_here_says_how_to_play_it(tmp_path: Path) -> None:
+    path = tmp_path / "one.take.json"
+    write_take(path, Take(((0.0, Moment(Request("cat"), "far-away")),), 1.0))
+    with pytest.raises(BundleError, match=r"far-away.*--model"):
+        begin(str(path))
+    chosen = frozenset({"model"})
+    made = starting(str(path), 0.0, 0.5, Invocation(), Sampling(), chosen)
+    assert made.request == Request("cat")
+
+
+def test_play_remembers_what_was_played(
+    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from player.window.window import Window
+
+    real = Window.run
+    monkeypatch.setattr(Window, "run", lambda window: real(window, 1.0))
+    monkeypatch.chdir(tmp_path)
+    alone = typer.Typer()
+    alone.command()(play)
+    stats = tmp_path / "stats.json"
+    words = [
+        "dog -> owl",
+        "--t",
+        "0.5",
+        "--stats",
+        str(stats),
+        "--cues",
+        str(tmp_path / "set.json"),
+    ]
+    result = CliRunner().invoke(alone, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert begin()[0] == Request("dog -> owl", t=0.5)
+    figures = json.loads(stats.read_text())
+    assert figures["turn_ms"]["count"] >= 1
+    assert {"requests", "scrub_unknown_ms", "memory_mb", "load", "cores"} <= set(figures)
+
+
+def test_a_harmed_cue_file_is_said_and_the_player_opens(
+    session_file: Path,
+    dummy_display: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from player.window.window import Window
+
+    real = Window.run
+    monkeypatch.setattr(Window, "run", lambda window: real(window, 0.5))
+    cues = tmp_path / "set.json"
+    cues.write_text("[")
+    alone = typer.Typer()
+    alone.command()(play)
+    result = CliRunner().invoke(alone, ["cat", "--cues", str(cues)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert f"{cues} is damaged" in result.output
+    assert cues.read_text() == "["
+
+
+def test_the_program_alone_opens_the_player(
+    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from player.window.window import Window
+
+    seen: list[str] = []
+    real = Window.run
+
+    def run(window: Window) -> Request:
+        seen.append(window.state.base.expression)
+        return real(window, 0.3)
+
+    monkeypatch.setattr(Window, "run", run)
+    monkeypatch.setattr("sys.argv", ["wordmorph"])
+    for _ in range(2):
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code in (None, 0)
+        remember(session_file, Moment(Request("dog -> fox"), "critters"), [], [], 1.0)
+    assert seen == [STARTER, "dog -> fox"]

@@ -1,0 +1,229 @@
+"""Settings, loops, marks, models and the difference of two pictures, without any front end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from player.session.models import Model
+from player.session.motion.moment import Moment
+from player.session.motion.playhead import TICKS, Playhead
+from player.session.session import Session
+from player.session.words import complete
+from runtime.errors import BundleError, EngineError, RequestError
+from runtime.request import Request
+from tests.player.fakes import SIZE, FakeRenderer, picture
+
+
+class Shelf:
+    """Two models that draw, and one that cannot be opened."""
+
+    def __init__(self) -> None:
+        self.opened: list[FakeRenderer] = []
+
+    def names(self) -> tuple[str, ...]:
+        return ("critters", "large", "broken")
+
+    def find(self, name: str) -> Model:
+        if name not in self.names():
+            raise BundleError(f"unknown model {name!r}")
+        side = 2 * SIZE if name == "large" else SIZE
+        steps = (2, 4) if name == "large" else (1, 2)
+        return Model(name, (side, side), self._open(name, side), steps=steps, default_steps=2)
+
+    def _open(self, name: str, side: int) -> Callable[[], FakeRenderer]:
+        def open_it() -> FakeRenderer:
+            if name == "broken":
+                raise EngineError("this model is not for this machine")
+            self.opened.append(FakeRenderer(size=side))
+            return self.opened[-1]
+
+        return open_it
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def session(tmp_path: Path, shelf: Shelf) -> Session:
+    made = Session(
+        shelf.find("critters").open,
+        Request("cat -> kitten", t=0.25),
+        picture=(SIZE, SIZE),
+        folder=tmp_path,
+        models=shelf,
+        threads=False,
+    )
+    made.start()
+    turn(made, 3)
+    return made
+
+
+def turn(session: Session, times: int) -> None:
+    for count in range(times):
+        session.turn(1 / 60, count / 60)
+
+
+def test_another_model_takes_over_and_the_old_picture_stays_until_then(
+    session: Session, shelf: Shelf
+) -> None:
+    before = session.state.frame
+    session.go(Moment(Request("cat -> kitten", t=0.5, steps=1), "large"))
+    assert session.state.frame is before
+    turn(session, 2)
+    frame = session.state.frame
+    assert frame is not None
+    assert frame.pixels.shape == (2 * SIZE, 2 * SIZE, 3)
+    assert frame.request.steps == 2  # the nearest this model has
+    assert shelf.opened[0].closed
+    assert session.model_name == "large"
+    session.undo()
+    turn(session, 2)
+    assert session.model_name == "critters"
+    assert session.state.request == Request("cat -> kitten", t=0.25)
+
+
+def test_a_model_that_cannot_be_opened_is_said_and_the_last_one_plays_on(
+    session: Session,
+) -> None:
+    session.go(Moment(Request("cat -> kitten"), "broken"))
+    turn(session, 3)
+    assert session.model_name == "critters"
+    assert session.state.notice.startswith("this model is not for this machine: playing on")
+    assert session.state.frame is not None
+    assert session.state.frame.request == session.state.request
+
+
+def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session) -> None:
+    for _ in range(3):
+        session.settings.change_steps(1)
+    assert session.state.request.steps == 2
+    session.settings.change_steps(-1)
+    assert session.state.request.steps == 1
+    session.settings.type_seed(" 4294967295 ")
+    assert session.state.request.seed == 4294967295
+    for text in ("4294967296", "-1", "1.5", "", "٣", "9" * 5000):
+        with pytest.raises(RequestError, match="whole number"):
+            session.settings.type_seed(text)
+    seeds = set()
+    for _ in range(4):
+        session.settings.random_seed()
+        seeds.add(session.state.request.seed)
+    assert len(seeds) == 4
+
+
+def test_marks_keep_their_seed(session: Session) -> None:
+    session.state.mark_a()
+    session.state.change_seed(5)
+    session.state.mark_b()
+    session.state.change_seed(1)
+    session.state.seek(0.9)
+    asked = []
+    for _ in range(3):
+        session.state.flip()
+        asked.append((session.state.request.t, session.state.request.seed))
+    assert asked == [(0.25, 0), (0.25, 5), (0.25, 0)]
+
+
+def test_the_difference_of_the_marks_is_what_the_pixels_say(session: Session) -> None:
+    session.state.toggle_difference()
+    assert not session.state.difference
+    session.state.mark_a()
+    session.state.seek(0.75)
+    session.state.mark_b()
+    session.state.toggle_difference()
+    session.picture()
+    turn(session, 5)
+    frame = session.picture()
+    assert frame is not None
+    pair = [picture(Request("cat -> kitten", t=t)).astype(int) for t in (0.25, 0.75)]
+    gap = np.abs(pair[0] - pair[1])
+    assert np.abs(frame.pixels - gap * (255 / gap.max())).max() <= 1
+    assert session.state.frame is not None
+    assert frame is not session.state.frame  # what is saved and recorded stays the picture
+    session.state.back()
+    assert session.picture() is session.state.frame
+
+
+def marked(loop: str, *, direction: int = 1) -> Playhead:
+    head = Playhead().rest_at(0.2, 0.5).mark("a").jump((TICKS // 2, TICKS // 2)).mark("b")
+    head = head.jump((TICKS * 3 // 10, TICKS // 2)).toggle()
+    from dataclasses import replace
+
+    return replace(head, between=True, loop=loop, direction=direction)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("loop", "direction", "seconds", "t", "playing"),
+    [
+        ("bounce", 1, 3.9, 0.495, True),
+        ("bounce", 1, 5.0, 0.45, True),
+        ("bounce", -1, 3.0, 0.25, True),
+        ("wrap", 1, 5.0, 0.25, True),
+        ("wrap", -1, 3.0, 0.45, True),
+        ("once", 1, 5.0, 0.5, False),
+        ("once", -1, 3.0, 0.2, False),
+    ],
+)
+def test_playing_stays_between_the_marks(
+    loop: str, direction: int, seconds: float, t: float, playing: bool
+) -> None:
+    head = marked(loop, direction=direction)
+    for _ in range(round(seconds * 100)):
+        head = head.play(0.01)
+        assert 0.2 <= head.t <= 0.5
+    assert head.t == pytest.approx(t, abs=0.003)
+    assert head.playing == playing
+
+
+def test_what_stopped_at_the_end_begins_anew(session: Session) -> None:
+    head = marked("once")
+    while head.playing:
+        head = head.play(0.1)
+    assert head.toggle().t == 0.2
+
+
+def test_words_are_completed_from_what_the_model_was_taught() -> None:
+    taught = ("cat", "kite", "kitten", "on")
+    assert complete("cat -> ki", 9, taught) == (7, ("kite", "kitten"))
+    assert complete("ki -> cat", 2, taught) == (0, ("kite", "kitten"))
+    assert complete("cat -> ", 7, taught) == (7, ())
+    assert complete("cat", 3, taught) == (0, ())
+    assert "cat -> kitten" in complete("", 0, taught)[1]
+
+
+def test_the_counts_of_requests_add_up_and_nothing_queues(tmp_path: Path) -> None:
+    session = Session(
+        lambda: FakeRenderer(seconds=0.02),
+        Request("cat -> kitten"),
+        picture=(SIZE, SIZE),
+        folder=tmp_path,
+    )
+    session.start()
+    import time
+
+    for turn_number in range(120):
+        session.state.seek((turn_number * 37 % 400) / 400)
+        session.turn(0.005, time.perf_counter())
+        session.measures.show(session.picture())
+        time.sleep(0.005)
+    for _ in range(100):
+        session.turn(0.005, time.perf_counter())
+        session.measures.show(session.picture())
+        if not session.view(60).behind:
+            break
+        time.sleep(0.02)
+    time.sleep(0.1)
+    figures = session.measures.figures(session.worker, session.state.cache)
+    session.close()
+    requests = figures["requests"]
+    assert requests["asked"] == sum(requests[k] for k in ("served", "superseded", "waiting"))
+    assert requests["superseded"] > 20
+    unknown = figures["scrub_unknown_ms"]
+    assert unknown["count"] > 5
+    assert 20 <= unknown["p50"] <= 200  # the frame in flight and its own, at 20 ms each

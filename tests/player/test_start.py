@@ -1,0 +1,30 @@
+"""What ``wordmorph play`` imports before its window: time that a person waits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NEEDLESS = ("av", "rich", "matplotlib", "openvino", "torch", "export")
+CODE = f"""
+import sys
+sys.argv = ["wordmorph", "play", "cat ->"]
+from player.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 1, end.code
+import player.window.window
+print([name for name in {NEEDLESS!r} if name in sys.modules])
+"""
+
+
+def test_the_window_opens_before_what_it_does_not_need_is_imported() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "^" in done.stderr  # the request was really checked

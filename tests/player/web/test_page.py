@@ -1,0 +1,300 @@
+"""The page in a real browser: what a person at it would notice."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from player.session.actions import HELP
+from tests.player.fakes import FakeRenderer
+from tests.player.web.browser import ask, key, open_browser, problems, resize, settled, until
+from tests.player.web.served import Client, Served, serving
+
+DRAWN = "[w.picture.drawn.t, w.picture.drawn.u]"
+PAD = "cat -> kitten | -3/7*tabby .. +3/7*tabby"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    with open_browser() as opened:
+        yield opened
+
+
+@contextlib.contextmanager
+def playing(
+    browser: webdriver.Chrome, folder: Path, expression: str = "cat -> kitten", seconds: float = 0.0
+) -> Iterator[Served]:
+    """Serve, and show the page until the end, which must not have complained."""
+    with serving(folder, expression, open_renderer=lambda: FakeRenderer(seconds=seconds)) as served:
+        browser.get(served.url)
+        settled(browser)
+        yield served
+        assert not problems(browser)
+        browser.get("about:blank")
+
+
+def reach(browser: webdriver.Chrome, served: Served, x: int, y: int) -> None:
+    """Wait until the session stands at (x, y) and the page shows that picture."""
+    until(lambda: served.session.state.playhead.point == (x, y), what=f"({x}, {y})")
+    until(lambda: ask(browser, DRAWN) == [x / 4000, y / 4000], what=f"the picture of ({x}, {y})")
+
+
+def test_keys_move_as_in_the_window(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path, PAD) as served:
+        for name, shift, x, y in (
+            ("ArrowRight", False, 10, 2000),
+            ("ArrowRight", True, 110, 2000),
+            ("ArrowLeft", False, 100, 2000),
+            ("ArrowUp", False, 100, 2010),
+            ("5", False, 2000, 2010),
+            ("End", False, 4000, 2010),
+            ("Home", False, 0, 2010),
+        ):
+            key(browser, name, shift=shift)
+            reach(browser, served, x, y)
+        key(browser, "n")
+        until(lambda: served.session.state.request.seed == 1)
+        key(browser, "N", shift=True)
+        until(lambda: served.session.state.request.seed == 0)
+
+
+def test_playing_goes_on_after_a_key_and_turns_round(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        key(browser, "9")
+        key(browser, "ArrowRight")
+        for _ in range(3):
+            key(browser, ".")
+        key(browser, " ")
+        state = served.session.state
+        until(lambda: state.playhead.playing)
+        until(lambda: state.playhead.direction < 0, what="the turn at the end")
+        until(lambda: state.playhead.point[0] < 3000)
+        assert state.playhead.playing
+        until(lambda: ask(browser, "w.picture.drawn.t") < 0.75)
+
+
+def test_a_held_key_glides_and_its_end_is_reached(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path, seconds=0.01) as served:
+        key(browser, "ArrowRight", kind="down")
+        time.sleep(1.2)
+        key(browser, "ArrowRight", kind="up")
+        settled(browser)
+        x = served.session.state.playhead.point[0]
+        assert 200 < x < 600, "about 40 divisions a second"
+        assert x % 10 == 0
+        assert ask(browser, "w.head.point[0]") == x
+        assert ask(browser, "w.picture.drawn.t") == x / 4000
+        assert ask(browser, "w.picture.shown") > 10
+
+
+def test_the_second_pass_costs_no_network(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path):
+        until(
+            lambda: ask(browser, "w.store.pictures.size") >= 401, 40, "the whole line in the page"
+        )
+        before = ask(browser, "w.wire.received")
+        count = ask(browser, "w.picture.latencies.length")
+        for name in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight"):
+            key(browser, name, shift=True)
+            settled(browser)
+        assert ask(browser, "w.wire.received") == before
+        taken = ask(browser, "w.picture.latencies")[count:]
+        assert len(taken) == 4
+        assert min(taken) < 100, taken
+
+
+def test_the_bar_is_dragged_and_keeps_the_pointer(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        box = browser.find_element(By.ID, "bar").rect
+        y = box["y"] + box["height"] / 2
+
+        def mouse(kind: str, share: float, away: float = 0.0) -> None:
+            browser.execute_cdp_cmd(
+                "Input.dispatchMouseEvent",
+                {
+                    "type": kind,
+                    "x": box["x"] + 10 + share * (box["width"] - 20),
+                    "y": y + away,
+                    "button": "left",
+                    "buttons": 0 if kind == "mouseReleased" else 1,
+                    "clickCount": 1,
+                },
+            )
+
+        mouse("mousePressed", 0.25)
+        until(lambda: served.session.state.playhead.point[0] == 1000)
+        mouse("mouseMoved", 0.75, away=-200)
+        until(lambda: served.session.state.playhead.point[0] == 3000, what="beside the bar")
+        mouse("mouseReleased", 0.75)
+        mouse("mouseMoved", 0.5)
+        settled(browser)
+        assert served.session.state.playhead.point[0] == 3000
+
+
+def test_fingers_move_the_pad_of_a_phone(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    resize(browser, 390, 844)
+    with playing(browser, tmp_path, PAD) as served:
+        browser.execute_script("document.getElementById('pad').scrollIntoView({block: 'center'})")
+        box = browser.execute_script(
+            "const b = document.getElementById('pad').getBoundingClientRect();"
+            "return [b.x, b.y, b.width, b.height]"
+        )
+        at = {"x": box[0] + box[2] / 2, "y": box[1] + 4}
+        touch = "Input.dispatchTouchEvent"
+        browser.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [at]})
+        browser.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
+        until(lambda: served.session.state.playhead.point[1] == 4000)
+        assert abs(served.session.state.playhead.point[0] - 2000) <= 20
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    resize(browser, 1366, 768)
+
+
+def test_an_expression_is_completed_refused_with_a_caret_and_played(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        field = browser.find_element(By.ID, "expression")
+        field.clear()
+        field.send_keys("cat -> (kitt")
+        words = browser.find_elements(By.CSS_SELECTOR, "#completions li")
+        assert [word.text for word in words] == ["kitten"]
+        field.send_keys(Keys.ARROW_DOWN)
+        field.send_keys(Keys.ENTER)  # takes the word
+        assert field.get_attribute("value") == "cat -> (kitten"
+        field.send_keys(Keys.ENTER)
+        caret = browser.find_element(By.ID, "caret")
+        until(lambda: caret.text)
+        text, under, why = caret.get_attribute("textContent").split("\n")  # type: ignore[union-attr]
+        assert text == "cat -> (kitten"
+        assert under.index("^") == text.index("(")
+        assert why
+        assert served.session.state.request.expression == "cat -> kitten"
+        field.clear()
+        field.send_keys("cat -> fox")
+        field.send_keys(Keys.ENTER)
+        until(lambda: served.session.state.request.expression == "cat -> fox")
+        until(lambda: not caret.text)
+        key(browser, "ArrowRight")
+        until(lambda: served.session.state.playhead.point[0] == 10, what="keys after writing")
+
+
+def test_help_and_buttons_are_the_table_of_actions(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        key(browser, "?")
+        rows = browser.find_elements(By.CSS_SELECTOR, "#keys dt, #keys dd")
+        assert [row.text for row in rows] == [
+            " ".join(words.split()) for row in HELP for words in row
+        ]
+        browser.find_element(By.ID, "close").click()
+        browser.find_element(By.CSS_SELECTOR, '[data-action="play"]').click()
+        until(lambda: served.session.state.playhead.playing)
+        until(lambda: ask(browser, "w.picture.shown") > 3)
+
+
+def test_a_cue_is_kept_and_recalled(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path) as served:
+        key(browser, "3")
+        reach(browser, served, 1200, 2000)
+        key(browser, "m")
+        until(lambda: browser.find_elements(By.CSS_SELECTOR, "#cues button"), what="the cue")
+        key(browser, "End")
+        reach(browser, served, 4000, 2000)
+        browser.find_element(By.CSS_SELECTOR, "#cues button").click()
+        reach(browser, served, 1200, 2000)
+
+
+def test_every_control_has_a_name(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path, PAD):
+        tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        controls = {"button", "slider", "textbox", "combobox", "spinbutton", "image", "listbox"}
+        met = set()
+        for node in tree:
+            role = node.get("role", {}).get("value")
+            if role in controls and not node.get("ignored"):
+                met.add(role)
+                assert node.get("name", {}).get("value"), node
+        assert {"button", "slider", "combobox", "spinbutton", "image"} <= met
+
+
+def test_a_watcher_watches_and_asks(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        performer = Client(served)
+        performer.until(lambda: performer.state.get("engine"))
+        browser.get(served.url)
+        until(lambda: ask(browser, "w?.state.performer") == performer.you)
+        performer.say(do="move", x=1200, y=2000)
+        until(
+            lambda: performer.take(0.01) or ask(browser, "w.picture.drawn?.t") == 0.3,
+            what="what is performed",
+        )
+        key(browser, "ArrowRight")
+        until(lambda: "watching" in browser.find_element(By.ID, "notice").text)
+        assert served.session.state.playhead.point[0] == 1200
+        browser.find_element(By.ID, "want").click()
+        performer.until(lambda: performer.state.get("asking"))
+        performer.tell(do="control", want=False)
+        until(lambda: ask(browser, "w.state.performer") != performer.you)
+        key(browser, "ArrowRight")
+        until(lambda: served.session.state.playhead.point[0] == 1210)
+        browser.get("about:blank")
+
+
+def test_a_server_that_was_started_again_is_found_where_the_page_stood(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with serving(tmp_path, port=port) as served:
+        browser.get(served.url)
+        settled(browser)
+        key(browser, "3")
+        until(lambda: served.session.state.playhead.point[0] == 1200)
+        key(browser, "a")
+        key(browser, "n")
+        key(browser, "7")
+        until(lambda: served.session.state.playhead.point[0] == 2800)
+        settled(browser)
+    until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+    with serving(tmp_path, port=port) as served:
+        until(lambda: served.session.state.playhead.point[0] == 2800, what="the old place")
+        state = served.session.state
+        assert state.request.seed == 1
+        assert state.playhead.mark_a == (1200, 2000)
+        until(lambda: not browser.find_element(By.ID, "veil").text)
+        key(browser, "ArrowRight")
+        until(lambda: state.playhead.point[0] == 2810)
+        browser.get("about:blank")
+
+
+def test_it_fits_a_phone_and_two_desktops(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path, PAD):
+        for width, height in ((390, 844), (1366, 768), (1920, 1080)):
+            resize(browser, width, height)
+            time.sleep(0.2)
+            wide, tall = browser.execute_script(
+                "const d = document.documentElement; return [d.scrollWidth, d.scrollHeight]"
+            )
+            assert wide <= width
+            if width > 900:
+                assert tall <= height, "a desktop's page scrolls"
+            for id in ("picture", "bar", "transport"):
+                rect = browser.find_element(By.ID, id).rect
+                assert rect["width"] > 100, id
+                assert rect["y"] + rect["height"] <= height, f"{id} is out of sight at {width}"
+    resize(browser, 1366, 768)

@@ -1,0 +1,193 @@
+"""Typing into the window, played by posted events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pygame
+import pytest
+
+from player.session.models import Model
+from player.window.window import Window
+from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.window.stage import Script, exact, stage, tap
+
+pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+class Taught:
+    """A model that says which words it was taught."""
+
+    def names(self) -> tuple[str, ...]:
+        return ("critters",)
+
+    def find(self, name: str) -> Model:
+        return Model(name, (SIZE, SIZE), FakeRenderer, words=("cat", "kite", "kitten", "owl"))
+
+
+def key(code: int, unicode: str = "", mod: int = 0) -> None:
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=code, mod=mod, unicode=unicode))
+    pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, mod=mod))
+
+
+def write(text: str) -> None:
+    for letter in text:
+        code = ord(letter) if letter.isascii() else 0
+        key(code, letter)
+        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=letter))
+
+
+def play(script: Callable[[Window], Script], **options: Any) -> Window:
+    player, conductor = stage(FakeRenderer(), models=Taught(), **options)
+    conductor.script = script(player)
+    player.run()
+    return player
+
+
+def typed(player: Window) -> str:
+    typing = player._typist.typing
+    return "" if typing is None else typing.line.text
+
+
+def test_words_typed_and_entered_are_played_and_the_old_picture_stays_until_then() -> None:
+    shots: list[bytes] = []
+
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="/"))
+        yield 2
+        assert typed(player) == "cat -> kitten"  # the slash only opened the field
+        write("dog -> fox/2")
+        yield 2
+        assert typed(player) == "dog -> fox/2"  # keys of the table are letters here
+        assert player.state.request.expression == "cat -> kitten"
+        key(pygame.K_RETURN, "\r")
+        yield 2
+        yield exact(player)
+        assert player.state.request.expression == "dog -> 0.5*fox"
+        surface = pygame.display.get_surface()
+        assert surface is not None
+        shots.append(pygame.image.tobytes(surface, "RGB"))
+        tap(pygame.K_n)
+        yield 2
+
+    player = play(script)
+    assert player.state.request.seed == 1  # the keyboard is the table's again
+    assert player._typist.typing is None
+    assert player.session.history.words[-1] == "dog -> 0.5*fox"
+
+
+def test_what_cannot_be_read_shows_its_place_and_escape_gives_up() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_RETURN, "\r")
+        yield 2
+        write("cat -> ")
+        yield 2
+        key(pygame.K_RETURN, "\r")
+        yield 2
+        typing = player._typist.typing
+        assert typing is not None
+        assert typing.error
+        assert typing.column is not None
+        assert player.state.request.expression == "cat -> kitten"
+        assert player.state.frame is not None
+        key(pygame.K_ESCAPE)
+        yield 2
+        assert player._typist.typing is None
+        assert not player.state.closing
+
+    play(script)
+
+
+def test_what_was_typed_before_comes_back() -> None:
+    def script(player: Window) -> Script:
+        player.session.history.add("owl")
+        player.session.history.add("cat -> owl")
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        write("draft")
+        seen = []
+        for code in (pygame.K_UP, pygame.K_UP, pygame.K_UP, pygame.K_DOWN, pygame.K_DOWN):
+            key(code)
+            yield 2
+            seen.append(typed(player))
+        assert seen == ["cat -> owl", "owl", "owl", "cat -> owl", "draft"]
+
+    play(script)
+
+
+def test_tab_completes_taught_words_and_goes_round() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        write("owl -> ki")
+        yield 2
+        seen = []
+        for mod in (0, 0, 0, pygame.KMOD_SHIFT):
+            key(pygame.K_TAB, "\t", mod)
+            yield 2
+            seen.append(typed(player))
+        assert seen == ["owl -> kite", "owl -> kitten", "owl -> kite", "owl -> kitten"]
+        key(pygame.K_RETURN, "\r")
+        yield 2
+
+    assert play(script).state.request.expression == "owl -> kitten"
+
+
+def test_an_input_method_composes_at_the_cursor_and_keeps_its_keys() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="ねこ", start=0, length=2))
+        key(pygame.K_RETURN, "\r")  # chooses in the input method's list
+        yield 2
+        typing = player._typist.typing
+        assert typing is not None
+        assert typing.composed == "ねこ"
+        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="猫"))
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="", start=0, length=0))
+        yield 2
+        assert typed(player) == "猫"
+        key(pygame.K_RETURN, "\r")
+        yield 2
+
+    assert play(script).state.request.expression == "猫"
+
+
+def test_a_seed_is_typed() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_HASH, "#")
+        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="#"))
+        yield 2
+        write("42x")
+        key(pygame.K_RETURN, "\r")
+        yield 2
+        assert player._typist.typing is not None
+        assert "whole number" in player._typist.typing.error
+        key(pygame.K_BACKSPACE)
+        key(pygame.K_RETURN, "\r")
+        yield 2
+
+    assert play(script).state.request.seed == 42
+
+
+def test_playing_goes_on_while_words_are_typed() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        tap(pygame.K_SPACE)
+        yield 30
+        key(pygame.K_SLASH, "/")
+        yield 2
+        here = player.state.request.t
+        write("cat -> [")
+        yield 60
+        assert player.state.request.t > here + 0.03
+
+    play(script)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runtime.bench.figures import Benchmark, PeerFigures, Spread, from_json
+from runtime.bench.run import bench_bundle
+from runtime.bench.table import BEGIN, END, insert, lines, main, section
+from runtime.errors import BundleError, TargetError
+from runtime.pipeline import Pipeline
+
+
+@pytest.fixture(scope="module")
+def measured() -> Benchmark:
+    request = Pipeline.open("critters").request("cat -> kitten")
+    return bench_bundle(lambda: Pipeline.open("critters"), request, frames=4)
+
+
+def test_what_is_measured_adds_up(measured: Benchmark) -> None:
+    stages = measured.stages
+    assert set(stages) == {"text", "mix", "denoise", "decode"}
+    assert sum(stage.ms.median for stage in stages.values()) <= 1.3 * measured.frame.p90
+    for name in ("denoise", "decode"):
+        stage = stages[name]
+        assert stage.gflop is not None
+        assert stage.share is not None
+        assert 0 < stage.share <= 1.05, f"{name} is faster than the machine can be"
+        assert stage.gflops == pytest.approx(stage.gflop / (stage.ms.median / 1e3))
+    assert measured.peak_bytes > 1e8
+    assert measured.fill.batch >= 1
+    assert measured.new_word.median > measured.stages["decode"].ms.p10
+
+
+def test_json_gives_back_the_same_figures(measured: Benchmark) -> None:
+    missing = PeerFigures("diffusers", "needs torch")
+    known = PeerFigures("x", ms=Spread(3, 2, 4, 9), ratio=Spread(2, 1, 3, 9), psnr=50.0, note="n")
+    result = replace(measured, scrub=Spread(20, 10, 30, 7), peers=(missing, known))
+    assert from_json(result.to_json()) == result
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 0}', '{"format": 1}'])
+def test_other_json_is_refused(text: str) -> None:
+    with pytest.raises(BundleError, match="benchmark figures"):
+        from_json(text)
+
+
+def test_both_texts_say_why_a_peer_did_not_run(measured: Benchmark) -> None:
+    result = replace(measured, peers=(PeerFigures("diffusers", "needs torch"),))
+    for text in ("\n".join(lines(result)), section([result])):
+        assert "does not run here: needs torch" in text
+        assert result.machine.processor in text
+        assert f"{result.fps:.1f}" in text
+        assert "of the limit" in text
+
+
+def test_a_readme_gets_its_section_replaced(
+    measured: Benchmark, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme, figures = tmp_path / "README.md", tmp_path / "critters.json"
+    figures.write_text(measured.to_json(), encoding="utf-8")
+    readme.write_text(f"before\n\n{BEGIN}\nold figures\n{END}\n\nafter\n", encoding="utf-8")
+    assert main([str(figures), "--into", str(readme)]) == 0
+    text = readme.read_text(encoding="utf-8")
+    assert text == f"before\n\n{section([measured])}\n\nafter\n"
+    assert main([str(tmp_path / "gone.json"), "--into", str(readme)]) == 1
+    assert readme.read_text(encoding="utf-8") == text
+    assert "error: " in capsys.readouterr().err
+    with pytest.raises(TargetError):
+        insert("no section here", "new")
+
+
+def test_a_plot_shows_the_stages_and_the_roof(measured: Benchmark) -> None:
+    from runtime.bench.plot import draw_benchmark
+
+    known = draw_benchmark(measured)
+    blind = draw_benchmark(replace(measured, limits=replace(measured.limits, flop_per_second=None)))
+    assert known.shape == blind.shape == (588, 1344, 3)
+    assert (known[:, 672:] != blind[:, 672:]).mean() > 0.005

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime.errors import RequestError
+from runtime.perception.distance import describe_frame, distance
+from runtime.perception.range import Range, RangeFinder, common, figures, find_ranges
+from runtime.perception.walk import OTHER, STEP
+from runtime.request import Frame, Request
+
+SIDE = 64
+REACH = 2.0
+_Y, _X = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+
+
+@dataclass
+class Axis:
+    """A picture for each weight, which drifts calmly but for what was planted."""
+
+    storm: float = -9.0
+    """below this weight the picture breaks up, all of it within half a unit"""
+    jump: float = 9.0
+    """above this weight it has another ground"""
+    drift: float = 0.02
+    fade: float = 0.0
+    """how much a unit of weight darkens it"""
+    asked: list[Request] = field(default_factory=list)
+
+    def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
+        blob = np.exp(-((_X - 0.5 - self.drift * weight) ** 2 + (_Y - 0.5) ** 2) * 25)
+        light = np.stack([0.3 + 0.6 * blob, 0.5 - 0.2 * blob, 0.4 + 0.01 * seed + 0.3 * blob], -1)
+        broken = np.clip((self.storm - weight) / 0.5, 0, 1)
+        ruin = np.random.default_rng(7).random((8, 8, 3)).repeat(SIDE // 8, 0).repeat(SIDE // 8, 1)
+        light = (1 - broken) * light + broken * ruin
+        light = light * (1 - self.fade * weight / REACH)
+        if weight > self.jump:
+            light = light * [1.0, 0.85, 0.8]
+        pixels: NDArray[np.uint8] = np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
+        return pixels
+
+    def render(self, requests: Sequence[Request]) -> Iterable[Frame]:
+        self.asked += requests
+        for request in requests:
+            weight = (2 * request.u - 1) * REACH
+            yield Frame(self.picture(weight, request.seed), request)
+
+    def find(self, seeds: int = 2) -> Range:
+        finder = RangeFinder({"cat": Request("cat | -2*a .. 2*a")}, at, seeds=seeds, reach=REACH)
+        (found,) = find_ranges(finder, self.render)
+        return found
+
+
+def at(request: Request, weight: float) -> Request:
+    return request.at(request.t, (weight + REACH) / (2 * REACH))
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_a_planted_storm_ends_the_range_where_it_starts(variant: int) -> None:
+    storm = float(np.random.default_rng().uniform(-1.3, -0.3))
+    found = Axis(storm).find()
+    assert found.low == pytest.approx(storm, abs=1.5 * STEP), storm
+    assert found.low >= storm - STEP / 2, "the interval reaches into the storm"
+    assert found.why("low") == "storm"
+    assert found.high == REACH
+    assert found.why("high") == "reach"
+    (stretch, *_) = found.soundings[0].storms
+    assert stretch[1] == pytest.approx(found.soundings[0].low.end)
+    assert stretch[0] == pytest.approx(storm - 0.5, abs=2 * STEP)
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_a_planted_jump_ends_the_range(variant: int) -> None:
+    jump = float(np.random.default_rng().uniform(0.2, 1.8))
+    found = Axis(jump=jump).find()
+    assert found.high == pytest.approx(jump, abs=STEP / 8), jump
+    assert found.why("high") == "jump"
+    assert found.low == -REACH
+
+
+def test_a_calm_drift_ends_where_it_shows_another_picture() -> None:
+    axis = Axis(fade=0.9)
+    found = axis.find()
+    assert found.why("high") == "another picture"
+    start = describe_frame(axis.picture(0))
+    assert distance(start, describe_frame(axis.picture(found.high))) <= OTHER
+    assert distance(start, describe_frame(axis.picture(found.high + STEP / 8))) > OTHER
+
+
+def test_the_interval_is_calm_for_every_seed_and_their_spread_is_told() -> None:
+    class Uneven(Axis):
+        def render(self, requests: Sequence[Request]) -> Iterable[Frame]:
+            for request in requests:
+                self.storm = -0.5 - 0.2 * request.seed
+                yield from super().render([request])
+
+    found = Uneven().find(seeds=3)
+    ends = found.ends("low")
+    assert len(ends) == 3
+    assert found.low == ends[-1]
+    assert found.low == pytest.approx(-0.5, abs=1.5 * STEP)
+    assert ends[0] == pytest.approx(-0.9, abs=1.5 * STEP)
+    told = figures(found)
+    assert told["low"] == found.low
+    assert [seed["seed"] for seed in told["seeds"]] == [0, 1, 2]
+    assert told["low_median"] == ends[1]
+
+
+def test_the_ends_are_symmetric() -> None:
+    class Mirrored(Axis):
+        def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
+            return super().picture(-weight, seed)
+
+    here, there = Axis(-0.7, jump=1.1).find(), Mirrored(-0.7, jump=1.1).find()
+    assert (here.low, here.high) == (-there.high, -there.low)
+
+
+def test_rendering_stops_soon_after_the_end_and_is_asked_in_rounds() -> None:
+    axis = Axis(-0.4)
+    axis.find(seeds=1)
+    weights = [(2 * r.u - 1) * REACH for r in axis.asked]
+    assert min(weights) > -1.5, "walked on far into the storm"
+    assert len(axis.asked) < 45
+    rounds: list[int] = []
+    finder = RangeFinder({"cat": Request("cat")}, at, seeds=3)
+    shares = []
+    while wanted := finder.wanted:
+        rounds.append(len(wanted))
+        assert len(set(wanted)) == len(wanted)
+        finder.take({f.request: describe_frame(f.pixels) for f in axis.render(wanted)})
+        shares.append(finder.share)
+    assert rounds[0] == 3, "the two sides of a seed share their start"
+    assert rounds[1] == 6
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_several_places_share_what_is_common() -> None:
+    class Placed(Axis):
+        def render(self, requests: Sequence[Request]) -> Iterable[Frame]:
+            for request in requests:
+                self.storm = -0.4 if request.t else -0.9
+                yield from super().render([request])
+
+    start = Request("cat -> kitten | -2*a .. 2*a")
+    finder = RangeFinder({"cat": start, "kitten": start.at(1.0)}, at, seeds=1)
+    cat, kitten = found = find_ranges(finder, Placed().render)
+    assert (cat.label, kitten.label) == ("cat", "kitten")
+    assert cat.low < kitten.low
+    assert common(found) == (kitten.low, min(cat.high, kitten.high))
+
+
+@pytest.mark.parametrize(("seeds", "reach"), [(0, 2.0), (65, 2.0), (3, 0.0), (3, 17.0)])
+def test_counts_that_make_no_range(seeds: int, reach: float) -> None:
+    with pytest.raises(RequestError, match=r"use 1 to 64|between"):
+        RangeFinder({"cat": Request("cat")}, at, seeds=seeds, reach=reach)
+
+
+def test_seeds_count_from_the_requests_own() -> None:
+    finder = RangeFinder({"cat": replace(Request("cat"), seed=5)}, at, seeds=2)
+    assert {request.seed for request in finder.wanted} == {5, 6}

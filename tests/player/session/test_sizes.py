@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import Scan
 from player.session.keep.recorder import Recorder
 from runtime.cache import FrameCache
@@ -19,7 +20,7 @@ BASE = Request("cat -> kitten")
 
 def test_a_scan_passes_over_a_picture_of_another_size() -> None:
     fake, cache = FakeRenderer(), FrameCache()
-    scan = Scan(Line(BASE, "t"), cache)
+    scan = Scan(Line(BASE, "t"), Descriptors(cache))
     for index in (0, 100, 200, 300):
         frame = fake.render(BASE.at(index / 400))
         if index == 200:

@@ -124,7 +124,7 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
                 [a[0], b[0]], [a[1], b[1]], zorder=1, lw=1.3,
                 color="#9aa5b0" if way.is_calm else _STORM, ls="-" if way.is_calm else (0, (4, 3)),
             )  # fmt: skip
-    side = max(16.0, min(62.0, 300 / len(atlas.words) ** 0.5))
+    side = max(16.0, min(56.0, 140 / len(atlas.words) ** 0.5))
     reach = 1.16 * float(np.abs(at).max()) or 1.0
     wide, tall = _MAP[2] * _SIZE[0], _MAP[3] * _SIZE[1]  # inches
     scale = 72 * min(wide, tall) / (2 * reach)  # points for a unit
@@ -149,7 +149,7 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
             below = (0, -4)
         axes.annotate(
             _clip(word, 20), tuple(place), below, textcoords="offset points", ha="center", va="top",
-            fontsize=max(5.0, min(10.0, side / 5)), color=_INK, zorder=4, parse_math=False,
+            fontsize=max(5.0, min(10.0, side / 4.5)), color=_INK, zorder=4, parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
         )  # fmt: skip
     axes.set_xticks([])

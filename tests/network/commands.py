@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             ("storms", "cat -> kitten", "--frames", "4", "-o", "storms.png"), slow=True
         ),
         "grid": Command(("grid", "cat -> kitten", "--cols", "3"), slow=True),
+        "atlas": Command(("atlas", "cat", "dog", "--frames", "11", "--seeds", "1"), slow=True),
         "tokens": Command(("tokens", "cat -> kitten"), slow=True),
         "models": Command(("models",), slow=True),
         "engines": Command(("engines", "list"), slow=True),

@@ -13,9 +13,10 @@ import typer
 from rich.console import Console
 
 from player.commands.common import frames_of, interruptible, progress, refuse_untaught
-from player.options import Expression, Force, Sampling, open_pipeline, open_planner, shared
+from player.options import Expression, FarmSpec, Force, Sampling, open_frames, open_planner, shared
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
+from runtime.farm.farm import Farm
 from runtime.language.expression import parse
 from runtime.language.line import Line
 from runtime.output.film import save_still
@@ -66,6 +67,7 @@ def map(
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
     force: Force = False,
+    farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -86,7 +88,7 @@ def map(
         model = {"model": planner.manifest.model}
         check_overwrite(output, settings_of(model, start, "", **told), force=force)
     along = max(count for count in _CHECKED if count == 9 or count * 12 <= frames)
-    with interruptible(output), open_pipeline(invocation) as pipeline:
+    with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         surveyor = Surveyor(start, frames - 2 * along)
         sea = _sample(surveyor, pipeline, seconds)
         ways = {
@@ -115,7 +117,7 @@ def _check_two_axes(request: Request) -> None:
         )
 
 
-def _sample(surveyor: Surveyor, pipeline: Pipeline, seconds: float | None) -> SeaMap:
+def _sample(surveyor: Surveyor, pipeline: Pipeline | Farm, seconds: float | None) -> SeaMap:
     began = time.monotonic()
     with progress() as bars:
         bar = bars.add_task("sounding", total=surveyor.frames)
@@ -134,7 +136,7 @@ def _sample(surveyor: Surveyor, pipeline: Pipeline, seconds: float | None) -> Se
 
 
 def _measure(
-    pipeline: Pipeline, start: Request, name: str, places: tuple[Point, ...], count: int
+    pipeline: Pipeline | Farm, start: Request, name: str, places: tuple[Point, ...], count: int
 ) -> Measured:
     """Render a way, evenly between its places, and measure it as ``storms`` would."""
     share = np.linspace(0, 1, len(places))

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from player.commands.common import interruptible, progress, refuse_untaught
-from player.options import Force, Sampling, open_pipeline, open_planner, shared
+from player.options import FarmSpec, Force, Sampling, open_frames, open_planner, shared
 from player.session.keep.quest import Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
+from runtime.farm.farm import Farm
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
@@ -57,6 +58,7 @@ def range(
         bool, typer.Option("--json", help="Print machine-readable figures.")
     ] = False,
     force: Force = False,
+    farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
@@ -72,7 +74,7 @@ def range(
     if output is not None:
         model = {"model": planner.manifest.model}
         check_overwrite(output, settings_of(model, quests[0].request, "", **told), force=force)
-    with interruptible(output), open_pipeline(invocation) as pipeline:
+    with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         with progress() as bars:
             found = []
             for quest in quests:
@@ -141,7 +143,7 @@ def _quest(
     return quest
 
 
-def _strips(pipeline: Pipeline, quest: Quest, ranges: tuple[Range, ...]) -> list[Strip]:
+def _strips(pipeline: Pipeline | Farm, quest: Quest, ranges: tuple[Range, ...]) -> list[Strip]:
     return [
         ask(
             found,

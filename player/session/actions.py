@@ -231,6 +231,12 @@ ACTIONS: tuple[Action, ...] = (
         (Key("r"),),
     ),
     Action("grid", "save a grid over both axes", lambda s: s.keeping.draw_grid(), (Key("g"),)),
+    Action(
+        "range",
+        "how far the second axis stays calm here",
+        lambda s: s.find_range(),
+        (Key("w"),),
+    ),
     Action("tokens", "token strip", lambda s: s.state.toggle_tokens(), (Key("t"),)),
     Action(
         "storms",

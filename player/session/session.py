@@ -15,6 +15,7 @@ from player.session.keep.cues import Cues, read_cues
 from player.session.keep.difference import difference
 from player.session.keep.gridshot import GridShot
 from player.session.keep.keeping import Keeping
+from player.session.keep.rangeshot import RangeShot
 from player.session.keep.takes import Takes
 from player.session.models import Model, Models
 from player.session.motion.beats import MOST, Beats
@@ -29,7 +30,7 @@ from player.session.state import HINT, PlayerState
 from player.session.view import View
 from player.session.words import History
 from runtime.cache import FrameCache
-from runtime.errors import MorphError, RequestError
+from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import Line, stands_still
 from runtime.request import Frame, Request
@@ -101,6 +102,7 @@ class Session:
         self._threads = threads
         self._asked: Request | None = None
         self._sent: GridShot | None = None
+        self._range: RangeShot | None = None
 
     def start(self) -> None:
         """Ask for the first picture and let the model open."""
@@ -131,6 +133,7 @@ class Session:
         self.keeping.advance_recording(now)
         self.takes.follow(self.keeping.recorder, moment, now)
         self._tend_grid()
+        self._tend_range()
         self._tend_others()
 
     @property
@@ -380,6 +383,36 @@ class Session:
         self.keeping.advance_grid(self.worker.priority_error)
         if self.keeping.grid_shot is None:
             self.worker.priority = ()
+
+    def find_range(self) -> None:
+        """Find how far the second axis can be pushed here, or give that up."""
+        if self._range is not None:
+            self._range, self.worker.priority = None, ()
+            self.state.say("the range is given up")
+            return
+        try:
+            self._range = RangeShot(self.state.request)
+        except MorphError as error:
+            self.state.say(one_line(error))
+
+    def _tend_range(self) -> None:
+        shot = self._range
+        if shot is None or self.keeping.grid_shot is not None:
+            return
+        done = shot.advance(self.state.cache)
+        problem = self.worker.priority_error
+        if problem is None and not done:
+            self._want(shot.requests)
+            self.state.say(shot.progress)
+            return
+        self._range, self.worker.priority, self.worker.priority_error = None, (), None
+        if problem is not None:
+            self.state.complain(problem)
+            return
+        self.state.say(f"{shot.verdict}: its expression is in the terminal")
+        found = replace(self.state.request, expression=shot.expression, u=0.5)
+        command = play_command(found, self.state.invocation)
+        self.state.printed.append(f"{shot.verdict}\n  {command}")
 
     def _want(self, requests: tuple[Request, ...]) -> None:
         """Let the render thread make some pictures before it fills the line."""

@@ -93,6 +93,10 @@ class Farm:
         """Render one frame, as ``Pipeline.render`` does."""
         return next(iter(self.frames([request])))
 
+    def render_many(self, requests: Sequence[Request]) -> list[Frame]:
+        """Render several frames, as ``Pipeline.render_many`` does."""
+        return list(self.frames(requests))
+
     def frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
         """Yield the frames in order; a few chunks are in memory at a time.
 

@@ -32,8 +32,7 @@ OTHER_STEPS = 4
 def sample_requests(planner: Planner, count: int, seed: int) -> list[Request]:
     """Draw ``count`` requests that the model can serve, the same ones for the same ``seed``.
 
-    Each has an expression, a seed and positions of its own: eight expressions for forty frames
-    left values of others outside the calibrated ranges (24.9 dB for the worst of 100 frames).
+    Each has an expression, a seed and positions of its own.
 
     Raises:
         EngineError: the model can serve too few.

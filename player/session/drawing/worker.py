@@ -17,7 +17,7 @@ from player.session.drawing.scan import Scan, Speeds, division
 from player.session.drawing.soundings import Soundings, plane_of
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache, next_to_fill
-from runtime.errors import RequestError, one_line
+from runtime.errors import EngineError, RequestError, one_line
 from runtime.language.line import Line
 from runtime.mixing.mix import Plan
 from runtime.perception.map import Sketch
@@ -122,6 +122,7 @@ class Worker:
         self._pending: PendingRequest | None = None
         self._scans: OrderedDict[Line, Scan] = OrderedDict()
         self._soundings: Soundings | None = None
+        self._shape: tuple[int, ...] | None = None
         self._planned: PlanKey | None = None
         self._failures = 0
         self._idle = True
@@ -157,6 +158,7 @@ class Worker:
         if pending is None:
             return
         self._renderer = self._open_renderer()
+        self._shape = None
         self._renderer.check(pending.request)
         engine = self._renderer.engine
         self.info = ModelInfo(
@@ -259,6 +261,13 @@ class Worker:
     def _render(self, request: Request) -> Frame:
         assert self._renderer is not None, "open comes first"
         frame = self._renderer.render(request)
+        shape = frame.pixels.shape
+        self._shape = self._shape or shape
+        if shape != self._shape:
+            raise EngineError(
+                f"the model drew a picture of {shape[1]}x{shape[0]} instead of "
+                f"{self._shape[1]}x{self._shape[0]}: build it again"
+            )
         self.cache.put(frame)
         total = frame.timings.get("total")
         if total is not None:

@@ -21,10 +21,8 @@ Run = Callable[..., str]
 
 def runner(pipeline: DrawnPipeline, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return ``run("render", "cat -> kitten", …)``, which gives stdout and lets errors through."""
-    for module in (grid_module, render_module, storms_module):
+    for module in (grid_module, map_module, range_module, render_module, storms_module):
         monkeypatch.setattr(module, "open_frames", lambda *_: pipeline)
-    for module in (map_module, range_module):
-        monkeypatch.setattr(module, "open_pipeline", lambda *_: pipeline)
     app = typer.Typer(pretty_exceptions_enable=False)
     app.command()(render_module.render)
     app.command()(grid_module.grid)

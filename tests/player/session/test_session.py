@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from player.session.actions import NAMES
 from player.session.session import Session
 from runtime.errors import ExpressionError, RequestError
 from runtime.request import Request
@@ -76,3 +77,28 @@ def test_words_that_do_not_move_fill_nothing(session: Session) -> None:
     assert len(session.view(60).cached) == 1
     assert session.state.frame is not None
     assert session.state.frame.request.expression == "cat"
+
+
+def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> None:
+    session = Session(
+        FakeRenderer,
+        Request("cat | -tabby .. tabby"),
+        picture=(SIZE, SIZE),
+        folder=tmp_path,
+        threads=False,
+    )
+    session.start()
+    NAMES["range"].perform(session)
+    said = set()
+    for count in range(3000):
+        session.turn(1 / 60, count / 60)
+        said.add(session.state.notice)
+        if any("wordmorph play" in line for line in session.state.printed):
+            break
+    assert any(notice.startswith("range of tabby: ") for notice in said)
+    (line,) = [line for line in session.state.printed if "wordmorph play" in line]
+    assert "tabby" in line.splitlines()[0]
+    session.write("cat -> kitten")
+    NAMES["range"].perform(session)
+    assert session.state.notice
+    assert "\n" not in session.state.notice

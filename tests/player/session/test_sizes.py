@@ -7,7 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import Scan
+from player.session.drawing.worker import PendingRequest, Worker
 from player.session.keep.recorder import Recorder
 from runtime.cache import FrameCache
 from runtime.language.line import Line
@@ -19,7 +21,7 @@ BASE = Request("cat -> kitten")
 
 def test_a_scan_passes_over_a_picture_of_another_size() -> None:
     fake, cache = FakeRenderer(), FrameCache()
-    scan = Scan(Line(BASE, "t"), cache)
+    scan = Scan(Line(BASE, "t"), Descriptors(cache))
     for index in (0, 100, 200, 300):
         frame = fake.render(BASE.at(index / 400))
         if index == 200:
@@ -40,3 +42,28 @@ def test_a_recording_keeps_what_came_before_a_picture_of_another_size(tmp_path: 
     assert "another size" in recorder.ended
     with av.open(str(path)) as film:
         assert len(list(film.decode(video=0))) == 10
+
+
+def test_a_picture_of_another_size_is_a_line_and_the_next_one_is_shown() -> None:
+    class Odd(FakeRenderer):
+        def render(self, request: Request) -> Frame:
+            frame = super().render(request)
+            if request.t == 0.5:
+                return Frame(np.zeros((16, 24, 3), np.uint8), request)
+            return frame
+
+    worker = Worker(Odd, FrameCache())
+    said = []
+    worker.requests.put(PendingRequest(BASE))
+    worker.open()
+    for t in (0.0, 0.5, 0.75):
+        worker.requests.put(PendingRequest(BASE.at(t)))
+        worker.turn()
+        result = worker.results.take()
+        assert result is not None
+        said.append(result.error)
+    assert said == [
+        None,
+        "the model drew a picture of 24x16 instead of 64x64: build it again",
+        None,
+    ]

@@ -305,6 +305,7 @@ class Stage:
         common = {
             **moving,
             **self._resting,
+            "waits": session.beats.holds,
             "kept": self.kept.to_json(),
             "viewers": sorted(self.viewers),
             "performer": None if self.performer is None else self.performer.number,

@@ -15,6 +15,12 @@ const $ = (id) => document.getElementById(id);
 const HOLD_MS = 220; // a key held this long glides
 const BUDGET = 96 * 2 ** 20; // bytes of pictures kept
 const MOVE_MS = 12; // between two moves that are told
+const JUMPS = {
+  home: () => [0, null],
+  end: () => [1, null],
+  seek: (place) => [place, null],
+  seek_u: (place) => [null, place],
+};
 const AXIS_OF = { move: "x", move_u: "y" };
 
 const state = {};
@@ -140,7 +146,7 @@ function mayPlay() {
 // Tell the server something whose outcome it will say; returns its number.
 function act(message, at) {
   if (!mayPlay()) return 0;
-  flush(Infinity);
+  flush(true);
   sent = wire.say(message);
   acts.push({ n: sent, at });
   if (acts.length > 256) acts.shift();
@@ -149,7 +155,13 @@ function act(message, at) {
 
 function press(action, value, event) {
   if (action.page) return onPage(action.name);
-  act({ do: "act", name: action.name, value }, event?.timeStamp ?? performance.now());
+  const at = event?.timeStamp ?? performance.now();
+  if (!act({ do: "act", name: action.name, value }, at)) return;
+  const jump = JUMPS[action.name];
+  if (jump && state.moves && !state.waits) { // where that leads is known here already
+    head.seek(...jump(value ?? action.parameter?.default));
+    follow(at);
+  }
 }
 
 function onPage(name) {
@@ -196,8 +208,9 @@ function moved(at) {
 }
 
 // Tell where this page moved to, not more often than a display shows.
-function flush(now = performance.now()) {
-  if (!unsaid || now - toldAt < MOVE_MS) return;
+function flush(atOnce = false) {
+  const now = performance.now();
+  if (!unsaid || (!atOnce && now - toldAt < MOVE_MS)) return;
   unsaid = false;
   toldAt = now;
   if (!performs()) return;

@@ -57,6 +57,8 @@ def shaped(port: int, *, round_trip: float, bits: float) -> Iterator[int]:
         there, back = await asyncio.open_connection("127.0.0.1", port)
         try:
             await asyncio.gather(carry(reader, back), carry(there, writer))
+        except asyncio.CancelledError:
+            return  # the link is taken down
         finally:
             for one in (writer, back):
                 one.close()

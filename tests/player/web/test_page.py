@@ -83,6 +83,20 @@ def test_playing_goes_on_after_a_key_and_turns_round(
         until(lambda: ask(browser, "w.picture.drawn.t") < 0.75)
 
 
+def test_a_move_just_before_an_action_stops_no_later_move(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        browser.execute_script(  # in one turn of the page: two moves, so that one waits, and Home
+            "for (const key of ['ArrowRight', 'ArrowRight', 'Home'])"
+            " for (const kind of ['keydown', 'keyup'])"
+            " dispatchEvent(new KeyboardEvent(kind, {key}));"
+        )
+        reach(browser, served, 0, 2000)
+        key(browser, "ArrowRight")
+        reach(browser, served, 10, 2000)
+
+
 def test_a_held_key_glides_and_its_end_is_reached(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:

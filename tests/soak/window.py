@@ -33,8 +33,10 @@ from runtime.request import Frame, Request
 from tests.player.fakes import SIZE, FakeRenderer
 
 MB = 1 << 20
+BUDGET = 64 * MB
+"""of the frame cache: small, so that it is full, and memory flat, after the first minutes"""
 GROWTH = 80 * MB
-"""bytes that may be held more at the end than after the first fifth: the frame cache still fills"""
+"""bytes that may be held more at the end than after the first fifth"""
 WORDS = ("cat -> kitten", "cat -> dog -> fox | -tabby .. tabby", "cat", "cat -> ", "a [cat -> fox]")
 KEYS = tuple(
     getattr(pygame, f"K_{name}")
@@ -115,7 +117,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         renderer = BadRenderer(draws=random.Random(options.seed + 1))
         window = Window(
-            lambda: renderer, Request(WORDS[0]), picture=(SIZE, SIZE), folder=Path(folder)
+            lambda: renderer,
+            Request(WORDS[0]),
+            picture=(SIZE, SIZE),
+            folder=Path(folder),
+            budget=BUDGET,
         )
         printed = [started]
 

@@ -39,6 +39,13 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "verify": Command(("verify", "--frames", "5"), slow=True),
         "bench": Command(("bench", "--frames", "5"), slow=True),
         "play": Command(("play", "cat -> kitten"), seconds=PLAY_SECONDS, slow=True),
+        "serve": Command(
+            ("serve", "cat -> kitten", "--port", "8791"),
+            seconds=PLAY_SECONDS,
+            serves=True,
+            slow=True,
+        ),
+        "range": Command(("range", "cat", "tabby", "--seeds", "1", "--reach", "0.5"), slow=True),
         "build": Command(
             ("build", "model", "--name", "made", "--steps", "1"), builds=True, slow=True
         ),

@@ -206,7 +206,7 @@ def test_graphs_have_the_documented_inputs_and_outputs(bundle_of: Bundles) -> No
         ),
         "decoder": (
             {"latent": [batch, c, h, w]},
-            {"pixels": [batch, manifest.height, manifest.width, 3]},
+            {"pixels": [batch, manifest.height, manifest.width, 3], "total": [batch]},
         ),
     }
     for role, (inputs, outputs) in expected.items():

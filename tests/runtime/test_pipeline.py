@@ -145,7 +145,7 @@ def test_a_size_the_bundle_was_not_built_for(pipeline: Pipeline) -> None:
     ("backend", "precision", "says"),
     [
         ("cuda", "auto", "unknown backend 'cuda': use auto, tensorrt"),
-        ("openvino", "f16", "openvino computes in f32 or bf16, not f16"),
+        ("openvino", "f16", "openvino computes in f32 or bf16 or int8, not f16"),
     ],
 )
 def test_an_engine_that_was_asked_for_is_never_replaced(

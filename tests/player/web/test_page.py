@@ -36,6 +36,7 @@ def playing(
     with serving(folder, expression, open_renderer=lambda: FakeRenderer(seconds=seconds)) as served:
         browser.get(served.url)
         settled(browser)
+        until(lambda: browser.find_element(By.ID, "words").text, what="the whole page")
         yield served
         assert not problems(browser)
         browser.get("about:blank")

@@ -103,3 +103,11 @@ def test_the_speeds_shown_are_what_the_bench_printed() -> None:
     measured = sorted((ROOT / "docs" / "bench").glob("*.json"))
     assert measured, "no figures were kept in docs/bench"
     assert section(read(measured)) in TEXT, "run: python -m runtime.bench.table --into README.md …"
+
+
+def test_the_table_of_machines_is_that_of_their_reports() -> None:
+    from runtime.bench.verify.hardware import read, table
+
+    reports = sorted((ROOT / "docs" / "hardware").glob("*.json"))
+    assert reports
+    assert table(read(reports)) in TEXT

@@ -139,12 +139,11 @@ def main() -> int:
                 for kept in sorted(Path(folder).iterdir())[:-20]:
                     if kept.is_file():
                         kept.unlink(missing_ok=True)
-                figures = (
-                    at - started,
-                    process.memory_info().rss,
-                    process.num_threads(),
-                    process.num_fds() if sys.platform != "win32" else 0,
-                )
+                files = 0
+                if sys.platform != "win32":
+                    files = process.num_fds()
+                held_now = process.memory_info().rss
+                figures = (at - started, held_now, process.num_threads(), files)
                 held.append(figures)
                 print(
                     f"{figures[0]:6.0f} s  {events[0]:8} events  {figures[1] / MB:6.0f} MB  "

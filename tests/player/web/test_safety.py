@@ -238,7 +238,7 @@ def a_hundred_sockets(served: Served) -> Callable[[], None]:
 def test_the_performer_plays_on(
     served: Served, attack: Callable[[Served], Callable[[], None]]
 ) -> None:
-    """The bound here is loose, for busy machines; the tenth it should be is measured nowhere yet."""
+    """The bound here is loose, for busy machines; the tenth it should be was never measured."""
     performer = Client(served)
     performer.until(lambda: performer.state.get("engine"))
     calm = rate_of(performer)

@@ -246,4 +246,4 @@ def _has_nvidia(compute_capability: str | None) -> bool:
 def _called(bundle: Bundle) -> str:
     """Return what ``--model`` takes to find the bundle again."""
     known = {path.resolve(): name for name, path in library.known_models().items()}
-    return known.get(Path(bundle.folder).resolve()) or shlex.quote(str(bundle.folder))
+    return known.get(Path(bundle.folder).resolve()) or str(bundle.folder)

@@ -405,8 +405,8 @@ def test_a_bundle_that_fails_the_gate_is_not_written(
     good = bundle_of("critters").folder
     honest = sampling.probe
 
-    def crooked(scheduler: Any, counts: Any) -> Any:
-        found = honest(scheduler, counts)
+    def crooked(*asked: Any) -> Any:
+        found = honest(*asked)
         tables = {
             count: tuple(
                 Step(row.timestep, row.scale, row.sample, row.output * 1.01, row.noise)

@@ -118,6 +118,7 @@ def test_the_whole_path_with_that_vocabulary(pipeline: Pipeline) -> None:
     # axolotl has more tokens: the first of them have no row, so that the end is near, not equal
     other = frame("a photo of a axolotl in a café 🐱")
     assert np.abs(tail - other).mean() < np.abs(start - other).mean() / 2
+    assert np.abs(frame(slot, 1.0, edit="all") - other).max() <= 1
     assert np.abs(tail - start).mean() > 5
     assert np.abs(word - start).max() > 0, "one row of 77 is heard, if only just"
     between = frame(slot, 0.5, edit="tail")

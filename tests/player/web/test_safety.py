@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pytest
@@ -241,11 +242,11 @@ def test_the_performer_plays_on(
     """The bound here is loose, for busy machines; the tenth it should be was never measured."""
     performer = Client(served)
     performer.until(lambda: performer.state.get("engine"))
-    calm = rate_of(performer)
+    calm = median(rate_of(performer) for _ in range(3))
     memory = psutil.Process().memory_info().rss
     end = attack(served)
     try:
-        attacked = max(rate_of(performer) for _ in range(3))  # the machine may be busy too
+        attacked = median(rate_of(performer) for _ in range(3))
     finally:
         end()
     assert performer.state["performer"] == performer.you

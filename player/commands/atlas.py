@@ -47,6 +47,7 @@ LIMIT = 200_000
 """Frames that are rendered without being asked for by ``--limit``: an hour on a fast GPU."""
 MAX_FILE = 1 << 20
 _REMARKS = 8
+_CTRL_C = 130
 
 
 @shared
@@ -157,7 +158,13 @@ def _measured(
     pipeline: Pipeline | Farm, jobs: Sequence[LineJob]
 ) -> Iterator[tuple[int, Measurement]]:
     if isinstance(pipeline, Farm):
-        yield from pipeline.measure(jobs)
+        try:
+            yield from pipeline.measure(jobs)
+        except KeyboardInterrupt as stop:
+            if getattr(stop, "status", _CTRL_C) == _CTRL_C:
+                print("finishing the lines in hand; Ctrl-C once more leaves them", file=sys.stderr)
+                yield from pipeline.in_hand()
+            raise
         return
     for number, job in enumerate(jobs):
         yield number, measure_line(pipeline.frames, job)

@@ -152,6 +152,15 @@ class Farm:
             assert isinstance(done.result, Measurement)
             yield done.index, done.result
 
+    def in_hand(self) -> Iterator[tuple[int, Measurement]]:
+        """Begin no line more of an interrupted ``measure``, and yield those in the workers' hands.
+
+        A line whose worker dies now is not done again.
+        """
+        for done in self.crew.in_hand():
+            if isinstance(done.result, Measurement):
+                yield done.index, done.result
+
     def _wait(self, tries: dict[int, int], job_of: Callable[[int], Job]) -> Done:
         """Return the next job that is done; what a dead worker left is given to another."""
         while True:

@@ -96,6 +96,20 @@ def test_ctrl_c_loses_one_line_at_most_and_says_what_is_kept(stage: Stage) -> No
     assert "3 measured now, 3 known" in stage.out
 
 
+def test_ctrl_c_in_a_farm_loses_no_line_that_a_worker_had_in_hand(
+    stage: Stage, tmp_path: Path
+) -> None:
+    crew = ShuffledCrew(5)
+    crew.stop_after = 3
+    stage.farm = Farm(Planner.of("critters"), crew, tmp_path / "scratch")
+    words = ("cat", "dog", "fox", "lion", "owl", *FEW)
+    assert stage.run(*words) == 130
+    assert "finishing the lines in hand" in stage.err
+    assert "6 of the lines measured now are kept" in stage.err, "three, and one of each worker's"
+    stage.run(*words)
+    assert "4 measured now, 6 known" in stage.out
+
+
 def test_a_farm_finds_the_same_to_the_last_digit(stage: Stage, tmp_path: Path) -> None:
     words = ("cat", "dog", "fox", "lion", "--frames", "21", "--json")
     stage.pipeline = DrawnPipeline((48, 32))

@@ -143,7 +143,20 @@ def test_a_worker_killed_every_20_seconds_changes_nothing(
     same(film, plain)
 
 
-ANIMALS = ("bear cat dog fox kitten lion mouse owl panda puppy rabbit tiger").split(" ")
+ANIMALS = [
+    "bear",
+    "cat",
+    "dog",
+    "fox",
+    "kitten",
+    "lion",
+    "mouse",
+    "owl",
+    "panda",
+    "puppy",
+    "rabbit",
+    "tiger",
+]
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -19,10 +19,10 @@ from runtime.errors import RequestError
 from runtime.farm.farm import Farm
 from runtime.language.expression import parse
 from runtime.language.line import Line
+from runtime.output.charts.map import STRIP, THUMBNAIL, Labels, Way, draw_map
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
-from runtime.output.seachart import STRIP, THUMBNAIL, Labels, Way, draw_map
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.distance import describe_frame, path, smoothness

@@ -18,10 +18,10 @@ from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
+from runtime.output.charts.range import THUMBNAIL, Strip, ask, draw_ranges
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
-from runtime.output.rangechart import THUMBNAIL, Strip, ask, draw_ranges
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.range import REACH, SEEDS, Range, SideName, common

@@ -12,7 +12,7 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from player.commands import atlas as atlas_module
+from player.commands.charting import atlas as atlas_module
 from runtime.errors import MorphError, RequestError, TargetError
 from runtime.farm.farm import Farm
 from runtime.output.film import read_settings

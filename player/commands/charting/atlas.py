@@ -22,7 +22,7 @@ from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
 from runtime.language.expression import parse
 from runtime.language.line import Line
-from runtime.output.atlaschart import THUMBNAIL, draw_atlas
+from runtime.output.charts.atlas import THUMBNAIL, draw_atlas
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.measurements import Measurements, default_place, subject_of

@@ -24,7 +24,7 @@ from player.options import (
 )
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
-from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
+from runtime.output.charts.storms import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite

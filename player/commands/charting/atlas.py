@@ -16,7 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from player.commands.common import progress
-from player.options import FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.options import (
+    AsJson,
+    ChartName,
+    FarmSpec,
+    Force,
+    Sampling,
+    open_frames,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
@@ -58,12 +67,7 @@ def atlas(
     file: Annotated[
         Path | None, typer.Option("--file", help="More of them, one a line; # begins a remark.")
     ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", help="Picture to draw, a name ending in .png; none if absent."
-        ),
-    ] = None,
+    output: ChartName = None,
     near: Annotated[
         str | None, typer.Option(help="List this word's neighbours, by calm water first.")
     ] = None,
@@ -74,9 +78,7 @@ def atlas(
         Path | None,
         typer.Option(help="Where measurements are kept, .sqlite; in your data folder if absent."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),

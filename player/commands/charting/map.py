@@ -13,7 +13,17 @@ import typer
 from rich.console import Console
 
 from player.commands.common import frames_of, interruptible, progress, refuse_untaught
-from player.options import Expression, FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.options import (
+    AsJson,
+    ChartName,
+    Expression,
+    FarmSpec,
+    Force,
+    Sampling,
+    open_frames,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.farm.farm import Farm
@@ -55,17 +65,12 @@ class Measured:
 @shared
 def map(
     expression: Expression,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="Map to draw, a name ending in .png; none if absent."),
-    ] = None,
+    output: ChartName = None,
     frames: Annotated[int, typer.Option(help="Pictures to render at most.")] = 400,
     seconds: Annotated[
         float | None, typer.Option(help="Time to render in, at most; no limit if left out.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),

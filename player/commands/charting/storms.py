@@ -13,9 +13,12 @@ from rich.text import Text
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
+    AsJson,
+    ChartName,
     Expression,
     FarmSpec,
     Force,
+    PlaceOnU,
     Sampling,
     film_line,
     open_frames,
@@ -39,19 +42,10 @@ MAX_FRAMES = 10_000
 @shared
 def storms(
     expression: Expression,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", help="Chart to draw, a name ending in .png; none if absent."
-        ),
-    ] = None,
+    output: ChartName = None,
     frames: Annotated[int, typer.Option(help="Pictures to compare from end to end.")] = 100,
-    u: Annotated[
-        float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    u: PlaceOnU = None,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),

@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
-from runtime.perception.storms import bisect, find_flickers, survey, thresholds
+from runtime.perception.storms import bisect, find_flickers, thresholds
+from runtime.perception.survey import survey
 
 Floats = NDArray[np.float64]
 Why = Literal["storm", "another picture", "flicker", "jump", "reach"]

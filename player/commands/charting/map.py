@@ -38,7 +38,7 @@ from runtime.output.target import check_picture
 from runtime.perception.distance import describe_frame, path, smoothness
 from runtime.perception.map import LEAST, MOST, Point, SeaMap, Surveyor, sample, storms_on
 from runtime.perception.route import calmest, resample, route_expression, straight
-from runtime.perception.storms import survey
+from runtime.perception.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 

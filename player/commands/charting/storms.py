@@ -34,7 +34,8 @@ from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
-from runtime.perception.storms import StormReport, Survey, find_storms, survey
+from runtime.perception.storms import StormReport, find_storms
+from runtime.perception.survey import Survey, survey
 
 MAX_FRAMES = 10_000
 

@@ -23,7 +23,7 @@ from player.session.motion.playhead import DIVISIONS
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
 from runtime.request import Frame, Request
-from tests.player.fakes import FakeRenderer, picture
+from tests.player.fakes import FakeRenderer, picture, session_of, turn
 
 MB = 1 << 20
 
@@ -48,6 +48,47 @@ def test_by_default_a_line_of_any_size_has_room() -> None:
     for side in (1024, 2048):
         line = (DIVISIONS + 1) * 3 * side**2
         assert default_budget((side, side)) * (1 - SHARE) >= line
+
+
+def test_a_recording_counts_in_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    each = picture(Request("cat -> kitten")).nbytes
+    gate = threading.Event()
+    real = runtime.output.film.open_film
+
+    @contextmanager
+    def slow(*words: Any, **named: Any) -> Iterator[SlowFilm]:
+        with real(*words, **named) as film:
+            yield SlowFilm(film, gate)
+
+    monkeypatch.setattr(player.session.keep.recorder, "open_film", slow)
+    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby", budget=80 * each)
+    session.start()
+    turn(session, 3)
+    session.keeping.record()
+    try:
+        for count in range(60):
+            session.state.seek(count / 60)
+            session.turn(1 / 60, 1 + count / 60)
+        recorder, cache = session.keeping.recorder, session.state.cache
+        assert recorder is not None
+        assert recorder.waiting > 8
+        assert cache.kept - cache.bytes >= (recorder.waiting - 1) * each
+        assert cache.kept <= cache.budget
+    finally:
+        gate.set()
+    session.finish()
+    turn(session, 1)
+    assert cache.kept - cache.bytes <= SHARE * cache.budget, "what was written counts no more"
+
+
+def test_a_grid_that_finds_no_room_says_what_it_needs(tmp_path: Path) -> None:
+    each = picture(Request("cat -> kitten")).nbytes
+    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby", budget=60 * each)
+    session.start()
+    turn(session, 3)
+    session.keeping.draw_grid()
+    assert session.keeping.grid_shot is None
+    assert "needs --cache 1M or more" in session.state.notice
 
 
 def test_descriptors_push_frames_out_rather_than_exceed_the_budget() -> None:

@@ -14,8 +14,6 @@ from runtime.language.line import Line
 from runtime.output.film import save_still
 from runtime.request import Request
 
-MB = 1 << 20
-
 
 class Keeping:
     """Writes what ``state`` shows."""
@@ -27,7 +25,6 @@ class Keeping:
         self.finishing: Recorder | None = None
         """a recording that was stopped and is still being written"""
         self.grid_shot: GridShot | None = None
-        self._charged: dict[str, int] = {}
 
     def save(self) -> None:
         """Save the picture on show as a PNG that knows the command that makes it again."""
@@ -84,7 +81,7 @@ class Keeping:
         if self.finishing is not None and self.finishing.finished:
             self.finish_recording()
         writing = self.recorder or self.finishing
-        self._charge("recording", writing.bytes if writing else 0)
+        self._state.cache.charge("recording", writing.bytes if writing else 0)
 
     def finish_recording(self) -> None:
         """Finish the file being recorded, if any, and say what became of it; may take a while."""
@@ -115,15 +112,9 @@ class Keeping:
             return
         path = free_path(state.folder, f"{stem(state.base)}-grid", ".png")
         try:
-            shot = GridShot(state.request, state.invocation, path)
+            self.grid_shot = GridShot(state.request, state.invocation, path)
         except MorphError as error:
             state.say(str(error))
-            return
-        whole = len(set(shot.requests)) * (state.frame.pixels.nbytes if state.frame else 0)
-        if 2 * whole > state.cache.budget:  # the fill would have no room left, and never end
-            state.say(f"a grid needs --cache {-(-2 * whole // MB)}M or more")
-            return
-        self.grid_shot = shot
 
     def advance_grid(self, problem: str | None) -> None:
         """Gather the grid's pictures and say what became of it; ``problem`` ends it."""
@@ -134,7 +125,7 @@ class Keeping:
         if problem is None and not shot.advance(state.cache, self._settings(shot.request, "")):
             state.say(shot.progress)
             return
-        self._drop_grid()
+        self.grid_shot = None
         problem = problem or shot.error
         if problem is not None:
             state.complain(problem)
@@ -146,22 +137,13 @@ class Keeping:
         """Gather no more pictures for a grid; one that is being written is finished."""
         if self.grid_shot is not None and not self.grid_shot.wait():
             self._state.say(f"{self.grid_shot.path.name} was given up")
-        self._drop_grid()
+        self.grid_shot = None
 
     def finish_grid(self) -> None:
         """Wait for a grid that is being written; give up one whose pictures are not all there."""
         if self.grid_shot is not None:
             ready = self.grid_shot.wait()
             self.advance_grid(None if ready else f"{self.grid_shot.path.name} was not finished")
-
-    def _drop_grid(self) -> None:
-        self.grid_shot = None
-
-    def _charge(self, owner: str, size: int) -> None:
-        """Let what is kept here count in the one budget, whether or not frames share it."""
-        if self._charged.get(owner, 0) != size:
-            self._charged[owner] = size
-            self._state.cache.charge(owner, size)
 
     def _settings(self, request: Request, command: str) -> dict[str, object]:
         info = self._state.info

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
-from typing import Any
+from typing import Any, TextIO
 
 from runtime.errors import EngineError, MorphError, one_line
 from runtime.farm.crew import Done
@@ -49,8 +48,8 @@ class RayCrew:
         self._ray: Any = ray
         _check_reachable(address)
         self._quiet = ExitStack()
-        # Ray prints what its daemons say to standard output, where results go, as of a dead worker
-        self._quiet.enter_context(redirect_stdout(sys.stderr))
+        # Ray prints what its daemons say, as of a dead worker, to standard output, where results go
+        self._quiet.enter_context(redirect_stdout(self._quiet.enter_context(_nowhere())))
         try:
             with _at_home() if address is None else nullcontext():
                 ray.init(
@@ -182,6 +181,10 @@ def _at_home() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _reason(error: Exception) -> str:

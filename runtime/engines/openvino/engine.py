@@ -18,6 +18,7 @@ from runtime.bundles.manifest import Step
 from runtime.engines.engine import TOTAL, Floats, Rendered, check_total
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
+from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, worthwhile
 from runtime.errors import EngineError, last_line
 
@@ -178,6 +179,8 @@ class OpenVinoEngine:
             graph = self._int8 / GRAPHS[role]
         try:
             model = fixed_model(graph)
+            if role == "decoder" and precision != "int8":
+                fold(model)
             return CORE.compile_model(model, "CPU", config).create_infer_request()
         except Exception as error:  # its C++ errors come as many types
             raise EngineError(

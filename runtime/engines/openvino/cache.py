@@ -22,6 +22,8 @@ from runtime.enginecache.holder import Busy
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
 
+REWRITING = 1
+"""raised when ``folding`` or ``narrow`` make other graphs than before"""
 LOCK_WAIT_S = 120.0
 """how long to wait for another process that compiles the same bundle"""
 
@@ -38,6 +40,7 @@ def openvino_key(bundle: Bundle, precision: str, graphs: str = "", part: str = "
             "bundle": bundle.digest(),
             "precision": precision,
             "part": part,
+            "rewriting": str(REWRITING),
             "version": version("openvino"),
             "processor": cpu_name(),
             "system": f"{platform.system()} {platform.machine()}",

@@ -18,6 +18,7 @@ from runtime.bundles.manifest import Step
 from runtime.engines.engine import TOTAL, Floats, Rendered, check_total
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
+from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import Graph, fixed_model, give_back, open_graph
 from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, worthwhile
 from runtime.engines.openvino.narrow import narrow
@@ -186,6 +187,8 @@ class OpenVinoEngine:
         if self._int8 is not None:
             return fixed_model(self._int8 / GRAPHS[role])
         model = fixed_model(self._bundle.path(role))
+        if role == "decoder":
+            fold(model)
         if self.precision == "bf16" and best_precision() == "bf16":
             narrow(model)
         return model

@@ -10,8 +10,8 @@ from openvino.properties import hint
 
 from runtime.bundles.library import built_in
 from runtime.engines.openvino.core import CORE
-from runtime.engines.openvino.graph import fixed_model
 from runtime.engines.openvino.folding import fold
+from runtime.engines.openvino.graph import fixed_model
 
 EXACT = {hint.inference_precision: ov.Type.f32, hint.execution_mode: hint.ExecutionMode.ACCURACY}
 

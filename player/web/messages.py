@@ -33,11 +33,14 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Stand at tick (x, y): x along the bar, y across it."""
+    """Stand at tick (x, y): x along the bar, y across it; on the way to tick ``ahead``, where the
+    client will be when a picture asked for now is there.
+    """
 
     n: int
     x: int
     y: int
+    ahead: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,12 @@ def read(text: str) -> Message:
     if kind == "ack":
         return Ack(_whole(said, "seq"))
     if kind == "move":
-        return Move(_whole(said, "n"), _whole(said, "x"), _whole(said, "y"))
+        n, x, y, ahead = _whole(said, "n"), _whole(said, "x"), _whole(said, "y"), said.get("ahead")
+        if ahead is None:
+            return Move(n, x, y)
+        if not isinstance(ahead, list) or len(ahead) != 2:
+            raise WireError("no place")
+        return Move(n, x, y, (_checked(ahead[0]), _checked(ahead[1])))
     if kind == "act":
         name, value = said.get("name"), said.get("value")
         if not isinstance(name, str) or len(name) > 64:

@@ -23,11 +23,15 @@ from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
-
-
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
-
-
+ChartName = Annotated[
+    str | None,
+    typer.Option("--output", "-o", help="Picture to draw, a name ending in .png; none if absent."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable figures.")]
+PlaceOnU = Annotated[
+    float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
+]
 FarmSpec = Annotated[
     str | None,
     typer.Option(

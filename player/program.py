@@ -13,9 +13,14 @@ from player.ending import ending, is_stuck, leave
 from runtime.errors import ExpressionError, MorphError
 from runtime.version import program_version
 
+ROOMS = {
+    "play": "playing.", "serve": "playing.", "render": "", "grid": "",
+    "storms": "charting.", "range": "charting.", "map": "charting.", "atlas": "charting.",
+    "bench": "", "tokens": "", "build": "", "models": "", "doctor": "", "verify": "", "engines": "",
+}  # fmt: skip
+"""every command, in the order of the help, and its room in ``player.commands``"""
 SHARED = ("play", "serve", "render", "grid", "storms", "range", "map", "bench")
 """commands with the options of ``player.options``; ``shared`` explains words that are left over"""
-PLAIN = ("atlas", "tokens", "build", "models", "doctor", "verify")
 GROUPS = ("engines",)
 """commands that have commands of their own"""
 
@@ -52,9 +57,8 @@ def make_app(named: str | None = None) -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_options)
-    every = (*SHARED, *PLAIN, *GROUPS)
-    for name in (named,) if named in every else every:
-        found = getattr(import_module(f"player.commands.{name}"), name)
+    for name in (named,) if named in ROOMS else ROOMS:
+        found = getattr(import_module(f"player.commands.{ROOMS[name]}{name}"), name)
         if name in GROUPS:
             app.add_typer(found, name=name)
         else:

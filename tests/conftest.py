@@ -4,7 +4,7 @@ import pytest
 
 from runtime.pipeline import Pipeline
 
-pytest_plugins = ["tests.support.faults"]
+pytest_plugins = ["tests.support.cli", "tests.support.faults"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from export.checkpoints.checkpoint import Checkpoint, NoWeights, open_folder, with_vae
-from export.checkpoints.hub import checkpoint_patterns, commit_of, fetch, fetch_file, refuse_pickles
+from export.checkpoints.hub.hub import (
+    checkpoint_patterns,
+    commit_of,
+    fetch,
+    fetch_file,
+    refuse_pickles,
+)
 from export.checkpoints.identity import is_plain, tag
 from export.checkpoints.presets import (
     MAX_STEPS,

@@ -12,7 +12,7 @@ from typing import Any
 from export.checkpoints import tensorfile
 from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Architecture
 from export.checkpoints.checkpoint import Checkpoint, scheduler_of
-from export.checkpoints.hub import fetch
+from export.checkpoints.hub.hub import fetch
 from export.checkpoints.network import UNUSABLE, clip_tokenizer, finite_tensors
 from export.checkpoints.presets import CLIP, Prediction
 from runtime.errors import BuildError, one_line

@@ -20,9 +20,9 @@ from export.critters.training.autoencoder import encode_dataset, make_autoencode
 from export.critters.training.conditioning import make_text_encoder, tokenize
 from export.critters.training.dataset import SHARD, draw_dataset
 from export.critters.training.denoiser import INBETWEENS, PICTURES, train_denoiser
+from export.critters.training.descent.phase import Budget, Run, progress_bar, save
 from export.critters.training.later import train_later
 from export.critters.training.lessons import Lessons, Networks
-from export.critters.training.phase import Budget, Run, progress_bar, save
 from export.critters.training.tokenizer import kept_tokenizer
 from export.critters.training.unet import make_unet
 from runtime.errors import MorphError, TargetError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -161,12 +160,7 @@ class BuildBar:
         self._bar.start()
         return self
 
-    def __exit__(  # noqa: D105
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:  # noqa: D105
         self._bar.stop()
 
 

@@ -1,1 +1,1 @@
-"""One file a command; ``player.program`` puts them together."""
+"""One file a command; ``player.program`` knows the room of each."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from player.commands.common import interruptible
-from player.options import Sampling, open_pipeline, open_planner, shared
+from player.options import AsJson, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation
 from runtime.errors import BuildError, RequestError, TargetError
 
@@ -53,9 +53,7 @@ def bench(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the figures as a .png.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure frames a second, each stage against this machine's limit, and peers beside them."""
     from runtime.bench.run import bench_bundle

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from player.options import AsJson
 from runtime.doctor import Finding, examine
 
 MARKS = {"ok": ("✓", "green"), "absent": ("–", "yellow"), "problem": ("✗", "bold red")}
 
 
 def doctor(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable findings.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what this machine can run, and what would add or repair the rest."""
     findings = examine()

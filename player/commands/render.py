@@ -18,6 +18,7 @@ from player.options import (
     Expression,
     FarmSpec,
     Force,
+    PlaceOnU,
     Sampling,
     film_line,
     open_frames,
@@ -56,9 +57,7 @@ def render(
     ] = None,
     fps: Annotated[float, typer.Option(help="Frames per second.")] = 20.0,
     t: Annotated[float | None, typer.Option(help="Where a single picture is, 0 to 1.")] = None,
-    u: Annotated[
-        float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
-    ] = None,
+    u: PlaceOnU = None,
     bounce: Annotated[
         bool, typer.Option("--bounce", help="Run back to the start, for a seamless loop.")
     ] = False,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from player.commands.common import frames_of, interruptible, progress
-from player.commands.library import Library
+from player.commands.playing.library import Library
 from player.options import open_pipeline
 from player.session.keep.take import Take, read_take
 from player.session.motion.moment import Moment, kind_in

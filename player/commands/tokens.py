@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from player.commands.common import name_untaught
-from player.options import OPTIONS, Expression, Sampling, open_planner
+from player.options import OPTIONS, AsJson, Expression, Sampling, open_planner
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
@@ -38,9 +38,7 @@ def tokens(
         typer.Option(help="A word of a plain prompt to change; cat#2 is the second cat."),
     ] = None,
     to: Annotated[str | None, typer.Option(help="What --word becomes.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable tokens, rows and weights.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the token strip of each prompt, the rows that are edited, and the weights."""
     if (word is None) != (to is None):

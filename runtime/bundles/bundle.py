@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.files import FileRecord, open_regular, read_regular, sha256_file, size_of
-from runtime.bundles.graphs import GRAPH_BYTES, Use, check_graph
+from runtime.bundles.graphs.graph import GRAPH_BYTES, Use, check_graph
+from runtime.bundles.graphs.onnxfile import F16, F32, Tensor
 from runtime.bundles.manifest import ROLES, Manifest, read_manifest
-from runtime.bundles.onnxfile import F16, F32, Tensor
 from runtime.bundles.tokenizerfile import TokenizerFile, parse_tokenizer
 from runtime.errors import BundleError
 

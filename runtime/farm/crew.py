@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,9 @@ class Crew(Protocol):
 
     def wait(self) -> Done:
         """Return the next job that is done, in whatever order."""
+
+    def in_hand(self) -> Iterator[Done]:
+        """Forget the jobs that no worker has begun, and yield the others as they are done."""
 
     def close(self) -> None:
         """End the workers."""

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -152,6 +151,15 @@ class Farm:
             assert isinstance(done.result, Measurement)
             yield done.index, done.result
 
+    def in_hand(self) -> Iterator[tuple[int, Measurement]]:
+        """Begin no line more of an interrupted ``measure``, and yield those in the workers' hands.
+
+        A line whose worker dies now is not done again.
+        """
+        for done in self.crew.in_hand():
+            if isinstance(done.result, Measurement):
+                yield done.index, done.result
+
     def _wait(self, tries: dict[int, int], job_of: Callable[[int], Job]) -> Done:
         """Return the next job that is done; what a dead worker left is given to another."""
         while True:
@@ -170,12 +178,7 @@ class Farm:
     def __enter__(self) -> Self:  # noqa: D105
         return self
 
-    def __exit__(  # noqa: D105
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:  # noqa: D105
         self.close()
 
 

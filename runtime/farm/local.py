@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -105,6 +105,12 @@ class LocalCrew:
                 if isinstance(answer, str):
                     return Done(index, error=answer)
                 return Done(index, answer)
+
+    def in_hand(self) -> Iterator[Done]:
+        """See ``Crew.in_hand``."""
+        self._queue.clear()
+        while any(hand.job is not None for hand in self._hands):
+            yield self.wait()
 
     def close(self) -> None:
         """See ``Crew.close``."""

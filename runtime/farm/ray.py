@@ -119,6 +119,12 @@ class RayCrew:
             self._hand_out()
             return done
 
+    def in_hand(self) -> Iterator[Done]:
+        """See ``Crew.in_hand``."""
+        self._queue.clear()
+        while self._running:
+            yield self.wait()
+
     def close(self) -> None:
         """See ``Crew.close``."""
         for actor in self._actors:

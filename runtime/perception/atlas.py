@@ -19,7 +19,8 @@ from runtime.perception.distance import (
     smoothness,
     storm_share,
 )
-from runtime.perception.storms import find_storms, survey
+from runtime.perception.storms import find_storms
+from runtime.perception.survey import survey
 from runtime.request import Frame, Request
 
 Floats = NDArray[np.float64]

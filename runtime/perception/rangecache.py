@@ -18,7 +18,7 @@ import platformdirs
 from runtime.perception.walk import BEYOND, BRISK, FAST, OTHER, STEP
 from runtime.request import Request
 
-RULES = (1, STEP, BEYOND, FAST, BRISK, OTHER)
+RULES = (2, STEP, BEYOND, FAST, BRISK, OTHER)
 """What decides a range besides the model and the request: change the 1 with the rules."""
 
 

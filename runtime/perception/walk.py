@@ -12,6 +12,9 @@ that bends every picture has a high one: ``kitten - k*tabby`` would come out cal
 *Another picture.* The distance from the start exceeds ``OTHER``, however calmly it got there;
 bisection places it within ``STEP``/8.
 
+*Flicker.* What ``storms.find_flickers`` finds in the pictures walked past: one to three that leave
+and come back. The end is the last picture before them.
+
 *Jump.* A step, fast for this walk, whose change ``storms.bisect`` cannot break.
 
 *Reach.* Nothing ended it as far as was tried.
@@ -27,10 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
-from runtime.perception.storms import bisect, thresholds
+from runtime.perception.storms import bisect, find_flickers, thresholds
+from runtime.perception.survey import survey
 
 Floats = NDArray[np.float64]
-Why = Literal["storm", "another picture", "jump", "reach"]
+Why = Literal["storm", "another picture", "flicker", "jump", "reach"]
 Walk = Generator[float, Descriptor, "Side"]
 """Asks for the frame at a weight, is sent its descriptor, returns the side that it walked."""
 T = TypeVar("T")
@@ -64,14 +68,14 @@ class Side:
 def walk(sign: int, reach: float) -> Walk:
     """Walk outward from 0 to ``sign * reach`` at most, asking for a frame at a time."""
     start = yield 0.0
-    before, weights, steps, apart = start, [0.0], list[float](), [0.0]
+    looks, weights, steps, apart = [start], [0.0], list[float](), [0.0]
     stop = reach
     while weights[-1] < stop - 1e-9:
         weights.append(min(weights[-1] + STEP, reach))
         now = yield sign * weights[-1]
-        steps.append(distance(before, now))
+        steps.append(distance(looks[-1], now))
         apart.append(distance(start, now))
-        before = now
+        looks.append(now)
         over = steps[-1] / (weights[-1] - weights[-2]) > FAST or apart[-1] > OTHER
         if over and stop == reach:
             stop = min(reach, weights[-1] + BEYOND * STEP)
@@ -89,6 +93,10 @@ def walk(sign: int, reach: float) -> Walk:
         i = begins
         end = min(end, (yield from _storm_start(sign, float(at[i]), float(at[i + 1]))))
         why = "storm"
+    for flicker in find_flickers(survey(at, looks)):
+        last = float(at[flicker.first - 1])
+        if last <= end:  # its edges are fast: what else ends the calm there is the flicker
+            end, why = last, "flicker"
     jump = yield from _first_jump(sign, at, change, end)
     if jump is not None:
         end, why = jump, "jump"

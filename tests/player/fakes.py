@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from player.session.drawing.worker import Renderer
+from player.session.session import Session
 from runtime.errors import EngineError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
@@ -94,3 +98,23 @@ def picture(request: Request, size: int = SIZE) -> NDArray[np.uint8]:
     pixels[0, 0] = np.frombuffer(round(request.t * 4000).to_bytes(3, "big"), np.uint8)
     pixels.flags.writeable = False
     return pixels
+
+
+def turn(session: Session, times: int) -> None:
+    """Let so many sixtieths of a second pass."""
+    for count in range(times):
+        session.turn(1 / 60, count / 60)
+
+
+def session_of(
+    folder: Path,
+    expression: str = "cat -> kitten",
+    open_renderer: Callable[[], Renderer] = FakeRenderer,
+    t: float = 0.0,
+    **more: Any,
+) -> Session:
+    """Return a session that does all work in this thread and keeps what it makes in ``folder``."""
+    request = Request(expression, t=t)
+    return Session(
+        open_renderer, request, picture=(SIZE, SIZE), folder=folder, threads=False, **more
+    )

@@ -23,7 +23,7 @@ from export.critters.pictures.draw import (
     render,
     sample_spec,
 )
-from export.critters.training.phase import cosine, progress_bar
+from export.critters.training.descent.phase import cosine, progress_bar
 from runtime.durable import write_aside
 from runtime.errors import TargetError
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from export.critters.training.dataset import Dataset
-from export.critters.training.muon import Optimizers
-from export.critters.training.phase import Run, restarted_cosine, train_phase
+from export.critters.training.descent.muon import Optimizers
+from export.critters.training.descent.phase import Run, restarted_cosine, train_phase
 
 LATENT_CHANNELS = 16
 LATENT_SIZE = 16

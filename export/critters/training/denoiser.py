@@ -13,12 +13,12 @@ from export.critters.training.autoencoder import (
     psnr,
     to_tensor,
 )
-from export.critters.training.average import Average
 from export.critters.training.coupling import couple_noise
 from export.critters.training.dataset import Dataset
+from export.critters.training.descent.average import Average
+from export.critters.training.descent.muon import Optimizers
+from export.critters.training.descent.phase import Run, Stateful, cosine, train_phase
 from export.critters.training.lessons import Lessons, Networks
-from export.critters.training.muon import Optimizers
-from export.critters.training.phase import Run, Stateful, cosine, train_phase
 from export.critters.training.schedule import make_scheduler, sampling_levels
 from export.critters.training.unet import set_apart
 

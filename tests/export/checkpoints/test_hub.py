@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from export.checkpoints.hub import commit_of, fetch, fetch_file, refuse_pickles
+from export.checkpoints.hub.hub import commit_of, fetch, fetch_file, refuse_pickles
 from export.checkpoints.identity import digest
 from export.checkpoints.presets import Hub, ModelSpec
 from export.checkpoints.resolve import open_checkpoint, pinned
@@ -181,7 +181,7 @@ def test_the_environment_chooses_the_hub_and_the_token(hub: FakeHub, tmp_path: P
     """In a process of its own: the hub's client reads them when it is imported."""
     hub.model.token = "secret"
     code = (
-        "from export.checkpoints.hub import fetch_file\n"
+        "from export.checkpoints.hub.hub import fetch_file\n"
         "from export.checkpoints.presets import Hub\n"
         "from runtime.errors import BuildError\n"
         "try:\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.checkpoints.hub import checkpoint_patterns
+from export.checkpoints.hub.hub import checkpoint_patterns
 from export.checkpoints.identity import KEY, digest, is_built
 from export.checkpoints.presets import MODELS, Hub
 from export.checkpoints.resolve import SCHEDULERS, parse_lora, spec_for

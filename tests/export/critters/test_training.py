@@ -34,8 +34,15 @@ from export.critters.training import conditioning, dataset
 from export.critters.training.conditioning import TEXT_WIDTH
 from export.critters.training.coupling import couple_noise, style_of_noise
 from export.critters.training.dataset import Dataset, calmed
-from export.critters.training.muon import Optimizers, orthogonalise
-from export.critters.training.phase import Budget, Interrupted, Run, Stateful, save, train_phase
+from export.critters.training.descent.muon import Optimizers, orthogonalise
+from export.critters.training.descent.phase import (
+    Budget,
+    Interrupted,
+    Run,
+    Stateful,
+    save,
+    train_phase,
+)
 from export.critters.training.rollout import Rollout
 from export.critters.training.schedule import STEPS, make_scheduler, sampling_levels
 from export.critters.training.tokenizer import (

@@ -9,10 +9,10 @@ import typer
 from typer.testing import CliRunner
 
 from player.commands import grid as grid_module
-from player.commands import map as map_module
-from player.commands import range as range_module
 from player.commands import render as render_module
-from player.commands import storms as storms_module
+from player.commands.charting import map as map_module
+from player.commands.charting import range as range_module
+from player.commands.charting import storms as storms_module
 from runtime.errors import MorphError
 from tests.support.drawn import DrawnPipeline
 

@@ -14,9 +14,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from player.cli import main
-from player.commands.play import play
+from player.commands.playing.play import play
+from player.commands.playing.starting import starting
 from player.commands.render import render
-from player.commands.starting import starting
 from player.options import Sampling
 from player.session.keep.remembered import remember
 from player.session.keep.take import Take, read_take, write_take

@@ -8,9 +8,7 @@ import pygame
 import pytest
 
 from player.controllers.gamepad import Gamepad, deflection
-from player.session.session import Session
-from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import session_of
 
 
 class Pad:
@@ -46,13 +44,7 @@ def test_the_stick_glides_on_both_axes_and_buttons_act(
     pad = Pad()
     monkeypatch.setattr(pygame.joystick, "get_count", lambda: int(pad.plugged))
     monkeypatch.setattr(pygame.joystick, "Joystick", lambda number: pad)
-    session = Session(
-        FakeRenderer,
-        Request("cat -> kitten | -tabby .. tabby"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
     session.start()
     session.controllers.append(Gamepad())
     clock = [0.0]

@@ -11,8 +11,7 @@ import pytest
 from player.controllers.midi import Midi, read_mapping
 from player.session.session import Session
 from runtime.errors import MorphError
-from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import session_of
 
 
 class Port:
@@ -42,13 +41,7 @@ class Ports:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    made = Session(
-        FakeRenderer,
-        Request("cat -> kitten | -tabby .. tabby"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    made = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
     made.start()
     return made
 

@@ -16,19 +16,12 @@ from player.controllers.osc import OscIn, OscOut, addresses, is_loopback, parse_
 from player.session.actions import ACTIONS
 from player.session.session import Session
 from runtime.errors import RequestError
-from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import session_of
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    made = Session(
-        FakeRenderer,
-        Request("cat -> kitten | -tabby .. tabby"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    made = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
     made.controllers.append(OscIn("127.0.0.1", 0))
     made.start()
     yield made

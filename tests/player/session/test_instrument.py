@@ -15,7 +15,7 @@ from player.session.session import Session
 from player.session.words import complete
 from runtime.errors import BundleError, EngineError, RequestError
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture
+from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn
 
 
 class Shelf:
@@ -51,22 +51,10 @@ def shelf() -> Shelf:
 
 @pytest.fixture
 def session(tmp_path: Path, shelf: Shelf) -> Session:
-    made = Session(
-        shelf.find("critters").open,
-        Request("cat -> kitten", t=0.25),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        models=shelf,
-        threads=False,
-    )
+    made = session_of(tmp_path, open_renderer=shelf.find("critters").open, t=0.25, models=shelf)
     made.start()
     turn(made, 3)
     return made
-
-
-def turn(session: Session, times: int) -> None:
-    for count in range(times):
-        session.turn(1 / 60, count / 60)
 
 
 def test_another_model_takes_over_and_the_old_picture_stays_until_then(

@@ -14,7 +14,8 @@ from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.retime import even_positions, measure
-from runtime.perception.storms import StormReport, find_storms, survey
+from runtime.perception.storms import StormReport, find_storms
+from runtime.perception.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 

@@ -10,7 +10,7 @@ from player.session.actions import NAMES
 from player.session.session import Session
 from runtime.errors import ExpressionError, RequestError
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import session_of, turn
 
 
 def refuse_fish(request: Request) -> None:
@@ -20,22 +20,10 @@ def refuse_fish(request: Request) -> None:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    made = Session(
-        FakeRenderer,
-        Request("cat -> kitten", t=0.25),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        check=refuse_fish,
-        threads=False,
-    )
+    made = session_of(tmp_path, t=0.25, check=refuse_fish)
     made.start()
     turn(made, 3)
     return made
-
-
-def turn(session: Session, times: int) -> None:
-    for count in range(times):
-        session.turn(1 / 60, count / 60)
 
 
 def test_other_words_arrive_at_the_same_place_and_nothing_is_black(session: Session) -> None:
@@ -80,13 +68,7 @@ def test_words_that_do_not_move_fill_nothing(session: Session) -> None:
 
 
 def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> None:
-    session = Session(
-        FakeRenderer,
-        Request("cat | -tabby .. tabby"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    session = session_of(tmp_path, "cat | -tabby .. tabby")
     session.start()
     NAMES["range"].perform(session)
     said = set()

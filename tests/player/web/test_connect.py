@@ -10,7 +10,7 @@ import numpy as np
 import pygame
 import pytest
 
-from player.commands.connect import connect_to
+from player.commands.playing.connect import connect_to
 from player.options import Sampling
 from player.window.window import Window
 from runtime.errors import ExpressionError, RequestError

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import json
 import os
 import random
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -127,23 +132,113 @@ def test_a_worker_killed_every_20_seconds_changes_nothing(
 ) -> None:
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
-    draws = random.Random(seed)
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     film = tmp_path / "farm"
     driver = subprocess.Popen(command(film, "--farm", spec), cwd=ROOT, env=environment)
-    killed = 0
-    next_death = time.monotonic() + 20
-    while driver.poll() is None:
-        time.sleep(0.2)
-        started = any(tmp_path.glob("cache/wordmorph/farm/*/*"))
-        if started and time.monotonic() > next_death and (workers := workers_of(driver.pid)):
-            draws.choice(workers).kill()
-            killed += 1
-            next_death = time.monotonic() + 20
+    chunks = tmp_path / "cache/wordmorph/farm"
+    killed = kill_now_and_then(driver, random.Random(seed), lambda: any(chunks.glob("*/*")))
     print(f"{spec}: {killed} workers killed")
     assert driver.returncode == 0
     assert killed >= 1
     same(film, plain)
+
+
+ANIMALS = [
+    "bear",
+    "cat",
+    "dog",
+    "fox",
+    "kitten",
+    "lion",
+    "mouse",
+    "owl",
+    "panda",
+    "puppy",
+    "rabbit",
+    "tiger",
+]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_an_atlas_whose_workers_die_every_20_seconds_is_the_same_to_the_last_digit(
+    tmp_path: Path, spec: str
+) -> None:
+    """Twelve animals, 66 lines: the measurements, and the figures drawn up from them."""
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    words = [*PROGRAM, "atlas", *ANIMALS, "--frames", "21", "--seeds", "2", "--json", *HERE]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+    def run(name: str, *more: str) -> subprocess.Popen[str]:
+        store = str(tmp_path / f"{name}.sqlite")
+        return subprocess.Popen(
+            [*words, "--store", store, *more],
+            cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    alone, _ = run("plain").communicate()
+    driver = run("farm", "--farm", spec)
+    heard: list[str] = []
+    reader = threading.Thread(target=lambda: heard.append(driver.communicate()[0]))
+    reader.start()
+    killed = kill_now_and_then(
+        driver, random.Random(seed), lambda: _lines(tmp_path / "farm.sqlite")
+    )
+    reader.join()
+    print(f"{spec}: {killed} workers killed")
+    assert driver.returncode == 0
+    assert killed >= 1
+    farmed, plain = json.loads(heard[0]), json.loads(alone)
+    for name in ("words", "order", "places", "stress", "lines"):
+        assert farmed[name] == plain[name], name
+    assert _kept(tmp_path / "farm.sqlite") == _kept(tmp_path / "plain.sqlite")
+
+
+def test_ctrl_c_on_an_atlas_of_two_workers_loses_no_line(tmp_path: Path) -> None:
+    store = tmp_path / "a.sqlite"
+    words = [*PROGRAM, "atlas", *ANIMALS[:6], "--frames", "51", *HERE, "--store", str(store)]
+    driver = subprocess.Popen(
+        [*words, "--farm", "local:2"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    while _lines(store) < 3:
+        assert driver.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(random.uniform(0, 1))
+    before = _lines(store)
+    driver.send_signal(signal.SIGINT)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 130, said
+    assert f"{_lines(store)} of the lines measured now are kept" in said
+    assert _lines(store) >= before + 1, "a worker's line was dropped"
+
+
+def _kept(store: Path) -> list[tuple[str, ...]]:
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as database:
+        return sorted(database.execute("SELECT key, found FROM measurements"))
+
+
+def _lines(store: Path) -> int:
+    try:
+        return len(_kept(store))
+    except sqlite3.Error:  # not there yet, or being written
+        return 0
+
+
+def kill_now_and_then(
+    driver: subprocess.Popen[Any], draws: random.Random, started: Callable[[], object]
+) -> int:
+    """Kill a worker every 20 seconds once ``started`` until the driver ends; return how many."""
+    killed = 0
+    next_death = time.monotonic() + 20
+    while driver.poll() is None:
+        time.sleep(0.2)
+        if time.monotonic() > next_death and started() and (workers := workers_of(driver.pid)):
+            draws.choice(workers).kill()
+            killed += 1
+            next_death = time.monotonic() + 20
+    return killed
 
 
 def workers_of(driver: int) -> list[psutil.Process]:

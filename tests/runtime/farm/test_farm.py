@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class ShuffledCrew:
         self.loses = 0.0
         self.error = ""
         self.closed = False
+        self.stop_after: int | None = None
+        """jobs after which Ctrl-C is pressed, as the driver waits"""
         self._identities = identities
 
     def identities(self) -> Sequence[Identity]:
@@ -54,7 +56,17 @@ class ShuffledCrew:
         self.waiting.append((index, job))
         self.most = max(self.most, len(self.waiting))
 
+    def in_hand(self) -> Iterator[Done]:
+        del self.waiting[self.count :]
+        while self.waiting:
+            yield self.wait()
+
     def wait(self) -> Done:
+        if self.stop_after is not None:
+            self.stop_after -= 1
+            if self.stop_after < 0:
+                self.stop_after = None
+                raise KeyboardInterrupt
         index, job = self.waiting.pop(self.draws.randrange(len(self.waiting)))
         if self.error:
             return Done(index, error=self.error)

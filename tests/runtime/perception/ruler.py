@@ -19,7 +19,8 @@ from scipy.stats import kendalltau, spearmanr
 
 from runtime.perception.change import posts_of
 from runtime.perception.distance import VISIBLE, describe_frame, distance
-from runtime.perception.storms import REACH, Survey, find_flickers, find_zones, thresholds
+from runtime.perception.storms import find_flickers, find_zones, thresholds
+from runtime.perception.survey import REACH, Survey
 from runtime.pipeline import Pipeline
 
 Pixels = NDArray[np.uint8]

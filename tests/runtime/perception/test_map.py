@@ -11,7 +11,7 @@ from runtime.language.expression import parse
 from runtime.perception.distance import describe_frame
 from runtime.perception.map import LEAST, SIDE, SeaMap, Surveyor, sample, storms_on
 from runtime.perception.route import calmest, resample, route_expression, straight
-from runtime.perception.storms import survey
+from runtime.perception.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 

@@ -27,6 +27,8 @@ class Axis:
     jump: float = 9.0
     """above this weight it has another ground"""
     drift: float = 0.02
+    flicker: float = 9.0
+    """around this weight, a tenth of a unit to each side, it has another ground"""
     fade: float = 0.0
     """how much a unit of weight darkens it"""
     asked: list[Request] = field(default_factory=list)
@@ -38,7 +40,7 @@ class Axis:
         ruin = np.random.default_rng(7).random((8, 8, 3)).repeat(SIDE // 8, 0).repeat(SIDE // 8, 1)
         light = (1 - broken) * light + broken * ruin
         light = light * (1 - self.fade * weight / REACH)
-        if weight > self.jump:
+        if weight > self.jump or abs(weight - self.flicker) < 0.1:
             light = light * [1.0, 0.85, 0.8]
         pixels: NDArray[np.uint8] = np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
         return pixels
@@ -79,6 +81,15 @@ def test_a_planted_jump_ends_the_range(variant: int) -> None:
     found = Axis(jump=jump).find()
     assert found.high == pytest.approx(jump, abs=STEP / 8), jump
     assert found.why("high") == "jump"
+    assert found.low == -REACH
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_a_planted_flicker_ends_the_range(variant: int) -> None:
+    flicker = float(np.random.default_rng().uniform(0.3, 1.5))
+    found = Axis(flicker=flicker).find()
+    assert found.why("high") == "flicker"
+    assert flicker - 0.1 - STEP <= found.high <= flicker - 0.1, flicker
     assert found.low == -REACH
 
 

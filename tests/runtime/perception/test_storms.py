@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from runtime.perception.change import posts_of
 from runtime.perception.distance import Descriptor, describe_frame
-from runtime.perception.storms import REACH, StormReport, Survey, find_storms, survey
+from runtime.perception.storms import StormReport, find_storms
+from runtime.perception.survey import REACH, Survey, survey
 from tests.support.seeds import draw_seed
 
 SIDE = 64

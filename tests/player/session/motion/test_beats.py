@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from player.session.actions import NAMES
 from player.session.motion.tempo import Taps, Tempo, fit
-from player.session.session import Session
-from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import FakeRenderer, session_of
 
 
 @given(
@@ -53,13 +51,7 @@ def test_taps_that_are_no_tempo_are_none() -> None:
 
 def test_a_jump_waits_for_the_beat_and_is_rendered_meanwhile(tmp_path: Path) -> None:
     fake = FakeRenderer()
-    session = Session(
-        lambda: fake,
-        Request("cat -> kitten"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    session = session_of(tmp_path, open_renderer=lambda: fake)
     session.start()
     frame = 1 / 60
     session.beats.tempo = Tempo(120, 0.0)
@@ -83,9 +75,7 @@ def test_a_jump_waits_for_the_beat_and_is_rendered_meanwhile(tmp_path: Path) -> 
 
 
 def test_without_a_tempo_nothing_waits(tmp_path: Path) -> None:
-    session = Session(
-        FakeRenderer, Request("cat -> kitten"), picture=(SIZE, SIZE), folder=tmp_path, threads=False
-    )
+    session = session_of(tmp_path)
     session.start()
     NAMES["quantise"].perform(session)
     assert "tap the tempo" in session.state.notice

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from runtime.bundles.protobuf import Value, Walker, as_float, packed, signed
+from runtime.bundles.graphs.protobuf import Value, Walker, as_float, packed, signed
 from runtime.errors import BundleError
 
 FIELDS = 1_500_000

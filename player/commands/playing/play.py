@@ -12,8 +12,8 @@ import platformdirs
 import typer
 
 from player.commands.common import interruptible
-from player.commands.keeping import leave_behind, take_up
-from player.commands.starting import starting
+from player.commands.playing.keeping import leave_behind, take_up
+from player.commands.playing.starting import starting
 from player.options import Sampling, shared
 from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
@@ -78,7 +78,7 @@ def play(
     if ui_scale is not None and not 0.5 <= ui_scale <= 4:
         raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
     if connect is not None:
-        from player.commands.connect import play_there
+        from player.commands.playing.connect import play_there
 
         if invocation != Invocation():
             raise RequestError(

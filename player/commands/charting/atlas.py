@@ -15,14 +15,24 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from player.commands.charting.wordlist import names_of, tidy
 from player.commands.common import progress
-from player.options import FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.options import (
+    AsJson,
+    ChartName,
+    FarmSpec,
+    Force,
+    Sampling,
+    open_frames,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
 from runtime.language.expression import parse
 from runtime.language.line import Line
-from runtime.output.atlaschart import THUMBNAIL, draw_atlas
+from runtime.output.charts.atlas import THUMBNAIL, draw_atlas
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.measurements import Measurements, default_place, subject_of
@@ -45,8 +55,8 @@ MAX_FRAMES = 10_000
 MAX_SEEDS = 100
 LIMIT = 200_000
 """Frames that are rendered without being asked for by ``--limit``: an hour on a fast GPU."""
-MAX_FILE = 1 << 20
 _REMARKS = 8
+_CTRL_C = 130
 
 
 @shared
@@ -57,12 +67,7 @@ def atlas(
     file: Annotated[
         Path | None, typer.Option("--file", help="More of them, one a line; # begins a remark.")
     ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", help="Picture to draw, a name ending in .png; none if absent."
-        ),
-    ] = None,
+    output: ChartName = None,
     near: Annotated[
         str | None, typer.Option(help="List this word's neighbours, by calm water first.")
     ] = None,
@@ -73,18 +78,16 @@ def atlas(
         Path | None,
         typer.Option(help="Where measurements are kept, .sqlite; in your data folder if absent."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
 ) -> None:
     """Measure the way between every two of some words, as a matrix, as a map, and as a list."""
-    names = _names(words or [], file)
+    names = names_of(words or [], file)
     if near is not None:
-        near = _tidy(near)
+        near = tidy(near)
         if near not in names:
             raise RequestError(f"--near {near}: it is none of the {len(names)} words")
     if not LEAST_FRAMES <= frames <= MAX_FRAMES:
@@ -157,50 +160,16 @@ def _measured(
     pipeline: Pipeline | Farm, jobs: Sequence[LineJob]
 ) -> Iterator[tuple[int, Measurement]]:
     if isinstance(pipeline, Farm):
-        yield from pipeline.measure(jobs)
+        try:
+            yield from pipeline.measure(jobs)
+        except KeyboardInterrupt as stop:
+            if getattr(stop, "status", _CTRL_C) == _CTRL_C:
+                print("finishing the lines in hand; Ctrl-C once more leaves them", file=sys.stderr)
+                yield from pipeline.in_hand()
+            raise
         return
     for number, job in enumerate(jobs):
         yield number, measure_line(pipeline.frames, job)
-
-
-def _names(words: Sequence[str], file: Path | None) -> tuple[str, ...]:
-    """Return the words as they were given and as a file lists them, each once and tidied."""
-    given = [*map(_tidy, words), *(_read(file) if file is not None else ())]
-    if "" in given:
-        raise RequestError("an empty word has no place in an atlas: leave it out")
-    known: dict[str, str] = {}
-    for word in given:
-        if known.setdefault(word.casefold(), word) != word or given.count(word) > 1:
-            twice = f"{word!r} stands there more than once: it is counted once"
-            print(twice, file=sys.stderr)
-    names = tuple(known.values())
-    if not names:
-        raise RequestError("an atlas of nothing: name words, or a file of them with --file")
-    if len(names) == 1:
-        raise RequestError(f"an atlas of {names[0]!r} alone has no ways: name two words or more")
-    return names
-
-
-def _tidy(word: str) -> str:
-    return " ".join(word.split())
-
-
-def _read(file: Path) -> list[str]:
-    try:
-        if not file.is_file():
-            raise RequestError(f"--file {file}: there is no such file")
-        if file.stat().st_size > MAX_FILE:
-            raise RequestError(f"--file {file} is too large for a list of words")
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise RequestError(f"--file {file} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RequestError(f"--file {file} is no text in UTF-8") from None
-    found = [_tidy(line) for line in text.splitlines()]
-    found = [word for word in found if word and not word.startswith("#")]
-    if not found:
-        raise RequestError(f"--file {file} holds no words: write one a line")
-    return found
 
 
 def _check_amount(count: int, frames: int, seeds: int, limit: int) -> None:

@@ -15,26 +15,15 @@ from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from player.session.motion.tempo import Tempo
 from player.session.session import Session
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture
+from tests.player.fakes import picture, session_of, turn
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    made = Session(
-        FakeRenderer,
-        Request("cat -> kitten", t=0.25),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    made = session_of(tmp_path, t=0.25)
     made.start()
     turn(made, 3)
     return made
-
-
-def turn(session: Session, times: int) -> None:
-    for count in range(times):
-        session.turn(1 / 60, count / 60)
 
 
 def test_a_cue_is_everything_that_makes_the_frame(session: Session) -> None:

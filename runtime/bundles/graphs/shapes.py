@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bundles.onnxfile import BOOL, F32, I64, Node
+from runtime.bundles.graphs.onnxfile import BOOL, F32, I64, Node
 
 Shape = tuple[int, ...]
 Content = NDArray[Any]

@@ -14,8 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.bundles.manifest import Manifest
-from runtime.bundles.onnxfile import (
+from runtime.bundles.graphs.onnxfile import (
     BF16,
     BOOL,
     F16,
@@ -28,8 +27,9 @@ from runtime.bundles.onnxfile import (
     Tensor,
     parse_onnx,
 )
-from runtime.bundles.operators import apply, chain_after, products
-from runtime.bundles.shapes import KNOWN, TYPES, Array
+from runtime.bundles.graphs.operators import apply, chain_after, products
+from runtime.bundles.graphs.shapes import KNOWN, TYPES, Array
+from runtime.bundles.manifest import Manifest
 from runtime.errors import BundleError
 
 GRAPH_BYTES = 32 << 20

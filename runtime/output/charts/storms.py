@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.perception.distance import path, smoothness, storm_share
-from runtime.perception.storms import StormReport, Survey
+from runtime.perception.storms import StormReport
+from runtime.perception.survey import Survey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,19 +9,12 @@ import pytest
 
 from player.session.actions import find
 from player.session.session import Session
-from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import session_of
 
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    made = Session(
-        FakeRenderer,
-        Request("cat -> kitten"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    made = session_of(tmp_path)
     made.start()
     pass_time(made, 1.0)
     return made

@@ -15,9 +15,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
 
-from export.checkpoints.huberrors import OTHERWISE, Unfetched, explained, unreachable
+from export.checkpoints.hub.errors import OTHERWISE, Unfetched, explained, unreachable
+from export.checkpoints.hub.resume import fetch_large
 from export.checkpoints.presets import Hub
-from export.checkpoints.resume import fetch_large
 from export.checkpoints.tensorfile import CONVERT, PICKLES
 from runtime.bundles.files import sha256_file
 from runtime.errors import BuildError

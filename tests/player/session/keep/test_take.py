@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from player.session.keep.take import Take, read_take, write_take
 from player.session.motion.moment import FORMAT, KeptFileError, Moment
-from player.session.session import Session
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer
+from tests.player.fakes import session_of
 
 requests = st.builds(
     Request,
@@ -53,13 +52,7 @@ def test_what_is_written_is_read_again(
 
 
 def test_a_recording_leaves_a_take_of_what_was_asked_for_and_when(tmp_path: Path) -> None:
-    session = Session(
-        FakeRenderer,
-        Request("cat -> kitten"),
-        picture=(SIZE, SIZE),
-        folder=tmp_path,
-        threads=False,
-    )
+    session = session_of(tmp_path)
     session.start()
     asked = []
     for turn in range(200):

@@ -13,9 +13,12 @@ from rich.text import Text
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
 from player.options import (
+    AsJson,
+    ChartName,
     Expression,
     FarmSpec,
     Force,
+    PlaceOnU,
     Sampling,
     film_line,
     open_frames,
@@ -24,14 +27,15 @@ from player.options import (
 )
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
-from runtime.output.chart import THUMBNAIL, Words, draw_storms, moments
+from runtime.output.charts.storms import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
-from runtime.perception.storms import StormReport, Survey, find_storms, survey
+from runtime.perception.storms import StormReport, find_storms
+from runtime.perception.survey import Survey, survey
 
 MAX_FRAMES = 10_000
 
@@ -39,19 +43,10 @@ MAX_FRAMES = 10_000
 @shared
 def storms(
     expression: Expression,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", help="Chart to draw, a name ending in .png; none if absent."
-        ),
-    ] = None,
+    output: ChartName = None,
     frames: Annotated[int, typer.Option(help="Pictures to compare from end to end.")] = 100,
-    u: Annotated[
-        float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    u: PlaceOnU = None,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),

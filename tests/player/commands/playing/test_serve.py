@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from player.commands.serve import _say_where
+from player.commands.playing.serve import _say_where
 
 MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 

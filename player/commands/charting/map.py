@@ -13,22 +13,32 @@ import typer
 from rich.console import Console
 
 from player.commands.common import frames_of, interruptible, progress, refuse_untaught
-from player.options import Expression, FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.options import (
+    AsJson,
+    ChartName,
+    Expression,
+    FarmSpec,
+    Force,
+    Sampling,
+    open_frames,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.farm.farm import Farm
 from runtime.language.expression import parse
 from runtime.language.line import Line
+from runtime.output.charts.map import STRIP, THUMBNAIL, Labels, Way, draw_map
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
-from runtime.output.seachart import STRIP, THUMBNAIL, Labels, Way, draw_map
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.distance import describe_frame, path, smoothness
 from runtime.perception.map import LEAST, MOST, Point, SeaMap, Surveyor, sample, storms_on
 from runtime.perception.route import calmest, resample, route_expression, straight
-from runtime.perception.storms import survey
+from runtime.perception.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 
@@ -55,17 +65,12 @@ class Measured:
 @shared
 def map(
     expression: Expression,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", help="Map to draw, a name ending in .png; none if absent."),
-    ] = None,
+    output: ChartName = None,
     frames: Annotated[int, typer.Option(help="Pictures to render at most.")] = 400,
     seconds: Annotated[
         float | None, typer.Option(help="Time to render in, at most; no limit if left out.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),

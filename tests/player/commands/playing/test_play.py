@@ -18,7 +18,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import player.window.window
-from player.commands.play import play
+from player.commands.playing.play import play
 from runtime.errors import (
     BundleError,
     DisplayError,

@@ -12,16 +12,25 @@ from rich.console import Console
 from rich.table import Table
 
 from player.commands.common import interruptible, progress, refuse_untaught
-from player.options import FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.options import (
+    AsJson,
+    ChartName,
+    FarmSpec,
+    Force,
+    Sampling,
+    open_frames,
+    open_planner,
+    shared,
+)
 from player.session.keep.quest import Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
+from runtime.output.charts.range import THUMBNAIL, Strip, ask, draw_ranges
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
-from runtime.output.rangechart import THUMBNAIL, Strip, ask, draw_ranges
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.range import REACH, SEEDS, Range, SideName, common
@@ -43,20 +52,13 @@ def range(
         list[str] | None,
         typer.Option(help="One more axis, as 'dog | -?*spotted .. +?*spotted'. Repeatable."),
     ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output", "-o", help="Picture to draw, a name ending in .png; none if absent."
-        ),
-    ] = None,
+    output: ChartName = None,
     seeds: Annotated[int, typer.Option(help="Seeds to try, counted from --seed.")] = SEEDS,
     reach: Annotated[float, typer.Option(help="The largest weight to try.")] = REACH,
     t: Annotated[
         float | None, typer.Option(help="Place on t to look around; every station if left out.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print machine-readable figures.")
-    ] = False,
+    as_json: AsJson = False,
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),

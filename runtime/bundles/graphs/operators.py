@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from runtime.bundles import shapes
-from runtime.bundles.onnxfile import Node
-from runtime.bundles.shapes import Array, Rule
+from runtime.bundles.graphs import shapes
+from runtime.bundles.graphs.onnxfile import Node
+from runtime.bundles.graphs.shapes import Array, Rule
 from runtime.errors import BundleError
 
 

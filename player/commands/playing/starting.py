@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from player.commands.library import Library
+from player.commands.playing.library import Library
 from player.options import Sampling
 from player.session.keep.remembered import Memory, memory_path, recall
 from player.session.models import Model

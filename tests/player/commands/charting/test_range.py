@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from player import options
-from player.commands import range as range_module
+from player.commands.charting import range as range_module
 from player.session.keep.quest import Quest
 from runtime.errors import ExpressionError, RequestError, TargetError
 from runtime.language.openaxis import open_axis

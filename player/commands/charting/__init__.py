@@ -1,0 +1,1 @@
+"""The commands that chart change: along a line, an axis, a plane, and among words."""

@@ -1,0 +1,1 @@
+"""ONNX files of strangers, read as data and checked before anything runs them."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 from runtime.errors import EngineError, MorphError, one_line
@@ -47,6 +48,9 @@ class RayCrew:
             raise EngineError("--farm ray needs Ray: pip install '.[ray]'") from None
         self._ray: Any = ray
         _check_reachable(address)
+        self._quiet = ExitStack()
+        # Ray prints what its daemons say to standard output, where results go, as of a dead worker
+        self._quiet.enter_context(redirect_stdout(sys.stderr))
         try:
             with _at_home() if address is None else nullcontext():
                 ray.init(
@@ -56,6 +60,7 @@ class RayCrew:
                     include_dashboard=False if address is None else None,
                 )
         except Exception as error:  # Ray raises of many kinds
+            self._quiet.close()
             where = address or "this machine"
             raise EngineError(
                 f"no Ray cluster at {where} ({one_line(error)[:200]}): start one with "
@@ -130,6 +135,7 @@ class RayCrew:
         for actor in self._actors:
             self._ray.kill(actor)
         self._ray.shutdown()
+        self._quiet.close()
 
     def _hand_out(self) -> None:
         while self._free and self._queue:

@@ -15,7 +15,7 @@ from runtime.request import Request
 MAX_BYTES = 16_384
 """of one message; an expression has at most 2,000 characters"""
 MAX_FORGOTTEN = 512
-"""pictures named in one ``forget``"""
+"""pictures named in one ``forget`` or ``have``"""
 _WHOLE = 2**53 - 1
 _FIELDS = frozenset(Request.__dataclass_fields__)
 
@@ -84,6 +84,16 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Have:
+    """These pictures are in the client's cache since an earlier connection."""
+
+    fields: Mapping[str, Any]
+    """of their request, but for the position"""
+    places: tuple[tuple[int, float, float], ...]
+    """of each the message it came in, t and u"""
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """Ask to perform, or no longer; ``to`` hands over to another viewer."""
 
@@ -91,7 +101,7 @@ class Control:
     to: int | None = None
 
 
-Message = Ack | Move | Act | Change | Ask | Tokens | Forget | Control
+Message = Ack | Move | Act | Change | Ask | Tokens | Forget | Have | Control
 
 
 def read(text: str) -> Message:
@@ -133,6 +143,13 @@ def read(text: str) -> Message:
         if not isinstance(seqs, list) or len(seqs) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Forget(tuple(_checked(seq) for seq in seqs))
+    if kind == "have":
+        fields, places = _fields(said.get("request")), said.get("places")
+        if "expression" not in fields or not isinstance(places, list):
+            raise WireError("no list of pictures")
+        if len(places) > MAX_FORGOTTEN:
+            raise WireError("no list of pictures")
+        return Have(fields, tuple(_place(place) for place in places))
     if kind == "control":
         want, to = said.get("want"), said.get("to")
         if not isinstance(want, bool):
@@ -157,6 +174,12 @@ def _number(value: object) -> float:
     if not math.isfinite(value):
         raise WireError("no finite number")
     return float(value)
+
+
+def _place(given: object) -> tuple[int, float, float]:
+    if not isinstance(given, list) or len(given) != 3:
+        raise WireError("no place")
+    return _checked(given[0]), _number(given[1]), _number(given[2])
 
 
 def _fields(given: object) -> dict[str, Any]:

@@ -17,9 +17,21 @@ from player.session.drawing.mailbox import Latest
 from player.session.drawing.worker import PendingRequest, Result
 from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Playhead
 from player.session.session import Session
+from player.session.state import PlayerState
 from player.web import shown
 from player.web.kept import Kept
-from player.web.messages import Ack, Act, Ask, Change, Control, Forget, Message, Move, Tokens
+from player.web.messages import (
+    Ack,
+    Act,
+    Ask,
+    Change,
+    Control,
+    Forget,
+    Have,
+    Message,
+    Move,
+    Tokens,
+)
 from player.web.pictures import encode
 from player.web.viewer import ASKED, LATER_SECONDS, Socket, Viewer
 from runtime.errors import ExpressionError, MorphError, RequestError
@@ -61,10 +73,22 @@ class Stage:
     for rendering, which is the session's own, and for encoding large pictures.
     """
 
-    def __init__(self, session: Session, planner: Planner, *, lossless: bool = False) -> None:
-        """Show ``session``, whose model is ``planner``'s, as JPEG unless ``lossless``."""
+    def __init__(
+        self,
+        session: Session,
+        planner: Planner,
+        *,
+        lossless: bool = False,
+        open_planner: Callable[[str], Planner] = Planner.of,
+    ) -> None:
+        """Show ``session``, whose model is ``planner``'s, as JPEG unless ``lossless``.
+
+        ``open_planner`` opens that of another model, by the name that the session plays it by.
+        """
         self.session = session
         self.planner = planner
+        self._open_planner = open_planner
+        self._model = session.state.invocation.model
         self.lossless = lossless
         self.kept = Kept(session.state.folder)
         self.viewers: dict[int, Viewer] = {}
@@ -101,6 +125,7 @@ class Stage:
             self.session.turn(min(now - last, LONGEST_TURN), now)
             last = now
             self._listen()
+            self._follow_model()
             if self.session.state.printed:
                 self.session.state.printed.clear()
                 self.kept.look()
@@ -108,8 +133,8 @@ class Stage:
             self._tend_roles(now)
             self._tell(now)
 
-    def enter(self, socket: Socket, *, client: str, lossless: bool) -> Viewer:
-        """Let somebody in; who performs if nobody else does."""
+    def enter(self, socket: Socket, *, client: str, lossless: bool, seq: int = 0) -> Viewer:
+        """Let somebody in; who performs if nobody else does. ``seq`` is what it heard last."""
         number = max(self.viewers, default=0) + 1
         viewer = Viewer(
             number,
@@ -118,6 +143,7 @@ class Stage:
             self.session.state.cache,
             client=client,
             lossless=lossless or self.lossless,
+            seq=seq,
         )
         for other in list(self.viewers.values()):
             if client and other.client == client:  # the same page, whose old link went quiet
@@ -146,6 +172,11 @@ class Stage:
             viewer.poke()
         elif isinstance(message, Forget):
             viewer.forget(message.seqs)
+        elif isinstance(message, Have):
+            with contextlib.suppress(MorphError):  # a request that nobody can have had
+                viewer.have(
+                    {Request(**message.fields, t=t, u=u): seq for seq, t, u in message.places}
+                )
         elif isinstance(message, Control):
             self._control(viewer, message)
         elif isinstance(message, Ask | Tokens):
@@ -172,6 +203,9 @@ class Stage:
                 self._act(message)
             else:
                 self._change(message)
+            if self.session.state.copied:
+                text, self.session.state.copied = self.session.state.copied, ""
+                viewer.reply({"say": "copied", "n": message.n, "text": text})
         except (MorphError, ValueError) as error:
             viewer.reply(_refusal(message.n, error))
         self.session.state.closing = False  # a page cannot end the session for all
@@ -287,6 +321,22 @@ class Stage:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
+    def _follow_model(self) -> None:
+        """Tell everybody of another model that plays now."""
+        name = self.session.state.invocation.model
+        if name == self._model:
+            return
+        self._model = name
+        self.planner = self._open_planner(name)
+        self._encoded.clear()
+        self._resting = {}
+        for viewer in self.viewers.values():
+            viewer.play_with(self.session.state.cache)
+            viewer.asks.clear()
+            viewer.found.clear()
+            viewer.frame = None
+            viewer.reply(self._welcome(viewer))
+
     def _tend_asks(self) -> None:
         worker, cache = self.session.worker, self.session.state.cache
         problem = worker.priority_error
@@ -323,6 +373,7 @@ class Stage:
         common = {
             **moving,
             **self._resting,
+            "marks": _marks(session.state),
             "waits": session.beats.holds,
             "kept": self.kept.to_json(),
             "viewers": sorted(self.viewers),
@@ -331,6 +382,8 @@ class Stage:
             "settings": None if session.state.info is None else dict(session.state.info.settings),
         }
         line = view.line if view.moves else None
+        shown_now = session.picture()
+        difference = shown_now if view.difference and shown_now is not session.state.frame else None
         for viewer in self.viewers.values():
             trip = viewer.link.round_trip
             viewer.state = {
@@ -340,6 +393,7 @@ class Stage:
             }
             foreseen = session.arrived if viewer is self.performer and self._foreseen else None
             viewer.frame = foreseen or session.state.frame
+            viewer.difference = difference
             viewer.line = line
             viewer.place = view.place
             viewer.poke()
@@ -364,9 +418,9 @@ class Stage:
             "speeds_offered": list(SPEEDS),
         }
 
-    async def _encode(self, frame: Frame, lossless: bool) -> bytes:
+    async def _encode(self, frame: Frame, lossless: bool, keep: bool) -> bytes:
         key = frame.request, lossless
-        picture = self._encoded.get(key)
+        picture = self._encoded.get(key) if keep else None
         if picture is None:
             if lossless or frame.pixels.size > QUICK:
                 loop = asyncio.get_running_loop()
@@ -375,7 +429,8 @@ class Stage:
                 )
             else:
                 picture = encode(frame.pixels, lossless=lossless)
-            self._encoded[key] = picture
+            if keep:
+                self._encoded[key] = picture
             if len(self._encoded) > ENCODED:
                 self._encoded.popitem(last=False)
         return picture
@@ -395,6 +450,15 @@ class Stage:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it ended meanwhile
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+
+def _marks(state: PlayerState) -> list[list[str | float]]:
+    """Return [name, place along, place across, seed] of each mark, places 0 to 1."""
+    return [
+        [name, mark[0][0] / TICKS, mark[0][1] / TICKS, mark[1]]
+        for name, mark in zip("AB", state.marks, strict=True)
+        if mark is not None
+    ]
 
 
 def _refusal(n: int, error: Exception) -> dict[str, Any]:

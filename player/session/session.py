@@ -100,7 +100,12 @@ class Session:
         self.error = ""
         """why the picture asked for is not there, in one line"""
         self._threads = threads
+        self.arrived: Frame | None = None
+        """the last picture that the render thread made for what was asked"""
         self._asked: Request | None = None
+        self._coming: Request | None = None
+        self._sought: Request | None = None
+        """what the render thread was asked for last"""
         self._sent: GridShot | None = None
         self._range: RangeShot | None = None
 
@@ -286,6 +291,12 @@ class Session:
             controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
 
+    def foresee(self, request: Request | None) -> None:
+        """Draw, instead of the picture asked for, one that will be when it is there: a front end
+        that knows where it is moving to says so. None ends that.
+        """
+        self._coming = request
+
     def view(self, hertz: int) -> View:
         """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
         state = self.state
@@ -332,11 +343,14 @@ class Session:
     def _ask(self) -> None:
         """Leave the request for the render thread if it is a new one, and show what is known."""
         request = self.state.request
+        sought = self._coming or request
+        if sought != self._sought:
+            self._sought = sought
+            self.worker.requests.put(PendingRequest(sought, self.state.playhead.direction))
         if request == self._asked:
             return
         self._asked = request
         self.error = ""
-        self.worker.requests.put(PendingRequest(request, self.state.playhead.direction))
         known = self.state.cache.get(request)
         self.measures.ask(request, known=known is not None)
         self.state.show(known or self.state.cache.nearest(request))
@@ -361,6 +375,7 @@ class Session:
         result = self.worker.results.take()
         if result is None:
             return
+        self.arrived = result.frame
         if result.request != self._asked:
             assert self._asked is not None
             # on the way to another seed or setting, what arrives is shown as it arrives
@@ -477,7 +492,7 @@ class Session:
         self.worker = Worker(open_next, state.cache)
         leaving.requests.close()
         self._difference = None
-        self._asked = None
+        self._asked = self._coming = self._sought = None
         state.change(request)
         self._ask()
         if self._threads:

@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from player.web.access import SUBPROTOCOL, Access
 from player.web.messages import MAX_BYTES, WireError, read
 from player.web.stage import MOST_VIEWERS, Stage
+from player.web.viewer import Viewer
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -36,6 +37,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 _CLIENT = re.compile(r"[0-9a-f]{0,32}")
+_SEQ = re.compile(r"[0-9]{0,15}")
 
 
 def page_files() -> Mapping[str, tuple[bytes, str]]:
@@ -86,14 +88,22 @@ def make_app(stage: Stage, access: Access) -> Starlette:
             one.strip() for one in socket.headers.get("sec-websocket-protocol", "").split(",")
         ]
         client = socket.query_params.get("client", "")
-        if not may_ask(socket) or not access.knows_offer(offered) or not _CLIENT.fullmatch(client):
+        seq = socket.query_params.get("seq", "")
+        plain = _CLIENT.fullmatch(client) and _SEQ.fullmatch(seq)
+        if not may_ask(socket) or not access.knows_offer(offered) or not plain:
             await socket.close(1008)
             return
         await socket.accept(SUBPROTOCOL)
         if len(stage.viewers) >= MOST_VIEWERS:
             await socket.close(4429, "too many viewers")
             return
-        await _converse(stage, socket, client, socket.query_params.get("lossless") == "1")
+        viewer = stage.enter(
+            socket,
+            client=client,
+            lossless=socket.query_params.get("lossless") == "1",
+            seq=int(seq or "0"),
+        )
+        await _converse(stage, socket, viewer)
 
     return Starlette(
         routes=[
@@ -105,9 +115,8 @@ def make_app(stage: Stage, access: Access) -> Starlette:
     )
 
 
-async def _converse(stage: Stage, socket: WebSocket, client: str, lossless: bool) -> None:
+async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> None:
     """Serve one viewer until either side ends it."""
-    viewer = stage.enter(socket, client=client, lossless=lossless)
     sender = asyncio.create_task(viewer.send())
     code, reason = 1000, ""
     try:

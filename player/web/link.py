@@ -24,6 +24,7 @@ class Link:
     """Counts messages; ``now`` is seconds of any steady clock."""
 
     seq: int = 0
+    """number of the last message; a client that comes again goes on from what it heard last"""
     known: OrderedDict[Request, int] = field(default_factory=OrderedDict)
     """what the client keeps, with the message it came in"""
     _by_seq: dict[int, Request] = field(default_factory=dict)
@@ -66,20 +67,19 @@ class Link:
         self._states[self.seq] = now
         return self.seq
 
-    def send_picture(self, request: Request, now: float) -> int:
-        """Number a picture; the other side has it from now on."""
+    def send_picture(self, request: Request | None, now: float) -> int:
+        """Number a picture; the other side has it from now on. None: one that it will not keep."""
         self.seq += 1
         self._pictures[self.seq] = now
         self.most_in_flight = max(self.most_in_flight, len(self._pictures))
-        before = self.known.pop(request, None)
-        if before is not None:
-            self._by_seq.pop(before, None)
-        self.known[request] = self.seq
-        self._by_seq[self.seq] = request
-        if len(self.known) > KNOWN:
-            _, oldest = self.known.popitem(last=False)
-            self._by_seq.pop(oldest, None)
+        if request is not None:
+            self._remember(request, self.seq)
         return self.seq
+
+    def have(self, request: Request, seq: int) -> None:
+        """Hear that the other side kept a picture of an earlier connection."""
+        if seq < self.seq and seq not in self._by_seq and request not in self.known:
+            self._remember(request, seq)
 
     def ack(self, seq: int, now: float) -> None:
         """Hear that a message was received; one that is not in flight means nothing."""
@@ -87,6 +87,11 @@ class Link:
         sent = self._states.pop(seq, None)
         if sent is not None:
             self._trips.append(now - sent)
+
+    def forget_all(self) -> None:
+        """Hear that the other side dropped every picture."""
+        self.known.clear()
+        self._by_seq.clear()
 
     def forget(self, seqs: tuple[int, ...]) -> None:
         """Hear that the other side dropped pictures."""
@@ -106,3 +111,13 @@ class Link:
         self._counted = now
         self._allowance = min(BURST, self._allowance + passed * RATE) - 1
         return self._allowance >= 0
+
+    def _remember(self, request: Request, seq: int) -> None:
+        before = self.known.pop(request, None)
+        if before is not None:
+            self._by_seq.pop(before, None)
+        self.known[request] = seq
+        self._by_seq[seq] = request
+        if len(self.known) > KNOWN:
+            _, oldest = self.known.popitem(last=False)
+            self._by_seq.pop(oldest, None)

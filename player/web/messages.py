@@ -15,7 +15,7 @@ from runtime.request import Request
 MAX_BYTES = 16_384
 """of one message; an expression has at most 2,000 characters"""
 MAX_FORGOTTEN = 512
-"""pictures named in one ``forget``"""
+"""pictures named in one ``forget`` or ``have``"""
 _WHOLE = 2**53 - 1
 _FIELDS = frozenset(Request.__dataclass_fields__)
 
@@ -33,11 +33,14 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Stand at tick (x, y): x along the bar, y across it."""
+    """Stand at tick (x, y): x along the bar, y across it; on the way to tick ``ahead``, where the
+    client will be when a picture asked for now is there.
+    """
 
     n: int
     x: int
     y: int
+    ahead: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,16 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Have:
+    """These pictures are in the client's cache since an earlier connection."""
+
+    fields: Mapping[str, Any]
+    """of their request, but for the position"""
+    places: tuple[tuple[int, float, float], ...]
+    """of each the message it came in, t and u"""
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     """Ask to perform, or no longer; ``to`` hands over to another viewer."""
 
@@ -88,7 +101,7 @@ class Control:
     to: int | None = None
 
 
-Message = Ack | Move | Act | Change | Ask | Tokens | Forget | Control
+Message = Ack | Move | Act | Change | Ask | Tokens | Forget | Have | Control
 
 
 def read(text: str) -> Message:
@@ -107,7 +120,12 @@ def read(text: str) -> Message:
     if kind == "ack":
         return Ack(_whole(said, "seq"))
     if kind == "move":
-        return Move(_whole(said, "n"), _whole(said, "x"), _whole(said, "y"))
+        n, x, y, ahead = _whole(said, "n"), _whole(said, "x"), _whole(said, "y"), said.get("ahead")
+        if ahead is None:
+            return Move(n, x, y)
+        if not isinstance(ahead, list) or len(ahead) != 2:
+            raise WireError("no place")
+        return Move(n, x, y, (_checked(ahead[0]), _checked(ahead[1])))
     if kind == "act":
         name, value = said.get("name"), said.get("value")
         if not isinstance(name, str) or len(name) > 64:
@@ -125,6 +143,13 @@ def read(text: str) -> Message:
         if not isinstance(seqs, list) or len(seqs) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Forget(tuple(_checked(seq) for seq in seqs))
+    if kind == "have":
+        fields, places = _fields(said.get("request")), said.get("places")
+        if "expression" not in fields or not isinstance(places, list):
+            raise WireError("no list of pictures")
+        if len(places) > MAX_FORGOTTEN:
+            raise WireError("no list of pictures")
+        return Have(fields, tuple(_place(place) for place in places))
     if kind == "control":
         want, to = said.get("want"), said.get("to")
         if not isinstance(want, bool):
@@ -149,6 +174,12 @@ def _number(value: object) -> float:
     if not math.isfinite(value):
         raise WireError("no finite number")
     return float(value)
+
+
+def _place(given: object) -> tuple[int, float, float]:
+    if not isinstance(given, list) or len(given) != 3:
+        raise WireError("no place")
+    return _checked(given[0]), _number(given[1]), _number(given[2])
 
 
 def _fields(given: object) -> dict[str, Any]:

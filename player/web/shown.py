@@ -23,13 +23,10 @@ PAGE_ACTIONS = frozenset(
     {
         "back",
         "clean",
-        "copy",
-        "difference",
         "fullscreen",
         "help",
         "learn",
         "measures",
-        "model",
         "storms",
         "tokens",
         "type_seed",
@@ -38,8 +35,7 @@ PAGE_ACTIONS = frozenset(
     }
 )
 """Actions that change what one page shows and not what is played: each page does them itself.
-``back`` would end the session, ``learn`` is for a knob at the server, a model is chosen by who
-started it, and the difference of the marks is no picture of a request."""
+``back`` would end the session, and ``learn`` is for a knob at the server."""
 
 
 def actions_to_json() -> list[dict[str, Any]]:
@@ -80,7 +76,7 @@ def moving(view: View, head: Playhead) -> dict[str, Any]:
         "perceptual": view.perceptual,
         "pad": view.pad,
         "moves": view.moves,
-        "marks": [[name, x, y] for name, x, y in view.marks],
+        "difference": view.difference,
         "engine": view.engine,
         "recording": view.recording,
         "notice": view.notice,

@@ -15,11 +15,23 @@ from typing import Any
 from player.session.actions import NAMES
 from player.session.drawing.mailbox import Latest
 from player.session.drawing.worker import PendingRequest, Result
-from player.session.motion.playhead import GLIDE, SPEEDS, TICKS
+from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Playhead
 from player.session.session import Session
+from player.session.state import PlayerState
 from player.web import shown
 from player.web.kept import Kept
-from player.web.messages import Ack, Act, Ask, Change, Control, Forget, Message, Move, Tokens
+from player.web.messages import (
+    Ack,
+    Act,
+    Ask,
+    Change,
+    Control,
+    Forget,
+    Have,
+    Message,
+    Move,
+    Tokens,
+)
 from player.web.pictures import encode
 from player.web.viewer import ASKED, LATER_SECONDS, Socket, Viewer
 from runtime.errors import ExpressionError, MorphError, RequestError
@@ -37,6 +49,9 @@ YIELD_SECONDS = 20.0
 MOST_VIEWERS = 16
 WORDS_TOLD = 5000
 """of a vocabulary, for completion"""
+QUICK = 3 * 512 * 512
+"""Values of a picture that is encoded as JPEG at once, in 0.4 to 1.5 ms: to another thread and back
+it took 1 to 4 ms."""
 ENCODED = 64
 """pictures whose bytes are kept for the next viewer"""
 
@@ -55,13 +70,25 @@ class _Waking(Latest[Result]):
 
 class Stage:
     """Turns a session and tells its viewers. Everything happens in the event loop's thread, but
-    for rendering, which is the session's own, and for encoding pictures.
+    for rendering, which is the session's own, and for encoding large pictures.
     """
 
-    def __init__(self, session: Session, planner: Planner, *, lossless: bool = False) -> None:
-        """Show ``session``, whose model is ``planner``'s, as JPEG unless ``lossless``."""
+    def __init__(
+        self,
+        session: Session,
+        planner: Planner,
+        *,
+        lossless: bool = False,
+        open_planner: Callable[[str], Planner] = Planner.of,
+    ) -> None:
+        """Show ``session``, whose model is ``planner``'s, as JPEG unless ``lossless``.
+
+        ``open_planner`` opens that of another model, by the name that the session plays it by.
+        """
         self.session = session
         self.planner = planner
+        self._open_planner = open_planner
+        self._model = session.state.invocation.model
         self.lossless = lossless
         self.kept = Kept(session.state.folder)
         self.viewers: dict[int, Viewer] = {}
@@ -70,6 +97,8 @@ class Stage:
         """another for each start, so that a page notices"""
         self.touched = False
         """whether anybody has played since the start"""
+        self._foreseen = False
+        """whether the performer said where it will be"""
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pool = ThreadPoolExecutor(2, "encode")
@@ -96,6 +125,7 @@ class Stage:
             self.session.turn(min(now - last, LONGEST_TURN), now)
             last = now
             self._listen()
+            self._follow_model()
             if self.session.state.printed:
                 self.session.state.printed.clear()
                 self.kept.look()
@@ -103,8 +133,8 @@ class Stage:
             self._tend_roles(now)
             self._tell(now)
 
-    def enter(self, socket: Socket, *, client: str, lossless: bool) -> Viewer:
-        """Let somebody in; who performs if nobody else does."""
+    def enter(self, socket: Socket, *, client: str, lossless: bool, seq: int = 0) -> Viewer:
+        """Let somebody in; who performs if nobody else does. ``seq`` is what it heard last."""
         number = max(self.viewers, default=0) + 1
         viewer = Viewer(
             number,
@@ -113,6 +143,7 @@ class Stage:
             self.session.state.cache,
             client=client,
             lossless=lossless or self.lossless,
+            seq=seq,
         )
         for other in list(self.viewers.values()):
             if client and other.client == client:  # the same page, whose old link went quiet
@@ -131,6 +162,7 @@ class Stage:
         self.viewers.pop(viewer.number, None)
         if self.performer is viewer:
             self.performer = None
+            self._foresee(None)
         self._wake.set()
 
     def hear(self, viewer: Viewer, message: Message) -> None:
@@ -140,6 +172,11 @@ class Stage:
             viewer.poke()
         elif isinstance(message, Forget):
             viewer.forget(message.seqs)
+        elif isinstance(message, Have):
+            with contextlib.suppress(MorphError):  # a request that nobody can have had
+                viewer.have(
+                    {Request(**message.fields, t=t, u=u): seq for seq, t, u in message.places}
+                )
         elif isinstance(message, Control):
             self._control(viewer, message)
         elif isinstance(message, Ask | Tokens):
@@ -158,6 +195,7 @@ class Stage:
             return
         viewer.last_input = time.perf_counter()
         self.touched = True
+        self._foresee(None)
         try:
             if isinstance(message, Move):
                 self._move(message)
@@ -165,6 +203,9 @@ class Stage:
                 self._act(message)
             else:
                 self._change(message)
+            if self.session.state.copied:
+                text, self.session.state.copied = self.session.state.copied, ""
+                viewer.reply({"say": "copied", "n": message.n, "text": text})
         except (MorphError, ValueError) as error:
             viewer.reply(_refusal(message.n, error))
         self.session.state.closing = False  # a page cannot end the session for all
@@ -174,17 +215,27 @@ class Stage:
         state = self.session.state
         if not state.moves:
             return
-        head = state.playhead
         state.gliding = None
-        x, y = min(message.x, TICKS), min(message.y, TICKS)
-        state.playhead = replace(
+        head = state.playhead
+        if message.ahead is not None:
+            state.playhead = self._standing(head, *message.ahead)
+            self._foresee(state.request)
+        state.playhead = self._standing(head, message.x, message.y)
+
+    def _standing(self, head: Playhead, x: int, y: int) -> Playhead:
+        x, y = min(x, TICKS), min(y, TICKS)
+        return replace(
             head,
             x=float(x),
-            y=float(y) if state.has_pad else head.y,
+            y=float(y) if self.session.state.has_pad else head.y,
             grain=1,
             playing=False,
             direction=head.direction if x == head.x else 1 if x > head.x else -1,
         )
+
+    def _foresee(self, coming: Request | None) -> None:
+        self.session.foresee(coming)
+        self._foreseen = coming is not None
 
     def _act(self, message: Act) -> None:
         action = NAMES.get(message.name)
@@ -240,6 +291,7 @@ class Stage:
         viewer.asked_at = None
         viewer.last_input = time.perf_counter()
         self.performer = viewer
+        self._foresee(None)
 
     def _asking(self) -> list[Viewer]:
         asking = [viewer for viewer in self.viewers.values() if viewer.asked_at is not None]
@@ -268,6 +320,22 @@ class Stage:
         task = asyncio.ensure_future(close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    def _follow_model(self) -> None:
+        """Tell everybody of another model that plays now."""
+        name = self.session.state.invocation.model
+        if name == self._model:
+            return
+        self._model = name
+        self.planner = self._open_planner(name)
+        self._encoded.clear()
+        self._resting = {}
+        for viewer in self.viewers.values():
+            viewer.play_with(self.session.state.cache)
+            viewer.asks.clear()
+            viewer.found.clear()
+            viewer.frame = None
+            viewer.reply(self._welcome(viewer))
 
     def _tend_asks(self) -> None:
         worker, cache = self.session.worker, self.session.state.cache
@@ -305,6 +373,7 @@ class Stage:
         common = {
             **moving,
             **self._resting,
+            "marks": _marks(session.state),
             "waits": session.beats.holds,
             "kept": self.kept.to_json(),
             "viewers": sorted(self.viewers),
@@ -313,6 +382,8 @@ class Stage:
             "settings": None if session.state.info is None else dict(session.state.info.settings),
         }
         line = view.line if view.moves else None
+        shown_now = session.picture()
+        difference = shown_now if view.difference and shown_now is not session.state.frame else None
         for viewer in self.viewers.values():
             trip = viewer.link.round_trip
             viewer.state = {
@@ -320,7 +391,9 @@ class Stage:
                 "heard": viewer.heard,
                 "trip": None if trip is None else round(trip * 1e3),
             }
-            viewer.frame = session.state.frame
+            foreseen = session.arrived if viewer is self.performer and self._foreseen else None
+            viewer.frame = foreseen or session.state.frame
+            viewer.difference = difference
             viewer.line = line
             viewer.place = view.place
             viewer.poke()
@@ -345,15 +418,19 @@ class Stage:
             "speeds_offered": list(SPEEDS),
         }
 
-    async def _encode(self, frame: Frame, lossless: bool) -> bytes:
+    async def _encode(self, frame: Frame, lossless: bool, keep: bool) -> bytes:
         key = frame.request, lossless
-        picture = self._encoded.get(key)
+        picture = self._encoded.get(key) if keep else None
         if picture is None:
-            loop = asyncio.get_running_loop()
-            picture = await loop.run_in_executor(
-                self._pool, lambda: encode(frame.pixels, lossless=lossless)
-            )
-            self._encoded[key] = picture
+            if lossless or frame.pixels.size > QUICK:
+                loop = asyncio.get_running_loop()
+                picture = await loop.run_in_executor(
+                    self._pool, lambda: encode(frame.pixels, lossless=lossless)
+                )
+            else:
+                picture = encode(frame.pixels, lossless=lossless)
+            if keep:
+                self._encoded[key] = picture
             if len(self._encoded) > ENCODED:
                 self._encoded.popitem(last=False)
         return picture
@@ -373,6 +450,15 @@ class Stage:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it ended meanwhile
                 self._loop.call_soon_threadsafe(self._wake.set)
+
+
+def _marks(state: PlayerState) -> list[list[str | float]]:
+    """Return [name, place along, place across, seed] of each mark, places 0 to 1."""
+    return [
+        [name, mark[0][0] / TICKS, mark[0][1] / TICKS, mark[1]]
+        for name, mark in zip("AB", state.marks, strict=True)
+        if mark is not None
+    ]
 
 
 def _refusal(n: int, error: Exception) -> dict[str, Any]:

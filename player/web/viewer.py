@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from player.web.link import Link
@@ -41,17 +41,20 @@ class Viewer:
         self,
         number: int,
         socket: Socket,
-        encode: Callable[[Frame, bool], Awaitable[bytes]],
+        encode: Callable[[Frame, bool, bool], Awaitable[bytes]],
         cache: FrameCache,
         *,
         client: str,
         lossless: bool,
+        seq: int = 0,
     ) -> None:
-        """Send over ``socket``; ``cache`` is where pictures to send ahead come from."""
+        """Send over ``socket``; ``cache`` is where pictures to send ahead come from; ``seq`` is
+        the number of the last message that the client heard on an earlier connection.
+        """
         self.number = number
         self.client = client
         self.lossless = lossless
-        self.link = Link()
+        self.link = Link(seq)
         self.heard = 0
         """the last numbered message that was acted on"""
         self.last_input = time.perf_counter()
@@ -61,6 +64,8 @@ class Viewer:
         """what it should know now"""
         self.frame: Frame | None = None
         """the picture on show"""
+        self.difference: Frame | None = None
+        """of the marks, where that is looked at instead"""
         self.line: Line | None = None
         """where pictures are sent ahead"""
         self.place = 0.0
@@ -74,6 +79,7 @@ class Viewer:
         self._told: dict[str, Any] = {}
         self._changed = asyncio.Event()
         self._on_line: tuple[Line, set[float]] | None = None
+        self._laid: Frame | None = None
 
     def reply(self, message: dict[str, Any]) -> None:
         """Answer something."""
@@ -88,6 +94,19 @@ class Viewer:
         """Hear that the client dropped pictures."""
         self.link.forget(seqs)
         self._on_line = None
+
+    def have(self, requests: Mapping[Request, int]) -> None:
+        """Hear what the client kept of an earlier connection, and the messages it came in."""
+        for request, seq in requests.items():
+            self.link.have(request, seq)
+        self._on_line = None
+
+    def play_with(self, cache: FrameCache) -> None:
+        """Let another model's pictures come; the client drops those of the last."""
+        self.link.forget_all()
+        self._cache = cache
+        self._on_line = None
+        self._told = {}
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection, saying why."""
@@ -115,7 +134,10 @@ class Viewer:
                 return True
         if not link.takes_picture:
             return False
-        if self.frame is not None and self.frame.request not in link.known:
+        fresh, self._laid = self.difference is not self._laid, self.difference
+        if self.difference is not None and fresh:
+            await self._show(self.difference, {"kind": "difference"})
+        elif self.frame is not None and self.frame.request not in link.known:
             await self._show(self.frame, {"kind": "live"})
         elif self.found:
             n, frame, since = self.found.popleft()
@@ -135,9 +157,11 @@ class Viewer:
         await self._socket.send_text(text)
 
     async def _show(self, frame: Frame, header: dict[str, Any]) -> None:
-        picture = await self._encode(frame, self.lossless)
-        seq = self.link.send_picture(frame.request, time.perf_counter())
-        self._note(frame.request)
+        kept = header["kind"] != "difference"
+        picture = await self._encode(frame, self.lossless, kept)
+        seq = self.link.send_picture(frame.request if kept else None, time.perf_counter())
+        if kept:
+            self._note(frame.request)
         height, width = frame.pixels.shape[:2]
         described = {
             "seq": seq,

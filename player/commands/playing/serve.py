@@ -13,7 +13,8 @@ import platformdirs
 import typer
 
 from player.commands.common import interruptible, name_untaught
-from player.options import Expression, Sampling, open_pipeline, open_planner, shared
+from player.commands.playing.library import Library
+from player.options import Expression, Sampling, open_planner, shared
 from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
@@ -43,6 +44,7 @@ def serve(
 ) -> None:
     """Play in a browser: on this machine, or on another through ssh -L."""
     planner = open_planner(invocation)
+    library = Library(invocation)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
     from player.session.session import Session
@@ -62,7 +64,7 @@ def serve(
     _say_where(host, port, access.token)
     folder = Path(tempfile.mkdtemp(prefix="wordmorph-"))
     session = Session(
-        lambda: open_pipeline(invocation),
+        library.find(invocation.model).open,
         request,
         picture=picture,
         budget=budget,
@@ -70,8 +72,14 @@ def serve(
         folder=folder,
         check=planner.check,
         remark=planner.untaught,
+        models=library,
     )
-    stage = Stage(session, planner, lossless=lossless)
+    stage = Stage(
+        session,
+        planner,
+        lossless=lossless,
+        open_planner=lambda name: open_planner(library.invocation_of(name)),
+    )
     try:
         with interruptible(None):
             run(make_server(stage, access), stage, listener)

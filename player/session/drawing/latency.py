@@ -7,7 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from player.session.drawing.worker import EngineInfo, PendingRequest, Renderer, Worker
+from player.session.drawing.worker import (
+    LULL_SECONDS,
+    EngineInfo,
+    PendingRequest,
+    Renderer,
+    Worker,
+)
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.mixing.mix import Plan
@@ -34,7 +40,7 @@ def scrub_latencies(renderer: Renderer, first: Request, count: int, seed: int = 
     try:
         times = [_ask(worker, first)]
         for _ in range(count):
-            time.sleep(rng.uniform(0.2, 1.2) * min(times) / 1e3)
+            time.sleep(LULL_SECONDS + rng.uniform(0.2, 1.2) * min(times) / 1e3)
             place = min(rng.randrange(4000) / 4000 + BETWEEN_TICKS * rng.random(), 1.0)
             times.append(_ask(worker, first.at(place)))
         return times[1:]

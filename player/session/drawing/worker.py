@@ -33,6 +33,10 @@ keep a busy machine from the render thread while it holds the interpreter's lock
 THREAD = "render"
 PATIENCE_SECONDS = 0.5
 STUCK_SECONDS = 10.0
+LULL_SECONDS = 0.025
+"""After a picture that had to be rendered, so long the next one is waited for before a line is
+filled. Whoever moves over unknown positions asks again within a display frame, and would wait for
+the frame that is being filled: with the built-in model half of all rendering went there."""
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
@@ -126,6 +130,8 @@ class Worker:
         self._planned: PlanKey | None = None
         self._failures = 0
         self._idle = True
+        self._moving = False
+        """whether the last turn rendered what was asked"""
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -171,14 +177,21 @@ class Worker:
 
     def turn(self, timeout: float | None = 0.0) -> None:
         """Serve the request that waits; else fill one frame; else wait up to ``timeout``."""
-        pending = self.requests.take(timeout if self._idle else 0.0)
+        pending = self.requests.take(timeout if self._idle else self._lull(timeout))
+        self._moving = False
         if pending is not None:
             self._pending = pending
             self._idle = False
             self._failures = 0
-            self._serve(pending.request)
+            self._moving = self._serve(pending.request)
         elif not self._idle and not self._fill():
             self._idle = True
+
+    def _lull(self, timeout: float | None) -> float:
+        """Return how long to wait before filling; what somebody waits for is not put off."""
+        waits = timeout is None and self._moving
+        urgent = any(request not in self.cache for request in self.priority)
+        return LULL_SECONDS if waits and not urgent else 0.0
 
     def _run(self) -> None:
         _yield_to_the_window()
@@ -192,8 +205,10 @@ class Worker:
             if self._renderer is not None:
                 self._renderer.close()
 
-    def _serve(self, request: Request) -> None:
+    def _serve(self, request: Request) -> bool:
+        """Answer a request; return whether that took rendering."""
         frame = self.cache.peek(request)
+        known = frame is not None
         try:
             self._tell_plan(request)
             if frame is None:
@@ -203,6 +218,7 @@ class Worker:
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
         self.served += 1
+        return not known
 
     def _tell_plan(self, request: Request) -> None:
         """Let ``info`` hold the plan of what is drawn now."""

@@ -79,8 +79,8 @@ export function makeHelp(rows) {
   $("keys").replaceChildren(...rows.flatMap(([keys, words]) => [make("dt", keys), make("dd", words)]));
 }
 
-export function showReadouts(rows) {
-  const list = $("readouts");
+// Show pairs of what and value in a <dl>.
+export function showPairs(list, rows) {
   const text = rows.map((row) => row.join("\t")).join("\n");
   if (list.dataset.text === text) return;
   list.dataset.text = text;
@@ -105,7 +105,8 @@ export function showTokens(prompts) {
   }));
 }
 
-export function showRoles(state, you, { want, give, keep }) {
+// Who performs; `control(want, to)` asks or hands over.
+export function showRoles(state, you, control) {
   const box = $("roles");
   const mine = state.performer === you;
   const text = JSON.stringify([state.performer, state.asking, state.viewers, you]);
@@ -118,18 +119,18 @@ export function showRoles(state, you, { want, give, keep }) {
     const asked = state.asking?.includes(you);
     const button = make("button", asked ? "Asked: cancel" : "Ask to perform", { type: "button" });
     button.id = "want";
-    button.addEventListener("click", () => want(!asked));
+    button.addEventListener("click", () => control(!asked));
     parts.push(button);
   } else {
     for (const other of state.asking ?? []) {
       const yes = make("button", `Hand over to viewer ${other}`, { type: "button", class: "main" });
       yes.dataset.give = other;
-      yes.addEventListener("click", () => give(other));
+      yes.addEventListener("click", () => control(false, other));
       parts.push(yes);
     }
     if (state.asking?.length) {
       const no = make("button", "Keep", { type: "button" });
-      no.addEventListener("click", keep);
+      no.addEventListener("click", () => control(true));
       parts.push(no);
     }
   }

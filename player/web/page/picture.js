@@ -19,6 +19,28 @@ export class Picture {
     this.shown = 0; // display frames that showed another picture
     this.draws = 0;
     this.last = "";
+    this.laid = false; // whether something lies on it that answers no request
+  }
+
+  // Show a picture that answers no request, until `lift`.
+  async lay(blob) {
+    try {
+      const image = await decode(blob);
+      this.laid = true;
+      this.paint(image);
+      image.close?.();
+    } catch {
+      // as in `consider`
+    }
+  }
+
+  // Show again what is asked for.
+  lift() {
+    if (!this.laid) return;
+    this.laid = false;
+    this.drawn = null;
+    this.drawnKey = "";
+    if (this.want) this.ask(this.want);
   }
 
   // Ask for a picture because of an input at `at` milliseconds, or of none.
@@ -63,12 +85,16 @@ export class Picture {
       distance(candidate, this.want) < distance(this.drawn, this.want);
   }
 
-  draw(key, request, image) {
+  paint(image) {
     if (this.canvas.width !== image.width || this.canvas.height !== image.height) {
       this.canvas.width = image.width;
       this.canvas.height = image.height;
     }
     this.context.drawImage(image, 0, 0);
+  }
+
+  draw(key, request, image) {
+    if (!this.laid) this.paint(image);
     this.drawn = request;
     this.drawnKey = key;
     this.draws += 1;

@@ -1,5 +1,7 @@
 // Where this page stands: it moves at once, and the server follows.
 
+const HOLD_MS = 220; // from the first step of a held key to gliding
+
 export class Playhead {
   constructor() {
     this.ticks = 4000;
@@ -37,19 +39,41 @@ export class Playhead {
     this.y = clamp(this.y + dy, this.ticks);
   }
 
-  // Let `dt` seconds pass with keys held; true if anything is gliding.
-  advance(dt, now, holdMs) {
-    let vx = 0;
-    let vy = 0;
+  // Ticks a second along both axes, as the held keys have it at `now`.
+  velocity(now) {
+    const sum = { x: 0, y: 0 };
     for (const [key, since] of this.held) {
-      if (now - since < holdMs) continue;
-      const speed = this.glide * this.fine * this.scale * (key.endsWith("-") ? -1 : 1);
-      if (key[0] === "x") vx += speed;
-      else vy += speed;
+      if (now - since < HOLD_MS) continue;
+      sum[key[0]] += this.glide * this.fine * this.scale * (key.endsWith("-") ? -1 : 1);
     }
+    return [sum.x, sum.y];
+  }
+
+  // Ticks a second of the faster axis.
+  get speed() {
+    return Math.max(...this.velocity(performance.now()).map(Math.abs));
+  }
+
+  // The shown position in `seconds`, if the keys stay held.
+  ahead(seconds) {
+    const [vx, vy] = this.velocity(performance.now());
+    const { x, y } = this;
+    this.glideBy(vx * seconds, vy * seconds);
+    const there = this.point;
+    [this.x, this.y] = [x, y];
+    return there;
+  }
+
+  glideBy(dx, dy) {
+    if (dx) this.x = this.unseen(clamp(this.seen(this.x) + dx, this.ticks));
+    if (dy) this.y = clamp(this.y + dy, this.ticks);
+  }
+
+  // Let `dt` seconds pass with keys held; true if anything is gliding.
+  advance(dt, now) {
+    const [vx, vy] = this.velocity(now);
     if (!vx && !vy) return false;
-    if (vx) this.x = this.unseen(clamp(this.seen(this.x) + vx * dt, this.ticks));
-    if (vy) this.y = clamp(this.y + vy * dt, this.ticks);
+    this.glideBy(vx * dt, vy * dt);
     this.grain = Math.max(Math.abs(vx), Math.abs(vy)) >= this.fine * 20 ? this.fine : 1;
     return true;
   }

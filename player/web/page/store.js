@@ -1,5 +1,6 @@
 // Pictures as they came over the wire, by request, within a budget: the second pass costs no network.
 
+const PART = 128; // places of one message, which is to be short
 const FIELDS = ["expression", "seed", "steps", "edit", "edit_row", "interp"];
 
 export function seriesOf(request) {
@@ -54,6 +55,31 @@ export class Store {
       if (away < least) [least, best] = [away, key];
     }
     return best;
+  }
+
+  // A kept picture within `reach` of a request's place along its line, or null.
+  near(request, reach) {
+    const key = this.nearest(request);
+    if (key === null) return null;
+    const found = this.pictures.get(key).request;
+    return distance(found, request) <= reach ** 2 ? found : null;
+  }
+
+  clear() {
+    this.bytes = 0;
+    this.pictures.clear();
+    this.series.clear();
+  }
+
+  // What is kept, in parts that fit a message: {request, places: [[seq, t, u], …]}.
+  *listed() {
+    for (const line of this.series.values()) {
+      const kept = [...line].map(([key, { t, u }]) => [this.pictures.get(key).seq, t, u]);
+      const { t, u, ...request } = line.values().next().value;
+      for (let first = 0; first < kept.length; first += PART) {
+        yield { request, places: kept.slice(first, first + PART) };
+      }
+    }
   }
 
   drop(key) {

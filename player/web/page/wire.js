@@ -12,6 +12,7 @@ export class Wire {
     this.pictured = pictured;
     this.lost = lost;
     this.n = 0;
+    this.seq = 0; // of the last message heard, on any connection
     this.attempts = 0;
     this.received = 0;
     const query = new URLSearchParams(location.search);
@@ -30,7 +31,7 @@ export class Wire {
 
   open() {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const query = `client=${this.client}${this.lossless ? "&lossless=1" : ""}`;
+    const query = `client=${this.client}&seq=${this.seq}${this.lossless ? "&lossless=1" : ""}`;
     const offered = ["wordmorph.1", `token.${this.token}`];
     const socket = new WebSocket(`${scheme}://${location.host}/wire?${query}`, offered);
     socket.binaryType = "arraybuffer";
@@ -68,6 +69,7 @@ export class Wire {
   read(data) {
     if (typeof data === "string") {
       const message = JSON.parse(data);
+      this.seq = message.seq;
       this.ack(message.seq);
       if (message.say === "welcome") this.attempts = 0;
       this.heard(message);
@@ -76,6 +78,7 @@ export class Wire {
     this.received += data.byteLength;
     const length = new DataView(data).getUint32(0);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    this.seq = header.seq;
     const blob = new Blob([new Uint8Array(data, 4 + length)], { type: header.type });
     this.pictured(header, blob);
   }

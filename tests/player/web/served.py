@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from player.session.drawing.worker import Renderer
+from player.session.models import Models
 from player.session.session import Session
 from player.web.access import Access, names_of
 from player.web.pictures import unpack
@@ -57,6 +58,7 @@ def serving(
     picture: tuple[int, int] = (SIZE, SIZE),
     port: int = 0,
     lossless: bool = False,
+    models: Models | None = None,
 ) -> Iterator[Served]:
     """Serve an expression with the built-in model's words; pictures are plain gradients unless
     ``open_renderer`` opens something better.
@@ -69,6 +71,7 @@ def serving(
         folder=folder,
         check=planner.check,
         remark=planner.untaught,
+        models=models,
     )
     listener = bind("127.0.0.1", port)
     failed: list[BaseException] = []
@@ -77,7 +80,7 @@ def serving(
 
     def serve() -> None:
         try:
-            stage = Stage(session, planner, lossless=lossless)
+            stage = Stage(session, planner, lossless=lossless, open_planner=lambda name: planner)
             server = make_server(stage, Access(TOKEN, names_of("127.0.0.1")))
             made.append((stage, server))
             ready.set()

@@ -282,6 +282,8 @@ def test_a_server_that_was_started_again_is_found_where_the_page_stood(
         until(lambda: served.session.state.playhead.point[0] == 1200)
         key(browser, "a")
         key(browser, "n")
+        until(lambda: served.session.state.request.seed == 1)
+        key(browser, "b")
         key(browser, "7")
         until(lambda: served.session.state.playhead.point[0] == 2800)
         settled(browser)
@@ -290,11 +292,72 @@ def test_a_server_that_was_started_again_is_found_where_the_page_stood(
         until(lambda: served.session.state.playhead.point[0] == 2800, what="the old place")
         state = served.session.state
         assert state.request.seed == 1
-        assert state.playhead.mark_a == (1200, 2000)
+        until(lambda: state.marks == (((1200, 2000), 0), ((1200, 2000), 1)))
         until(lambda: not browser.find_element(By.ID, "veil").text)
         key(browser, "ArrowRight")
         until(lambda: state.playhead.point[0] == 2810)
         browser.get("about:blank")
+
+
+def test_a_lost_link_is_found_again_and_nothing_that_is_here_is_sent_again(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        until(lambda: ask(browser, "w.store.pictures.size") >= 401, 40, "the whole line")
+        before = ask(browser, "w.wire.received")
+        browser.execute_script("globalThis.wordmorph.wire.socket.close()")
+        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+        until(lambda: not browser.find_element(By.ID, "veil").text, what="the server again")
+        time.sleep(1.0)  # idle time would send the line ahead
+        each = before / 401
+        assert ask(browser, "w.wire.received") - before < 3 * each
+        for name, x in (("ArrowRight", 100), ("End", 4000)):
+            key(browser, name, shift=True)
+            reach(browser, served, x, 2000)
+
+
+def test_the_difference_of_the_marks_lies_on_the_picture_until_back(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path):
+        picture = browser.find_element(By.ID, "picture")
+        key(browser, "a")
+        key(browser, "End")
+        settled(browser)
+        key(browser, "b")
+        until(lambda: ask(browser, "w.state.marks.length") == 2)
+        plain = picture.screenshot_as_png
+        key(browser, "d")
+        until(lambda: ask(browser, "w.picture.laid"), what="the difference")
+        assert picture.screenshot_as_png != plain
+        until(lambda: "difference" in (picture.get_attribute("aria-label") or ""))
+        key(browser, "Escape")
+        until(lambda: not ask(browser, "w.picture.laid"))
+        until(lambda: picture.screenshot_as_png == plain, what="the picture again")
+
+
+def test_the_picture_is_looked_at_closely(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path) as served:
+        picture = browser.find_element(By.ID, "picture")
+        width = "w.picture.canvas.getBoundingClientRect().width"
+        wide = ask(browser, width)
+        key(browser, "z")
+        until(lambda: ask(browser, width) > 1.9 * wide)
+        actions = webdriver.ActionChains(browser)
+        actions.drag_and_drop_by_offset(picture, 60, 0).perform()
+        assert ask(browser, "w.actions.zoom.away[0]") > 0
+        assert not served.session.state.playhead.playing, "a drag is no click"
+        key(browser, "Escape")
+        until(lambda: ask(browser, width) == wide)
+        key(browser, "x")
+        until(lambda: "input to picture" in browser.find_element(By.ID, "measures").text)
+
+
+def test_a_copied_command_is_said(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path):
+        key(browser, "c")
+        notice = browser.find_element(By.ID, "notice")
+        until(lambda: "copied: wordmorph play" in notice.text)
 
 
 def test_it_fits_a_phone_and_two_desktops(browser: webdriver.Chrome, tmp_path: Path) -> None:

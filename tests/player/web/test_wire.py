@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from player.session.actions import ACTIONS
+from player.session.models import Model
 from player.web.connection import Connection
 from player.web.link import FAR_SECONDS, Link
 from player.web.messages import MAX_BYTES, WireError, read
@@ -19,7 +20,7 @@ from player.web.shown import PAGE_ACTIONS
 from runtime.errors import ExpressionError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, picture
+from tests.player.fakes import SIZE, FakeRenderer, picture
 from tests.player.web.served import Client, serving
 
 
@@ -91,6 +92,88 @@ def test_what_the_browser_has_is_not_sent_again_until_it_is_forgotten(tmp_path: 
         client.tell(do="forget", seqs=came(0.2))
         client.say(do="move", x=800, y=2000)
         client.until(lambda: len(came(0.2)) == 2)
+
+
+def test_what_was_kept_of_an_earlier_connection_is_not_sent_again(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        first = Client(served, "?client=ab12")
+        first.until(lambda: len(first.pictures) >= 401, 30)
+        kept = {p[0]["request"]["t"]: p[0]["seq"] for p in first.pictures}
+        lost = min(kept), max(kept)
+        last = max(said["seq"] for said in first.heard)
+        first.close()
+        again = Client(served, f"?client=ab12&seq={last}")
+        again.until(lambda: again.state.get("settings"))
+        request = {"expression": "cat -> kitten", "seed": 0}
+        places = [[seq, t, 0.0] for t, seq in kept.items() if t not in lost]
+        u = again.state["request"]["u"]
+        for first_place in range(0, len(places), 200):
+            part = [[seq, t, u] for seq, t, _ in places[first_place : first_place + 200]]
+            again.tell(do="have", request=request, places=part)
+        again.until(lambda: {p[0]["request"]["t"] for p in again.pictures} >= set(lost))
+        while again.take(0.5) is not None:
+            pass
+        assert all(said["seq"] > last for said in again.heard)
+        sent = [p[0]["request"]["t"] for p in again.pictures if p[0]["request"]["t"] not in lost]
+        assert len(sent) <= 2, "more than what was on its way as it told"
+        again.tell(do="forget", seqs=[kept[0.5]])
+        again.until(lambda: 0.5 in {p[0]["request"]["t"] for p in again.pictures})
+
+
+def test_a_picture_is_drawn_where_the_client_will_be(tmp_path: Path) -> None:
+    with serving(tmp_path, open_renderer=lambda: FakeRenderer(seconds=0.03)) as served:
+        client = Client(served)
+        client.until(lambda: client.state.get("engine"))
+        client.say(do="move", x=2000, y=2000, ahead=[2405, 2000])
+        client.picture_at(2405)
+        client.until(lambda: client.state["x"] == 2000)
+        came = [p[0]["request"]["t"] for p in client.pictures if p[0]["kind"] == "live"]
+        assert came[-1] == 2405 / 4000
+        client.say(do="move", x=3005, y=2000)
+        client.picture_at(3005)
+
+
+def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        client = Client(served)
+        client.until(lambda: client.state.get("engine"))
+        n = client.say(do="act", name="copy", value=None)
+        said = client.until(lambda: next((h for h in client.heard if h.get("say") == "copied"), 0))
+        assert said["n"] == n
+        assert said["text"].startswith("wordmorph play"), said
+        for x, mark in ((400, "mark_a"), (3600, "mark_b")):
+            client.say(do="move", x=x, y=2000)
+            client.picture_at(x)
+            client.say(do="act", name=mark, value=None)
+        client.until(lambda: len(client.state["marks"]) == 2)
+        assert client.state["marks"] == [["A", 0.1, 0.5, 0], ["B", 0.9, 0.5, 0]]
+        for _ in range(2):  # shown again as it was
+            client.say(do="act", name="difference", value=None)
+            client.until(lambda: client.state["difference"])
+            count = len(client.pictures)
+            client.until(lambda: any(p[0]["kind"] == "difference" for p in client.pictures[-1:]))
+            client.say(do="act", name="difference", value=None)
+            client.until(lambda: not client.state["difference"])
+            assert len(client.pictures) >= count
+
+
+def test_another_model_is_met_anew(tmp_path: Path) -> None:
+    class Two:
+        def names(self) -> tuple[str, ...]:
+            return "critters", "other"
+
+        def find(self, name: str) -> Model:
+            return Model(name, (SIZE, SIZE), FakeRenderer)
+
+    with serving(tmp_path, models=Two()) as served:
+        client = Client(served)
+        client.until(lambda: client.pictures and client.state.get("engine"))
+        before = len(client.pictures)
+        client.say(do="act", name="model", value=None)
+        client.until(lambda: sum(h.get("say") == "welcome" for h in client.heard) == 2)
+        first = client.state["request"]["t"]
+        client.until(lambda: any(p[0]["request"]["t"] == first for p in client.pictures[before:]))
+        client.until(lambda: client.state.get("engine"))
 
 
 def test_idle_time_sends_the_rest_of_the_line_ahead(tmp_path: Path) -> None:
@@ -254,6 +337,12 @@ def test_an_address_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
         '{"do":"ask","n":1,"request":{"t":0}}',
         '{"do":"forget","seqs":[-1]}',
         '{"do":"control","want":1}',
+        '{"do":"move","n":1,"x":1,"y":0,"ahead":[1]}',
+        '{"do":"move","n":1,"x":1,"y":0,"ahead":[1,-1]}',
+        '{"do":"have","request":{"expression":"cat"}}',
+        '{"do":"have","request":{"expression":"cat"},"places":[[1,0]]}',
+        '{"do":"have","request":{"expression":"cat"},"places":[[1,NaN,0]]}',
+        '{"do":"have","request":{"seed":1},"places":[]}',
     ],
 )
 def test_what_is_no_message_is_refused(text: str) -> None:

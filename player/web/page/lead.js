@@ -1,0 +1,37 @@
+// How far ahead of this page its pictures are asked for while it glides: so that one is here when
+// the page gets there, and does not always show where it was a round trip and a render ago.
+
+const KEPT = 8;
+const MOST = 0.5; // seconds
+
+export class Lead {
+  constructor() {
+    this.told = new Map(); // key → when it was asked for
+    this.taken = []; // milliseconds until such pictures came
+  }
+
+  // Seconds: nearly the longest of the last, as a picture that is early waits and one that is late
+  // is passed; `guess` is what counts as long as none came.
+  seconds(guess) {
+    const sorted = [...this.taken].sort((a, b) => a - b);
+    return Math.min((sorted.at(-2) ?? sorted.at(-1) ?? guess) / 1000, MOST);
+  }
+
+  tell(key, now) {
+    if (this.told.has(key)) return;
+    this.told.set(key, now);
+    if (this.told.size > 64) this.told.delete(this.told.keys().next().value);
+  }
+
+  came(key, now) {
+    if (!this.told.has(key)) return;
+    this.taken.push(now - this.told.get(key));
+    this.taken = this.taken.slice(-KEPT);
+    this.told.delete(key);
+  }
+
+  forget() {
+    this.told.clear();
+    this.taken = [];
+  }
+}

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from player.ending import ending, is_stuck, leave
-from runtime.errors import ExpressionError, MorphError
+from runtime.errors import ExpressionError, MorphError, say_warnings_plainly
 from runtime.version import program_version
 
 ROOMS = {
@@ -69,6 +69,7 @@ def make_app(named: str | None = None) -> typer.Typer:
 
 def run() -> int:
     """Run the command that ``sys.argv`` names; return the exit status."""
+    say_warnings_plainly()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a pipe in Windows' cp1252 has no arrows

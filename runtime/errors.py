@@ -1,5 +1,7 @@
 """The errors a user can meet; each is one line that says what went wrong and what to do."""
 
+import warnings
+
 
 class MorphError(Exception):
     """Base of every error that is shown to the user as one line, without a traceback."""
@@ -22,6 +24,11 @@ def one_line(error: BaseException) -> str:
         return text
     name = type(error).__name__
     return f"{name}: {text[:300]}" if text else name
+
+
+def say_warnings_plainly() -> None:
+    """From now on show this process's warnings as one line each, without file and source line."""
+    warnings.formatwarning = lambda message, *_, **__: f"wordmorph: {message}\n"
 
 
 class ExpressionError(MorphError):

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Protocol
 
 from player.session.drawing.measures import Measures
-from player.session.drawing.memory import default_budget
+from player.session.drawing.memory import default_budget, give_back_freed
 from player.session.drawing.worker import PendingRequest, Renderer, Worker
 from player.session.keep.cues import Cues, read_cues
 from player.session.keep.difference import difference
@@ -106,6 +106,7 @@ class Session:
 
     def start(self) -> None:
         """Ask for the first picture and let the model open."""
+        give_back_freed()
         self._ask()
         if self._threads:
             self.worker.start()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from runtime.errors import EngineError, MorphError, one_line
+from runtime.errors import EngineError, MorphError, one_line, say_warnings_plainly
 from runtime.farm.crew import Done
 from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 
@@ -146,6 +146,7 @@ class LocalCrew:
 def _work(pipe: Connection, opening: Opening) -> None:
     """Do what comes through the pipe until it ends, as it does when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    say_warnings_plainly()
     try:
         worker = FarmWorker(opening)
         pipe.send(worker.identity())

@@ -7,8 +7,8 @@ import socket
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from typing import Any, TextIO
 
 from runtime.errors import EngineError, MorphError, one_line
 from runtime.farm.crew import Done
@@ -47,6 +47,9 @@ class RayCrew:
             raise EngineError("--farm ray needs Ray: pip install '.[ray]'") from None
         self._ray: Any = ray
         _check_reachable(address)
+        self._quiet = ExitStack()
+        # Ray prints what its daemons say, as of a dead worker, to standard output, where results go
+        self._quiet.enter_context(redirect_stdout(self._quiet.enter_context(_nowhere())))
         try:
             with _at_home() if address is None else nullcontext():
                 ray.init(
@@ -56,6 +59,7 @@ class RayCrew:
                     include_dashboard=False if address is None else None,
                 )
         except Exception as error:  # Ray raises of many kinds
+            self._quiet.close()
             where = address or "this machine"
             raise EngineError(
                 f"no Ray cluster at {where} ({one_line(error)[:200]}): start one with "
@@ -130,6 +134,7 @@ class RayCrew:
         for actor in self._actors:
             self._ray.kill(actor)
         self._ray.shutdown()
+        self._quiet.close()
 
     def _hand_out(self) -> None:
         while self._free and self._queue:
@@ -176,6 +181,10 @@ def _at_home() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _reason(error: Exception) -> str:

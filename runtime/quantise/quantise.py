@@ -11,7 +11,7 @@ from typing import Any
 
 import openvino as ov
 
-from runtime.engines.openvino.engine import fixed_model
+from runtime.engines.openvino.graph import fixed_model
 from runtime.errors import EngineError, last_line
 from runtime.quantise.record import Inputs
 

@@ -28,3 +28,20 @@ def test_the_window_opens_before_what_it_does_not_need_is_imported() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
     assert "^" in done.stderr  # the request was really checked
+
+
+WARNING = """
+import sys, warnings
+import player.program
+player.program.make_app = lambda name: lambda words: warnings.warn("it waits", RuntimeWarning)
+sys.argv = ["wordmorph", "doctor"]
+from player.cli import main
+main()
+"""
+
+
+def test_a_warning_is_one_line_without_a_file_of_the_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WARNING], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stderr == "wordmorph: it waits\n"

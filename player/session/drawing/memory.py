@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 from collections import OrderedDict
 
 from player.session.motion.playhead import DIVISIONS
@@ -16,6 +18,24 @@ SHARE = 0.25
 LEAST = 112
 """bytes for each pixel of the picture: 16 frames, and the descriptors of 4"""
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+_M_MMAP_THRESHOLD = -3
+_OWN_PAGES = 256 << 10
+"""bytes from which on a block is given back to the system when it is freed"""
+
+
+def give_back_freed() -> None:
+    """Let glibc return every freed picture to the system, instead of keeping it for the next one.
+
+    It raises its threshold to the largest block it saw freed (``mallopt(3)``), up to 32 MB: then
+    pictures lie in a heap whose holes are the system's no more, 55 MB of them after six seeds at
+    512x512. Elsewhere nothing happens.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES)
 
 
 def default_budget(picture: tuple[int, int]) -> int:

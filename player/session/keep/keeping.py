@@ -63,7 +63,13 @@ class Keeping:
             settings = self._settings(
                 state.request, play_command(state.request, state.invocation.shareable())
             )
-            self.recorder = Recorder(path, (width, height), RATE, {**settings, "performed": True})
+            self.recorder = Recorder(
+                path,
+                (width, height),
+                RATE,
+                {**settings, "performed": True},
+                room=state.cache.budget // 4,
+            )
             state.say(f"recording to {path}")
 
     def advance_recording(self, now: float) -> None:
@@ -74,6 +80,8 @@ class Keeping:
                 self.finish_recording()
         if self.finishing is not None and self.finishing.finished:
             self.finish_recording()
+        writing = self.recorder or self.finishing
+        self._state.cache.charge("recording", writing.bytes if writing else 0)
 
     def finish_recording(self) -> None:
         """Finish the file being recorded, if any, and say what became of it; may take a while."""

@@ -29,9 +29,18 @@ class Recorder:
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: float, settings: Mapping[str, object]
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: float,
+        settings: Mapping[str, object],
+        room: int = WAITING_BYTES,
     ) -> None:
-        """Start writing (width, height) pictures to ``path``, which appears when it is whole."""
+        """Start writing (width, height) pictures to ``path``, which appears when it is whole.
+
+        Those that wait to be written take ``room`` bytes at most, and no more than
+        ``WAITING_BYTES``.
+        """
         self.path = path
         self.fps = fps
         self.frames = 0
@@ -43,7 +52,7 @@ class Recorder:
         self._size = size
         self._settings = settings
         self._started: float | None = None
-        self._most = max(FEWEST, WAITING_BYTES // (3 * size[0] * size[1]))
+        self._most = max(FEWEST, min(room, WAITING_BYTES) // (3 * size[0] * size[1]))
         self._shown: Pixels | None = None
         self._pending: deque[tuple[Pixels, int]] = deque()  # a picture, and how many frames
         self._stopped = False
@@ -60,6 +69,11 @@ class Recorder:
     def waiting(self) -> int:
         """How many pictures wait to be written."""
         return len(self._pending)
+
+    @property
+    def bytes(self) -> int:
+        """What those pictures take."""
+        return self.waiting * 3 * self._size[0] * self._size[1]
 
     def show(self, pixels: Pixels, now: float) -> None:
         """Say that ``pixels`` uint8 [H, W, 3] are on show at ``now`` seconds of any steady clock.

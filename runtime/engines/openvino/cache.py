@@ -1,4 +1,4 @@
-"""OpenVINO's own cache of compiled models, kept inside the engine cache and checked like it."""
+"""What OpenVINO compiled of a bundle, kept in the engine cache and checked like all of it."""
 
 from __future__ import annotations
 
@@ -22,18 +22,25 @@ from runtime.enginecache.holder import Busy
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
 
+REWRITING = 1
+"""raised when ``folding`` or ``narrow`` make other graphs than before"""
 LOCK_WAIT_S = 120.0
 """how long to wait for another process that compiles the same bundle"""
 
 
-def openvino_key(bundle: Bundle, precision: str, graphs: str = "") -> Key:
-    """Return what OpenVINO's compiled blobs of a bundle depend on; ``graphs`` names other ones."""
+def openvino_key(bundle: Bundle, precision: str, graphs: str = "", part: str = "frames") -> Key:
+    """Return what OpenVINO's compiled blobs of a bundle depend on.
+
+    ``graphs`` names the content of graphs in place of the bundle's own, ``part`` what they do.
+    """
     return Key(
         bundle.manifest.model,
         {
             "kind": "openvino",
             "bundle": bundle.digest(),
             "precision": precision,
+            "part": part,
+            "rewriting": str(REWRITING),
             "version": version("openvino"),
             "processor": cpu_name(),
             "system": f"{platform.system()} {platform.machine()}",
@@ -44,22 +51,25 @@ def openvino_key(bundle: Bundle, precision: str, graphs: str = "") -> Key:
 
 @contextmanager
 def openvino_cache(
-    bundle: Bundle, precision: str, root: Path | None = None, graphs: str = ""
+    bundle: Bundle,
+    precision: str,
+    root: Path | None = None,
+    graphs: str = "",
+    part: str = "frames",
 ) -> Iterator[Path]:
-    """Yield a folder for OpenVINO's ``CACHE_DIR`` that holds only blobs of these very weights.
+    """Yield a folder that holds only blobs of these very weights; arguments as ``openvino_key``.
 
-    OpenVINO names a blob after the graph's path, so weights replaced under one name were answered
-    with the old blob, and a blob with a flipped bit was loaded without a word. So the folder is
-    named by content, blobs that do not match the hashes kept beside them are deleted and compiled
-    again, and the hashes of new ones are kept when the block ends. ``graphs`` names the content of
-    graphs that are compiled in place of the bundle's own. The entry is locked until then:
-    a second process waits, then finds everything compiled. Where no cache can be kept, the folder
-    is a temporary one.
+    OpenVINO's own ``CACHE_DIR`` names a blob after the graph's path, so weights replaced under one
+    name were answered with the old blob, and a blob with a flipped bit was loaded without a word.
+    So the folder is named by content, blobs that do not match the hashes kept beside them are
+    deleted and compiled again, and the hashes of new ones are kept when the block ends. The entry
+    is locked until then: a second process waits, then finds everything compiled. Where no cache
+    can be kept, the folder is a temporary one.
 
     Raises:
         TargetError: no folder can be written at all.
     """
-    key = openvino_key(bundle, precision, graphs)
+    key = openvino_key(bundle, precision, graphs, part)
     with ExitStack() as held:
         checked = None
         try:

@@ -18,8 +18,12 @@ from runtime.bundles.manifest import Step
 from runtime.engines.engine import TOTAL, Floats, Rendered, check_total
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
+from runtime.engines.openvino.folding import fold
+from runtime.engines.openvino.graph import Graph, fixed_model, give_back, open_graph
 from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, worthwhile
-from runtime.errors import EngineError, last_line
+from runtime.engines.openvino.narrow import narrow
+from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
+from runtime.errors import EngineError
 
 PRECISIONS = ("f32", "bf16", "int8")
 FAITHFUL_DB = 35.0
@@ -87,9 +91,12 @@ class OpenVinoEngine:
         self._int8 = int8
         self.device = str(CORE.get_property("CPU", props.device.full_name)).strip()
         with openvino_cache(bundle, precision, graphs=int8_digest) as cache:
-            self._text = self._compile("text_encoder", "f32", cache)
-            self._denoiser = self._compile("denoiser", precision, cache)
-            self._decoder = self._compile("decoder", precision, cache)
+            denoiser = self._open("denoiser", cache)
+            decoder = self._open("decoder", cache)
+        self._graphs = (denoiser, decoder)
+        self._denoiser, self._decoder = denoiser.request, decoder.request
+        # last: while the denoiser is opened the most memory is taken
+        self._text = TextEncoder(bundle)
         self._inputs = {
             port.get_node().get_friendly_name(): np.zeros(
                 tuple(port.shape), port.element_type.to_dtype()
@@ -105,11 +112,9 @@ class OpenVinoEngine:
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
-        results = _infer(self._text, "text encoder", list(input_ids))
-        embedding = np.array(results["embedding"][0])
-        if not self._bundle.manifest.pooled:
-            return embedding, None
-        return embedding, np.array(results["pooled"][0])
+        if not self._text.is_open:
+            give_back(*(graph.file for graph in self._graphs if graph.file))  # room for it
+        return self._text.encode(input_ids)
 
     def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
         """See ``Engine.load_basis``."""
@@ -127,6 +132,7 @@ class OpenVinoEngine:
         """See ``Engine.render``."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
+        self._text.release_if_idle()
         start = time.perf_counter()
         inputs = self._inputs
         inputs["weights"][:] = weights
@@ -158,51 +164,31 @@ class OpenVinoEngine:
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 
     def _run(self, role: str) -> None:
-        _infer(self._denoiser if role == "denoiser" else self._decoder, role)
+        infer(self._denoiser if role == "denoiser" else self._decoder, role)
 
     def close(self) -> None:
         """See ``Engine.close``; the graphs are freed with the engine itself."""
         self._noise = None
 
-    def _compile(self, role: str, precision: str, cache: Path) -> ov.InferRequest:
-        best = best_precision() if precision == "int8" else precision
-        config: Mapping[Any, Any] = {
+    def _open(self, role: str, cache: Path) -> Graph:
+        best = best_precision() if self.precision == "int8" else self.precision
+        config: dict[Any, Any] = {
             hint.inference_precision: ov.Type.bf16 if best == "bf16" else ov.Type.f32,
             hint.performance_mode: hint.PerformanceMode.LATENCY,
-            props.cache_dir: str(cache),
         }
-        if precision == "f32":
-            config = {**config, hint.execution_mode: hint.ExecutionMode.ACCURACY}
-        graph = self._bundle.path(role)
-        if precision == "int8" and self._int8 is not None:
-            graph = self._int8 / GRAPHS[role]
+        if self.precision == "f32":
+            config[hint.execution_mode] = hint.ExecutionMode.ACCURACY
         try:
-            model = fixed_model(graph)
-            return CORE.compile_model(model, "CPU", config).create_infer_request()
+            return open_graph(lambda: self._read(role), cache / f"{role}.blob", config)
         except Exception as error:  # its C++ errors come as many types
-            raise EngineError(
-                f"openvino cannot compile the {role} of {self._bundle.folder}: {last_line(error)}"
-            ) from None
+            raise cannot_compile(self._bundle, role, error) from None
 
-
-def fixed_model(graph: Path) -> ov.Model:
-    """Read a graph and fix its batch at 1."""
-    model = CORE.read_model(graph)
-    shapes = {
-        port: [1, *port.partial_shape[1:]] for port in model.inputs if port.partial_shape.is_dynamic
-    }
-    if shapes:
-        model.reshape(shapes)
-    return model
-
-
-def _infer(
-    request: ov.InferRequest, what: str, inputs: list[NDArray[np.int64]] | None = None
-) -> Any:
-    try:
-        return request.infer(inputs)
-    except Exception as error:  # its C++ errors come as many types
-        raise EngineError(
-            f"openvino failed in the {what} ({last_line(error)[:300]}): "
-            "close other programs if memory is short, or try --precision f32"
-        ) from None
+    def _read(self, role: str) -> ov.Model:
+        if self._int8 is not None:
+            return fixed_model(self._int8 / GRAPHS[role])
+        model = fixed_model(self._bundle.path(role))
+        if role == "decoder":
+            fold(model)
+        if self.precision == "bf16" and best_precision() == "bf16":
+            narrow(model)
+        return model

@@ -13,6 +13,7 @@ import pytest
 
 from runtime.bundles.bundle import Bundle
 from runtime.engines.openvino import engine as engine_module
+from runtime.engines.openvino import text as text_module
 from runtime.engines.openvino.engine import open_engine, suited_precision
 from runtime.errors import EngineError, first_line, last_line
 from tests.support.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
@@ -56,7 +57,7 @@ def test_a_failed_run_is_an_error_of_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     engine = open_engine(write_tiny(tmp_path), "f32")
-    infer = engine_module._infer
+    infer = text_module.infer
 
     def refuse(request: Any, name: str, inputs: Any = None) -> Any:
         # a tensor of a shape that the graph does not take makes OpenVINO itself refuse
@@ -65,7 +66,8 @@ def test_a_failed_run_is_an_error_of_one_line(
             return infer(request, name, [wrong])
         return infer(request, name, inputs)
 
-    monkeypatch.setattr(engine_module, "_infer", refuse)
+    for module in (engine_module, text_module):
+        monkeypatch.setattr(module, "infer", refuse)
 
     def use() -> None:
         engine.encode((np.zeros((1, TOKENS), np.int64),))

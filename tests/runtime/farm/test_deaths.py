@@ -144,19 +144,9 @@ def test_a_worker_killed_every_20_seconds_changes_nothing(
 
 
 ANIMALS = [
-    "bear",
-    "cat",
-    "dog",
-    "fox",
-    "kitten",
-    "lion",
-    "mouse",
-    "owl",
-    "panda",
-    "puppy",
-    "rabbit",
+    "bear", "cat", "dog", "fox", "kitten", "lion", "mouse", "owl", "panda", "puppy", "rabbit",
     "tiger",
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -205,13 +195,15 @@ def test_ctrl_c_on_an_atlas_of_two_workers_loses_no_line(tmp_path: Path) -> None
         assert driver.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    time.sleep(random.uniform(0, 1))
+    pause = random.uniform(0, 1)
+    print(f"Ctrl-C after {pause:.3f} s more")
+    time.sleep(pause)
     before = _lines(store)
     driver.send_signal(signal.SIGINT)
     _, said = driver.communicate(timeout=120)
     assert driver.returncode == 130, said
     assert f"{_lines(store)} of the lines measured now are kept" in said
-    assert _lines(store) >= before + 1, "a worker's line was dropped"
+    assert _lines(store) >= before + 2, "a worker's line was dropped"
 
 
 def _kept(store: Path) -> list[tuple[str, ...]]:

@@ -88,7 +88,7 @@ def test_a_planted_jump_ends_the_range(variant: int) -> None:
 def test_a_planted_flicker_ends_the_range(variant: int) -> None:
     flicker = float(np.random.default_rng().uniform(0.3, 1.5))
     found = Axis(flicker=flicker).find()
-    assert found.why("high") == "flicker"
+    assert found.why("high") == "flicker", flicker
     assert flicker - 0.1 - STEP <= found.high <= flicker - 0.1, flicker
     assert found.low == -REACH
 

@@ -16,7 +16,8 @@ import pytest
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.openvino import int8 as int8_module
-from runtime.engines.openvino.engine import best_precision, fixed_model, open_engine
+from runtime.engines.openvino.engine import best_precision, open_engine
+from runtime.engines.openvino.graph import fixed_model
 from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, int8_key, worthwhile
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline

@@ -23,7 +23,7 @@ from player.session.motion.playhead import DIVISIONS
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
 from runtime.request import Frame, Request
-from tests.player.fakes import FakeRenderer, picture
+from tests.player.fakes import FakeRenderer, picture, session_of, turn
 
 MB = 1 << 20
 
@@ -48,6 +48,54 @@ def test_by_default_a_line_of_any_size_has_room() -> None:
     for side in (1024, 2048):
         line = (DIVISIONS + 1) * 3 * side**2
         assert default_budget((side, side)) * (1 - SHARE) >= line
+
+
+class SlowFilm:
+    """A film whose writer waits for a permit at every frame."""
+
+    def __init__(self, film: Any, gate: threading.Event) -> None:
+        self._film, self._gate = film, gate
+
+    def write(self, pixels: NDArray[np.uint8]) -> None:
+        self._gate.wait()
+        self._film.write(pixels)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Nothing that is recorded gets written before this is set."""
+    gate = threading.Event()
+    real = runtime.output.film.open_film
+
+    @contextmanager
+    def slow(*words: Any, **named: Any) -> Iterator[SlowFilm]:
+        with real(*words, **named) as film:
+            yield SlowFilm(film, gate)
+
+    monkeypatch.setattr(player.session.keep.recorder, "open_film", slow)
+    return gate
+
+
+def test_a_recording_counts_in_the_budget(tmp_path: Path, gate: threading.Event) -> None:
+    each = picture(Request("cat -> kitten")).nbytes
+    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby", budget=80 * each)
+    session.start()
+    turn(session, 3)
+    session.keeping.record()
+    try:
+        for count in range(60):
+            session.state.seek(count / 60)
+            session.turn(1 / 60, 1 + count / 60)
+        recorder, cache = session.keeping.recorder, session.state.cache
+        assert recorder is not None
+        assert 8 < recorder.waiting <= 20, "a quarter of the budget"
+        assert cache.kept - cache.bytes >= (recorder.waiting - 1) * each
+        assert cache.kept <= cache.budget
+    finally:
+        gate.set()
+    session.finish()
+    turn(session, 1)
+    assert cache.kept - cache.bytes <= SHARE * cache.budget, "what was written counts no more"
 
 
 def test_descriptors_push_frames_out_rather_than_exceed_the_budget() -> None:
@@ -82,29 +130,9 @@ def test_many_lines_stay_within_the_budget_and_are_scanned_all_the_same() -> Non
     assert most <= budget
 
 
-class SlowFilm:
-    """A film whose writer waits for a permit at every frame."""
-
-    def __init__(self, film: Any, gate: threading.Event) -> None:
-        self._film, self._gate = film, gate
-
-    def write(self, pixels: NDArray[np.uint8]) -> None:
-        self._gate.wait()
-        self._film.write(pixels)
-
-
 def test_a_recording_on_a_slow_machine_keeps_real_time_and_little_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
-    gate = threading.Event()
-    real = runtime.output.film.open_film
-
-    @contextmanager
-    def slow(*words: Any, **named: Any) -> Iterator[SlowFilm]:
-        with real(*words, **named) as film:
-            yield SlowFilm(film, gate)
-
-    monkeypatch.setattr(player.session.keep.recorder, "open_film", slow)
     monkeypatch.setattr(player.session.keep.recorder, "WAITING_BYTES", 10 * 3 * 64 * 64)
     settings: Mapping[str, object] = {"expression": "x"}
     recorder = Recorder(tmp_path / "a.mp4", (64, 64), 30, settings)

@@ -135,6 +135,7 @@ class Window:
             smallest=smallest_window(desktop, scale),
             title=f"wordmorph  {self.state.base.expression}",
         )
+        self.session.measures.scaled_by = self.canvas.screen.name
 
     def _loop(self, max_seconds: float | None) -> None:
         clock = pygame.time.Clock()

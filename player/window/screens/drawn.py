@@ -31,17 +31,13 @@ class DrawnScreen:
         Raises:
             DisplayError: the display refuses.
         """
-        if (
-            pygame.display.get_driver() == "x11"
-        ):  # elsewhere SDL knows no other way, or none needs it
+        if pygame.display.get_driver() == "x11":  # others know no other way, or need none
             os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
         self._native: pygame.Surface | None = None
         self._corner: tuple[int, int] | None = None
+        self._smallest = smallest
         pygame.display.set_caption(title)
         self._open(size, fullscreen=fullscreen)
-        # the display module cannot say it, and a Window of its own cannot be drawn in parts
-        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            pygame.Window.from_display_module().minimum_size = smallest
 
     @property
     def surface(self) -> pygame.Surface | None:
@@ -103,6 +99,12 @@ class DrawnScreen:
                     pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
                 else:
                     pygame.display.set_mode(size, pygame.RESIZABLE)
+            # the display module cannot say these, and a Window of its own has no surface of parts
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                window = pygame.Window.from_display_module()
+            window.minimum_size = self._smallest
+            if not fullscreen and window.size != size:  # SDL left the full screen with its size
+                window.size = size
         except pygame.error as error:
             raise refused(error) from None
 

@@ -113,13 +113,14 @@ class ScaledScreen:
         """Send what was drawn in these areas, and have the whole window composed anew."""
         renderer, whole = self._renderer, self._surface.get_rect()
         if self._over is None:
-            self._over = video.Texture(renderer, whole.size, streaming=True)
+            self._over = video.Texture(renderer, whole.size, static=True)
             self._over.blend_mode = pygame.BLENDMODE_BLEND
             areas = [whole]
         for area in areas:
             area = area.clip(whole)
             if all(area.size):
-                self._over.update(self._surface.subsurface(area), area)
+                # pygame-ce 2.5.8 forgets where a Rect lies
+                self._over.update(self._surface.subsurface(area), tuple(area))
         renderer.draw_color = theme.ROOM
         renderer.clear()
         if self._laid is not None:

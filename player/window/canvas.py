@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
-import pygame
 from pygame import Rect
 
 from player.session.view import View
@@ -12,6 +12,7 @@ from player.window import theme
 from player.window.layout import Layout, arrange
 from player.window.parts import overlay
 from player.window.parts.hover import Hover
+from player.window.screens.screen import Screen
 from player.window.typist import Typing
 from runtime.request import Frame
 
@@ -24,6 +25,8 @@ class Canvas:
 
     def __init__(self, picture: tuple[int, int]) -> None:
         """Leave room for a picture of (width, height) until there is a frame."""
+        self.screen: Screen | None = None
+        """what is drawn on, once the window is open"""
         self.layout: Layout | None = None
         """where everything is, once something was drawn"""
         self.centre = (0.5, 0.5)
@@ -32,14 +35,12 @@ class Canvas:
         self._picture = picture
         self._drawn: _Drawn | None = None
         self._drawn_at = 0.0
-        self._scaled: tuple[Frame, tuple[int, int], Rect, pygame.Surface] | None = None
-        self._native: pygame.Surface | None = None
-        self._target: pygame.Surface | None = None
 
     def forget(self) -> None:
         """Draw everything the next time: the window's content was lost."""
         self._drawn = None
-        self._native = self._target = self._scaled = None
+        if self.screen is not None:
+            self.screen.forget()
 
     def pan(self, dx: int, dy: int, zoom: int) -> None:
         """Move the enlarged picture by window pixels, as far as its edges allow."""
@@ -60,8 +61,9 @@ class Canvas:
         hover: Hover | None = None,
     ) -> None:
         """Show a view and a frame at ``now`` seconds, if that differs from what is there."""
-        surface = pygame.display.get_surface()
-        if surface is None or not all(surface.get_size()):
+        screen = self.screen
+        surface = None if screen is None else screen.surface
+        if screen is None or surface is None:
             return
         size = self._picture if frame is None else (frame.pixels.shape[1], frame.pixels.shape[0])
         self.layout = layout = arrange(
@@ -82,12 +84,14 @@ class Canvas:
         if not areas:
             return
         self._drawn, self._drawn_at = wanted, now
-        picture = None if frame is None else self._scale_to(frame, layout.picture.size, view.zoom)
         for area in areas:
             surface.set_clip(area)
+            picture = None
+            if frame is not None and area.colliderect(layout.picture):
+                picture = partial(screen.lay, frame, self._part(frame, view.zoom), layout.picture)
             overlay.draw(surface, layout, view, picture, typing, hover, self.help_page)
         surface.set_clip(None)
-        pygame.display.update(areas)
+        screen.show(areas)
 
     def _areas(self, wanted: _Drawn, whole: Rect, waited: float) -> list[Rect]:
         """Return what has to be drawn again."""
@@ -114,27 +118,12 @@ class Canvas:
             areas.append(wanted.layout.picture)
         return areas
 
-    def _scale_to(self, frame: Frame, size: tuple[int, int], zoom: int) -> pygame.Surface:
-        """Return the picture at the size it is shown, or the part of it that an enlarged one shows.
-
-        Each frame is scaled once, into one surface that is used again: at 3840×2160 a new one for
-        every frame costs as much as the scaling.
-        """
+    def _part(self, frame: Frame, zoom: int) -> Rect:
+        """Return what of the picture is seen, in its own pixels: the whole unless enlarged."""
         height, width = frame.pixels.shape[:2]
         part = Rect(0, 0, max(width // zoom, 1), max(height // zoom, 1))
         part.center = round(self.centre[0] * width), round(self.centre[1] * height)
-        part.clamp_ip(Rect(0, 0, width, height))
-        last = self._scaled
-        if last is None or last[0] is not frame or last[1:3] != (size, part):
-            self._native = native = _surface_of((width, height), self._native)
-            self._target = target = _surface_of(size, self._target)
-            native.blit(pygame.image.frombuffer(frame.pixels.data, (width, height), "RGB"), (0, 0))
-            if zoom > 1:
-                pygame.transform.scale(native.subsurface(part), size, target)
-            else:
-                pygame.transform.smoothscale(native, size, target)
-            last = self._scaled = frame, size, part, target
-        return last[3]
+        return part.clamp(Rect(0, 0, width, height))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,10 +137,3 @@ class _Drawn:
     hover: Hover | None
     centre: tuple[float, float]
     help_page: int
-
-
-def _surface_of(size: tuple[int, int], kept: pygame.Surface | None) -> pygame.Surface:
-    """Return the surface that was kept, or else a new one of the window's own format."""
-    if kept is not None and kept.get_size() == size:
-        return kept
-    return pygame.Surface(size).convert()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
+from pathlib import Path
 
 import pygame
 
 from player.window import theme
+from player.window.screens.drawn import DrawnScreen
+from player.window.screens.screen import INSTEAD, Screen
 from runtime.errors import DisplayError
 
-_INSTEAD = "use 'wordmorph render EXPRESSION -o film.mp4' to make a film instead"
+_GPUS = ("/dev/dri/renderD128", "/dev/nvidia0", "/dev/dxg")
 
 
 def open_display() -> tuple[int, int]:
@@ -24,71 +26,56 @@ def open_display() -> tuple[int, int]:
     if sys.platform.startswith("linux") and not chosen:
         # SDL would fall back to a driver that draws nowhere without saying so
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise DisplayError(
-                f"no display: neither DISPLAY nor WAYLAND_DISPLAY is set; {_INSTEAD}"
-            )
+            raise DisplayError(f"no display: neither DISPLAY nor WAYLAND_DISPLAY is set; {INSTEAD}")
     os.environ["SDL_VIDEO_X11_WMCLASS"] = "wordmorph"  # pygame has put the script's name there
     try:
         pygame.display.init()
         pygame.font.init()
         desktop = pygame.display.get_desktop_sizes()[0]
-        pygame.display.set_icon(_icon())
+        pygame.display.set_icon(theme.icon())
     except pygame.error as error:
-        raise DisplayError(f"no window can be opened ({error}); {_INSTEAD}") from None
+        raise DisplayError(f"no window can be opened ({error}); {INSTEAD}") from None
     if not chosen and pygame.display.get_driver() in ("dummy", "offscreen"):
         close_display()
         name = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         what = f"the display {name} does not answer" if name else "no display was found"
-        raise DisplayError(f"{what}; {_INSTEAD}")
+        raise DisplayError(f"{what}; {INSTEAD}")
     return desktop
 
 
-def open_window(
-    size: tuple[int, int], *, fullscreen: bool, smallest: tuple[int, int] | None = None
-) -> pygame.Surface:
-    """Open or change the window; ``size`` in pixels is for when it is not full screen.
+def open_screen(
+    size: tuple[int, int], *, fullscreen: bool, smallest: tuple[int, int], title: str
+) -> Screen:
+    """Open the window, of (width, height) pixels where it is not full screen.
 
-    ``smallest`` is the (width, height) below which the person cannot make it.
+    A GPU scales the picture where there is one, else the CPU does. ``smallest`` is the size below
+    which the person cannot make it. SDL's own SDL_RENDER_DRIVER=software rules out the GPU, another
+    name there asks for that renderer.
 
     Raises:
         DisplayError: the display refuses.
     """
-    try:
-        if fullscreen:
-            surface = pygame.display.set_mode((0, 0), pygame.FULLSCREEN)
+    asked = os.environ.get("SDL_RENDER_DRIVER")
+    if asked != "software" and (asked or _may_have_gpu()):
+        from player.window.screens.scaled import ScaledScreen
+
+        try:
+            screen = ScaledScreen(size, fullscreen=fullscreen, smallest=smallest, title=title)
+        except DisplayError:
+            if asked:
+                raise
         else:
-            surface = pygame.display.set_mode(size, pygame.RESIZABLE)
-        if smallest is not None:
-            # the display module cannot say it, and a Window of its own cannot be drawn in parts
-            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-                pygame.Window.from_display_module().minimum_size = smallest
-        return surface
-    except pygame.error as error:
-        raise DisplayError(f"no window can be opened ({error}); {_INSTEAD}") from None
+            if asked or screen.on_gpu:
+                return screen
+            screen.close()
+    return DrawnScreen(size, fullscreen=fullscreen, smallest=smallest, title=title)
 
 
-def move_window(corner: tuple[int, int]) -> None:
-    """Put the window where ``get_window_position`` once said it was.
-
-    Some window managers count their frame in one of the two and not in the other, so that each
-    round moves it by the frame; the second try takes that off.
-    """
-    pygame.display.set_window_position(corner)
-    pygame.event.pump()
-    x, y = pygame.display.get_window_position()
-    if (x, y) != corner:
-        pygame.display.set_window_position((2 * corner[0] - x, 2 * corner[1] - y))
-
-
-def _icon() -> pygame.Surface:
-    """Draw two pictures with a third where they meet."""
-    icon = pygame.Surface((64, 64), pygame.SRCALPHA)
-    halves = (theme.CACHED, (18, 32)), (theme.ACCENT, (46, 32))
-    for colour, place in halves:
-        half = pygame.Surface((64, 64), pygame.SRCALPHA)
-        pygame.draw.circle(half, (*colour, 190), place, 18)
-        icon.blit(half, (0, 0))
-    return icon
+def _may_have_gpu() -> bool:
+    """Tell whether it is worth while to open a window and ask."""
+    if pygame.display.get_driver() in ("dummy", "offscreen"):
+        return False
+    return not sys.platform.startswith("linux") or any(Path(path).exists() for path in _GPUS)
 
 
 def close_display() -> None:

@@ -127,6 +127,17 @@ def veil(surface: pygame.Surface, rect: pygame.Rect) -> None:
     surface.blit(cover, rect)
 
 
+def icon() -> pygame.Surface:
+    """Draw two pictures with a third where they meet."""
+    drawn = pygame.Surface((64, 64), pygame.SRCALPHA)
+    halves = (CACHED, (18, 32)), (ACCENT, (46, 32))
+    for colour, place in halves:
+        half = pygame.Surface((64, 64), pygame.SRCALPHA)
+        pygame.draw.circle(half, (*colour, 190), place, 18)
+        drawn.blit(half, (0, 0))
+    return drawn
+
+
 def forget() -> None:
     """Drop fonts and rendered words; they die with ``pygame.font.quit``."""
     fonts.cache_clear()

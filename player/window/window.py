@@ -19,7 +19,7 @@ from player.session.session import Controller, Session
 from player.window import theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
-from player.window.display import close_display, move_window, open_display, open_window
+from player.window.display import close_display, open_display, open_screen
 from player.window.keys import CTRL, SHIFT, key_of, name_of
 from player.window.layout import display_scale, first_window, fraction, smallest_window
 from player.window.parts import cuestrip, editline, pad
@@ -98,7 +98,6 @@ class Window:
         self._drag: str | None = None
         self._hertz = 0
         self._size = (0, 0)
-        self._corner = (0, 0)
         self.canvas = Canvas(picture)
 
     def run(self, max_seconds: float | None = None) -> Request:
@@ -118,6 +117,8 @@ class Window:
             self.session.finish()
             self._print()
             theme.forget()
+            if self.canvas.screen is not None:
+                self.canvas.screen.close()
             close_display()
             self.session.close()
         return self.state.request
@@ -128,10 +129,13 @@ class Window:
         self._size = first_window(
             self._picture, desktop, pad=self.state.has_pad, zoom=self._zoom, scale=scale
         )
-        pygame.display.set_caption(f"wordmorph  {self.state.base.expression}")
-        open_window(
-            self._size, fullscreen=self._fullscreen, smallest=smallest_window(desktop, scale)
+        self.canvas.screen = open_screen(
+            self._size,
+            fullscreen=self._fullscreen,
+            smallest=smallest_window(desktop, scale),
+            title=f"wordmorph  {self.state.base.expression}",
         )
+        self.session.measures.scaled_by = self.canvas.screen.name
 
     def _loop(self, max_seconds: float | None) -> None:
         clock = pygame.time.Clock()
@@ -297,12 +301,11 @@ class Window:
 
     def _toggle_fullscreen(self) -> None:
         self._fullscreen = not self._fullscreen
+        screen = self.canvas.screen
+        assert screen is not None, "the window is open"
         if self._fullscreen:
-            self._size = pygame.display.get_window_size()
-            self._corner = pygame.display.get_window_position()
-        open_window(self._size, fullscreen=self._fullscreen)
-        if not self._fullscreen:
-            move_window(self._corner)
+            self._size = screen.size
+        screen.resize(self._size, fullscreen=self._fullscreen)
         self.canvas.forget()
 
     def _print(self) -> None:

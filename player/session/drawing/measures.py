@@ -36,6 +36,8 @@ class Measures:
         """scrub-to-screen where the picture was at hand"""
         self.unknown: deque[float] = deque(maxlen=KEPT)
         """and where it had to be rendered"""
+        self.scaled_by = ""
+        """who makes pictures as large as they are shown, where the front end knows"""
         self._asked: OrderedDict[Request, tuple[float, bool]] = OrderedDict()
         self._shown: Frame | None = None
         self._turned: float | None = None
@@ -115,6 +117,7 @@ class Measures:
             },
             "filled": worker.filled,
             "memory_mb": list(self.memory_mb),
+            "scaled_by": self.scaled_by or None,
         }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pygame
 
 from player.session.view import View
@@ -18,12 +20,12 @@ def draw(
     surface: pygame.Surface,
     layout: Layout,
     view: View,
-    picture: pygame.Surface | None,
+    picture: Callable[[], None] | None,
     typing: Typing | None = None,
     hover: Hover | None = None,
     help_page: int = 0,
 ) -> None:
-    """Draw everything; ``picture`` is already scaled to ``layout.picture``, None while loading."""
+    """Draw everything; ``picture`` puts the picture into ``layout.picture``, None without one."""
     surface.fill(theme.ROOM)
     if picture is None:
         pygame.draw.rect(surface, theme.TROUGH, layout.picture, border_radius=4)
@@ -32,7 +34,7 @@ def draw(
             at = layout.picture.centerx, layout.picture.centery - theme.px(12)
             theme.write(surface, theme.fonts().title, words, theme.DIM, at, "centre")
     else:
-        surface.blit(picture, layout.picture)
+        picture()
     if layout.panel:
         readouts.draw_title(surface, layout.title, view)
         if view.storms:

@@ -71,7 +71,7 @@ def _sea(sketch: Sketch, size: tuple[int, int]) -> pygame.Surface:
         calm, fast = thresholds(speed[known])
         storm = np.clip((speed[known] - calm) / (fast - calm), 0, 1)[:, None] ** 2
         pixels[known] = np.array(theme.EDGE) * (1 - storm) + 0.6 * np.array(theme.ACCENT) * storm
-    small = pygame.image.frombuffer(pixels.tobytes(), speed.shape[::-1], "RGB").convert()
+    small = pygame.image.frombuffer(pixels.tobytes(), speed.shape[::-1], "RGB").convert(32)
     return pygame.transform.scale(small, size)
 
 

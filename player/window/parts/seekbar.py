@@ -114,4 +114,4 @@ def _curve(speeds: Speeds, size: tuple[int, int]) -> pygame.Surface:
         up = height - 2 - np.arange(height)[:, None]
         inside = (up > 0) & (up <= tall)
         pixels[inside] = np.broadcast_to(np.nan_to_num(colours), pixels.shape)[inside]
-    return pygame.image.frombuffer(pixels.tobytes(), size, "RGB").convert()
+    return pygame.image.frombuffer(pixels.tobytes(), size, "RGB").convert(32)

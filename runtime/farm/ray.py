@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
 from typing import Any, TextIO
 
 from runtime.errors import EngineError, MorphError, one_line
@@ -21,6 +22,8 @@ REACH_SECONDS = 10.0
 AGAIN_S = 0.5
 DEATHS = 100
 """How often an actor is asked, ``AGAIN_S`` apart, whether it is open again."""
+_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""a frame of no settings; its fourth byte is its type"""
 _NOBODY = "http://127.0.0.1:9"
 _HOME = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # its Linux too then takes the loopback for itself
@@ -40,6 +43,8 @@ class RayCrew:
             EngineError: Ray is not installed, or the cluster cannot be reached.
         """
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if address is not None and _has_token():  # ray.init shows it only to clusters of its own
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
         try:
             with _at_home() if address is None else nullcontext():  # it reads some when imported
                 import ray
@@ -183,6 +188,12 @@ def _at_home() -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _has_token() -> bool:
+    """Tell whether a cluster's token is kept here, as 'ray start --head' leaves one."""
+    named = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    return named or (Path.home() / ".ray" / "auth_token").is_file()
+
+
 def _nowhere() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8")
 
@@ -193,17 +204,28 @@ def _reason(error: Exception) -> str:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Raise EngineError if nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    """Raise EngineError if no cluster answers at HOST:PORT: Ray itself would try for minutes.
+
+    One answers a greeting of HTTP/2 (RFC 9113, 3.4), which its gRPC runs on, with its settings.
+    """
     if address is None or address == "auto":
         return
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_SECONDS).close()
+        with socket.create_connection((host.strip("[]"), int(port)), REACH_SECONDS) as line:
+            if os.environ.get("RAY_USE_TLS", "0") == "1":
+                return
+            line.settimeout(REACH_SECONDS)
+            line.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS)
+            answer = line.recv(len(_SETTINGS))
+        why = "" if answer[3:4] == _SETTINGS[3:4] else "who listens there is no Ray"
     except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    if why:
         raise EngineError(
-            f"no Ray cluster at {address} ({getattr(error, 'strerror', None) or error}): start one "
-            "with 'ray start --head', or leave the address out"
-        ) from None
+            f"no Ray cluster at {address} ({why}): start one with 'ray start --head', or leave the "
+            "address out"
+        )
 
 
 def check_address(address: str) -> None:

@@ -158,6 +158,7 @@ def lines(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         ("requests asked", f"{requests['asked']}"),
         ("= served + superseded + waiting", _sum(requests)),
         ("filled while nothing was asked", f"{figures['filled']}"),
+        ("picture scaled by", figures["scaled_by"] or "–"),
     )
 
 

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -257,6 +258,40 @@ def test_a_cluster_that_is_started_here_speaks_over_the_loopback_alone(tmp_path:
     # gRPC opens datagram sockets to see what kinds there are; where one is pointed shows below
     pointed = [line for line in ran.attempts if " socket(" not in line]
     assert pointed == []
+
+
+@needs_ray
+def test_a_cluster_that_runs_already_is_joined(tmp_path: Path) -> None:
+    """With the token that ``ray start`` leaves at home."""
+    ray = shutil.which("ray") or str(Path(sys.executable).with_name("ray"))
+    nobody = "http://127.0.0.1:9"
+    environment = os.environ | {
+        "HOME": str(tmp_path), "http_proxy": nobody, "https_proxy": nobody, "no_proxy": "127.0.0.1",
+    }  # fmt: skip
+    head = [
+        "start",
+        "--head",
+        "--node-ip-address",
+        "127.0.0.1",
+        "--port",
+        "6399",
+        "--num-cpus",
+        "2",
+    ]
+    subprocess.run(
+        [ray, *head, "--include-dashboard", "false", "--disable-usage-stats"],
+        env=environment, check=True,
+    )  # fmt: skip
+    try:
+        words = ("render", "cat -> kitten", "--frames", "9", *HERE, "-o", f"{tmp_path}/film/")
+        ran = subprocess.run(
+            [*PROGRAM, *words, "--farm", "ray:127.0.0.1:6399"],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert len(list((tmp_path / "film").glob("*.png"))) == 9
+    finally:
+        subprocess.run([ray, "stop", "--force"], check=True)
 
 
 @needs_ray

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import random
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -199,3 +202,24 @@ def test_a_model_that_is_not_there_is_a_line(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="unknown model") as error:
         Farm(Planner.of("critters"), LocalCrew(Opening("no-such-model"), 1), tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs Ray")
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.2\r\n", b"", b"HTTP/1.1 400\r\n\r\n"])
+def test_a_port_of_something_else_is_no_cluster(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            line, _ = listener.accept()
+            with line:
+                line.recv(100)
+                line.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(EngineError, match=f"no Ray cluster at {place}.*is no Ray"):
+            open_crew(f"ray:{place}", Opening())
+        thread.join()
+        assert time.monotonic() - began < 30

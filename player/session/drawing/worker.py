@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -37,6 +37,8 @@ LULL_SECONDS = 0.025
 """After a picture that had to be rendered, so long the next one is waited for before a line is
 filled. Whoever moves over unknown positions asks again within a display frame, and would wait for
 the frame that is being filled: with the built-in model half of all rendering went there."""
+UNLEARNED = 1024
+"""Pictures that wait to be measured; older ones are measured when their line is looked at again."""
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
 
@@ -132,6 +134,8 @@ class Worker:
         self._idle = True
         self._moving = False
         """whether the last turn rendered what was asked"""
+        self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
+        """what was shown and not yet measured, which takes half as long as drawing it did"""
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -176,7 +180,9 @@ class Worker:
         self.requests.give_back(pending)
 
     def turn(self, timeout: float | None = 0.0) -> None:
-        """Serve the request that waits; else fill one frame; else wait up to ``timeout``."""
+        """Serve the request that waits; else measure a picture that was served; else fill one
+        frame; else wait up to ``timeout``.
+        """
         pending = self.requests.take(timeout if self._idle else self._lull(timeout))
         self._moving = False
         if pending is not None:
@@ -184,6 +190,9 @@ class Worker:
             self._idle = False
             self._failures = 0
             self._moving = self._serve(pending.request)
+        elif self._unlearned:
+            with contextlib.suppress(Exception):  # it is shown, measured or not
+                self._learn(self._unlearned.popleft())
         elif not self._idle and not self._fill():
             self._idle = True
 
@@ -214,7 +223,7 @@ class Worker:
             if frame is None:
                 frame = self._render(request)
             self.results.put(Result(request, frame))
-            self._learn(request)
+            self._unlearned.append(request)
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
         self.served += 1

@@ -3,18 +3,22 @@
 
 const KEPT = 8;
 const MOST = 0.5; // seconds
+const STEADY = 0.02; // seconds by which a lead must be wrong to change: each change skips a picture
 
 export class Lead {
   constructor() {
     this.told = new Map(); // key → when it was asked for
     this.taken = []; // milliseconds until such pictures came
+    this.kept = 0;
   }
 
   // Seconds: nearly the longest of the last, as a picture that is early waits and one that is late
   // is passed; `guess` is what counts as long as none came.
   seconds(guess) {
     const sorted = [...this.taken].sort((a, b) => a - b);
-    return Math.min((sorted.at(-2) ?? sorted.at(-1) ?? guess) / 1000, MOST);
+    const due = Math.min((sorted.at(-2) ?? sorted.at(-1) ?? guess) / 1000, MOST);
+    if (Math.abs(due - this.kept) > STEADY) this.kept = due;
+    return this.kept;
   }
 
   tell(key, now) {

@@ -80,9 +80,12 @@ export class Picture {
     const candidate = this.store.pictures.get(key)?.request;
     if (!candidate) return false;
     const series = seriesOf(this.want);
-    if (seriesOf(this.drawn) !== series) return true;
-    return seriesOf(candidate) === series &&
-      distance(candidate, this.want) < distance(this.drawn, this.want);
+    const elsewhere = seriesOf(this.drawn) !== series;
+    if (seriesOf(candidate) === series) {
+      return elsewhere || distance(candidate, this.want) < distance(this.drawn, this.want);
+    }
+    // on the way to another seed or setting, what was asked for later
+    return elsewhere && (this.asked.get(key) ?? 0) > (this.asked.get(this.drawnKey) ?? 0);
   }
 
   paint(image) {

@@ -75,13 +75,17 @@ def figures(browser: webdriver.Chrome, served: Served, rate: float = 0.0) -> Fig
 def hold(
     browser: webdriver.Chrome, served: Served, *, shift: bool, seconds: float, seeds: int
 ) -> Figures:
-    """Hold → from the start, each time with a seed that was never drawn."""
+    """Hold → from the start, each time with a seed that was never drawn.
+
+    Pictures are counted for ``seconds``, from where the key begins to glide.
+    """
     clear(browser)
     shown = lasted = 0.0
     for _ in range(seeds):
         fresh(browser, served)
-        before, began = ask(browser, "[w.picture.shown, performance.now()]")
         key(browser, "ArrowRight", kind="down", shift=shift)
+        until(lambda: ask(browser, "w.head.speed > 0"), what="gliding")
+        before, began = ask(browser, "[w.picture.shown, performance.now()]")
         time.sleep(seconds)
         after, ended = ask(browser, "[w.picture.shown, performance.now()]")
         key(browser, "ArrowRight", kind="up", shift=shift)
@@ -131,6 +135,7 @@ def fresh(browser: webdriver.Chrome, served: Served, *, wait: bool = True) -> No
     key(browser, "Home")
     key(browser, "n")
     until(lambda: served.session.state.request.seed == seed + 1)
+    until(lambda: ask(browser, "w.state.request.seed") == seed + 1)
     if wait:
         settled(browser)
 

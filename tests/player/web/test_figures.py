@@ -69,8 +69,9 @@ def test_a_far_link_adds_its_round_trip(served: Served) -> None:
         settled(browser, 120)
         tapped = figures.tap(browser, served)
         held = figures.hold(browser, served, shift=False, seconds=3.0, seeds=3)
-        print(tapped, held, sep="\n")
-        for found in (tapped, held):
+        fast = figures.hold(browser, served, shift=True, seconds=0.7, seeds=4)
+        print(tapped, held, fast, sep="\n")
+        for found in (tapped, held, fast):
             assert found.in_flight <= 2
             assert found.p50 <= trip + 60
             assert found.oldest <= 2 * trip + 1000 / 60

@@ -23,10 +23,10 @@ class Recorder(OpenVinoEngine):
         super().__init__(bundle, "f32")
         self.seen: dict[str, list[Inputs]] = {"denoiser": [], "decoder": []}
 
-    def _run(self, role: str) -> None:
+    def _run(self, role: str, index: int = 0, key: object = None) -> None:
         given = self._inputs if role == "denoiser" else {"latent": self._latent.data}
         self.seen[role].append({name: np.array(array) for name, array in given.items()})
-        super()._run(role)
+        super()._run(role, index, key)
 
 
 def record(bundle: Bundle, requests: Sequence[Request]) -> dict[str, list[Inputs]]:

@@ -22,8 +22,8 @@ from runtime.enginecache.holder import Busy
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
 
-REWRITING = 1
-"""raised when ``folding`` or ``narrow`` make other graphs than before"""
+REWRITING = 2
+"""raised when ``folding``, ``narrow`` or ``prologue`` make other graphs than before"""
 LOCK_WAIT_S = 120.0
 """how long to wait for another process that compiles the same bundle"""
 

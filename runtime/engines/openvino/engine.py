@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import Graph, fixed_model, give_back, open_graph
 from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, worthwhile
 from runtime.engines.openvino.narrow import narrow
+from runtime.engines.openvino.prologue import Denoiser, Parts, split
 from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
 from runtime.errors import EngineError
 
@@ -91,24 +93,21 @@ class OpenVinoEngine:
         self._int8 = int8
         self.device = str(CORE.get_property("CPU", props.device.full_name)).strip()
         with openvino_cache(bundle, precision, graphs=int8_digest) as cache:
-            denoiser = self._open("denoiser", cache)
-            decoder = self._open("decoder", cache)
-        self._graphs = (denoiser, decoder)
-        self._denoiser, self._decoder = denoiser.request, decoder.request
+            denoisers = self._open_denoiser(cache)
+            decoder = self._open("decoder", cache / "decoder.blob", lambda: self._read("decoder"))
+        self._graphs = (*denoisers, decoder)
+        whole, *before = (graph.request for graph in denoisers)
+        self._denoiser = Denoiser(whole, *(request.get_compiled_model() for request in before))
+        self._inputs = self._denoiser.inputs
+        self._decoder = decoder.request
         # last: while the denoiser is opened the most memory is taken
         self._text = TextEncoder(bundle)
-        self._inputs = {
-            port.get_node().get_friendly_name(): np.zeros(
-                tuple(port.shape), port.element_type.to_dtype()
-            )
-            for port in self._denoiser.model_inputs
-        }
-        for name, array in self._inputs.items():
-            self._denoiser.set_tensor(name, ov.Tensor(array, shared_memory=True))
-        self._latent = self._denoiser.get_tensor("next_sample")
+        self._latent = self._denoiser.next_sample
         self._decoder.set_tensor("latent", self._latent)
         self._judges = any(TOTAL in port.names for port in self._decoder.model_outputs)
         self._noise: Floats | None = None
+        self._noises = 0
+        """how many were loaded"""
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -125,6 +124,7 @@ class OpenVinoEngine:
     def load_noise(self, noise: Floats) -> None:
         """See ``Engine.load_noise``."""
         self._noise = noise
+        self._noises += 1
 
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
@@ -150,7 +150,7 @@ class OpenVinoEngine:
             if step.noise:
                 inputs["noise"][:] = self._noise[fresh]
                 fresh += 1
-            self._run("denoiser")
+            self._run("denoiser", index, (self._noises, step))
         if not np.isfinite(latent).all():
             raise EngineError(
                 "the latent is not finite: try --precision f32, or another seed or expression"
@@ -163,14 +163,30 @@ class OpenVinoEngine:
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 
-    def _run(self, role: str) -> None:
-        infer(self._denoiser if role == "denoiser" else self._decoder, role)
+    def _run(self, role: str, index: int = 0, key: object = None) -> None:
+        if role == "denoiser":
+            self._denoiser.run(index, key)
+        else:
+            infer(self._decoder, role)
 
     def close(self) -> None:
         """See ``Engine.close``; the graphs are freed with the engine itself."""
         self._noise = None
 
-    def _open(self, role: str, cache: Path) -> Graph:
+    def _open_denoiser(self, cache: Path) -> list[Graph]:
+        """Open the denoiser: [whole], or [the rest, what in it hears no text]."""
+        whole, rest, first = (cache / f"{name}.blob" for name in ("denoiser", "rest", "prologue"))
+        if whole.exists():
+            return [self._open("denoiser", whole, lambda: self._read("denoiser"))]
+        parts = functools.cache(lambda: split(self._read("denoiser")))
+        if not (rest.exists() and first.exists()) and parts() is None:
+            return [self._open("denoiser", whole, lambda: self._read("denoiser"))]
+        return [
+            self._open("denoiser", rest, lambda: _known(parts()).after),
+            self._open("denoiser", first, lambda: _known(parts()).before),
+        ]
+
+    def _open(self, role: str, blob: Path, read: Callable[[], ov.Model]) -> Graph:
         best = best_precision() if self.precision == "int8" else self.precision
         config: dict[Any, Any] = {
             hint.inference_precision: ov.Type.bf16 if best == "bf16" else ov.Type.f32,
@@ -179,7 +195,7 @@ class OpenVinoEngine:
         if self.precision == "f32":
             config[hint.execution_mode] = hint.ExecutionMode.ACCURACY
         try:
-            return open_graph(lambda: self._read(role), cache / f"{role}.blob", config)
+            return open_graph(read, blob, config)
         except Exception as error:  # its C++ errors come as many types
             raise cannot_compile(self._bundle, role, error) from None
 
@@ -192,3 +208,8 @@ class OpenVinoEngine:
         if self.precision == "bf16" and best_precision() == "bf16":
             narrow(model)
         return model
+
+
+def _known(parts: Parts | None) -> Parts:
+    assert parts is not None, "where it was split once it is split again"
+    return parts

@@ -13,6 +13,7 @@ import pytest
 
 from runtime.bundles.bundle import Bundle
 from runtime.engines.openvino import engine as engine_module
+from runtime.engines.openvino import prologue as prologue_module
 from runtime.engines.openvino import text as text_module
 from runtime.engines.openvino.engine import open_engine, suited_precision
 from runtime.errors import EngineError, first_line, last_line
@@ -66,7 +67,7 @@ def test_a_failed_run_is_an_error_of_one_line(
             return infer(request, name, [wrong])
         return infer(request, name, inputs)
 
-    for module in (engine_module, text_module):
+    for module in (engine_module, prologue_module, text_module):
         monkeypatch.setattr(module, "infer", refuse)
 
     def use() -> None:

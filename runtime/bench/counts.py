@@ -7,6 +7,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import openvino as ov
+
 from runtime.engines.openvino.core import CORE
 from runtime.errors import BundleError, last_line
 
@@ -58,22 +60,31 @@ def count(path: Path, batch: int = 1) -> Work:
         }
         if shapes:
             model.reshape(shapes)
-        flop, activations, weights = 0.0, 0, 0
-        for node in model.get_ordered_ops():
-            if node.get_type_name() == "Constant" and node.get_element_type().is_real():
-                weights += prod(node.shape)
-            operations = _flop(node)
-            if operations:
-                flop += operations
-                activations += prod(node.get_output_shape(0))
-                activations += sum(
-                    prod(port.get_shape()) for port in node.inputs() if not _is_weight(port)
-                )
-        io_bytes = sum(
-            prod(port.shape) * port.element_type.size for port in (*model.inputs, *model.outputs)
-        )
+        return count_model(model)
     except RuntimeError as error:
         raise BundleError(f"the work in {path} cannot be counted: {last_line(error)}") from None
+
+
+def count_model(model: ov.Model) -> Work:
+    """Count a graph that was read, of fixed shapes.
+
+    Raises:
+        RuntimeError: a shape is not known.
+    """
+    flop, activations, weights = 0.0, 0, 0
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "Constant" and node.get_element_type().is_real():
+            weights += prod(node.shape)
+        operations = _flop(node)
+        if operations:
+            flop += operations
+            activations += prod(node.get_output_shape(0))
+            activations += sum(
+                prod(port.get_shape()) for port in node.inputs() if not _is_weight(port)
+            )
+    io_bytes = sum(
+        prod(port.shape) * port.element_type.size for port in (*model.inputs, *model.outputs)
+    )
     return Work(flop, weights, io_bytes, activations)
 
 

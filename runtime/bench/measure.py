@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.bench.counts import Work, count
+from runtime.bench.counts import Work, count, count_model
 from runtime.bench.figures import Fill, Spread, Stage
 from runtime.bench.limits import Limits
+from runtime.engines.openvino.folding import fold
+from runtime.engines.openvino.graph import fixed_model
+from runtime.engines.openvino.prologue import split
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 
@@ -58,6 +61,8 @@ def warm_up(pipeline: Pipeline, first: Request) -> None:
 def stages(pipeline: Pipeline, frames: Sequence[Frame], limits: Limits) -> dict[str, Stage]:
     """Return where the time of frames went, beside the least that each part's graph can take.
 
+    Counted is what the engine computes for a frame while somebody moves between two words.
+
     Text encoding is cached after the first frame, as it is while scrubbing.
 
     Raises:
@@ -67,26 +72,47 @@ def stages(pipeline: Pipeline, frames: Sequence[Frame], limits: Limits) -> dict[
     return {
         name: _stage(
             Spread.of([frame.timings[name] for frame in frames]),
-            count(pipeline.bundle.path(GRAPHS[name])) if name in GRAPHS else None,
-            steps if name == "denoise" else 1,
+            _runs(pipeline, GRAPHS[name], steps) if name in GRAPHS else [],
             limits,
         )
         for name in STAGES
     }
 
 
-def _stage(ms: Spread, work: Work | None, runs: int, limits: Limits) -> Stage:
-    if work is None or ms.median <= 0:  # a whole frame in one CUDA graph has one figure
+def _runs(pipeline: Pipeline, role: str, steps: int) -> list[Work]:
+    """Return the work of every run of a graph that a frame takes, as the engine has rewritten it.
+
+    Raises:
+        BundleError: it cannot be counted.
+    """
+    path = pipeline.bundle.path(role)
+    whole = count(path)
+    runs = [whole] * (steps if role == "denoiser" else 1)
+    if pipeline.engine.name != "openvino":
+        return runs
+    model = fixed_model(path)
+    if role == "denoiser":
+        parts = split(model)
+        return runs if parts is None else [count_model(parts.after), *runs[1:]]
+    if pipeline.engine.precision != "int8":
+        fold(model)
+    return [count_model(model)]
+
+
+def _stage(ms: Spread, runs: Sequence[Work], limits: Limits) -> Stage:
+    if not runs or ms.median <= 0:  # a whole frame in one CUDA graph has one figure
         return Stage(ms)
-    gflop = runs * work.flop / 1e9
-    least = limits.milliseconds(work)
+    gflop = sum(work.flop for work in runs) / 1e9
+    times = [limits.milliseconds(work) for work in runs]
+    known = [time for time in times if time is not None]
+    least = sum(known) if len(known) == len(times) else None
     return Stage(
         ms,
         gflop=gflop,
         gflops=gflop / (ms.median / 1e3),
-        bytes=runs * work.bytes(limits.precision),
-        limit_ms=None if least is None else runs * least,
-        share=None if least is None else runs * least / ms.median,
+        bytes=sum(work.bytes(limits.precision) for work in runs),
+        limit_ms=least,
+        share=None if least is None else least / ms.median,
     )
 
 

@@ -52,8 +52,6 @@ def check_text(masked: str, *, in_slot: bool) -> tuple[str, int] | None:
                 found.start(),
             )
         return None
-    if found := JOINED.search(masked):
-        return f"{found[0]} joins nothing here: write it small, or take it out", found.start()
     for pattern, name in (
         (r"->", "->"),
         (r"→", "→"),

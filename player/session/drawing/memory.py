@@ -21,7 +21,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 _M_MMAP_THRESHOLD = -3
-_OWN_PAGES = 256 << 10
+_OWN_PAGES = 128 << 10
 """bytes from which on a block is given back to the system when it is freed"""
 
 

@@ -51,8 +51,8 @@ class Ports(Protocol):
 class RtMidiPorts:
     """The real inputs of this machine."""
 
-    def __init__(self) -> None:
-        """Find the library.
+    def __init__(self, api: int | None = None) -> None:
+        """Find the library; ``api`` is one of its constants, None for the system's usual MIDI.
 
         Raises:
             RequestError: rtmidi2 is not installed, or this machine has no MIDI.
@@ -61,19 +61,20 @@ class RtMidiPorts:
             import rtmidi2
         except ImportError:
             raise RequestError("MIDI needs rtmidi2: pip install '.[midi]'") from None
-        self._library = rtmidi2
+        self._made = rtmidi2.MidiIn
+        self._how = {} if api is None else {"api": api}
         try:
-            rtmidi2.MidiIn()
+            self._lister = rtmidi2.MidiIn(**self._how)
         except RuntimeError as error:
             raise RequestError(f"this machine has no MIDI ({str(error).strip()})") from None
 
     def names(self) -> Sequence[str]:
         """Return the inputs that are there now."""
-        return list(self._library.get_in_ports())
+        return list(self._lister.ports)
 
     def open(self, name: str, hear: Callable[[Sequence[int]], None]) -> Any:
         """Open one by its name."""
-        port = self._library.MidiIn()
+        port = self._made(**self._how)
         port.callback = lambda message, time: hear(message)
         port.open_port(name)
         return port

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from player.session.actions import NAMES
+from player.session.motion.moment import Moment
 from player.session.motion.tempo import Taps, Tempo, fit
+from player.session.session import Session
+from runtime.pipeline import Pipeline
+from runtime.request import Request
 from tests.player.fakes import FakeRenderer, session_of
 
 
@@ -72,6 +79,56 @@ def test_a_jump_waits_for_the_beat_and_is_rendered_meanwhile(tmp_path: Path) -> 
     assert jumps == 120
     assert max(session.beats.late) <= frame + 1e-6
     assert len(session.beats.late) >= 119
+
+
+@pytest.mark.slow
+def test_cues_of_the_built_in_model_land_on_the_beat_for_a_minute(tmp_path: Path) -> None:
+    """In real time, each a picture that nobody has drawn; asked 0.35 s before its beat."""
+    with Pipeline.open("critters") as model:
+        size = model.size
+    session = Session(
+        lambda: Pipeline.open("critters"), Request("cat -> kitten"), picture=size, folder=tmp_path
+    )
+    session.start()
+    late: list[float] = []
+    load = psutil.getloadavg()[0]
+    try:
+        last = time.perf_counter()
+        wanted: Request | None = None
+        begun = None
+        number = 0
+        while begun is None or last - begun < 60:
+            now = time.perf_counter()
+            session.turn(min(now - last, 0.1), now)
+            last = now
+            if begun is None:
+                if session.state.info is not None and session.state.frame is not None:
+                    begun = now
+                    session.beats.tempo, session.beats.quantum = Tempo(120.0, now + 1.0), 1
+                time.sleep(0.01)
+                continue
+            into = (now - begun - 1.0) % 0.5
+            frame = session.state.frame
+            if wanted is not None and frame is not None and frame.request == wanted:
+                late.append(into if into < 0.25 else into - 0.5)
+                wanted = None
+            elif wanted is None and 0.15 <= into < 0.2:
+                number += 1
+                wanted = Request("dog -> fox", t=number % 11 / 10, seed=number)
+                session.cues.set([Moment(wanted, "critters")], 1.0)
+                NAMES["cue"].perform(session, 1)
+            time.sleep(max(0.0, 1 / 60 - (time.perf_counter() - now)))
+    finally:
+        session.finish()
+        session.close()
+    errors = np.array(late) * 1e3
+    print(
+        f"{len(errors)} cues: {np.median(errors):.1f} ms after the beat, most {errors.max():.1f}, "
+        f"least {errors.min():.1f}; load {load:.1f} before"
+    )
+    assert len(errors) >= 110
+    assert errors.min() >= 0
+    assert np.quantile(errors, 0.95) <= 1000 / 60 + 2
 
 
 def test_without_a_tempo_nothing_waits(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ player.options.Pipeline.open = never
 {CLI}
 """
 PLAY = """
-import sys, threading, time
+import signal, sys, threading, time
+if hasattr(signal, "SIGHUP"):  # under nohup, tests are started with it ignored
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from pathlib import Path
 import pygame
 from player.ending import ending
@@ -133,7 +135,10 @@ def test_a_recording_is_finished_before_the_end(tmp_path: Path, number: str) -> 
     with start(PLAY, str(tmp_path), cwd=tmp_path) as process:
         hear(process, "recording")
         process.send_signal(signal.Signals[number])
-        process.communicate(timeout=60)
+        try:
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
     film, take = sorted(os.listdir(tmp_path))
     assert take == film.replace(".mp4", ".take.json")
     with av.open(str(tmp_path / film)) as container:

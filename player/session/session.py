@@ -379,7 +379,10 @@ class Session:
         if result.request != self._asked:
             assert self._asked is not None
             # on the way to another seed or setting, what arrives is shown as it arrives
-            self.state.show(self.state.cache.nearest(self._asked) or result.frame)
+            nearest = self.state.cache.nearest(self._asked) or result.frame
+            self.state.show(nearest)
+            if nearest is not result.frame:
+                self.measures.overtake(result.request)
         elif result.error is not None:
             self.error = result.error
         else:

@@ -24,8 +24,8 @@ class Measures:
     """Times of one session since its model was open, in seconds of ``time.perf_counter``.
 
     Scrub-to-screen runs from the turn that saw the key or the mouse to the end of the drawing call
-    that put exactly that picture into the window. A request whose picture never came on screen,
-    because a newer one did, is no sample; ``counts`` has those.
+    that put exactly that picture into the window. A request whose picture did not come on screen as
+    it arrived, because a newer or a nearer one did, is no sample; ``requests`` has those.
     """
 
     def __init__(self) -> None:
@@ -69,6 +69,12 @@ class Measures:
         self._asked.move_to_end(request)
         if len(self._asked) > WAITING:
             self._asked.popitem(last=False)
+
+    def overtake(self, request: Request) -> None:
+        """Note that a picture has come too late to be shown: whoever asked is elsewhere, where
+        another is nearer. Shown later, as the nearest to something else, it answers nothing.
+        """
+        self._asked.pop(request, None)
 
     def show(self, frame: Frame | None) -> None:
         """Note that a picture is on screen now."""

@@ -48,3 +48,14 @@ def test_quantiles_are_in_milliseconds() -> None:
     assert (spread["count"], spread["most"]) == (100, 100.0)
     assert spread["p50"] == pytest.approx(50.5)
     assert spread["p99"] == pytest.approx(99.01)
+
+
+def test_a_picture_that_came_too_late_is_no_sample_when_it_is_the_nearest_of_another() -> None:
+    measures = Measures()
+    for t in (0.2, 0.9):
+        measures.ask(frame(t).request, known=False)
+    measures.overtake(frame(0.2).request)
+    measures.show(frame(0.2))
+    assert not measures.unknown
+    measures.show(frame(0.9))
+    assert len(measures.unknown) == 1

@@ -34,9 +34,10 @@ THREAD = "render"
 PATIENCE_SECONDS = 0.5
 STUCK_SECONDS = 10.0
 LULL_SECONDS = 0.025
-"""After a picture that had to be rendered, so long the next one is waited for before a line is
-filled. Whoever moves over unknown positions asks again within a display frame, and would wait for
-the frame that is being filled: with the built-in model half of all rendering went there."""
+"""After an answer, so long the next request is waited for before a line is filled. Whoever moves
+asks again within a display frame, and would wait for the frame that is being filled: with the
+built-in model half of all rendering went there. Over known positions the window would wait: drawing
+it took 17 ms beside a busy engine, and 5 alone."""
 UNLEARNED = 1024
 """Pictures that wait to be measured; older ones are measured when their line is looked at again."""
 FAILURES = 3
@@ -133,7 +134,7 @@ class Worker:
         self._failures = 0
         self._idle = True
         self._moving = False
-        """whether the last turn rendered what was asked"""
+        """whether the last turn answered somebody"""
         self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
         """what was shown and not yet measured, which takes half as long as drawing it did"""
         self._thread: threading.Thread | None = None
@@ -189,7 +190,8 @@ class Worker:
             self._pending = pending
             self._idle = False
             self._failures = 0
-            self._moving = self._serve(pending.request)
+            self._serve(pending.request)
+            self._moving = True
         elif self._unlearned:
             with contextlib.suppress(Exception):  # it is shown, measured or not
                 self._learn(self._unlearned.popleft())
@@ -214,10 +216,9 @@ class Worker:
             if self._renderer is not None:
                 self._renderer.close()
 
-    def _serve(self, request: Request) -> bool:
-        """Answer a request; return whether that took rendering."""
+    def _serve(self, request: Request) -> None:
+        """Answer a request."""
         frame = self.cache.peek(request)
-        known = frame is not None
         try:
             self._tell_plan(request)
             if frame is None:
@@ -227,7 +228,6 @@ class Worker:
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
         self.served += 1
-        return not known
 
     def _tell_plan(self, request: Request) -> None:
         """Let ``info`` hold the plan of what is drawn now."""

@@ -239,7 +239,9 @@ def a_hundred_sockets(served: Served) -> Callable[[], None]:
 def test_the_performer_plays_on(
     served: Served, attack: Callable[[Served], Callable[[], None]]
 ) -> None:
-    """The bound here is loose, for busy machines; the tenth it should be was never measured."""
+    """The bound is loose, for busy machines and attackers in the server's own process; what it is
+    among processes is printed by ``python -m tests.player.web.hostile``.
+    """
     performer = Client(served)
     performer.until(lambda: performer.state.get("engine"))
     calm = median(rate_of(performer) for _ in range(3))

@@ -102,7 +102,7 @@ function show() {
     drawPad($("pad").firstElementChild, state, place, across, behind ? [drawn.t, drawn.u] : null);
   }
   const pad = state.pad ? `  u ${across.toFixed(4)}` : "";
-  setText($("position"), `${state.axis} ${place.toFixed(4)}${pad}`);
+  setText($("position"), state.moves ? `${state.axis} ${place.toFixed(4)}${pad}` : "");
 }
 
 // What may come a little later.

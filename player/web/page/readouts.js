@@ -32,7 +32,8 @@ export class Readouts {
     if (state.extrapolates) rows.push(["weights", "extrapolating"]);
     if (state.rows) rows.push(["edited", state.rows]);
     const divisions = (state.cached ?? []).reduce((sum, [low, high]) => sum + high - low + 1, 0);
-    rows.push(["known", `${divisions} of 401, here ${store.pictures.size}`]);
+    const here = `here ${store.pictures.size}`;
+    rows.push(["known", state.moves ? `${divisions} of 401, ${here}` : here]);
     if (state.milliseconds) rows.push(["render", `${state.milliseconds} ms`]);
     const recent = quantiles(picture.latencies.slice(-60));
     if (recent) rows.push(["input to picture", `${recent.p50.toFixed(0)} ms`]);

@@ -20,7 +20,7 @@ SEPARATOR = "   "
 def draw_title(surface: pygame.Surface, box: Rect, view: View) -> None:
     """Draw the expression on the left and the position on the right."""
     fonts = theme.fonts()
-    figures = f"{view.axis} {view.place:.4f}"
+    figures = f"{view.axis} {view.place:.4f}" if view.moves else ""
     if view.pad:
         figures += f"  u {view.request.u:.4f}"
     at = theme.write(
@@ -93,7 +93,8 @@ def speed_line(view: View) -> str:
     cached = sum(division(place) is not None for place in view.cached)
     kept, budget = (size / (1 << 20) for size in view.kept)
     memory = f"{kept:.0f} of {budget:.0f} MB"
-    parts.append(f"cached {cached}/{DIVISIONS + 1}  {memory}  hits {view.hits}")
+    line = f"cached {cached}/{DIVISIONS + 1}  " if view.moves else ""
+    parts.append(f"{line}{memory}  hits {view.hits}")
     parts.append(view.engine)
     return SEPARATOR.join(parts)
 

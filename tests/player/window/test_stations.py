@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from player.window import theme
 from player.window.layout import MARKS, share_x
+from player.window.parts.readouts import speed_line
 from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import Script, exact, stage
 
@@ -55,3 +56,9 @@ def test_where_nothing_moves_there_is_no_handle_and_nothing_cached() -> None:
     pixels, height = bar("cat to dog")
     inside = pixels[4 : height - 4, 6:-6].reshape(-1, 3)
     assert (inside == theme.TROUGH).all()
+
+
+@pytest.mark.parametrize(("expression", "counts"), [("cat", False), ("cat -> kitten", True)])
+def test_a_count_of_a_line_stands_where_there_is_a_line(expression: str, counts: bool) -> None:
+    player, _ = stage(FakeRenderer(), expression)
+    assert ("/401" in speed_line(player.session.view(60))) == counts

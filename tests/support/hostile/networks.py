@@ -72,10 +72,15 @@ def _around(
 
 
 def _last(model: onnx.ModelProto, op: str, domain: str = "", **attributes: Any) -> None:
-    """Put another operator behind the last one."""
+    """Put another operator behind the one that makes the first output."""
     graph = model.graph
     name = graph.output[0].name
-    graph.node[-1].output[0] = "before"
+    maker = next(one for one in graph.node if name in one.output)
+    maker.output[list(maker.output).index(name)] = "before"
+    for one in graph.node:
+        for place, given in enumerate(one.input):
+            if given == name:
+                one.input[place] = "before"
     graph.node.append(node(op, ["before"], [name], domain=domain, **attributes))
 
 

@@ -105,7 +105,8 @@ class Performer:
 
 def attack(what: str, port: str, token: str) -> None:
     """Attack for ever."""
-    os.nice(19)
+    if sys.platform != "win32":
+        os.nice(19)
     held: list[ClientConnection] = []
     while True:
         with contextlib.suppress(WebSocketException, OSError, EOFError):

@@ -251,10 +251,7 @@ def test_the_performer_plays_on(
     memory = psutil.Process().memory_info().rss
     end = attack(served)
     try:
-        for _ in range(3):  # what an attack costs it costs every time, a busy machine now and then
-            attacked = median(rate_of(performer) for _ in range(3))
-            if attacked > 0.4 * calm:
-                break
+        attacked = median(rate_of(performer) for _ in range(3))
     finally:
         end()
         gc.unfreeze()

@@ -118,3 +118,16 @@ def session_of(
     return Session(
         open_renderer, request, picture=(SIZE, SIZE), folder=folder, threads=False, **more
     )
+
+
+def ticking(session: Session, before: Callable[[], object] = lambda: None) -> Callable[[int], None]:
+    """Return what turns a session so many times at 60 turns a second, ``before`` each of them."""
+    clock = [0.0]
+
+    def turn(count: int) -> None:
+        for _ in range(count):
+            clock[0] += 1 / 60
+            before()
+            session.turn(1 / 60, clock[0])
+
+    return turn

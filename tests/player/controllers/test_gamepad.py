@@ -8,7 +8,7 @@ import pygame
 import pytest
 
 from player.controllers.gamepad import Gamepad, deflection
-from tests.player.fakes import session_of
+from tests.player.fakes import session_of, ticking
 
 
 class Pad:
@@ -47,13 +47,7 @@ def test_the_stick_glides_on_both_axes_and_buttons_act(
     session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
     session.start()
     session.controllers.append(Gamepad())
-    clock = [0.0]
-
-    def turn(count: int) -> None:
-        for _ in range(count):
-            clock[0] += 1 / 60
-            session.turn(1 / 60, clock[0])
-
+    turn = ticking(session)
     turn(2)
     pad.axes = [1.0, -1.0]
     turn(60)

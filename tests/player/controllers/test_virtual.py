@@ -16,7 +16,7 @@ import pygame
 import pytest
 
 from player.controllers.gamepad import Gamepad
-from tests.player.fakes import session_of
+from tests.player.fakes import session_of, ticking
 
 ROOT = Path(__file__).parents[3]
 XBOX = 1
@@ -62,13 +62,7 @@ def test_sdls_own_gamepad_drives_both_axes_and_is_plugged_in_again(
     session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
     session.start()
     session.controllers.append(Gamepad())
-    clock = [0.0]
-
-    def turn(count: int) -> None:
-        for _ in range(count):
-            clock[0] += 1 / 60
-            pygame.event.get()
-            session.turn(1 / 60, clock[0])
+    turn = ticking(session, pygame.event.get)
 
     def plug_in() -> tuple[int, int]:
         number = library.SDL_JoystickAttachVirtual(XBOX, 2, 10, 0)

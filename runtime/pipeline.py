@@ -6,7 +6,6 @@ import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, NamedTuple, Self, TypeVar
@@ -20,10 +19,10 @@ from runtime.engines.abandon import abandon
 from runtime.engines.apart import ApartEngine
 from runtime.engines.choose import choose
 from runtime.engines.engine import Engine, Floats
+from runtime.engines.resident import Mixture, Resident, prompts_of
 from runtime.errors import DeviceLost, RequestError
 from runtime.mixing.mix import Plan
-from runtime.noise import randn
-from runtime.planner import PlanKey, Planner, plan_key
+from runtime.planner import Planner, plan_key
 from runtime.request import EditScope, Frame, Interp, Request
 from runtime.version import program_version
 
@@ -39,15 +38,6 @@ class Embedding(NamedTuple):
     """[T, D]: a row for each token, BOS first"""
     pooled: Floats | None
     """[P] for models that have one, else None"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mixture:
-    """What one request adds to its plan: weights over the prompts the engine must hold."""
-
-    prompts: tuple[int, ...]
-    weights: Floats
-    pooled_weights: Floats | None
 
 
 class Pipeline:
@@ -72,8 +62,7 @@ class Pipeline:
         self.planner = planner or Planner(bundle.manifest, bundle.folder)
         self._embeddings: OrderedDict[str, Embedding] = OrderedDict()
         self._basis_of = lru_cache(maxsize=8)(self._make_basis)
-        self._loaded_basis: object = None
-        self._loaded_noise: object = None
+        self._resident = Resident(bundle.manifest)
 
     @classmethod
     def open(
@@ -202,12 +191,14 @@ class Pipeline:
         request = Request("", seed=seed, steps=self.default_steps if steps is None else steps)
         self.planner.check_steps(request.steps)
         one = np.ones((1, manifest.tokens), np.float32)
-        mixture = _Mixture((0,), one, one[:, 0] if manifest.pooled else None)
+        mixture = Mixture((0,), one, one[:, 0] if manifest.pooled else None)
         basis = np.asarray(given.rows, np.float32)[None]
         pooled = np.asarray(given.pooled, np.float32)[None] if manifest.pooled else None
 
         def rendered() -> NDArray[np.uint8]:
-            weights, pooled_weights = self._load(None, request, [mixture], basis, pooled)
+            weights, pooled_weights = self._resident.load(
+                self.engine, None, request, [mixture], basis, pooled
+            )
             steps = manifest.steps[request.steps]
             pixels: NDArray[np.uint8] = self.engine.render(weights, pooled_weights, steps).pixels[0]
             return pixels
@@ -269,7 +260,7 @@ class Pipeline:
                     stacklevel=3,
                 )
         assert self._reopen is not None
-        self._loaded_basis = self._loaded_noise = None
+        self._resident.forget()
         self.engine = self._reopen()
         self._lost = False
         try:
@@ -286,7 +277,7 @@ class Pipeline:
         basis, pooled = self._basis_of(*plan_key(first))
         embedded = time.perf_counter()
         mixtures = [self._mixture(request, basis) for request in requests]
-        chosen = _prompts(mixtures)
+        chosen = prompts_of(mixtures)
         if len(chosen) > self.bundle.manifest.basis:
             if len(requests) > 1:
                 return [frame for request in requests for frame in self._render_batch([request])]
@@ -294,7 +285,9 @@ class Pipeline:
                 f"{len(chosen)} prompts are mixed in one frame, "
                 f"the model holds {self.bundle.manifest.basis}: use fewer terms"
             )
-        weights, pooled_weights = self._load(plan_key(first), first, mixtures, basis, pooled)
+        weights, pooled_weights = self._resident.load(
+            self.engine, plan_key(first), first, mixtures, basis, pooled
+        )
         mixed = time.perf_counter()
         steps = self.bundle.manifest.steps[first.steps]
         rendered = self.engine.render(weights, pooled_weights, steps)
@@ -313,34 +306,7 @@ class Pipeline:
             frames.append(Frame(pixels, request, timings))
         return frames
 
-    def _load(
-        self,
-        key: PlanKey | None,
-        request: Request,
-        mixtures: Sequence[_Mixture],
-        basis: Floats,
-        pooled: Floats | None,
-    ) -> tuple[Floats, Floats | None]:
-        """Make a basis and the noise resident; return the weights of ``mixtures`` over it.
-
-        ``key`` names the basis, None is one that is never met again.
-        """
-        chosen = _prompts(mixtures)
-        self._load_basis(key, chosen, basis, pooled)
-        self._load_noise(request)
-        weights = np.stack([self._pad(mixture.weights, chosen) for mixture in mixtures])
-        pooled_weights = None
-        if pooled is not None:
-            pooled_weights = np.stack(
-                [
-                    self._pad(m.pooled_weights, chosen)
-                    for m in mixtures
-                    if m.pooled_weights is not None
-                ]
-            )
-        return weights, pooled_weights
-
-    def _mixture(self, request: Request, basis: Floats) -> _Mixture:
+    def _mixture(self, request: Request, basis: Floats) -> Mixture:
         made = self.plan(request)
         weights = made.weights(request.t, request.u, basis)
         active = np.abs(weights).max(axis=1) > 0
@@ -348,35 +314,7 @@ class Pipeline:
         if self.bundle.manifest.pooled:
             pooled_weights = made.pooled_weights(request.t, request.u)
             active |= pooled_weights != 0
-        return _Mixture(tuple(np.flatnonzero(active).tolist()), weights, pooled_weights)
-
-    def _pad(self, values: Floats, chosen: tuple[int, ...]) -> Floats:
-        padded = np.zeros((self.bundle.manifest.basis, *values.shape[1:]), np.float32)
-        padded[: len(chosen)] = values[list(chosen)]
-        return padded
-
-    def _load_basis(
-        self,
-        key: PlanKey | None,
-        chosen: tuple[int, ...],
-        basis: Floats,
-        pooled: Floats | None,
-    ) -> None:
-        if key is None or (key, chosen) != self._loaded_basis:
-            self._loaded_basis = None  # a failed upload must not pass for a loaded one
-            self.engine.load_basis(
-                self._pad(basis, chosen), None if pooled is None else self._pad(pooled, chosen)
-            )
-            self._loaded_basis = None if key is None else (key, chosen)
-
-    def _load_noise(self, request: Request) -> None:
-        steps = self.bundle.manifest.steps[request.steps]
-        count = 1 + sum(step.noise != 0 for step in steps)
-        key = (request.seed, count)
-        if key != self._loaded_noise:
-            self._loaded_noise = None
-            self.engine.load_noise(randn(request.seed, count, self.bundle.manifest.latent))
-            self._loaded_noise = key
+        return Mixture(tuple(np.flatnonzero(active).tolist()), weights, pooled_weights)
 
     def _make_basis(
         self, expression: str, edit: EditScope, edit_row: int | None, interp: Interp
@@ -391,11 +329,6 @@ class Pipeline:
         )
         vectors = [pooled for _, pooled in embedded if pooled is not None]
         return basis, np.stack(vectors) if vectors else None
-
-
-def _prompts(mixtures: Sequence[_Mixture]) -> tuple[int, ...]:
-    """Return the prompts that any of them mixes, ascending."""
-    return tuple(sorted(set().union(*(mixture.prompts for mixture in mixtures))))
 
 
 def _shared(request: Request) -> tuple[object, ...]:

@@ -10,7 +10,7 @@ from player.session.motion.playhead import DIVISIONS, SPEEDS
 from player.session.session import Session
 from runtime.request import MAX_SEED
 
-Run = Callable[[Session], None] | Callable[[Session, float], None]
+Run = Callable[[Session, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do. ``run`` takes the session, and a number where there is a ``parameter``."""
+    """One thing to do. ``run`` takes the session and a number: 0 without a ``parameter``."""
 
     name: str
     meaning: str
@@ -64,21 +64,16 @@ class Action:
         Raises:
             ValueError: a value that is not in the parameter's range.
         """
-        if self.parameter is None:
-            given: tuple[float, ...] = ()
-        else:
-            given = (self.parameter.default if value is None else value,)
-            if not self.parameter.holds(given[0]):
+        given = 0.0
+        if self.parameter is not None:
+            given = self.parameter.default if value is None else value
+            if not self.parameter.holds(given):
                 low, high = self.parameter.low, self.parameter.high
-                raise ValueError(f"{self.name} takes {low:g} to {high:g}, not {given[0]:g}")
-
-        def run() -> None:
-            self.run(session, *given)
-
+                raise ValueError(f"{self.name} takes {low:g} to {high:g}, not {given:g}")
         if self.on_beat:
-            session.at_beat(run)
+            session.at_beat(lambda: self.run(session, given))
         else:
-            run()
+            self.run(session, given)
 
 
 CUE_KEYS = tuple(Key(f"F{number + 1}", float(number)) for number in range(1, 12))
@@ -94,7 +89,12 @@ GLIDE = Parameter("doublings", -len(GLIDES), len(GLIDES), 1.0, whole=True, relat
 SEEDS = Parameter("seeds", -MAX_SEED, MAX_SEED, 1.0, whole=True, relative=True)
 
 ACTIONS: tuple[Action, ...] = (
-    Action("write", "type other words", lambda s: s.state.type("words"), (Key("/"), Key("Enter"))),
+    Action(
+        "write",
+        "type other words",
+        lambda s, _: s.state.panels.type("words"),
+        (Key("/"), Key("Enter")),
+    ),
     Action(
         "move",
         "move by 1/400; hold to glide",
@@ -132,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "play",
         "play or pause",
-        lambda s: s.state.play(),
+        lambda s, _: s.state.play(),
         (Key("Space"),),
     ),
     Action(
@@ -142,8 +142,8 @@ ACTIONS: tuple[Action, ...] = (
         (Key(",", -1.0), Key(".", 1.0)),
         HALVES,
     ),
-    Action("home", "to the start", lambda s: s.state.home(), (Key("Home"),), on_beat=True),
-    Action("end", "to the end", lambda s: s.state.end(), (Key("End"),), on_beat=True),
+    Action("home", "to the start", lambda s, _: s.state.home(), (Key("Home"),), on_beat=True),
+    Action("end", "to the end", lambda s, _: s.state.end(), (Key("End"),), on_beat=True),
     Action(
         "change_seed",
         "next seed, previous seed",
@@ -152,8 +152,10 @@ ACTIONS: tuple[Action, ...] = (
         SEEDS,
         on_beat=True,
     ),
-    Action("random_seed", "any seed", lambda s: s.settings.random_seed(), (Key("n", ctrl=True),)),
-    Action("type_seed", "type a seed", lambda s: s.state.type("seed"), (Key("#"),)),
+    Action(
+        "random_seed", "any seed", lambda s, _: s.settings.random_seed(), (Key("n", ctrl=True),)
+    ),
+    Action("type_seed", "type a seed", lambda s, _: s.state.panels.type("seed"), (Key("#"),)),
     Action("seed", "take a seed", lambda s, v: s.settings.set_seed(int(v)), (), SEED, on_beat=True),
     Action(
         "change_steps",
@@ -165,31 +167,36 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "edit",
         "slots edit their word, its tail, or all",
-        lambda s: s.settings.next_edit(),
+        lambda s, _: s.settings.next_edit(),
         (Key("e"),),
     ),
-    Action("model", "the next model", lambda s: s.settings.next_model(), (Key("o"),)),
-    Action("undo", "undo", lambda s: s.undo(), (Key("z", ctrl=True),)),
+    Action("model", "the next model", lambda s, _: s.settings.next_model(), (Key("o"),)),
+    Action("undo", "undo", lambda s, _: s.undo(), (Key("z", ctrl=True),)),
     Action(
-        "redo", "redo", lambda s: s.redo(), (Key("z", ctrl=True, shift=True), Key("y", ctrl=True))
+        "redo",
+        "redo",
+        lambda s, _: s.redo(),
+        (Key("z", ctrl=True, shift=True), Key("y", ctrl=True)),
     ),
-    Action("mark_a", "set mark A", lambda s: s.state.mark_a(), (Key("a"),)),
-    Action("mark_b", "set mark B", lambda s: s.state.mark_b(), (Key("b"),)),
-    Action("flip", "flip between the marks", lambda s: s.state.flip(), (Key("Tab"),), on_beat=True),
-    Action("between", "play between the marks", lambda s: s.state.toggle_between(), (Key("j"),)),
+    Action("mark_a", "set mark A", lambda s, _: s.state.mark_a(), (Key("a"),)),
+    Action("mark_b", "set mark B", lambda s, _: s.state.mark_b(), (Key("b"),)),
+    Action(
+        "flip", "flip between the marks", lambda s, _: s.state.flip(), (Key("Tab"),), on_beat=True
+    ),
+    Action("between", "play between the marks", lambda s, _: s.state.toggle_between(), (Key("j"),)),
     Action(
         "loop",
         "at the ends: turn round, begin anew, stop",
-        lambda s: s.state.next_loop(),
+        lambda s, _: s.state.next_loop(),
         (Key("j", shift=True),),
     ),
     Action(
         "difference",
         "how the marks differ, as a picture",
-        lambda s: s.state.toggle_difference(),
+        lambda s, _: s.state.toggle_difference(),
         (Key("d"),),
     ),
-    Action("keep_cue", "keep a cue", lambda s: s.cues.keep(s.moment), (Key("m"),)),
+    Action("keep_cue", "keep a cue", lambda s, _: s.cues.keep(s.moment), (Key("m"),)),
     Action(
         "cue",
         "recall a cue",
@@ -223,62 +230,71 @@ ACTIONS: tuple[Action, ...] = (
         (Key("<", -1.0), Key(">", 1.0)),
         GLIDE,
     ),
-    Action("save", "save a still", lambda s: s.keeping.save(), (Key("s"),)),
+    Action("save", "save a still", lambda s, _: s.keeping.save(), (Key("s"),)),
     Action(
         "record",
         "record a film and its take, press again to finish",
-        lambda s: s.keeping.record(),
+        lambda s, _: s.keeping.record(),
         (Key("r"),),
     ),
-    Action("grid", "save a grid over both axes", lambda s: s.keeping.draw_grid(), (Key("g"),)),
+    Action("grid", "save a grid over both axes", lambda s, _: s.keeping.draw_grid(), (Key("g"),)),
     Action(
         "range",
         "how far the second axis stays calm here",
-        lambda s: s.find_range(),
+        lambda s, _: s.wanted.find_range(),
         (Key("w"),),
     ),
-    Action("tokens", "token strip", lambda s: s.state.toggle_tokens(), (Key("t"),)),
+    Action("tokens", "token strip", lambda s, _: s.state.panels.toggle_tokens(), (Key("t"),)),
     Action(
         "storms",
         "storm strip: how fast the picture changes",
-        lambda s: s.state.toggle_storms(),
+        lambda s, _: s.state.panels.toggle_storms(),
         (Key("h"),),
     ),
     Action(
         "perceptual",
         "perceptual time, once the scan is whole",
-        lambda s: s.state.toggle_perceptual(),
+        lambda s, _: s.state.toggle_perceptual(),
         (Key("p"),),
     ),
     Action(
         "interp",
         "lerp or slerp: slide between the words, or turn",
-        lambda s: s.state.toggle_interp(),
+        lambda s, _: s.state.toggle_interp(),
         (Key("i"),),
     ),
-    Action("copy", "copy the command", lambda s: s.copy_command(), (Key("c"),)),
-    Action("zoom", "look closer; drag to look round", lambda s: s.state.next_zoom(), (Key("z"),)),
-    Action("measures", "page of figures", lambda s: s.state.toggle_measures(), (Key("x"),)),
-    Action("fullscreen", "fullscreen", lambda s: s.state.toggle_fullscreen(), (Key("f"),)),
-    Action("tap", "tap the tempo", lambda s: s.tap(), (Key("k"),)),
+    Action("copy", "copy the command", lambda s, _: s.copy_command(), (Key("c"),)),
+    Action(
+        "zoom",
+        "look closer; drag to look round",
+        lambda s, _: s.state.panels.next_zoom(),
+        (Key("z"),),
+    ),
+    Action(
+        "measures", "page of figures", lambda s, _: s.state.panels.toggle_measures(), (Key("x"),)
+    ),
+    Action(
+        "fullscreen", "fullscreen", lambda s, _: s.state.panels.toggle_fullscreen(), (Key("f"),)
+    ),
+    Action("tap", "tap the tempo", lambda s, _: s.tap(), (Key("k"),)),
     Action(
         "quantise",
         "jumps wait for nothing, a beat, a bar",
-        lambda s: s.next_quantum(),
+        lambda s, _: s.next_quantum(),
         (Key("q"),),
     ),
     Action(
         "learn",
         "learn a MIDI knob: press a key, move the knob",
-        lambda s: s.state.learn_knob(),
+        lambda s, _: s.state.learn_knob(),
         (Key("l"),),
     ),
-    Action("clean", "picture only", lambda s: s.state.toggle_clean(), (Key("v"),)),
-    Action("help", "this help", lambda s: s.state.toggle_help(), (Key("F1"), Key("?"))),
+    Action("clean", "picture only", lambda s, _: s.state.panels.toggle_clean(), (Key("v"),)),
+    Action("help", "this help", lambda s, _: s.state.panels.toggle_help(), (Key("F1"), Key("?"))),
     Action(
         "back",
         "close what is open, leave full screen, quit",
-        lambda s: s.state.back(),
+        lambda s, _: s.state.back(),
         (Key("Escape"),),
     ),
 )

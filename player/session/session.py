@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Protocol
 
+from player.session.asking import Asking
 from player.session.drawing.measures import Measures
 from player.session.drawing.memory import default_budget, give_back_freed
-from player.session.drawing.worker import PendingRequest, Renderer, Worker
+from player.session.drawing.worker import Renderer, Worker
 from player.session.keep.cues import Cues, read_cues
 from player.session.keep.difference import difference
-from player.session.keep.gridshot import GridShot
 from player.session.keep.keeping import Keeping
-from player.session.keep.rangeshot import RangeShot
 from player.session.keep.takes import Takes
+from player.session.keep.wanted import Wanted
 from player.session.models import Model, Models
-from player.session.motion.beats import MOST, Beats
+from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
 from player.session.motion.moment import Moment, kind_in
 from player.session.motion.past import Past
@@ -27,10 +26,10 @@ from player.session.opening import moment_in
 from player.session.reproduce import Invocation, play_command
 from player.session.settings import Settings
 from player.session.state import HINT, PlayerState
-from player.session.view import View
+from player.session.view import View, view_of
 from player.session.words import History
 from runtime.cache import FrameCache
-from runtime.errors import MorphError, RequestError, one_line
+from runtime.errors import MorphError, RequestError
 from runtime.language.expression import parse
 from runtime.language.line import Line, stands_still
 from runtime.request import Frame, Request
@@ -75,7 +74,6 @@ class Session:
             request, invocation or Invocation(), folder or Path.cwd(), picture, budget
         )
         self.keeping = Keeping(self.state)
-        self.worker = Worker(open_renderer, self.state.cache)
         self._check = check
         self.beats = Beats()
         self.cues = Cues(self.state, self.go)
@@ -89,7 +87,6 @@ class Session:
         self._folders: dict[str, str] = {}
         """what models were opened by, by their names"""
         self._before: Moment | None = None
-        self._cued: tuple[object, ...] = ()
         self._difference: tuple[tuple[Request, Request], Frame] | None = None
         if models is not None:
             self.settings.model = models.find(self.state.invocation.model)
@@ -97,24 +94,18 @@ class Session:
         self._say_of(request)
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
-        self.error = ""
-        """why the picture asked for is not there, in one line"""
         self._threads = threads
-        self.arrived: Frame | None = None
-        """the last picture that the render thread made for what was asked"""
-        self._asked: Request | None = None
-        self._coming: Request | None = None
-        self._sought: Request | None = None
-        """what the render thread was asked for last"""
-        self._sent: GridShot | None = None
-        self._range: RangeShot | None = None
+        self._draw_with(Worker(open_renderer, self.state.cache))
 
     def start(self) -> None:
         """Ask for the first picture and let the model open."""
         give_back_freed()
-        self._ask()
-        if self._threads:
-            self.worker.start()
+        self.asking.start()
+
+    @property
+    def worker(self) -> Worker:
+        """The render thread of the model that is played."""
+        return self.asking.worker
 
     def turn(self, dt: float, now: float, velocity: tuple[float, float] = (0.0, 0.0)) -> None:
         """Let ``dt`` seconds pass until ``now`` (seconds of any steady clock), gliding at
@@ -129,18 +120,17 @@ class Session:
         self.measures.turn(now)
         self.state.advance(dt, *velocity)
         self._switch_model()
-        self._ask()
-        if not self._threads:
-            self._render_here()
-        self._receive()
+        self.asking.ask()
+        self.asking.draw_here()
+        if self.worker.failure is not None and not self._return_to_the_last_model():
+            raise self.worker.failure
+        self.asking.receive()
         moment = self.moment
         moving = self.state.playhead.playing or self.state.gliding is not None
         self.past.observe(replace(moment, digest=""), now, playing=moving)
         self.keeping.advance_recording(now)
         self.takes.follow(self.keeping.recorder, moment, now)
-        self._tend_grid()
-        self._tend_range()
-        self._tend_others()
+        self.wanted.turn(self.model_name)
 
     @property
     def moment(self) -> Moment:
@@ -212,13 +202,13 @@ class Session:
 
     def picture(self) -> Frame | None:
         """Return what is to be shown: the picture, or the difference between the marks."""
-        marked = self.state.marked() if self.state.difference else None
+        marked = self.state.marked() if self.state.panels.difference else None
         if marked is None:
             return self.state.frame
         if self._difference is None or self._difference[0] != marked:
             first, second = (self.state.cache.peek(request) for request in marked)
             if first is None or second is None:
-                self._want(marked)
+                self.wanted.add(marked)
                 return self.state.frame
             self._difference = marked, difference(first, second, self.state.request)
         return self._difference[1]
@@ -234,7 +224,7 @@ class Session:
         self.beats.hold(run)
         coming = self.state.preview(run)
         if coming not in self.state.cache:
-            self._want((coming,))
+            self.wanted.add((coming,))
 
     def tap(self) -> None:
         """Beat time: a few taps make a tempo."""
@@ -285,171 +275,22 @@ class Session:
         self.keeping.finish_grid()
         self.cues.save()
 
+    def view(self, hertz: int) -> View:
+        """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
+        return view_of(
+            self.state,
+            self.asking,
+            self.measures,
+            hertz=hertz,
+            recorder=self.keeping.recorder,
+            cues=self.cues,
+        )
+
     def close(self) -> None:
         """Let go of every device and of the engine; says so if that takes a while."""
         for controller in self.controllers:
             controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
-
-    def foresee(self, request: Request | None) -> None:
-        """Draw, instead of the picture asked for, one that will be when it is there: a front end
-        that knows where it is moving to says so. None ends that.
-        """
-        self._coming = request
-
-    def view(self, hertz: int) -> View:
-        """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
-        state = self.state
-        head = state.playhead
-        times = self.worker.milliseconds
-        recorder = self.keeping.recorder
-        return View(
-            request=state.request,
-            axis=state.axis,
-            shown=None if state.frame is None else state.frame.request,
-            cached=state.cache.positions(state.request, state.axis),
-            hits=state.cache.hits,
-            kept=(state.cache.kept, state.cache.budget),
-            speeds=state.speeds,
-            sketch=self.worker.sketch,
-            mark_a=head.mark_a,
-            mark_b=head.mark_b,
-            playing=head.playing,
-            speed=head.speed,
-            perceptual=head.warp is not None,
-            pad=state.has_pad,
-            tokens=state.tokens,
-            storms=state.storms,
-            help=state.help,
-            clean=state.clean,
-            plan=None if state.info is None else state.info.plan,
-            engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
-            milliseconds=round(fmean(times), 1) if times else None,
-            hertz=hertz,
-            recording=None if recorder is None else round(recorder.seconds, 1),
-            dropped=0 if recorder is None else recorder.dropped,
-            notice=state.notice,
-            error=self.error,
-            loop=head.loop,
-            between=head.between,
-            cues=self.cues.kept,
-            glide_seconds=self.cues.glide_seconds,
-            difference=state.difference,
-            zoom=state.zoom,
-            hint=state.hint,
-            measures=self.measures.page(self.worker, state.cache) if state.measures else None,
-        )
-
-    def _ask(self) -> None:
-        """Leave the request for the render thread if it is a new one, and show what is known."""
-        request = self.state.request
-        sought = self._coming or request
-        if sought != self._sought:
-            self._sought = sought
-            self.worker.requests.put(PendingRequest(sought, self.state.playhead.direction))
-        if request == self._asked:
-            return
-        self._asked = request
-        self.error = ""
-        known = self.state.cache.get(request)
-        self.measures.ask(request, known=known is not None)
-        self.state.show(known or self.state.cache.nearest(request))
-
-    def _render_here(self) -> None:
-        """Do the render thread's work between two turns."""
-        try:
-            if self.worker.info is None:
-                self.worker.open()
-            self.worker.turn()
-        except MorphError as error:
-            self.worker.failure = error
-
-    def _receive(self) -> None:
-        if self.worker.failure is not None and not self._return_to_the_last_model():
-            raise self.worker.failure
-        if self.state.info is None and self.worker.info is not None:
-            self.measures.reset()
-        self.state.learn(self.worker.info, self.worker.speeds)
-        if self.worker.milliseconds:
-            self.state.pace = fmean(self.worker.milliseconds) / 1e3
-        result = self.worker.results.take()
-        if result is None:
-            return
-        self.arrived = result.frame
-        if result.request != self._asked:
-            assert self._asked is not None
-            # on the way to another seed or setting, what arrives is shown as it arrives
-            nearest = self.state.cache.nearest(self._asked) or result.frame
-            self.state.show(nearest)
-            if nearest is not result.frame:
-                self.measures.overtake(result.request)
-        elif result.error is not None:
-            self.error = result.error
-        else:
-            self.state.show(result.frame)
-
-    def _tend_grid(self) -> None:
-        shot = self.keeping.grid_shot
-        if shot is None:
-            return
-        if shot is not self._sent:
-            self._sent = shot
-            self.worker.priority_error = None
-            self.worker.priority = shot.requests
-            self.worker.requests.put(
-                PendingRequest(self.state.request, self.state.playhead.direction)
-            )
-        self.keeping.advance_grid(self.worker.priority_error)
-        if self.keeping.grid_shot is None:
-            self.worker.priority = ()
-
-    def find_range(self) -> None:
-        """Find how far the second axis can be pushed here, or give that up."""
-        if self._range is not None:
-            self._range, self.worker.priority = None, ()
-            self.state.say("the range is given up")
-            return
-        try:
-            self._range = RangeShot(self.state.request)
-        except MorphError as error:
-            self.state.say(one_line(error))
-
-    def _tend_range(self) -> None:
-        shot = self._range
-        if shot is None or self.keeping.grid_shot is not None:
-            return
-        done = shot.advance(self.state.cache)
-        problem = self.worker.priority_error
-        if problem is None and not done:
-            self._want(shot.requests)
-            self.state.say(shot.progress)
-            return
-        self._range, self.worker.priority, self.worker.priority_error = None, (), None
-        if problem is not None:
-            self.state.complain(problem)
-            return
-        self.state.say(f"{shot.verdict}: its expression is in the terminal")
-        found = replace(self.state.request, expression=shot.expression, u=0.5)
-        command = play_command(found, self.state.invocation)
-        self.state.printed.append(f"{shot.verdict}\n  {command}")
-
-    def _want(self, requests: tuple[Request, ...]) -> None:
-        """Let the render thread make some pictures before it fills the line."""
-        missing = tuple(one for one in requests if one not in self.state.cache)
-        new = tuple(one for one in missing if one not in self.worker.priority)
-        if new:
-            self.worker.priority = (*self.worker.priority[-MOST:], *new)
-            self.worker.requests.put(
-                PendingRequest(self.state.request, self.state.playhead.direction)
-            )
-
-    def _tend_others(self) -> None:
-        """Have the pictures of the cues at hand before they are recalled."""
-        self.cues.look()
-        version = (self.cues.version, self.worker)
-        if version != self._cued and self.keeping.grid_shot is None:
-            self._cued = version
-            self._want(self.cues.requests(self.model_name))
 
     def _step(self, moment: Moment | None, otherwise: str) -> None:
         if moment is None:
@@ -492,14 +333,16 @@ class Session:
             leaving.stop()  # two models at once may not fit into memory
             return model.open()
 
-        self.worker = Worker(open_next, state.cache)
         leaving.requests.close()
         self._difference = None
-        self._asked = self._coming = self._sought = None
         state.change(request)
-        self._ask()
-        if self._threads:
-            self.worker.start()
+        self._draw_with(Worker(open_next, state.cache))
+        self.asking.start()
+
+    def _draw_with(self, worker: Worker) -> None:
+        """Let a render thread draw from now on."""
+        self.asking = Asking(worker, self.state, self.measures, threads=self._threads)
+        self.wanted = Wanted(worker, self.state, self.keeping, self.cues)
 
     def _return_to_the_last_model(self) -> bool:
         """Play on with the model before, if this one failed to open; False if there is none."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from player.session.drawing.memory import default_budget
 from player.session.drawing.scan import Speeds
@@ -13,6 +12,7 @@ from player.session.drawing.worker import ModelInfo
 from player.session.motion.glide import Glide
 from player.session.motion.moment import Moment
 from player.session.motion.playhead import DIVISIONS, FINE, Playhead, Point
+from player.session.panels import Panels
 from player.session.reproduce import Invocation
 from runtime.cache import FrameCache
 from runtime.language.expression import parse
@@ -21,9 +21,6 @@ from runtime.request import MAX_SEED, Frame, Interp, Request
 
 NOTICE_SECONDS = 4.0
 HINT = "/ types other words   F1 for the keys"
-ZOOMS = (1, 2, 4, 8)
-
-Typing = Literal["", "words", "seed"]
 
 
 class PlayerState:
@@ -49,29 +46,16 @@ class PlayerState:
         self.cache = FrameCache(default_budget(picture) if budget is None else budget)
         self.frame: Frame | None = None
         """the picture on show"""
-        self.fullscreen = False
+        self.panels = Panels()
         self.closing = False
         """whether the session is to end"""
-        self.tokens = False
-        self.storms = True
-        self.help = False
-        self.clean = False
-        """whether nothing but the picture is shown"""
         self.speeds: Speeds | None = None
         self.info: ModelInfo | None = None
         self.notice = ""
         self.notice_age = 0.0
-        self.typing: Typing = ""
-        """what is being typed, where the front end has a field open"""
         self.hint = HINT
         self.copied = ""
         """a line for the clipboard, taken by whoever has one"""
-        self.difference = False
-        """whether the difference between the marks is wanted instead of the picture"""
-        self.zoom = 1
-        """times as large as fits the window"""
-        self.measures = False
-        """whether the page of figures is shown"""
         self.mark_seeds: dict[str, int] = {}
         self.gliding: Glide | None = None
         self.glided = 0.0
@@ -296,34 +280,10 @@ class PlayerState:
 
     def toggle_difference(self) -> None:
         """Show how marks A and B differ, as a picture; or the picture again."""
-        if not self.difference and None in self.marks:
+        if not self.panels.difference and None in self.marks:
             self.say("set marks A and B first: D shows how they differ")
         else:
-            self.difference = not self.difference
-
-    def next_zoom(self) -> None:
-        """Look closer, up to eight times; then at the whole again."""
-        self.zoom = ZOOMS[(ZOOMS.index(self.zoom) + 1) % len(ZOOMS)]
-
-    def toggle_measures(self) -> None:
-        """Show or hide the page of figures."""
-        self.measures = not self.measures
-
-    def type(self, what: Typing) -> None:
-        """Begin to type words or a seed, or end it."""
-        self.typing = what
-
-    def toggle_tokens(self) -> None:
-        """Show or hide the token strip."""
-        self.tokens = not self.tokens
-
-    def toggle_storms(self) -> None:
-        """Show or hide the storm strip."""
-        self.storms = not self.storms
-
-    def toggle_help(self) -> None:
-        """Show or hide the keys."""
-        self.help = not self.help
+            self.panels.difference = not self.panels.difference
 
     def toggle_perceptual(self) -> None:
         """Move evenly in visible change instead of in t, or back."""
@@ -348,14 +308,6 @@ class PlayerState:
         self.base = replace(self.base, interp=interp)
         self.say(interp)
 
-    def toggle_fullscreen(self) -> None:
-        """Fill the screen, or leave it."""
-        self.fullscreen = not self.fullscreen
-
-    def toggle_clean(self) -> None:
-        """Show nothing but the picture, or everything again."""
-        self.clean = not self.clean
-
     def learn_knob(self) -> None:
         """Let the next action by key be bound to the next MIDI knob or key that is moved."""
         self.learning = not self.learning
@@ -363,17 +315,7 @@ class PlayerState:
 
     def back(self) -> None:
         """Close what lies on the picture, else leave full screen, else end the session."""
-        if self.typing:
-            self.typing = ""
-        elif self.help:
-            self.help = False
-        elif self.measures:
-            self.measures = False
-        elif self.difference:
-            self.difference = False
-        elif self.fullscreen:
-            self.fullscreen = False
-        else:
+        if not self.panels.close_uppermost():
             self.quit()
 
     def quit(self) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 
+from player.session.asking import Asking
+from player.session.drawing.measures import Measures
 from player.session.drawing.scan import Speeds
-from player.session.keep.cues import Cue
+from player.session.keep.cues import Cue, Cues
+from player.session.keep.recorder import Recorder
 from player.session.motion.playhead import TICKS, Loop, Point
-from player.session.state import HINT
+from player.session.state import HINT, PlayerState
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
@@ -134,3 +138,54 @@ class View:
             self.measures,
             self.hint,
         )
+
+
+def view_of(
+    state: PlayerState,
+    asking: Asking,
+    measures: Measures,
+    *,
+    hertz: int,
+    recorder: Recorder | None,
+    cues: Cues,
+) -> View:
+    """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
+    head = state.playhead
+    worker = asking.worker
+    times = worker.milliseconds
+    return View(
+        request=state.request,
+        axis=state.axis,
+        shown=None if state.frame is None else state.frame.request,
+        cached=state.cache.positions(state.request, state.axis),
+        hits=state.cache.hits,
+        kept=(state.cache.kept, state.cache.budget),
+        speeds=state.speeds,
+        sketch=worker.sketch,
+        mark_a=head.mark_a,
+        mark_b=head.mark_b,
+        playing=head.playing,
+        speed=head.speed,
+        perceptual=head.warp is not None,
+        pad=state.has_pad,
+        tokens=state.panels.tokens,
+        storms=state.panels.storms,
+        help=state.panels.help,
+        clean=state.panels.clean,
+        plan=None if state.info is None else state.info.plan,
+        engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
+        milliseconds=round(fmean(times), 1) if times else None,
+        hertz=hertz,
+        recording=None if recorder is None else round(recorder.seconds, 1),
+        dropped=0 if recorder is None else recorder.dropped,
+        notice=state.notice,
+        error=asking.error,
+        loop=head.loop,
+        between=head.between,
+        cues=cues.kept,
+        glide_seconds=cues.glide_seconds,
+        difference=state.panels.difference,
+        zoom=state.panels.zoom,
+        hint=state.hint,
+        measures=measures.page(worker, state.cache) if state.panels.measures else None,
+    )

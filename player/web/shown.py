@@ -11,8 +11,10 @@ import numpy as np
 from player.session.actions import ACTIONS, HELP, label_of
 from player.session.drawing.scan import Speeds, division
 from player.session.motion.playhead import DIVISIONS, TICKS, Playhead
+from player.session.state import PlayerState
 from player.session.strip import lines
 from player.session.view import View
+from runtime.errors import ExpressionError
 from runtime.language.line import Line
 from runtime.mixing.mix import Plan
 from runtime.mixing.ranges import ranges
@@ -171,3 +173,20 @@ def _rows(plan: Plan) -> str:
 
 
 UNITS = {"ticks": TICKS, "divisions": DIVISIONS}
+
+
+def marks(state: PlayerState) -> list[list[str | float]]:
+    """Return [name, place along, place across, seed] of each mark, places 0 to 1."""
+    return [
+        [name, mark[0][0] / TICKS, mark[0][1] / TICKS, mark[1]]
+        for name, mark in zip("AB", state.marks, strict=True)
+        if mark is not None
+    ]
+
+
+def refusal(n: int, error: Exception) -> dict[str, Any]:
+    """Return the answer to message ``n`` that could not be carried out, in one line."""
+    said: dict[str, Any] = {"say": "refused", "n": n, "message": " ".join(str(error).split())}
+    if isinstance(error, ExpressionError):
+        said |= {"text": error.text, "column": error.column}
+    return said

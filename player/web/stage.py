@@ -6,19 +6,17 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from player.session.actions import NAMES
 from player.session.drawing.mailbox import Latest
-from player.session.drawing.worker import PendingRequest, Result
+from player.session.drawing.worker import Result
 from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Playhead
 from player.session.session import Session
-from player.session.state import PlayerState
 from player.web import shown
+from player.web.encoder import Encoder
 from player.web.kept import Kept
 from player.web.messages import (
     Ack,
@@ -32,11 +30,11 @@ from player.web.messages import (
     Move,
     Tokens,
 )
-from player.web.pictures import encode
+from player.web.roles import Roles
 from player.web.viewer import ASKED, LATER_SECONDS, Socket, Viewer
-from runtime.errors import ExpressionError, MorphError, RequestError
+from runtime.errors import MorphError, RequestError
 from runtime.planner import Planner
-from runtime.request import Frame, Request
+from runtime.request import Request
 
 HERTZ = 60
 IDLE_SECONDS = 0.25
@@ -44,16 +42,9 @@ IDLE_SECONDS = 0.25
 ASKING_SECONDS = 0.004
 """Between turns while somebody waits for a picture that only the cache will hold."""
 LONGEST_TURN = 0.1
-YIELD_SECONDS = 20.0
-"""A performer who does nothing for so long gives way to whoever asks."""
 MOST_VIEWERS = 16
 WORDS_TOLD = 5000
 """of a vocabulary, for completion"""
-QUICK = 3 * 512 * 512
-"""Values of a picture that is encoded as JPEG at once, in 0.4 to 1.5 ms: to another thread and back
-it took 1 to 4 ms."""
-ENCODED = 64
-"""pictures whose bytes are kept for the next viewer"""
 
 
 class _Waking(Latest[Result]):
@@ -92,7 +83,7 @@ class Stage:
         self.lossless = lossless
         self.kept = Kept(session.state.folder)
         self.viewers: dict[int, Viewer] = {}
-        self.performer: Viewer | None = None
+        self.roles = Roles(self.viewers, lambda: self._foresee(None))
         self.instance = secrets.token_hex(8)
         """another for each start, so that a page notices"""
         self.touched = False
@@ -101,8 +92,7 @@ class Stage:
         """whether the performer said where it will be"""
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pool = ThreadPoolExecutor(2, "encode")
-        self._encoded: OrderedDict[tuple[Request, bool], bytes] = OrderedDict()
+        self._encoder = Encoder()
         self._resting: dict[str, Any] = {}
         self._rested = 0.0
         self._closing: set[asyncio.Task[None]] = set()
@@ -130,7 +120,8 @@ class Stage:
                 self.session.state.printed.clear()
                 self.kept.look()
             self._tend_asks()
-            self._tend_roles(now)
+            self._drop_the_dead(now)
+            self.roles.turn(now)
             self._tell(now)
 
     def enter(self, socket: Socket, *, client: str, lossless: bool, seq: int = 0) -> Viewer:
@@ -139,7 +130,7 @@ class Stage:
         viewer = Viewer(
             number,
             socket,
-            self._encode,
+            self._encoder.encode,
             self.session.state.cache,
             client=client,
             lossless=lossless or self.lossless,
@@ -147,11 +138,8 @@ class Stage:
         )
         for other in list(self.viewers.values()):
             if client and other.client == client:  # the same page, whose old link went quiet
-                if self.performer is other:
-                    self.performer = None
                 self._dismiss(other, 4409, "this page is open elsewhere")
-        if self.performer is None:
-            self.performer = viewer
+        self.roles.enter(viewer)
         viewer.reply(self._welcome(viewer))
         self.viewers[number] = viewer
         self._wake.set()
@@ -160,9 +148,7 @@ class Stage:
     def leave(self, viewer: Viewer) -> None:
         """Forget somebody."""
         self.viewers.pop(viewer.number, None)
-        if self.performer is viewer:
-            self.performer = None
-            self._foresee(None)
+        self.roles.leave(viewer)
         self._wake.set()
 
     def hear(self, viewer: Viewer, message: Message) -> None:
@@ -178,7 +164,8 @@ class Stage:
                     {Request(**message.fields, t=t, u=u): seq for seq, t, u in message.places}
                 )
         elif isinstance(message, Control):
-            self._control(viewer, message)
+            self.roles.hear(viewer, message)
+            self._wake.set()
         elif isinstance(message, Ask | Tokens):
             self._inquire(viewer, message)
         else:
@@ -186,12 +173,14 @@ class Stage:
 
     def close(self) -> None:
         """Let go of the threads that encode."""
-        self._pool.shutdown(cancel_futures=True)
+        self._encoder.close()
 
     def _perform(self, viewer: Viewer, message: Move | Act | Change) -> None:
         viewer.heard = max(viewer.heard, message.n)
-        if viewer is not self.performer:
-            viewer.reply(_refusal(message.n, RequestError("watching: ask for control to play")))
+        if viewer is not self.roles.performer:
+            viewer.reply(
+                shown.refusal(message.n, RequestError("watching: ask for control to play"))
+            )
             return
         viewer.last_input = time.perf_counter()
         self.touched = True
@@ -207,7 +196,7 @@ class Stage:
                 text, self.session.state.copied = self.session.state.copied, ""
                 viewer.reply({"say": "copied", "n": message.n, "text": text})
         except (MorphError, ValueError) as error:
-            viewer.reply(_refusal(message.n, error))
+            viewer.reply(shown.refusal(message.n, error))
         self.session.state.closing = False  # a page cannot end the session for all
         self._wake.set()
 
@@ -234,7 +223,7 @@ class Stage:
         )
 
     def _foresee(self, coming: Request | None) -> None:
-        self.session.foresee(coming)
+        self.session.asking.foresee(coming)
         self._foreseen = coming is not None
 
     def _act(self, message: Act) -> None:
@@ -266,49 +255,15 @@ class Stage:
                 for one in dict.fromkeys(self.planner.plan(request).tokens)
             ]
         except MorphError as error:
-            viewer.reply(_refusal(message.n, error))
+            viewer.reply(shown.refusal(message.n, error))
             return
         length = self.planner.tokenizers[0].length
         viewer.reply({"say": "tokens", "n": message.n, "length": length, "tokens": tokens})
 
-    def _control(self, viewer: Viewer, message: Control) -> None:
-        if viewer is self.performer:
-            heirs = [self.viewers.get(message.to)] if message.to is not None else self._asking()
-            if message.want:
-                for other in self._asking():
-                    other.asked_at = None
-            elif heirs and heirs[0] is not None:
-                self._hand_to(heirs[0])
-        elif not message.want:
-            viewer.asked_at = None
-        elif self.performer is None:
-            self._hand_to(viewer)
-        elif viewer.asked_at is None:
-            viewer.asked_at = time.perf_counter()
-        self._wake.set()
-
-    def _hand_to(self, viewer: Viewer) -> None:
-        viewer.asked_at = None
-        viewer.last_input = time.perf_counter()
-        self.performer = viewer
-        self._foresee(None)
-
-    def _asking(self) -> list[Viewer]:
-        asking = [viewer for viewer in self.viewers.values() if viewer.asked_at is not None]
-        return sorted(asking, key=lambda viewer: viewer.asked_at or 0.0)
-
-    def _tend_roles(self, now: float) -> None:
+    def _drop_the_dead(self, now: float) -> None:
         for viewer in list(self.viewers.values()):
             if viewer.link.dead(now):
                 self._dismiss(viewer, 4408, "no acknowledgement")
-        asking = self._asking()
-        if asking and self._gives_way(asking[0], now):
-            self._hand_to(asking[0])
-
-    def _gives_way(self, asking: Viewer, now: float) -> bool:
-        if self.performer is None:
-            return True
-        return now - max(self.performer.last_input, asking.asked_at or 0.0) > YIELD_SECONDS
 
     def _dismiss(self, viewer: Viewer, code: int, reason: str) -> None:
         self.leave(viewer)
@@ -328,7 +283,7 @@ class Stage:
             return
         self._model = name
         self.planner = self._open_planner(name)
-        self._encoded.clear()
+        self._encoder.clear()
         self._resting = {}
         for viewer in self.viewers.values():
             viewer.play_with(self.session.state.cache)
@@ -338,8 +293,8 @@ class Stage:
             viewer.reply(self._welcome(viewer))
 
     def _tend_asks(self) -> None:
-        worker, cache = self.session.worker, self.session.state.cache
-        problem = worker.priority_error
+        cache, wanted = self.session.state.cache, self.session.wanted
+        problem = wanted.take_problem()
         missing: list[Request] = []
         for viewer in self.viewers.values():
             left = []
@@ -347,23 +302,16 @@ class Stage:
                 frame = cache.peek(request)
                 if frame is not None:
                     viewer.found.append((n, frame, since))
-                elif problem is not None and self.session.keeping.grid_shot is None:
-                    viewer.reply(_refusal(n, RequestError(problem)))
+                elif problem is not None:
+                    viewer.reply(shown.refusal(n, RequestError(problem)))
                 else:
                     left.append((n, request, since))
                     missing.append(request)
             viewer.asks = left
-        if problem is not None and self.session.keeping.grid_shot is None:
-            worker.priority_error = None
-        new = [request for request in missing if request not in worker.priority]
-        if new:
-            others = [one for one in worker.priority if one not in cache]
-            worker.priority = (*missing, *(one for one in others if one not in missing))
-            head = self.session.state.playhead
-            worker.requests.put(PendingRequest(self.session.state.request, head.direction))
+        wanted.add_first(tuple(missing))
 
     def _tell(self, now: float) -> None:
-        session = self.session
+        session, performer = self.session, self.roles.performer
         view = session.view(HERTZ)
         head = session.state.playhead
         moving = shown.moving(view, head)
@@ -373,12 +321,12 @@ class Stage:
         common = {
             **moving,
             **self._resting,
-            "marks": _marks(session.state),
+            "marks": shown.marks(session.state),
             "waits": session.beats.holds,
             "kept": self.kept.to_json(),
             "viewers": sorted(self.viewers),
-            "performer": None if self.performer is None else self.performer.number,
-            "asking": [viewer.number for viewer in self._asking()],
+            "performer": None if performer is None else performer.number,
+            "asking": [viewer.number for viewer in self.roles.asking],
             "settings": None if session.state.info is None else dict(session.state.info.settings),
         }
         line = view.line if view.moves else None
@@ -391,7 +339,7 @@ class Stage:
                 "heard": viewer.heard,
                 "trip": None if trip is None else round(trip * 1e3),
             }
-            foreseen = session.arrived if viewer is self.performer and self._foreseen else None
+            foreseen = session.asking.arrived if viewer is performer and self._foreseen else None
             viewer.frame = foreseen or session.state.frame
             viewer.difference = difference
             viewer.line = line
@@ -418,23 +366,6 @@ class Stage:
             "speeds_offered": list(SPEEDS),
         }
 
-    async def _encode(self, frame: Frame, lossless: bool, keep: bool) -> bytes:
-        key = frame.request, lossless
-        picture = self._encoded.get(key) if keep else None
-        if picture is None:
-            if lossless or frame.pixels.size > QUICK:
-                loop = asyncio.get_running_loop()
-                picture = await loop.run_in_executor(
-                    self._pool, lambda: encode(frame.pixels, lossless=lossless)
-                )
-            else:
-                picture = encode(frame.pixels, lossless=lossless)
-            if keep:
-                self._encoded[key] = picture
-            if len(self._encoded) > ENCODED:
-                self._encoded.popitem(last=False)
-        return picture
-
     def _patience(self) -> float:
         if any(viewer.asks for viewer in self.viewers.values()):
             return ASKING_SECONDS
@@ -450,19 +381,3 @@ class Stage:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it ended meanwhile
                 self._loop.call_soon_threadsafe(self._wake.set)
-
-
-def _marks(state: PlayerState) -> list[list[str | float]]:
-    """Return [name, place along, place across, seed] of each mark, places 0 to 1."""
-    return [
-        [name, mark[0][0] / TICKS, mark[0][1] / TICKS, mark[1]]
-        for name, mark in zip("AB", state.marks, strict=True)
-        if mark is not None
-    ]
-
-
-def _refusal(n: int, error: Exception) -> dict[str, Any]:
-    said: dict[str, Any] = {"say": "refused", "n": n, "message": " ".join(str(error).split())}
-    if isinstance(error, ExpressionError):
-        said |= {"text": error.text, "column": error.column}
-    return said

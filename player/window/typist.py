@@ -57,7 +57,7 @@ class Typist:
         """Open or close the field as the session says; ``pressed`` is the character of the key
         that asked for it, which is not meant for the field.
         """
-        what = session.state.typing
+        what = session.state.panels.typing
         if what and self.typing is None:
             request = session.state.request
             start = request.expression if what == "words" else str(request.seed)
@@ -119,7 +119,7 @@ class Typist:
         elif key in (pygame.K_RETURN, pygame.K_KP_ENTER):
             self._submit(session)
         elif key == pygame.K_ESCAPE:
-            session.state.type("")
+            session.state.panels.type("")
             self.tend(session)
 
     def _clip(self, key: int, session: Session) -> None:
@@ -135,7 +135,7 @@ class Typist:
     def _recall(self, way: int, session: Session) -> None:
         """Go back and forth in what was typed before."""
         words = session.history.words
-        if session.state.typing != "words" or not 0 <= self._back + way <= len(words):
+        if session.state.panels.typing != "words" or not 0 <= self._back + way <= len(words):
             return
         if self._back == 0:
             self._draft = self._line.text
@@ -158,7 +158,7 @@ class Typist:
     def _submit(self, session: Session) -> None:
         text = self._line.text
         try:
-            if session.state.typing == "seed":
+            if session.state.panels.typing == "seed":
                 session.settings.type_seed(text)
             else:
                 session.write(text)
@@ -166,7 +166,7 @@ class Typist:
             self._fail(error)
             self._show(session)
             return
-        session.state.type("")
+        session.state.panels.type("")
         self.tend(session)
 
     def _set(self, line: TextLine, session: Session) -> None:
@@ -179,7 +179,7 @@ class Typist:
     def _changed(self, session: Session) -> None:
         self._offered = None
         self._offers = ()
-        if session.state.typing == "words" and self._line.cursor == self._line.anchor:
+        if session.state.panels.typing == "words" and self._line.cursor == self._line.anchor:
             model = session.settings.model
             taught = () if model is None else model.words
             self._from, self._offers = complete(self._line.text, self._line.cursor, taught)
@@ -188,7 +188,7 @@ class Typist:
 
     def _check(self, session: Session) -> None:
         self._error, self._column = "", None
-        if session.state.typing == "words" and self._line.text.strip():
+        if session.state.panels.typing == "words" and self._line.text.strip():
             try:
                 parse(self._line.text)
             except MorphError as error:
@@ -199,7 +199,7 @@ class Typist:
         self._column = error.column if isinstance(error, ExpressionError) else None
 
     def _show(self, session: Session) -> None:
-        prompt = "seed" if session.state.typing == "seed" else "words"
+        prompt = "seed" if session.state.panels.typing == "seed" else "words"
         self.typing = Typing(
             prompt,
             self._line,

@@ -86,7 +86,7 @@ class Window:
         self._picture = picture
         self._zoom = zoom
         self._ui_scale = ui_scale
-        self.state.fullscreen = self._fullscreen = fullscreen
+        self.state.panels.fullscreen = self._fullscreen = fullscreen
         self._threads = threads
         self._now = now
         self._controls = Controls()
@@ -158,7 +158,7 @@ class Window:
             self.session.turn(dt, now, self._controls.velocity(now))
         else:
             self.session.turn(0.0, now)
-        if self.state.fullscreen != self._fullscreen:
+        if self.state.panels.fullscreen != self._fullscreen:
             self._toggle_fullscreen()
         self._print()
         self._typist.tend(self.session)
@@ -218,7 +218,7 @@ class Window:
     def _turn_page(self) -> bool:
         """Show the help's next page, if it is open and has one."""
         layout = self.canvas.layout
-        if not self.state.help or layout is None:
+        if not self.state.panels.help or layout is None:
             return False
         if self.canvas.help_page + 1 >= keys_help.pages(layout.window.size):
             return False
@@ -254,7 +254,7 @@ class Window:
         if dragged != "picture" or self._pulled > CLICK:
             return
         if now - self._clicked_at < DOUBLE_SECONDS:
-            self.state.zoom = 1
+            self.state.panels.zoom = 1
         self._clicked_at = now
         self.state.play()
 
@@ -270,7 +270,7 @@ class Window:
             self.state.seek_u(u)
         elif self._drag == "picture":
             self._pulled += abs(by[0]) + abs(by[1])
-            self.canvas.pan(*by, self.state.zoom)
+            self.canvas.pan(*by, self.state.panels.zoom)
 
     def _look_at_bar(self) -> None:
         """Know what the mouse is over, where that is the bar and it is not being dragged."""

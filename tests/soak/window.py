@@ -132,8 +132,8 @@ def main() -> int:
                     post(draws, window)
                     events[0] += 1
             window.state.closing = at > end
-            if window.state.fullscreen and draws.random() < 0.05:
-                window.state.fullscreen = False
+            if window.state.panels.fullscreen and draws.random() < 0.05:
+                window.state.panels.fullscreen = False
             if at - printed[0] >= 10:
                 printed[0] = at
                 for kept in sorted(Path(folder).iterdir())[:-20]:

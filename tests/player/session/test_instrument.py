@@ -120,7 +120,7 @@ def test_marks_keep_their_seed(session: Session) -> None:
 
 def test_the_difference_of_the_marks_is_what_the_pixels_say(session: Session) -> None:
     session.state.toggle_difference()
-    assert not session.state.difference
+    assert not session.state.panels.difference
     session.state.mark_a()
     session.state.seek(0.75)
     session.state.mark_b()

@@ -74,7 +74,7 @@ def test_an_enlarged_picture_is_dragged_as_far_as_its_edge_and_a_double_click_re
         for _ in range(2):
             tap(pygame.K_z)
             yield 2
-        assert player.state.zoom == 4
+        assert player.state.panels.zoom == 4
         drag(middle, (40, 0))
         yield 2
         assert player.canvas.centre[0] == pytest.approx(0.5 - 10 / layout.picture.width, abs=0.002)
@@ -86,7 +86,7 @@ def test_an_enlarged_picture_is_dragged_as_far_as_its_edge_and_a_double_click_re
             mouse(pygame.MOUSEBUTTONDOWN, middle)
             mouse(pygame.MOUSEBUTTONUP, middle)
         yield 2
-        assert player.state.zoom == 1
+        assert player.state.panels.zoom == 1
         assert not player.state.playhead.playing  # played and paused
 
     conductor.script = script()
@@ -232,11 +232,11 @@ def test_f1_turns_the_pages_of_the_help_and_then_closes_it() -> None:
         for _ in range(count):
             tap(pygame.K_F1)
             yield 10
-            assert player.state.help
+            assert player.state.panels.help
             shots.append(pixels().tobytes())
         tap(pygame.K_F1)
         yield 10
-        assert not player.state.help
+        assert not player.state.panels.help
         assert len(set(shots)) == count
 
     conductor.script = script()

@@ -34,7 +34,7 @@ window = Window(
     folder=Path(sys.argv[1]),
 )
 window.run(120)
-end = f"{type(window.canvas.screen).__name__} {window.state.zoom} {window.state.request.t}"
+end = f"{type(window.canvas.screen).__name__} {window.state.panels.zoom} {window.state.request.t}"
 Path(sys.argv[2]).write_text(end)
 """
 SETTLES_S = 0.6

@@ -324,11 +324,11 @@ def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None
         yield exact(player)
         tap(pygame.K_5)
         yield 4
-        errors.append(player.session.error)
+        errors.append(player.session.asking.error)
         tap(pygame.K_RIGHT)
         yield 2
         yield exact(player)
-        errors.append(player.session.error)
+        errors.append(player.session.asking.error)
 
     conductor.script = script()
     assert player.run().t == 0.5025
@@ -466,7 +466,9 @@ def test_escape_closes_the_help_then_leaves_full_screen_then_quits() -> None:
         tap(pygame.K_F1)
         yield 3
         for _ in range(3):
-            seen.append((player.state.help, player.state.fullscreen, player.state.closing))
+            seen.append(
+                (player.state.panels.help, player.state.panels.fullscreen, player.state.closing)
+            )
             tap(pygame.K_ESCAPE)
             yield 3
         raise AssertionError("the third Escape did not end it")

@@ -8,6 +8,7 @@ from player.options import open_pipeline, open_planner
 from player.session.models import Model
 from player.session.reproduce import Invocation, own_name
 from runtime.bundles.library import known_models
+from runtime.planner import Planner
 
 
 class Library:
@@ -16,22 +17,42 @@ class Library:
     def __init__(self, invocation: Invocation) -> None:
         """Know the model of ``invocation`` by its folder's name too."""
         self._invocation = invocation
-        self._found: dict[str, Model] = {}
+        self._planners: dict[str, Planner] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return every model that is here."""
         return tuple(known_models())
 
     def find(self, name: str) -> Model:
-        """Return a model; its manifest and tokenizers are read once.
+        """Return a model.
 
         Raises:
             BundleError: there is none of that name, or it cannot be read.
         """
         invocation = self.invocation_of(name)
-        made = self._found.get(invocation.model)
+        planner = self.planner(name)
+        manifest, vocabulary = planner.manifest, planner.vocabulary
+        return Model(
+            invocation.model,
+            (manifest.width, manifest.height),
+            lambda: open_pipeline(invocation),
+            planner.check,
+            planner.untaught,
+            tuple(sorted(manifest.steps)),
+            manifest.default_steps,
+            () if vocabulary is None else tuple(sorted(vocabulary.words)),
+        )
+
+    def planner(self, name: str) -> Planner:
+        """Return what a model can be asked; its manifest and tokenizers are read once.
+
+        Raises:
+            BundleError: there is none of that name, or it cannot be read.
+        """
+        invocation = self.invocation_of(name)
+        made = self._planners.get(invocation.model)
         if made is None:
-            made = self._found[invocation.model] = _read(invocation)
+            made = self._planners[invocation.model] = open_planner(invocation)
         return made
 
     def invocation_of(self, name: str) -> Invocation:
@@ -40,18 +61,3 @@ class Library:
         if name in (own.model, own_name(own.model).rstrip("/")):
             return own
         return replace(own, model=name, size=None)
-
-
-def _read(invocation: Invocation) -> Model:
-    planner = open_planner(invocation)
-    manifest, vocabulary = planner.manifest, planner.vocabulary
-    return Model(
-        invocation.model,
-        (manifest.width, manifest.height),
-        lambda: open_pipeline(invocation),
-        planner.check,
-        planner.untaught,
-        tuple(sorted(manifest.steps)),
-        manifest.default_steps,
-        () if vocabulary is None else tuple(sorted(vocabulary.words)),
-    )

@@ -14,7 +14,7 @@ import typer
 
 from player.commands.common import interruptible, name_untaught
 from player.commands.playing.library import Library
-from player.options import Expression, Sampling, open_planner, shared
+from player.options import Expression, Sampling, shared
 from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
@@ -43,8 +43,8 @@ def serve(
     ] = False,
 ) -> None:
     """Play in a browser: on this machine, or on another through ssh -L."""
-    planner = open_planner(invocation)
     library = Library(invocation)
+    planner = library.planner(invocation.model)
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
     from player.session.session import Session
@@ -74,12 +74,7 @@ def serve(
         remark=planner.untaught,
         models=library,
     )
-    stage = Stage(
-        session,
-        planner,
-        lossless=lossless,
-        open_planner=lambda name: open_planner(library.invocation_of(name)),
-    )
+    stage = Stage(session, planner, lossless=lossless, open_planner=library.planner)
     try:
         with interruptible(None):
             run(make_server(stage, access), stage, listener)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import threading
 import time
-from pathlib import Path
 from statistics import median
 
-import av
 import numpy as np
 import pygame
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 
 from player.window.keys import key_of
 from player.window.layout import share_x
@@ -22,9 +16,8 @@ from player.window.parts.pad import field
 from player.window.parts.readouts import settings_line
 from player.window.window import Window
 from runtime.errors import DisplayError, EngineError, ExpressionError
-from runtime.output.film import read_settings
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, picture
+from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import Script, exact, mouse, press, release, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
@@ -171,149 +164,6 @@ def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> N
     assert places[1:4] == [(1.0, 0.5)] * 3
     assert places[4] == pytest.approx((0.5, 0.5), abs=0.01)
     assert places[5] == (0.0, 1.0)
-
-
-def test_a_still_holds_the_picture_on_show_and_the_command_that_makes_it_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    player, conductor = stage(FakeRenderer(metadata={"model": "gradient"}), folder=tmp_path)
-
-    def script() -> Script:
-        tap(pygame.K_4)
-        yield 2
-        yield exact(player)
-        tap(pygame.K_s)
-        yield 2
-
-    conductor.script = script()
-    player.run()
-    (path,) = tmp_path.glob("*.png")
-    request = Request("cat -> kitten", t=0.4, steps=4)
-    assert np.array_equal(np.asarray(Image.open(path)), picture(request))
-    settings = read_settings(path)
-    words = shlex.split(settings["command"])
-    assert words[:2] == ["wordmorph", "render"]
-    assert words[words.index("--t") + 1] == "0.4"
-    assert words[-1] == "cat -> kitten"
-    assert settings["command"] in capsys.readouterr().out
-    assert (settings["model"], settings["seed"], settings["t"]) == ("gradient", 0, 0.4)
-    assert json.dumps(settings)
-
-
-def film_of(path: Path) -> list[NDArray[np.int64]]:
-    with av.open(str(path)) as film:
-        assert film.streams.video[0].average_rate == 20
-        return [frame.to_ndarray(format="rgb24").astype(int) for frame in film.decode(video=0)]
-
-
-def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_r)
-        yield 31
-        tap(pygame.K_END)
-        yield 60
-        tap(pygame.K_r)
-        yield 2
-
-    conductor.script = script()
-    player.run()
-    (path,) = tmp_path.glob("*.mp4")
-    frames = film_of(path)
-    assert len(frames) == pytest.approx(1.5 * 20, abs=2)
-    at_end = [
-        np.abs(frame - picture(Request("cat -> kitten", t=1.0))).mean() < 6 for frame in frames
-    ]
-    assert at_end.index(True) == pytest.approx(10, abs=2)
-    assert all(at_end[12:])
-    assert np.abs(frames[0] - picture(Request("cat -> kitten"))).mean() < 6
-
-
-def test_quitting_completes_the_recording_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_r)
-        yield 30
-
-    conductor.script = script()
-    player.run()
-    (path,) = tmp_path.glob("*.mp4")
-    assert len(film_of(path)) >= 9
-    assert f"recorded {path}" in capsys.readouterr().out
-
-
-def test_ctrl_c_completes_the_recording_too(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_r)
-        yield 30
-        raise KeyboardInterrupt
-
-    conductor.script = script()
-    with pytest.raises(KeyboardInterrupt):
-        player.run()
-    (path,) = tmp_path.glob("*.mp4")
-    assert len(film_of(path)) >= 9
-    assert not pygame.display.get_init()
-
-
-def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path / "missing")
-    notices: list[str] = []
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_s)
-        yield 2
-        notices.append(player.state.notice)
-        tap(pygame.K_r)
-        yield lambda: "recording failed" in player.state.notice
-        notices.append(player.state.notice)
-
-    conductor.script = script()
-    player.run()
-    assert len(notices) == 2
-    assert all("cannot be written" in notice for notice in notices)
-    assert player.session.keeping.recorder is None
-
-
-def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), PAD, folder=tmp_path)
-
-    def script() -> Script:
-        tap(pygame.K_SPACE)
-        yield 2
-        tap(pygame.K_g)
-        yield 2
-        yield lambda: player.session.keeping.grid_shot is None
-
-    conductor.script = script()
-    assert player.run().t > 0.03
-    (path,) = tmp_path.iterdir()
-    words = shlex.split(read_settings(path)["command"])
-    assert words[:2] == ["wordmorph", "grid"]
-    assert (words[words.index("--rows") + 1], words[words.index("--cols") + 1]) == ("5", "7")
-    grid = np.asarray(Image.open(path).convert("RGB"))
-    for t, u in ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0)):
-        assert contains(grid, picture(Request(PAD, t=t, u=u, steps=4)))
-
-
-def contains(whole: NDArray[np.uint8], part: NDArray[np.uint8]) -> bool:
-    """Tell whether the part stands somewhere in the whole, pixel for pixel."""
-    h, w = part.shape[:2]
-    for y, x in np.argwhere((whole == part[h // 2, w // 2]).all(axis=-1)):
-        top, left = y - h // 2, x - w // 2
-        if top >= 0 and left >= 0 and np.array_equal(whole[top : top + h, left : left + w], part):
-            return True
-    return False
 
 
 def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None:

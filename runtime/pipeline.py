@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import Any, NamedTuple, Self, TypeVar
@@ -18,7 +18,7 @@ from runtime.bundles.library import find_bundle
 from runtime.engines.abandon import abandon
 from runtime.engines.apart import ApartEngine
 from runtime.engines.choose import choose
-from runtime.engines.engine import Engine, Floats
+from runtime.engines.engine import Engine, Floats, Overlapping, Rendered
 from runtime.engines.resident import Mixture, Resident, prompts_of
 from runtime.errors import DeviceLost, RequestError
 from runtime.mixing.mix import Plan
@@ -220,18 +220,48 @@ class Pipeline:
         The pixels are those of ``render`` on engines of batch 1; a GPU rounds a batch differently,
         by at most 2/255.
         """
-        largest = max(self.engine.batches)
-        frames: list[Frame] = []
-        for _, group in groupby(requests, key=_shared):
-            for batch in _chunks(list(group), largest):
-                frames += self._on_a_gpu(partial(self._render_batch, batch))
-        return frames
+        return list(self.frames(requests))
 
     def frames(self, requests: Sequence[Request]) -> Iterator[Frame]:
-        """Yield the frames of a film in order, one engine batch in memory at a time."""
-        largest = max(self.engine.batches)
-        for start in range(0, len(requests), largest):
-            yield from self.render_many(requests[start : start + largest])
+        """Yield frames in order, with the pixels of ``render_many``.
+
+        One engine batch is in memory at a time; on a GPU two, as the next is drawn while one is
+        taken.
+        """
+        drawing: Callable[[], list[Frame]] | None = None
+        for batch in self._batches_of(requests):
+            begun = self._begin(batch)
+            if drawing is not None:
+                yield from drawing()
+            drawing = begun
+            if not isinstance(self.engine, Overlapping):
+                yield from drawing()
+                drawing = None
+        if drawing is not None:
+            yield from drawing()
+
+    def _batches_of(self, requests: Sequence[Request]) -> Iterator[list[Request]]:
+        """Cut into batches the engine has: the largest that is full, then single frames."""
+        for _, group in groupby(requests, key=_shared):
+            left = list(group)
+            while left:
+                largest = max(self.engine.batches)  # it may give up batches on the way
+                count = largest if len(left) >= largest else 1
+                yield left[:count]
+                del left[:count]
+
+    def _begin(self, requests: list[Request]) -> Callable[[], list[Frame]]:
+        """Begin a batch; what is returned waits for its frames.
+
+        Where the GPU is lost meanwhile, that draws them again, on the engine that goes on.
+        """
+        begun = self._on_a_gpu(lambda: self._begin_batch(requests))
+        engine = self.engine
+
+        def frames() -> list[Frame]:
+            return begun() if self.engine is engine else self._render_batch(requests)
+
+        return lambda: self._on_a_gpu(frames)
 
     def close(self) -> None:
         """Release the engine."""
@@ -271,6 +301,12 @@ class Pipeline:
             raise
 
     def _render_batch(self, requests: Sequence[Request]) -> list[Frame]:
+        return self._begin_batch(requests)()
+
+    def _begin_batch(self, requests: Sequence[Request]) -> Callable[[], list[Frame]]:
+        """Begin frames that share their basis, noise and steps, or draw them on an engine that
+        does one thing after the other.
+        """
         start = time.perf_counter()
         first = requests[0]
         self.check(first)
@@ -280,7 +316,8 @@ class Pipeline:
         chosen = prompts_of(mixtures)
         if len(chosen) > self.bundle.manifest.basis:
             if len(requests) > 1:
-                return [frame for request in requests for frame in self._render_batch([request])]
+                singles = [frame for request in requests for frame in self._render_batch([request])]
+                return lambda: singles
             raise RequestError(
                 f"{len(chosen)} prompts are mixed in one frame, "
                 f"the model holds {self.bundle.manifest.basis}: use fewer terms"
@@ -290,21 +327,13 @@ class Pipeline:
         )
         mixed = time.perf_counter()
         steps = self.bundle.manifest.steps[first.steps]
+        ours = {"text": (embedded - start) * 1e3, "mix": (mixed - embedded) * 1e3}
+        if isinstance(self.engine, Overlapping):
+            begun = self.engine.begin(weights, pooled_weights, steps)
+            return lambda: _frames_of(begun(), requests, ours)
         rendered = self.engine.render(weights, pooled_weights, steps)
-        total = time.perf_counter() - start
-        count = len(requests)
-        timings = {
-            "text": (embedded - start) * 1e3 / count,
-            "mix": (mixed - embedded) * 1e3 / count,
-            "denoise": rendered.denoise_ms / count,
-            "decode": rendered.decode_ms / count,
-            "total": total * 1e3 / count,
-        }
-        frames = []
-        for request, pixels in zip(requests, rendered.pixels, strict=True):
-            pixels.flags.writeable = False
-            frames.append(Frame(pixels, request, timings))
-        return frames
+        total = (time.perf_counter() - start) * 1e3
+        return lambda: _frames_of(rendered, requests, ours, total)
 
     def _mixture(self, request: Request, basis: Floats) -> Mixture:
         made = self.plan(request)
@@ -336,11 +365,22 @@ def _shared(request: Request) -> tuple[object, ...]:
     return *plan_key(request), request.seed, request.steps
 
 
-def _chunks(requests: list[Request], largest: int) -> Iterator[list[Request]]:
-    """Cut into batches the engine has: the largest that is full, then single frames."""
-    start = 0
-    while len(requests) - start >= largest > 1:
-        yield requests[start : start + largest]
-        start += largest
-    for request in requests[start:]:
-        yield [request]
+def _frames_of(
+    rendered: Rendered,
+    requests: Sequence[Request],
+    ours: Mapping[str, float],
+    total: float | None = None,
+) -> list[Frame]:
+    """Return a batch as frames, whose milliseconds are their share of the batch's.
+
+    ``ours`` has those that were not the engine's; ``total`` is all of it, their sum where frames
+    overlapped.
+    """
+    times = {**ours, "denoise": rendered.denoise_ms, "decode": rendered.decode_ms}
+    times["total"] = sum(times.values()) if total is None else total
+    shares = {stage: taken / len(requests) for stage, taken in times.items()}
+    frames = []
+    for request, pixels in zip(requests, rendered.pixels, strict=True):
+        pixels.flags.writeable = False
+        frames.append(Frame(pixels, request, shares))
+    return frames

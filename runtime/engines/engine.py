@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,22 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Release the device; the engine cannot be used afterwards."""
+
+
+@runtime_checkable
+class Overlapping(Protocol):
+    """An engine on which a frame can be begun while the host still takes out the last one's."""
+
+    def begin(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Callable[[], Rendered]:
+        """As ``Engine.render``, without waiting: what is returned waits, once, for the frame.
+
+        Frames are taken in the order they were begun, and at most two are under way: a third
+        gives up the first. A basis or noise loaded meanwhile counts for what is begun after it.
+
+        Raises EngineError as ``Engine.render`` does, here or when the frame is taken.
+        """
 
 
 def one_by_one(

@@ -53,6 +53,7 @@ class FakeCuda:
     cudaStreamCaptureMode = cudaStreamCaptureMode
     cudaStreamNonBlocking = 1
     cudaHostAllocDefault = 0
+    cudaEventDisableTiming = 2
 
     def __init__(self, capability: tuple[int, int] = (8, 9), name: str = "Fake 4090") -> None:
         self.capability, self.name = capability, name
@@ -73,6 +74,8 @@ class FakeCuda:
         self.lost: cudaError_t | None = None
         """what every call on the GPU answers from now on, as after a kernel that went astray"""
         self.calls: dict[str, int] = {}
+        self.events: dict[int, list[int]] = {}
+        """how often each was recorded, and how often the stream has reached it"""
 
     def cudaGetDeviceCount(self) -> tuple[Any, ...]:
         if self.fault is not None:
@@ -177,6 +180,34 @@ class FakeCuda:
         work = self.pending if stream else self.default
         while work:
             work.pop(0)()
+        return (OK,)
+
+    def cudaEventCreateWithFlags(self, flags: int) -> tuple[Any, ...]:
+        self.events[len(self.events)] = [0, 0]
+        return OK, len(self.events) - 1
+
+    def cudaEventDestroy(self, event: int) -> tuple[Any, ...]:
+        del self.events[event]
+        return (OK,)
+
+    def cudaEventRecord(self, event: int, stream: Any) -> tuple[Any, ...]:
+        if self.lost is not None:
+            return (self.lost,)
+        self.events[event][0] += 1
+        number = self.events[event][0]
+
+        def reach() -> None:
+            self.events[event][1] = number
+
+        self.enqueue(reach)
+        return (OK,)
+
+    def cudaEventSynchronize(self, event: int) -> tuple[Any, ...]:
+        if self.lost is not None:
+            return (self.lost,)
+        recorded, _ = self.events[event]
+        while self.events[event][1] < recorded:
+            self.pending.pop(0)()
         return (OK,)
 
     def cudaStreamBeginCapture(self, stream: Any, mode: int) -> tuple[Any, ...]:

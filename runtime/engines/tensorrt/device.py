@@ -50,6 +50,7 @@ class Device:
         self._memory: list[int] = []
         self._pinned: list[int] = []
         self._graphs: list[Any] = []
+        self._events: list[Any] = []
         self._stream = check(
             self._cuda.cudaStreamCreateWithFlags(self._cuda.cudaStreamNonBlocking),
             "making a stream",
@@ -127,6 +128,25 @@ class Device:
         """
         check(self._cuda.cudaStreamSynchronize(self._stream), doing)
 
+    def event(self) -> Any:
+        """Return a mark that can be put on the stream."""
+        flags = self._cuda.cudaEventDisableTiming
+        made = check(self._cuda.cudaEventCreateWithFlags(flags), "making an event")
+        self._events.append(made)
+        return made
+
+    def record(self, event: Any) -> None:
+        """Put a mark behind everything that is on the stream now."""
+        check(self._cuda.cudaEventRecord(event, self._stream), "marking a frame")
+
+    def wait_for(self, event: Any, doing: str = "running a frame") -> None:
+        """Wait for what was on the stream when ``event`` was recorded.
+
+        Raises:
+            EngineError: something before it failed, while ``doing``.
+        """
+        check(self._cuda.cudaEventSynchronize(event), doing)
+
     def check_alive(self, doing: str) -> None:
         """Raise DeviceLost if the last CUDA call left this process without its GPU."""
         code = self._cuda.cudaGetLastError()
@@ -166,9 +186,11 @@ class Device:
         self._cuda.cudaStreamSynchronize(self._stream)
         for graph in self._graphs:
             self._cuda.cudaGraphExecDestroy(graph)
+        for event in self._events:
+            self._cuda.cudaEventDestroy(event)
         for address in self._memory:
             self._cuda.cudaFree(address)
         for address in self._pinned:
             self._cuda.cudaFreeHost(address)
         self._cuda.cudaStreamDestroy(self._stream)
-        self._graphs, self._memory, self._pinned = [], [], []
+        self._graphs, self._events, self._memory, self._pinned = [], [], [], []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ from runtime.engines.tensorrt.module import PACKAGES, load_module
 from runtime.engines.tensorrt.network import Network
 from runtime.engines.tensorrt.plans import BATCHES, RTX_CAPABILITIES
 from runtime.errors import DeviceLost, EngineError
+
+Made = tuple[NDArray[np.uint8], Floats, Floats | None]
+"""pixels uint8 [B, H, W, 3], the last latent f32 [B, C, h, w], the decoder's total f32 [B]"""
 
 
 def available(backend: str = "tensorrt") -> str | None:
@@ -96,6 +100,9 @@ class TensorRtEngine:
         self._noise: Floats | None = None
         self._frames: dict[tuple[int, tuple[Step, ...]], FrameGraph] = {}
         self._stages: dict[int, dict[str, Stage]] = {}
+        self._under_way: list[_UnderWay] = []
+        self._ended = 0.0
+        """when the last frame was taken"""
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -140,6 +147,12 @@ class TensorRtEngine:
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
         """See ``Engine.render``."""
+        return self.begin(weights, pooled_weights, steps)()
+
+    def begin(
+        self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
+    ) -> Callable[[], Rendered]:
+        """See ``Overlapping.begin``."""
         start = time.perf_counter()
         manifest = self._manifest
         if self._noise is None:
@@ -151,15 +164,19 @@ class TensorRtEngine:
                 f"{' or '.join(map(str, BATCHES))} frames of {manifest.basis} prompts x "
                 f"{manifest.tokens} tokens"
             )
-        ran = self._run(weights, pooled_weights, steps) if batch in self.batches else None
-        if ran is None:
-            return one_by_one(
+        frame = self._frames.get((batch, steps))
+        if frame is not None and frame.ready:
+            return self._begin(frame, start, weights, pooled_weights)
+        for begun in list(self._under_way):
+            begun.take()  # making a frame's buffers may do away with those of another
+        made = self._first(weights, pooled_weights, steps) if batch in self.batches else None
+        if made is None:
+            rendered = one_by_one(
                 lambda one, pooled: self.render(one, pooled, steps), weights, pooled_weights
             )
-        pixels, latent, total = ran
-        check_finite(latent)
-        check_total(total)
-        return Rendered(pixels, (time.perf_counter() - start) * 1e3, 0.0)
+        else:
+            rendered = _checked(made, start)
+        return lambda: rendered
 
     def close(self) -> None:
         """See ``Engine.close``."""
@@ -169,28 +186,43 @@ class TensorRtEngine:
         self._networks.clear()
         self._gpu.close()
 
-    def _run(
+    def _begin(
+        self, frame: FrameGraph, start: float, weights: Floats, pooled_weights: Floats | None
+    ) -> Callable[[], Rendered]:
+        self._refresh(frame)
+        slot = frame.begin(weights, pooled_weights)
+        begun = _UnderWay(lambda: frame.end(slot), self._under_way)
+
+        def rendered() -> Rendered:
+            since = max(start, self._ended)
+            made = begun.take()
+            self._ended = time.perf_counter()
+            return _checked(made, since)
+
+        return rendered
+
+    def _refresh(self, frame: FrameGraph) -> None:
+        if frame.stale:
+            assert self._noise is not None
+            frame.load_noise(self._noise, self._manifest.init_noise_sigma)
+
+    def _first(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
-    ) -> tuple[NDArray[np.uint8], Floats, Floats | None] | None:
-        """Return pixels, latent and total, or None if the GPU has no room for such a batch."""
+    ) -> Made | None:
+        """Render the first frame of a batch size and step table; None if the GPU has no room."""
         batch = len(weights)
-        frame = self._frames.get((batch, steps))
         mark = self._gpu.mark()
         try:
-            made = self._frame(batch, steps) if frame is None else frame
-            if made.stale:
-                assert self._noise is not None
-                made.load_noise(self._noise, self._manifest.init_noise_sigma)
-            ran = made.run(weights, pooled_weights)
-            self._frames[batch, steps] = made
-            if made.uncapturable:
+            frame = self._frame(batch, steps)
+            self._refresh(frame)
+            made = frame.end(frame.begin(weights, pooled_weights))
+            self._frames[batch, steps] = frame
+            if frame.uncapturable:
                 self._let_networks_capture()
-            return ran
+            return made
         except DeviceLost:
             raise
         except EngineError as error:
-            if frame is not None:  # it ran before: memory is not what it lacks
-                raise
             self._give_up(batch, mark)
             if batch == 1:
                 raise
@@ -230,3 +262,28 @@ class TensorRtEngine:
         self._gpu.release(mark)
         if not any(other == batch for other, _ in self._frames):
             self._stages.pop(batch, None)  # their contexts hold scratch memory
+
+
+class _UnderWay:
+    """A frame that was begun; its pixels are taken once."""
+
+    def __init__(self, end: Callable[[], Made], others: list[_UnderWay]) -> None:
+        self._end, self._others = end, others
+        self._made: Made | None = None
+        others.append(self)
+        del others[:-2]  # those before were given up: their buffers serve others by now
+
+    def take(self) -> Made:
+        if self._made is None:
+            if self not in self._others:
+                raise EngineError("a frame was taken after two others had been begun")
+            self._made = self._end()
+            self._others.remove(self)
+        return self._made
+
+
+def _checked(made: Made, since: float) -> Rendered:
+    pixels, latent, total = made
+    check_finite(latent)
+    check_total(total)
+    return Rendered(pixels, (time.perf_counter() - since) * 1e3, 0.0)

@@ -1,4 +1,9 @@
-"""One frame as one captured CUDA graph, and the buffers it runs on."""
+"""One frame as one captured CUDA graph, and the buffers it runs on.
+
+Two frames may be under way: while one's pixels are taken out of pinned memory, the GPU is at work
+on the next. Both run on the same buffers of the GPU, one after the other on one stream; what the
+host writes and reads, two pinned buffers, each has for itself.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,19 @@ class Stage:
     context: trt.IExecutionContext
 
 
+class Slot:
+    """What the host writes and reads for one frame under way."""
+
+    def __init__(self, gpu: Device, up: int, down: int) -> None:
+        """Take ``up`` and ``down`` bytes of pinned memory."""
+        self.up, self.down = gpu.pin(up), gpu.pin(down)
+        self.done = gpu.event()
+        self.graph: Any = None
+        """captured with this slot's addresses in it"""
+        self.busy = False
+        """whether a frame was begun that nobody took yet"""
+
+
 class FrameGraph:
     """The buffers and the captured graph of one batch size and step table."""
 
@@ -46,13 +64,13 @@ class FrameGraph:
         self.stale = True
         self.uncapturable = False
         """whether a network refused to be recorded after the first run"""
-        self._graph: Any = None
-        self._tried = any(stage.network.captures_itself for stage in stages.values())
+        self._capturing = not any(stage.network.captures_itself for stage in stages.values())
+        self.ready = False
+        """whether a frame has run: the next may be begun while one is under way"""
 
         weights = batch * manifest.basis * manifest.tokens * 4
         pooled = batch * manifest.basis * 4 if manifest.pooled else 0
         self._pooled_at = aligned(weights)
-        self._up = gpu.pin(self._pooled_at + pooled)
         self._inputs = gpu.allocate(self._pooled_at + pooled)
 
         self._frame = (batch, manifest.height, manifest.width, 3)
@@ -61,8 +79,9 @@ class FrameGraph:
         latent = int(np.prod(self._picture)) * 4
         self._total_at = self._latent_at + aligned(latent)
         self._judges = stages["decoder"].network.has(TOTAL)
-        self._down = gpu.pin(self._total_at + 4 * batch)
         self._outputs = gpu.allocate(self._total_at + 4 * batch)
+        self._sizes = self._pooled_at + pooled, self._total_at + 4 * batch
+        self._slots = [Slot(gpu, *self._sizes)]
 
         self._first = gpu.allocate(latent)
         self._fresh = [gpu.allocate(latent) for _ in steps]
@@ -92,32 +111,66 @@ class FrameGraph:
             self._gpu.upload(at, batched(one))
         self.stale = False
 
-    def run(
-        self, weights: Floats, pooled_weights: Floats | None
-    ) -> tuple[NDArray[np.uint8], Floats, Floats | None]:
-        """Return copies of the pixels uint8 [B, H, W, 3], the last latent f32 [B, C, h, w] and,
-        where the decoder gives it, the total f32 [B].
+    def begin(self, weights: Floats, pooled_weights: Floats | None) -> Slot:
+        """Put a frame on the stream; at most one other may be under way. ``end`` waits for it.
+
+        A frame that was begun and never taken is given up.
         """
-        up = self._up.array
+        slot = self._free_slot()
+        up = slot.up.array
         up[: weights.nbytes].view(np.float32)[:] = weights.ravel()
         if pooled_weights is not None:
             up[self._pooled_at :].view(np.float32)[:] = pooled_weights.ravel()
-        if self._graph is not None:
-            self._gpu.launch(self._graph)
+        if slot.graph is None and self.ready and self._capturing:
+            self._capture(slot)
+        if slot.graph is not None:
+            self._gpu.launch(slot.graph)
         else:
-            self._enqueue()
-        self._gpu.wait()
-        down = self._down.array
+            self._enqueue(slot)
+        self._gpu.record(slot.done)
+        slot.busy = True
+        return slot
+
+    def end(self, slot: Slot) -> tuple[NDArray[np.uint8], Floats, Floats | None]:
+        """Wait for a frame; return copies of the pixels uint8 [B, H, W, 3], the last latent f32
+        [B, C, h, w] and, where the decoder gives it, the total f32 [B].
+        """
+        self._gpu.wait_for(slot.done)
+        down = slot.down.array
         pixels = down[: int(np.prod(self._frame))].reshape(self._frame).copy()
         floats = down[self._latent_at :].view(np.float32)
         latent = floats[: int(np.prod(self._picture))].reshape(self._picture).copy()
         total = down[self._total_at :].view(np.float32).copy() if self._judges else None
-        if not self._tried:
-            self._capture()  # after a plain run: the first one allocates, which no graph may
+        slot.busy = False
+        if not self.ready:
+            self.ready = True
+            if self._capturing:
+                self._settle(slot)
         return pixels, latent, total
 
-    def _enqueue(self) -> None:
-        self._gpu.enqueue_upload(self._inputs, self._up)
+    def _free_slot(self) -> Slot:
+        for slot in self._slots:
+            if not slot.busy:
+                return slot
+        if len(self._slots) == 1:
+            self._slots.append(Slot(self._gpu, *self._sizes))
+            return self._slots[1]
+        slot = self._slots.pop(0)  # the one begun first
+        self._slots.append(slot)
+        self._gpu.wait_for(slot.done)
+        return slot
+
+    def _settle(self, slot: Slot) -> None:
+        """Capture after a plain run: the first one allocates, which no graph may."""
+        for stage in self._stages.values():
+            stage.network.at_rest()
+        if all(s.network.is_capturable(s.context, self._gpu) for s in self._stages.values()):
+            self._capture(slot)
+        else:
+            self.uncapturable, self._capturing = True, False
+
+    def _enqueue(self, slot: Slot) -> None:
+        self._gpu.enqueue_upload(self._inputs, slot.up)
         denoiser, decoder = self._stages["denoiser"], self._stages["decoder"]
         for index, fresh in enumerate(self._fresh):
             places = self._resident | {
@@ -132,18 +185,13 @@ class FrameGraph:
         if self._judges:
             places[TOTAL] = self._outputs + self._total_at
         decoder.network.enqueue(decoder.context, places, self._gpu)
-        self._gpu.enqueue_download(self._down, self._outputs)
+        self._gpu.enqueue_download(slot.down, self._outputs)
 
-    def _capture(self) -> None:
-        self._tried = True
-        for stage in self._stages.values():
-            stage.network.at_rest()
-        if not all(s.network.is_capturable(s.context, self._gpu) for s in self._stages.values()):
-            self.uncapturable = True
-            return
+    def _capture(self, slot: Slot) -> None:
         try:
-            self._graph = self._gpu.capture(self._enqueue)
+            slot.graph = self._gpu.capture(lambda: self._enqueue(slot))
         except EngineError as error:
+            self._capturing = False
             warnings.warn(
                 f"the frame runs without a CUDA graph, a little slower: {error}",
                 RuntimeWarning,

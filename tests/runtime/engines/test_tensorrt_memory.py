@@ -86,14 +86,14 @@ def test_a_batch_that_fails_in_its_first_run_is_rendered_frame_by_frame(
     bundle = write_tiny(tmp_path / "b", 5)
     machine.build(bundle)
     engine = machine.open(bundle)
-    run = FrameGraph.run
+    begin = FrameGraph.begin
 
     def refuse(self: FrameGraph, weights: np.ndarray, pooled: np.ndarray | None) -> object:
         if len(weights) > 1:
             raise EngineError("no scratch memory")
-        return run(self, weights, pooled)
+        return begin(self, weights, pooled)
 
-    monkeypatch.setattr(FrameGraph, "run", refuse)
+    monkeypatch.setattr(FrameGraph, "begin", refuse)
     before = machine.cuda.free_bytes
     render_tiny(engine, 1, 1, 1)
     single = before - machine.cuda.free_bytes

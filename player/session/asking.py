@@ -75,6 +75,7 @@ class Asking:
         state = self._state
         if state.info is None and self.worker.info is not None:
             self._measures.reset()
+            self._measures.reach("model")
         state.learn(self.worker.info, self.worker.speeds)
         if self.worker.milliseconds:
             state.pace = fmean(self.worker.milliseconds) / 1e3

@@ -100,6 +100,7 @@ class Session:
     def start(self) -> None:
         """Ask for the first picture and let the model open."""
         give_back_freed()
+        self.measures.reach("session")
         self.asking.start()
 
     @property

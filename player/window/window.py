@@ -136,6 +136,7 @@ class Window:
             title=f"wordmorph  {self.state.base.expression}",
         )
         self.session.measures.scaled_by = self.canvas.screen.name
+        self.session.measures.reach("window")
 
     def _loop(self, max_seconds: float | None) -> None:
         clock = pygame.time.Clock()

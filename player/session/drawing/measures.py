@@ -46,6 +46,14 @@ class Measures:
         self.memory_mb: deque[float] = deque(maxlen=KEPT)
         """of this process, every five seconds"""
         self._weighed_at = float("-inf")
+        self.start: dict[str, float] = {}
+        """seconds from the start of the process to the session, its window, model and first
+        picture"""
+
+    def reach(self, stage: str) -> None:
+        """Note that the start has come so far; once for each stage."""
+        if stage not in self.start:
+            self.start[stage] = round(time.time() - psutil.Process().create_time(), 2)
 
     def turn(self, now: float) -> None:
         """Note that the front end begins a turn at ``now`` seconds."""
@@ -80,6 +88,7 @@ class Measures:
         """Note that a picture is on screen now."""
         if frame is None or frame is self._shown:
             return
+        self.reach("picture")
         self._shown = frame
         asked = self._asked.get(frame.request)
         if asked is None:
@@ -102,6 +111,7 @@ class Measures:
         rendered = worker.milliseconds
         turns = quantiles(self.turns)
         return {
+            "start_s": dict(self.start),
             "window_hz": None if turns is None else round(1e3 / max(turns["p50"], 0.01), 1),
             "turn_ms": turns,
             "render_ms": None if not rendered else round(sum(rendered) / len(rendered), 2),
@@ -164,9 +174,14 @@ def lines(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         ("requests asked", f"{requests['asked']}"),
         ("= served + superseded + waiting", _sum(requests)),
         ("filled while nothing was asked", f"{figures['filled']}"),
+        ("from the start to " + ", ".join(figures["start_s"]), _seconds(figures["start_s"])),
         ("picture scaled by", figures["scaled_by"] or "–"),
     )
 
 
 def _sum(requests: dict[str, int]) -> str:
     return f"{requests['served']} + {requests['superseded']} + {requests['waiting']}"
+
+
+def _seconds(start: dict[str, float]) -> str:
+    return "  ".join(f"{seconds:.2f}" for seconds in start.values()) + " s" if start else "–"

@@ -6,25 +6,22 @@ import contextlib
 import os
 import sys
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from player.session.drawing.lines import Lines, line_of
 from player.session.drawing.mailbox import Latest
-from player.session.drawing.memory import Descriptors
-from player.session.drawing.scan import Scan, Speeds, division
-from player.session.drawing.soundings import Soundings, plane_of
+from player.session.drawing.scan import Speeds, division
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache, next_to_fill
-from runtime.errors import EngineError, RequestError, one_line
-from runtime.language.line import Line
+from runtime.errors import EngineError, one_line
 from runtime.mixing.mix import Plan
 from runtime.perception.map import Sketch
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
-LINES_KEPT = 16
 RECENT = 30
 """Renders over which the time of a frame is averaged."""
 NICE = 5
@@ -113,9 +110,6 @@ class Worker:
         self.results: Latest[Result] = Latest()
         self.cache = cache
         self.info: ModelInfo | None = None
-        self.speeds: Speeds | None = None
-        self.sketch: Sketch | None = None
-        """the plane of the last request, as far as cached frames tell it"""
         self.milliseconds: tuple[float, ...] = ()
         self.stages: tuple[Mapping[str, float], ...] = ()
         self.served = 0
@@ -123,12 +117,10 @@ class Worker:
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
-        self._descriptors = Descriptors(cache)
+        self._lines = Lines(cache)
         self._open_renderer = open_renderer
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
-        self._scans: OrderedDict[Line, Scan] = OrderedDict()
-        self._soundings: Soundings | None = None
         self._shape: tuple[int, ...] | None = None
         self._planned: PlanKey | None = None
         self._failures = 0
@@ -138,6 +130,16 @@ class Worker:
         self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
         """what was shown and not yet measured, which takes half as long as drawing it did"""
         self._thread: threading.Thread | None = None
+
+    @property
+    def speeds(self) -> Speeds | None:
+        """How fast the line of the last request changes."""
+        return self._lines.speeds
+
+    @property
+    def sketch(self) -> Sketch | None:
+        """The plane of the last request, as far as cached frames tell it."""
+        return self._lines.sketch
 
     def start(self) -> None:
         """Start the render thread."""
@@ -194,7 +196,7 @@ class Worker:
             self._moving = True
         elif self._unlearned:
             with contextlib.suppress(Exception):  # it is shown, measured or not
-                self._learn(self._unlearned.popleft())
+                self._lines.learn(self._unlearned.popleft())
         elif not self._idle and not self._fill():
             self._idle = True
 
@@ -241,20 +243,20 @@ class Worker:
         for request in self.priority:
             if request not in self.cache:
                 return self._render_priority(request)
-        line = None if self._pending is None else _line(self._pending.request)
+        line = None if self._pending is None else line_of(self._pending.request)
         if self._pending is None or line is None or self._failures >= FAILURES:
             return False
-        scan = self._scan(line)
         places = self.cache.positions(line.request, line.axis)
-        have = {i for known in places if (i := division(known)) is not None}
+        have = {i for place in places if (i := division(place)) is not None}
         here = round(line.place * DIVISIONS)
-        index = next_to_fill(have, DIVISIONS, here, self._pending.direction, scan.differences)
+        known = self._lines.scan(line).differences
+        index = next_to_fill(have, DIVISIONS, here, self._pending.direction, known)
         if index is None or not self._room(len(places)):
-            return self._catch_up(scan, have)
+            return self._lines.catch_up(line, have)
         request = line.at(index / DIVISIONS)
         try:
             self._render(request)
-            self._learn(request)
+            self._lines.learn(request)
             self._failures = 0
             self.filled += 1
         except Exception:  # reported if and when somebody asks for that very picture
@@ -275,14 +277,6 @@ class Worker:
         each = self.cache.bytes / count if count else 0
         return each * (filled + 1) <= self.cache.room
 
-    def _catch_up(self, scan: Scan, have: set[int]) -> bool:
-        """Measure one cached frame the scan has not seen (rendered for another visit)."""
-        for index in sorted(have):
-            if scan.add(index):
-                self.speeds = scan.speeds()
-                return True
-        return False
-
     def _render(self, request: Request) -> Frame:
         assert self._renderer is not None, "open comes first"
         frame = self._renderer.render(request)
@@ -299,42 +293,6 @@ class Worker:
             self.milliseconds = (*self.milliseconds[-RECENT + 1 :], total)
             self.stages = (*self.stages[-RECENT + 1 :], frame.timings)
         return frame
-
-    def _learn(self, request: Request) -> None:
-        line = _line(request)
-        if line is None:
-            return
-        self._sound(request)
-        scan = self._scan(line)
-        index = division(line.place)
-        added = index is not None and scan.add(index)
-        if added or self.speeds is None or self.speeds.line != scan.line:
-            self.speeds = scan.speeds()
-
-    def _sound(self, request: Request) -> None:
-        if self._soundings is None or self._soundings.plane != plane_of(request):
-            self._soundings = Soundings(request, self.cache)
-            self.sketch = None
-        if self._soundings.add(request):
-            self.sketch = self._soundings.sketch()
-
-    def _scan(self, line: Line) -> Scan:
-        line = line.start
-        scan = self._scans.get(line)
-        if scan is None:
-            scan = self._scans[line] = Scan(line, self._descriptors)
-            if len(self._scans) > LINES_KEPT:
-                self._scans.popitem(last=False)
-        self._scans.move_to_end(line)
-        return scan
-
-
-def _line(request: Request) -> Line | None:
-    """Return the line that idle time fills, None where nothing moves."""
-    try:
-        return Line.through(request)
-    except RequestError:
-        return None
 
 
 def _yield_to_the_window() -> None:

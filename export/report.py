@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from export.parity.psnr import ENOUGH
 from runtime.bundles.manifest import Manifest
+from runtime.perception.psnr import ENOUGH
 
 
 def report(manifest: Manifest) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from export.checkpoints import tensorfile
-from export.checkpoints.lora import fuse
+from export.checkpoints.lorafuse import fuse
 from export.checkpoints.network import (
     UNUSABLE,
     clip_text_encoder,

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from export.parity.half import relative
-from export.parity.psnr import EQUAL, LEAST, peak_signal_to_noise
 from export.parity.reference import Case, Edit, Floats, Reference, hears
 from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
 from runtime.errors import BuildError, last_line
+from runtime.perception.psnr import EQUAL, LEAST, peak_signal_to_noise
 
 WORST_LEVELS = 2
 WORST_RELATIVE = 2e-3

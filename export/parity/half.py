@@ -15,9 +15,9 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from export.parity.psnr import ENOUGH, peak_signal_to_noise
 from export.parity.reference import Reference
 from runtime.errors import BuildError
+from runtime.perception.psnr import ENOUGH, peak_signal_to_noise
 
 
 def round_weights(network: nn.Module) -> None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.parity.psnr import ENOUGH, LEAST
 from export.tensorrt.planbuilder import Job, free_workspace
 from export.tensorrt.planprocess import run
 from export.tensorrt.progress import BuildBar
@@ -29,6 +28,7 @@ from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.module import load_module
 from runtime.engines.tensorrt.plans import LEVEL, PLAN, engine_key, profiles, weight_files
 from runtime.errors import BuildError, EngineError
+from runtime.perception.psnr import ENOUGH, LEAST
 
 GUESS_S = {"tensorrt": (60.0, 300.0), "tensorrt_rtx": (2.0, 18.0)}
 """Backend → (seconds, seconds per GB of weights) that a first build takes, roughly."""

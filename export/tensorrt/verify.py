@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.parity.psnr import peak_signal_to_noise
 from runtime.bundles.bundle import Bundle, read_tokenizer
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.engine import Engine, Floats
@@ -16,6 +15,7 @@ from runtime.engines.openvino.engine import OpenVinoEngine
 from runtime.engines.tensorrt.engine import TensorRtEngine
 from runtime.mixing.tokens import Tokenizer
 from runtime.noise import randn
+from runtime.perception.psnr import peak_signal_to_noise
 
 PROMPTS = {"cat": 1.0, "kitten": 0.5, "a photo of a tabby cat on a sofa": -0.5}
 """what the frame shows, and its weights: a mix with a subtraction"""

@@ -218,9 +218,9 @@ def _compile(console: Console, bundle: Bundle, gpu: Gpu | None, refit: bool = Fa
 
 def _likeness(bundle: Bundle) -> str:
     """Draw a frame with ONNX Runtime on the GPU; return how like it is to f32 on the CPU."""
-    from export.parity.psnr import ENOUGH, LEAST
     from export.tensorrt.verify import psnr_of
     from runtime.engines.onnxruntime.engine import open_engine
+    from runtime.perception.psnr import ENOUGH, LEAST
 
     try:
         found = psnr_of(bundle, open_engine(bundle, "auto"))

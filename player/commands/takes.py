@@ -14,7 +14,7 @@ from rich.progress import Progress
 from player.commands.common import frames_of, interruptible, progress
 from player.commands.playing.library import Library
 from player.options import open_pipeline
-from player.session.keep.take import Take, read_take
+from player.session.keep.takefile import Take, read_take
 from player.session.motion.moment import Moment, kind_in
 from player.session.reproduce import Invocation, own_name
 from runtime.errors import BundleError, RequestError

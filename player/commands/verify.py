@@ -58,11 +58,11 @@ def verify(
     beside = _check(target, force)
     with interruptible(None):
         bundle = find_bundle(model)
-        from export.parity.psnr import ENOUGH, LEAST
         from runtime.bench.verify.apart import in_child
         from runtime.bench.verify.page import page
         from runtime.bench.verify.verdicts import Bounds
         from runtime.bench.verify.verify import verify_bundle
+        from runtime.perception.psnr import ENOUGH, LEAST
 
         console = Console(stderr=True)
         verified = verify_bundle(

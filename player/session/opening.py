@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from player.session.keep.cues import read_cues
-from player.session.keep.take import read_take
+from player.session.keep.takefile import read_take
 from player.session.motion.moment import SETTINGS, KeptFileError, Moment, kind_in, request_of
 from runtime.output.film import read_settings
 

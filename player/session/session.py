@@ -14,8 +14,7 @@ from player.session.drawing.worker import Renderer, Worker
 from player.session.keep.cues import Cues, read_cues
 from player.session.keep.difference import difference
 from player.session.keep.keeping import Keeping
-from player.session.keep.takes import Takes
-from player.session.keep.wanted import Wanted
+from player.session.keep.takerecorder import Takes
 from player.session.models import Model, Models
 from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
@@ -27,6 +26,7 @@ from player.session.reproduce import Invocation, play_command
 from player.session.settings import Settings
 from player.session.state import HINT, PlayerState
 from player.session.view import View, view_of
+from player.session.wanted import Wanted
 from player.session.words import History
 from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError

@@ -9,7 +9,7 @@ from player.session.asking import Asking
 from player.session.drawing.measures import Measures
 from player.session.drawing.scan import Speeds
 from player.session.keep.cues import Cue, Cues
-from player.session.keep.recorder import Recorder
+from player.session.keep.filmrecorder import Recorder
 from player.session.motion.playhead import TICKS, Loop, Point
 from player.session.state import HINT, PlayerState
 from runtime.language.expression import parse

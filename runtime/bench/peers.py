@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from runtime.bench.figures import PeerFigures, Spread
 from runtime.engines.choose import BACKENDS
 from runtime.errors import MorphError, RequestError, one_line
+from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -119,7 +119,7 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
             if turn >= TURNS:
                 theirs.append(milliseconds)
                 ours.append(own)
-                likeness.append(psnr(pixels, frame.pixels))
+                likeness.append(peak_signal_to_noise(pixels, frame.pixels))
     finally:
         peer.close()
     return PeerFigures(
@@ -131,9 +131,3 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
         open_seconds=first,
         note=peer.note,
     )
-
-
-def psnr(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Return the peak signal-to-noise ratio of two pictures in dB, 99 for equal ones."""
-    error = float(np.mean((first.astype(np.float64) - second) ** 2))
-    return 99.0 if not error else min(99.0, 10 * math.log10(255**2 / error))

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
 from runtime.quantise.frames import neighbour
 from runtime.request import Request
-
-EXACT_DB = 99.0
-"""what equal frames are given, whose PSNR is infinite"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,6 @@ def compare(got: Drawn, exact: Drawn) -> Verdict:
     psnr, noise = [], []
     for ours, theirs in zip(got.pixels, exact.pixels, strict=True):
         error = ours.astype(np.float32) - theirs.astype(np.float32)
-        square = float(np.mean(error[0] ** 2))
-        psnr.append(10 * np.log10(255**2 / square) if square else EXACT_DB)
+        psnr.append(peak_signal_to_noise(ours[0], theirs[0]))
         noise.append(float(np.sqrt(np.mean((error[1] - error[0]) ** 2))))
     return Verdict(float(np.median(psnr)), float(min(psnr)), float(np.median(noise)), got.frame_ms)

@@ -21,12 +21,12 @@ from export.build import build
 from export.checkpoints.presets import ModelSpec
 from export.graphs import graphs, sampling
 from export.graphs.geometry import geometry
-from export.parity.psnr import peak_signal_to_noise
 from export.report import report
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.manifest import BASIS, Step
 from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, TargetError
+from runtime.perception.psnr import peak_signal_to_noise
 from tests.support import checkpoints
 from tests.support.reference import EDITS, Diffusers, our_frame
 from tests.support.seeds import draw_seed

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from export.build import build
 from export.checkpoints.presets import ModelSpec
-from export.parity.psnr import LEAST
 from export.tensorrt.builder import Options, build_engines
 from runtime.bundles.bundle import open_bundle
 from runtime.bundles.library import built_in
 from runtime.engines.choose import BACKENDS, usable
 from runtime.engines.gpu import find_gpu
 from runtime.engines.tensorrt.engine import open_engine
+from runtime.perception.psnr import LEAST, peak_signal_to_noise
 from runtime.pipeline import Pipeline
 from tests.support import checkpoints
 from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
@@ -48,11 +47,6 @@ def on_gpu(backend: str) -> Iterator[Pipeline]:
         yield opened
 
 
-def psnr(one: NDArray[np.uint8], two: NDArray[np.uint8]) -> float:
-    error = float(np.mean((one.astype(float) - two) ** 2))
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
-
-
 @pytest.mark.parametrize("family", ["sd-turbo", "sd15", "sdxl"])
 def test_f16_draws_what_f32_draws(backend: str, family: str, tmp_path: Path) -> None:
     """The precision of real checkpoints on a GPU: a tiny, a full and SDXL's full decoder."""
@@ -70,7 +64,7 @@ def test_f16_draws_what_f32_draws(backend: str, family: str, tmp_path: Path) -> 
         for steps in (1, 2):
             request = on_cpu.request("cat -> kitten", 0.37, steps=steps, seed=5)
             made, wanted = on_gpu.render(request).pixels, on_cpu.render(request).pixels
-            assert psnr(made, wanted) > LEAST
+            assert peak_signal_to_noise(made, wanted) > LEAST
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -83,7 +77,7 @@ def test_frames_are_those_of_f32_on_the_cpu(
             wanted, made = pipeline.render(request).pixels, on_gpu.render(request).pixels
             if on_gpu.engine.precision == "f32":
                 assert np.abs(made.astype(int) - wanted).max() <= 2
-            assert psnr(made, wanted) > 35
+            assert peak_signal_to_noise(made, wanted) > 35
 
 
 def test_a_batch_shows_the_same_frames(on_gpu: Pipeline) -> None:

@@ -19,7 +19,7 @@ def dummy_display(monkeypatch: pytest.MonkeyPatch) -> None:
 def session_file(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return where the player remembers in this test."""
     path = tmp_path_factory.mktemp("memory") / "session.json"
-    for module in ("keeping", "starting"):
+    for module in ("lastsession", "starting"):
         monkeypatch.setattr(f"player.commands.playing.{module}.memory_path", lambda: path)
     monkeypatch.setenv("XDG_DATA_HOME", str(path.parent))
     return path

@@ -14,7 +14,7 @@ from export.critters.pictures.inbetween import Inbetween
 from export.critters.sampler import noise_of, sample, text_rows
 from export.critters.training.coupling import style_of_noise
 from export.critters.training.dataset import calmed
-from export.parity.psnr import peak_signal_to_noise
+from runtime.perception.psnr import peak_signal_to_noise
 
 
 @dataclass(frozen=True)

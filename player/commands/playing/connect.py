@@ -12,8 +12,8 @@ from player.options import Sampling
 from player.session.drawing.worker import Renderer
 from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
-from player.web.connection import Connection
-from player.web.remote import Follower, Plans, RemoteRenderer, first_request
+from player.web.client.connection import Connection
+from player.web.client.remote import Follower, Plans, RemoteRenderer, first_request
 from runtime.request import EditScope, Interp, Request
 
 

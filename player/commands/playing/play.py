@@ -12,7 +12,7 @@ import platformdirs
 import typer
 
 from player.commands.common import interruptible
-from player.commands.playing.keeping import leave_behind, take_up
+from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
 from player.options import Sampling, shared
 from player.session.drawing.memory import parse_budget

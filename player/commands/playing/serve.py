@@ -48,9 +48,9 @@ def serve(
     request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
     from player.session.session import Session
-    from player.web.access import Access, kept_token, names_of
-    from player.web.serve import bind, make_server, run
-    from player.web.stage import Stage
+    from player.web.server.access import Access, kept_token, names_of
+    from player.web.server.serve import bind, make_server, run
+    from player.web.server.stage import Stage
 
     picture = planner.manifest.width, planner.manifest.height
     budget = parse_budget(cache, picture)
@@ -86,7 +86,7 @@ def serve(
 
 
 def _say_where(host: str, port: int, token: str) -> None:
-    from player.web.access import is_loopback
+    from player.web.server.access import is_loopback
 
     local = is_loopback(host)
     everywhere = host in ("0.0.0.0", "::")

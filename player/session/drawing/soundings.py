@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 
+from player.session.drawing.fillorder import COARSE
 from player.session.drawing.scan import division
 from player.session.motion.playhead import DIVISIONS
-from runtime.cache import COARSE, FrameCache
+from runtime.cache import FrameCache
 from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.perception.map import Point, Sketch, sketch
 from runtime.request import Frame, Request

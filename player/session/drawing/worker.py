@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from player.session.drawing.fillorder import next_to_fill
 from player.session.drawing.lines import Lines, line_of
 from player.session.drawing.mailbox import Latest
 from player.session.drawing.scan import Speeds, division
 from player.session.motion.playhead import DIVISIONS
-from runtime.cache import FrameCache, next_to_fill
+from runtime.cache import FrameCache
 from runtime.errors import EngineError, one_line
 from runtime.mixing.mix import Plan
 from runtime.perception.map import Sketch

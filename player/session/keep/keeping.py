@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from player.session.keep.filmrecorder import Recorder
 from player.session.keep.gridshot import GridShot
-from player.session.keep.recorder import Recorder
 from player.session.motion.playhead import RATE
 from player.session.reproduce import free_path, play_command, stem, still_command
 from player.session.state import PlayerState

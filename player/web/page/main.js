@@ -1,7 +1,7 @@
 // The page: it moves at once by itself, draws what it holds, and tells the server where it stands.
 
 import { Actions, copy } from "./actions.js";
-import { drawBar, drawPad, drawStorms } from "./bar.js";
+import { drawBar, drawPad, drawStorms } from "./seekbar.js";
 import { Field } from "./field.js";
 import { Input } from "./input.js";
 import { Kept } from "./kept.js";

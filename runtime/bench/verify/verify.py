@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from runtime.bench import measure
 from runtime.bench.figures import Spread
 from runtime.bench.machine import Watch, gpu_bytes, this_card, this_machine
-from runtime.bench.peers import psnr
 from runtime.bench.run import CPU, SCRUBS
 from runtime.bench.verify.apart import in_child
 from runtime.bench.verify.verdicts import (
@@ -32,6 +31,7 @@ from runtime.bundles.bundle import Bundle
 from runtime.engines.choose import usable
 from runtime.engines.cpu import peak_bytes
 from runtime.errors import EngineError, MorphError, one_line
+from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
@@ -283,4 +283,4 @@ def _speed(
 
 def _compare(shot: Shot, made: Pixels, wanted: Pixels) -> Likeness:
     apart = np.abs(made.astype(np.int16) - wanted)
-    return Likeness(shot.what, psnr(made, wanted), int(apart.max()))
+    return Likeness(shot.what, peak_signal_to_noise(made, wanted), int(apart.max()))

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.parity.gate import WORST_RELATIVE, Figures, between, check_exact, check_half
-from export.parity.psnr import peak_signal_to_noise
 from export.parity.reference import (
     Case,
     Edit,
@@ -24,6 +23,7 @@ from export.parity.reference import (
 from export.report import report
 from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
+from runtime.perception.psnr import peak_signal_to_noise
 from tests.support.tinybundle import tiny_bundle
 
 GOOD = Figures(worst_levels=2, worst_latent=1e-6, psnr=80.0, embedding=1e-7, frames=7)

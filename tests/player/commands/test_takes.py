@@ -19,7 +19,7 @@ from player.commands.playing.starting import starting
 from player.commands.render import render
 from player.options import Sampling
 from player.session.keep.remembered import remember
-from player.session.keep.take import Take, read_take, write_take
+from player.session.keep.takefile import Take, read_take, write_take
 from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
 from player.session.session import Session

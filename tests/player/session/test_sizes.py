@@ -10,7 +10,7 @@ import numpy as np
 from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import Scan
 from player.session.drawing.worker import PendingRequest, Worker
-from player.session.keep.recorder import Recorder
+from player.session.keep.filmrecorder import Recorder
 from runtime.cache import FrameCache
 from runtime.language.line import Line
 from runtime.request import Frame, Request

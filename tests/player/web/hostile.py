@@ -27,7 +27,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from player.web.pictures import unpack
+from player.web.wire.pictures import unpack
 
 SECONDS = 3.0
 ROUNDS = 3

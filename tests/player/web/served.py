@@ -18,10 +18,10 @@ from websockets.typing import Subprotocol
 from player.session.drawing.worker import Renderer
 from player.session.models import Models
 from player.session.session import Session
-from player.web.access import Access, names_of
-from player.web.pictures import unpack
-from player.web.serve import bind, make_server, run
-from player.web.stage import Stage
+from player.web.server.access import Access, names_of
+from player.web.server.serve import bind, make_server, run
+from player.web.server.stage import Stage
+from player.web.wire.pictures import unpack
 from runtime.planner import Planner
 from tests.player.fakes import SIZE, FakeRenderer
 

@@ -20,10 +20,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from player.web import link
-from player.web.access import Access, kept_token, names_of
-from player.web.serve import bind
-from player.web.stage import MOST_VIEWERS
+from player.web.server.access import Access, kept_token, names_of
+from player.web.server.serve import bind
+from player.web.server.stage import MOST_VIEWERS
+from player.web.wire import flow
 from runtime.errors import RequestError
 from tests.player.fakes import FakeRenderer
 from tests.player.web.served import TOKEN, Client, Served, serving
@@ -264,7 +264,7 @@ def test_the_performer_plays_on(
 def test_who_never_acknowledges_is_given_up(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "DEAD_SECONDS", 0.5)
+    monkeypatch.setattr(flow, "DEAD_SECONDS", 0.5)
     quiet = Client(served, acks=False)
     with pytest.raises(ConnectionClosed) as ended:
         drain(quiet)

@@ -11,12 +11,12 @@ import pytest
 
 from player.session.actions import ACTIONS
 from player.session.models import Model
-from player.web.connection import Connection
-from player.web.link import FAR_SECONDS, Link
-from player.web.messages import MAX_BYTES, WireError, read
-from player.web.pictures import decode, pack, unpack
-from player.web.remote import RemoteRenderer
-from player.web.shown import PAGE_ACTIONS
+from player.web.client.connection import Connection
+from player.web.client.remote import RemoteRenderer
+from player.web.server.shown import PAGE_ACTIONS
+from player.web.wire.flow import FAR_SECONDS, Link
+from player.web.wire.messages import MAX_BYTES, WireError, read
+from player.web.wire.pictures import decode, pack, unpack
 from runtime.errors import ExpressionError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request

@@ -17,6 +17,7 @@ from runtime.errors import MorphError, TargetError
 from runtime.output import film as film_module
 from runtime.output import gif as gif_module
 from runtime.output.film import open_film, read_settings, save_still
+from runtime.perception.psnr import peak_signal_to_noise
 from runtime.request import Request
 from tests.support.drawn import animal, morph
 from tests.support.seeds import draw_seed
@@ -53,11 +54,6 @@ def decode(path: Path) -> list[Pixels]:
         ]
 
 
-def psnr(a: Pixels, b: Pixels) -> float:
-    error = float(np.mean((a.astype(float) - b) ** 2))
-    return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
-
-
 def test_mp4_of_400_frames_lasts_20_seconds_and_shows_every_frame(tmp_path: Path) -> None:
     path = tmp_path / "cat-kitten.mp4"
     frames = shots(400, (96, 64))
@@ -74,7 +70,7 @@ def test_mp4_of_400_frames_lasts_20_seconds_and_shows_every_frame(tmp_path: Path
         assert len(set(np.diff(times))) == 1
     decoded = decode(path)
     assert len(decoded) == 400
-    assert min(psnr(a, b) for a, b in zip(decoded, frames, strict=True)) > 30
+    assert min(peak_signal_to_noise(a, b) for a, b in zip(decoded, frames, strict=True)) > 30
     assert os.listdir(tmp_path) == ["cat-kitten.mp4"]
     head = path.read_bytes()
     assert head.index(b"moov") < head.index(b"mdat")  # plays while it downloads
@@ -102,7 +98,7 @@ def test_odd_sides_are_padded_by_a_repeated_edge(tmp_path: Path, size: tuple[int
     for got, sent in zip(decode(tmp_path / "odd.mp4"), frames, strict=True):
         height, width = sent.shape[:2]
         assert got.shape == (height + height % 2, width + width % 2, 3)
-        assert psnr(got[:height, :width], sent) > 30
+        assert peak_signal_to_noise(got[:height, :width], sent) > 30
 
 
 @pytest.mark.parametrize(("fps", "count"), [(23.976, 48), (30, 7), (12.5, 10), (1, 2), (240, 9)])
@@ -127,7 +123,7 @@ def test_gif_keeps_time_and_picture(tmp_path: Path, fps: float, count: int) -> N
         for index, sent in enumerate(frames):
             image.seek(index)
             total += image.info["duration"]
-            assert psnr(np.asarray(image.convert("RGB")), sent) > 30
+            assert peak_signal_to_noise(np.asarray(image.convert("RGB")), sent) > 30
     assert total == pytest.approx(1000 * count / fps, abs=5)
 
 

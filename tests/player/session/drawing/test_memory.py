@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import player.session.keep.recorder
+import player.session.keep.filmrecorder
 import runtime.output.film
 from player.session.drawing.memory import SHARE, Descriptors, default_budget, parse_budget
 from player.session.drawing.worker import PendingRequest, Worker
-from player.session.keep.recorder import Recorder
+from player.session.keep.filmrecorder import Recorder
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
@@ -72,7 +72,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
         with real(*words, **named) as film:
             yield SlowFilm(film, gate)
 
-    monkeypatch.setattr(player.session.keep.recorder, "open_film", slow)
+    monkeypatch.setattr(player.session.keep.filmrecorder, "open_film", slow)
     return gate
 
 
@@ -133,7 +133,7 @@ def test_many_lines_stay_within_the_budget_and_are_scanned_all_the_same() -> Non
 def test_a_recording_on_a_slow_machine_keeps_real_time_and_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: threading.Event
 ) -> None:
-    monkeypatch.setattr(player.session.keep.recorder, "WAITING_BYTES", 10 * 3 * 64 * 64)
+    monkeypatch.setattr(player.session.keep.filmrecorder, "WAITING_BYTES", 10 * 3 * 64 * 64)
     settings: Mapping[str, object] = {"expression": "x"}
     recorder = Recorder(tmp_path / "a.mp4", (64, 64), 30, settings)
     most = 0

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from player.web.link import Link
-from player.web.pictures import pack, request_to_json
-from player.web.shown import changes
+from player.web.server.shown import changes
+from player.web.wire.flow import Link
+from player.web.wire.pictures import pack, request_to_json
 from runtime.cache import FrameCache
 from runtime.language.line import Line
 from runtime.request import Frame, Request

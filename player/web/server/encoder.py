@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 
-from player.web.pictures import encode
+from player.web.wire.pictures import encode
 from runtime.request import Frame, Request
 
 QUICK = 3 * 512 * 512

@@ -14,10 +14,10 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from player.web.access import SUBPROTOCOL, Access
-from player.web.messages import MAX_BYTES, WireError, read
-from player.web.stage import MOST_VIEWERS, Stage
-from player.web.viewer import Viewer
+from player.web.server.access import SUBPROTOCOL, Access
+from player.web.server.stage import MOST_VIEWERS, Stage
+from player.web.server.viewer import Viewer
+from player.web.wire.messages import MAX_BYTES, WireError, read
 
 HEADERS = {
     "Content-Security-Policy": (

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from player.session.session import Session
-from player.web.connection import Connection
-from player.web.pictures import decode
+from player.web.client.connection import Connection
+from player.web.wire.pictures import decode
 from runtime.errors import EngineError, MorphError, RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan

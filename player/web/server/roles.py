@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from player.web.messages import Control
-from player.web.viewer import Viewer
+from player.web.server.viewer import Viewer
+from player.web.wire.messages import Control
 
 YIELD_SECONDS = 20.0
 """A performer who does nothing for so long gives way to whoever asks."""

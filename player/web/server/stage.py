@@ -15,10 +15,12 @@ from player.session.drawing.mailbox import Latest
 from player.session.drawing.worker import Result
 from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Playhead
 from player.session.session import Session
-from player.web import shown
-from player.web.encoder import Encoder
-from player.web.kept import Kept
-from player.web.messages import (
+from player.web.server import shown
+from player.web.server.encoder import Encoder
+from player.web.server.kept import Kept
+from player.web.server.roles import Roles
+from player.web.server.viewer import ASKED, LATER_SECONDS, Socket, Viewer
+from player.web.wire.messages import (
     Ack,
     Act,
     Ask,
@@ -30,8 +32,6 @@ from player.web.messages import (
     Move,
     Tokens,
 )
-from player.web.roles import Roles
-from player.web.viewer import ASKED, LATER_SECONDS, Socket, Viewer
 from runtime.errors import MorphError, RequestError
 from runtime.planner import Planner
 from runtime.request import Request

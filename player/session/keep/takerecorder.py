@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from player.session.keep.recorder import Recorder
-from player.session.keep.take import SUFFIX, TakeRecorder, write_take
+from player.session.keep.filmrecorder import Recorder
+from player.session.keep.takefile import SUFFIX, TakeRecorder, write_take
 from player.session.motion.moment import Moment
 from player.session.reproduce import free_path
 from player.session.state import PlayerState

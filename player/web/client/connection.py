@@ -15,8 +15,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from player.web.access import CARRIER, SUBPROTOCOL
-from player.web.pictures import unpack
+from player.web.server.access import CARRIER, SUBPROTOCOL
+from player.web.wire.pictures import unpack
 from runtime.errors import ExpressionError, MorphError, RequestError
 from runtime.request import Request
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.session.keep.take import Take, read_take, write_take
+from player.session.keep.takefile import Take, read_take, write_take
 from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from runtime.request import Request
 from tests.player.fakes import session_of

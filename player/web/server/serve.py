@@ -8,10 +8,10 @@ import socket
 
 import uvicorn
 
-from player.web.access import Access
-from player.web.app import make_app
-from player.web.messages import MAX_BYTES
-from player.web.stage import Stage
+from player.web.server.access import Access
+from player.web.server.app import make_app
+from player.web.server.stage import Stage
+from player.web.wire.messages import MAX_BYTES
 from runtime.errors import RequestError
 
 

@@ -1,0 +1,1 @@
+"""The window as a client of a server elsewhere."""

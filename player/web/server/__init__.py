@@ -1,0 +1,1 @@
+"""The session on one port: who is here, who performs, what each is told."""

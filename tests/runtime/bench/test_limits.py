@@ -15,10 +15,12 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_product_of_our_own_beats_the_measured_rate() -> None:
     """numpy's matrix product, a second library on the same cores, stays below the limit."""
-    rate = limits.openvino_rate("f32")
     side = 512
     a = np.random.default_rng(0).random((side, side), np.float32)
-    numpy_rate = 2 * side**3 / timing.best_seconds(lambda: a @ a)
+    rate = numpy_rate = 0.0
+    for _ in range(4):  # in turn, so that a busy moment of the machine meets both
+        rate = max(rate, limits.openvino_rate("f32"))
+        numpy_rate = max(numpy_rate, 2 * side**3 / timing.best_seconds(lambda: a @ a))
     assert 0.3 * numpy_rate < rate
     assert numpy_rate < 1.5 * rate
 

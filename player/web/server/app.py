@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from player.web.server.access import SUBPROTOCOL, Access
+from player.web.server.door import Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
 from player.web.wire.messages import MAX_BYTES, WireError, read
@@ -52,7 +53,7 @@ def page_files() -> Mapping[str, tuple[bytes, str]]:
 
 def make_app(stage: Stage, access: Access) -> Starlette:
     """Return the ASGI application that shows ``stage`` to whom ``access`` lets in."""
-    files = page_files()
+    files, door = page_files(), Door()
 
     def refused() -> Response:
         return PlainTextResponse("forbidden\n", 403, headers=HEADERS)
@@ -92,6 +93,9 @@ def make_app(stage: Stage, access: Access) -> Starlette:
         plain = _CLIENT.fullmatch(client) and _SEQ.fullmatch(seq)
         if not may_ask(socket) or not access.knows_offer(offered) or not plain:
             await socket.close(1008)
+            return
+        if not stage.is_here(client) and not await door.let_in():
+            await socket.close(1013)
             return
         await socket.accept(SUBPROTOCOL)
         if len(stage.viewers) >= MOST_VIEWERS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ PAGE_ACTIONS = frozenset(
 ``back`` would end the session, and ``learn`` is for a knob at the server."""
 
 
+@cache
 def actions_to_json() -> list[dict[str, Any]]:
     """Return the table of actions, with keys and parameters."""
     return [
@@ -56,6 +58,7 @@ def actions_to_json() -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def help_to_json() -> list[list[str]]:
     """Return the help as [keys, what they do]."""
     return [[keys, meaning] for keys, meaning in HELP]

@@ -145,6 +145,10 @@ class Stage:
         self._wake.set()
         return viewer
 
+    def is_here(self, client: str) -> bool:
+        """Tell whether a page is among the viewers already, and comes again."""
+        return bool(client) and any(one.client == client for one in self.viewers.values())
+
     def leave(self, viewer: Viewer) -> None:
         """Forget somebody."""
         self.viewers.pop(viewer.number, None)

@@ -17,23 +17,27 @@ from typing import Any
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.engines.childprocess import Cancelled, Send, serve
 from runtime.engines.openvino.engine import OpenVinoEngine, best_precision
-from runtime.engines.openvino.int8 import GRAPHS, LEAST_DB
+from runtime.engines.openvino.int8 import GRAPHS, LEAST_DB, Int8, files_of, is_faithful
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from runtime.quantise.frames import sample_requests
-from runtime.quantise.judge import Drawn, compare, draw
+from runtime.quantise.judge import Drawn, Verdict, compare, draw
 from runtime.quantise.quantise import import_nncf, quantise
 from runtime.quantise.record import record
 
 CALIBRATION, JUDGED = 40, 12
 CALIBRATION_SEED, JUDGED_SEED = 1, 2
+CHOICES = (("denoiser", "decoder"), ("denoiser",), ("decoder",))
+"""which graphs are to be int8, tried in this order until frames are faithful"""
 
 
 def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
     """Write the graphs to ``task["out"]`` and return what was measured.
 
-    Graphs that are further from f32 than ``LEAST_DB`` are deleted again: the figures stay, so
-    that the next start need not measure them anew.
+    A graph that costs too much of the quality stays as it was: of ``CHOICES`` the first whose
+    frames ``is_faithful`` calls so, else the first. Graphs that are further from f32 than
+    ``LEAST_DB`` are deleted again: the figures stay, so that the next start need not measure them
+    anew.
 
     Raises:
         BundleError, EngineError: the bundle is not as it was, or NNCF fails.
@@ -60,14 +64,26 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
         stage(f"quantising the {role}")
         quantise(bundle.path(role), role, inputs.pop(role), out / name)
     stage("measuring")
-    verdict = compare(_drawn(bundle, "int8", out, judged), exact)
     best = best_precision()
     rival = compare(_drawn(bundle, best, None, judged), exact) if best != "f32" else None
-    if verdict.psnr_db < LEAST_DB:
-        for path in out.iterdir():
-            path.unlink()
+    verdicts: dict[tuple[str, ...], Verdict] = {}
+    for roles in CHOICES:
+        stage(f"measuring int8 in the {' and the '.join(roles)}")
+        drawn = _drawn(bundle, "int8", Int8.of(out, roles), judged)
+        verdicts[roles] = compare(drawn, exact)
+        if is_faithful(asdict(verdicts[roles]), None if rival is None else asdict(rival)):
+            break
+    else:
+        roles = CHOICES[0]
+    verdict = verdicts[roles]
+    for role in GRAPHS:
+        if role not in roles or verdict.psnr_db < LEAST_DB:
+            for name in files_of(role):
+                (out / name).unlink()
     return {
+        "roles": list(roles),
         "int8": asdict(verdict),
+        "tried": {" ".join(tried): asdict(figures) for tried, figures in verdicts.items()},
         "rival": None if rival is None else asdict(rival),
         "rival_precision": best,
         "f32_ms": exact.frame_ms,
@@ -76,7 +92,7 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
     }
 
 
-def _drawn(bundle: Bundle, precision: str, graphs: Path | None, judged: Any) -> Drawn:
+def _drawn(bundle: Bundle, precision: str, graphs: Int8 | None, judged: Any) -> Drawn:
     with Pipeline(bundle, OpenVinoEngine(bundle, precision, graphs)) as pipeline:
         return draw(pipeline, judged)
 

@@ -21,7 +21,7 @@ from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import Graph, fixed_model, give_back, open_graph
-from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, worthwhile
+from runtime.engines.openvino.int8 import GRAPHS, Int8, int8_graphs, worthwhile
 from runtime.engines.openvino.narrow import narrow
 from runtime.engines.openvino.prologue import Denoiser, Parts, split
 from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
@@ -71,8 +71,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> Op
         raise EngineError(f"openvino computes in {' or '.join(PRECISIONS)}, not {precision}")
     if chosen != "int8":
         return OpenVinoEngine(bundle, chosen)
-    quantised = int8_graphs(bundle)
-    return OpenVinoEngine(bundle, chosen, quantised.folder, quantised.digest)
+    return OpenVinoEngine(bundle, chosen, int8_graphs(bundle))
 
 
 class OpenVinoEngine:
@@ -81,18 +80,17 @@ class OpenVinoEngine:
     name = "openvino"
     batches = (1,)  # four at a time take 15 % less, but a key would wait for four frames
 
-    def __init__(
-        self, bundle: Bundle, precision: str, int8: Path | None = None, int8_digest: str = ""
-    ) -> None:
+    def __init__(self, bundle: Bundle, precision: str, int8: Int8 | None = None) -> None:
         """Compile the graphs; buffers live as long as the engine and are shared with it.
 
-        ``int8`` is the folder of the quantised graphs, ``int8_digest`` names their content.
+        ``int8`` are quantised graphs; those it has not are computed in ``best_precision``.
         """
         self.precision = precision
         self._bundle = bundle
         self._int8 = int8
         self.device = str(CORE.get_property("CPU", props.device.full_name)).strip()
-        with openvino_cache(bundle, precision, graphs=int8_digest) as cache:
+        graphs = "" if int8 is None else int8.digest
+        with openvino_cache(bundle, precision, graphs=graphs) as cache:
             denoisers = self._open_denoiser(cache)
             decoder = self._open("decoder", cache / "decoder.blob", lambda: self._read("decoder"))
         self._graphs = (*denoisers, decoder)
@@ -200,12 +198,12 @@ class OpenVinoEngine:
             raise cannot_compile(self._bundle, role, error) from None
 
     def _read(self, role: str) -> ov.Model:
-        if self._int8 is not None:
-            return fixed_model(self._int8 / GRAPHS[role])
+        if self._int8 is not None and role in self._int8.roles:
+            return fixed_model(self._int8.folder / GRAPHS[role])
         model = fixed_model(self._bundle.path(role))
         if role == "decoder":
             fold(model)
-        if self.precision == "bf16" and best_precision() == "bf16":
+        if self.precision != "f32" and best_precision() == "bf16":
             narrow(model)
         return model
 

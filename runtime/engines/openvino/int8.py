@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundles.bundle import Bundle
+from runtime.bundles.files import sha256_file
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.childprocess import run_child
@@ -19,24 +20,43 @@ from runtime.engines.cpu import cpu_name
 from runtime.errors import BuildError, EngineError
 
 GRAPHS = {"denoiser": "denoiser.xml", "decoder": "decoder.xml"}
-"""role → file; its weights lie beside it as .bin. The text encoder stays in f32."""
-RECIPE = "1"
+"""role → file; its weights lie beside it as .bin. The text encoder stays in f32, and so does a role
+whose file is not there."""
+RECIPE = "2"
 """to be raised with whatever changes the graphs: frames, layers left out, settings of NNCF"""
 LEAST_DB = 30.0
 """int8 is refused where the median frame is further from f32 than this PSNR"""
 FAITHFUL_DB = 38.0
-"""from this PSNR on ``auto`` may choose int8"""
+"""from this median on ``auto`` may choose int8"""
+STEADY_DB = 34.0
+"""Where the worst frame is further from f32 than this, one of the graphs stays as it is."""
+CALM = 0.5
+"""levels of noise between neighbours that ``auto`` may choose where there is no bf16 to compare:
+half of what rounding to whole levels makes of a difference at most"""
 CHILD = "runtime.quantise.process"
 
 
 @dataclass(frozen=True, slots=True)
 class Int8:
-    """Quantised graphs that were checked, and what was measured of them."""
+    """Quantised graphs of a bundle."""
 
     folder: Path
     digest: str
     """of the graphs' content"""
-    figures: Mapping[str, Any]
+    roles: frozenset[str]
+    """which of the bundle's graphs they replace"""
+
+    @classmethod
+    def of(cls, folder: Path, roles: Iterable[str]) -> Int8:
+        """Describe graphs that lie in ``folder`` and are trusted."""
+        names = sorted(name for role in roles for name in files_of(role))
+        hashes = [f"{name} {sha256_file(folder / name).sha256}" for name in names]
+        return cls(folder, "\n".join(hashes), frozenset(roles))
+
+
+def files_of(role: str) -> tuple[str, str]:
+    """Return the names of a role's quantised graph and of its weights."""
+    return GRAPHS[role], Path(GRAPHS[role]).with_suffix(".bin").name
 
 
 def int8_key(bundle: Bundle) -> Key:
@@ -66,22 +86,32 @@ def installed() -> bool:
 def worthwhile(bundle: Bundle, cache: EngineCache | None = None) -> bool:
     """Whether ``auto`` may use int8: graphs that are made already, faithful, calm and faster.
 
-    Faithful is a median of ``FAITHFUL_DB``; calm, no more noise between neighbours than the
-    precision it would replace has. ``auto`` never calibrates: that takes minutes.
+    Faithful is a median of ``FAITHFUL_DB`` and a worst frame of ``STEADY_DB``; calm, no more noise
+    between neighbours than the precision it would replace has, or ``CALM`` where that is f32.
+    ``auto`` never calibrates: that takes minutes.
     """
     try:
         entry = (cache or EngineCache()).find(int8_key(bundle))
         if entry is None:
             return False
-        ours, rival = entry.notes["int8"], entry.notes["rival"]
-        return bool(
-            rival is not None
-            and ours["psnr_db"] >= FAITHFUL_DB
-            and ours["neighbour_noise"] <= rival["neighbour_noise"]
-            and ours["frame_ms"] < rival["frame_ms"]
-        )
+        notes = entry.notes
+        ours, rival = notes["int8"], notes["rival"]
+        least = notes["f32_ms"] if rival is None else rival["frame_ms"]
+        return is_faithful(ours, rival) and bool(ours["frame_ms"] < least)
     except (EngineError, KeyError, TypeError):
         return False
+
+
+def is_faithful(ours: Mapping[str, float], rival: Mapping[str, float] | None) -> bool:
+    """Whether int8 frames are as ``worthwhile`` says, by the figures of a ``Verdict`` each; without
+    a ``rival`` f32 is the alternative.
+    """
+    noise = CALM if rival is None else rival["neighbour_noise"]
+    return bool(
+        ours["psnr_db"] >= FAITHFUL_DB
+        and ours["worst_psnr_db"] >= STEADY_DB
+        and ours["neighbour_noise"] <= noise
+    )
 
 
 def int8_graphs(bundle: Bundle, cache: EngineCache | None = None) -> Int8:
@@ -138,8 +168,8 @@ def _checked(cache: EngineCache, entry: Entry) -> Int8:
             f"int8 frames of {entry.model} are {psnr:.1f} dB from f32 (worst {worst:.1f}), below "
             f"{LEAST_DB:.0f} dB: use --precision auto"
         )
-    for name in GRAPHS.values():
-        for file in (name, Path(name).with_suffix(".bin").name):
+    roles = [role for role, name in GRAPHS.items() if name in entry.files]
+    for role in roles:
+        for file in files_of(role):
             cache.verify(entry, file)
-    hashes = sorted(f"{name} {record.sha256}" for name, record in entry.files.items())
-    return Int8(entry.folder, "\n".join(hashes), entry.notes)
+    return Int8.of(entry.folder, roles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,15 +17,16 @@ import pytest
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.openvino import int8 as int8_module
-from runtime.engines.openvino.engine import best_precision, open_engine
+from runtime.engines.openvino.engine import OpenVinoEngine, best_precision, open_engine
 from runtime.engines.openvino.graph import fixed_model
-from runtime.engines.openvino.int8 import GRAPHS, int8_graphs, int8_key, worthwhile
+from runtime.engines.openvino.int8 import GRAPHS, Int8, files_of, int8_graphs, int8_key, worthwhile
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
+from runtime.quantise import process
 from runtime.quantise.frames import sample_requests
-from runtime.quantise.judge import compare, draw
+from runtime.quantise.judge import Verdict, compare, draw
 from runtime.quantise.process import CALIBRATION, CALIBRATION_SEED
-from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
+from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny, write_worded
 
 Measured = Callable[[Mapping[str, float]], None]
 ROOT = Path(int8_module.__file__).parents[3]
@@ -51,7 +53,7 @@ def measured(calibrations: list[Path], monkeypatch: pytest.MonkeyPatch) -> Measu
             for role, name in GRAPHS.items():
                 graph = fixed_model(Path(task["bundle"]) / f"{role}.onnx")
                 ov.save_model(graph, folder / name, compress_to_fp16=False)
-            return {"int8": dict(figures), "rival": RIVAL}
+            return {"int8": dict(figures), "rival": RIVAL, "f32_ms": 9.0}
 
         monkeypatch.setattr(int8_module, "run_child", run)
 
@@ -97,6 +99,7 @@ def test_below_30_db_it_is_refused_with_the_figure_again_without_measuring(
     [
         ({}, True),
         ({"psnr_db": 37.9}, False),
+        ({"worst_psnr_db": 33.9}, False),
         ({"neighbour_noise": 0.61}, False),
         ({"frame_ms": 9.5}, False),
         ({"psnr_db": float("nan")}, False),
@@ -111,6 +114,76 @@ def test_auto_takes_it_where_it_is_made_faithful_calm_and_faster(
         int8_graphs(bundle)
     assert worthwhile(bundle) is wanted
     assert (open_engine(bundle, "auto").precision == "int8") is wanted
+
+
+@pytest.mark.parametrize("noise", [0.49, 0.51])
+def test_where_there_is_no_bf16_it_must_be_calm_by_itself(
+    bundle: Bundle, measured: Measured, monkeypatch: pytest.MonkeyPatch, noise: float
+) -> None:
+    monkeypatch.setitem(globals(), "RIVAL", None)
+    measured({**GOOD, "neighbour_noise": noise})
+    with pytest.warns(RuntimeWarning):
+        int8_graphs(bundle)
+    assert worthwhile(bundle) is (noise < 0.5)
+
+
+def test_a_graph_that_is_not_there_in_int8_is_the_bundles_own(
+    bundle: Bundle, measured: Measured, calibrations: list[Path]
+) -> None:
+    measured(GOOD)
+    with pytest.warns(RuntimeWarning):
+        whole = int8_graphs(bundle)
+    assert whole.roles == {"denoiser", "decoder"}
+    part = Int8.of(whole.folder, ["decoder"])
+    assert part.digest != whole.digest
+    for name in files_of("denoiser"):
+        (whole.folder / name).unlink()
+    made = render_tiny(OpenVinoEngine(bundle, "int8", part), 1, 1, 2).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 3
+
+
+BAD = {**GOOD, "worst_psnr_db": 31.0}
+
+
+@pytest.mark.parametrize(
+    ("figures", "roles"),
+    [
+        ([GOOD], ["denoiser", "decoder"]),
+        ([BAD, GOOD], ["denoiser"]),
+        ([BAD, BAD, GOOD], ["decoder"]),
+        ([BAD, BAD, BAD], ["denoiser", "decoder"]),
+        ([{**BAD, "psnr_db": 29.0}, BAD, BAD], []),
+    ],
+)
+def test_what_costs_too_much_quality_stays_as_it_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    calibrations: list[Path],
+    figures: list[dict[str, float]],
+    roles: list[str],
+) -> None:
+    """The child's own work, but for NNCF and the judgement."""
+    bundle = write_worded(tmp_path / "worded", 5)
+    verdicts = [
+        Verdict(**one) for one in (*([] if best_precision() == "f32" else [RIVAL]), *figures)
+    ]
+    monkeypatch.setattr(process, "import_nncf", lambda: None)
+    monkeypatch.setattr(process, "compare", lambda got, exact: verdicts.pop(0))
+
+    def copy(graph: Path, role: str, inputs: object, target: Path) -> None:
+        ov.save_model(fixed_model(graph), target, compress_to_fp16=False)
+
+    monkeypatch.setattr(process, "quantise", copy)
+    out = tmp_path / "out"
+    out.mkdir()
+    task = {"bundle": str(bundle.folder), "digest": bundle.digest(), "out": str(out)}
+    notes = process.work(task, lambda *message: None, threading.Event())
+    assert not verdicts
+    assert {path.name for path in out.iterdir()} == {
+        name for role in roles for name in files_of(role)
+    }
+    assert notes["roles"] == (roles or ["denoiser", "decoder"])
+    assert len(notes["tried"]) == len(figures)
 
 
 @pytest.mark.parametrize("file", ["denoiser.xml", "decoder.bin"])

@@ -11,6 +11,7 @@ import numpy as np
 from runtime.bench.counts import Work, count, count_model
 from runtime.bench.figures import Fill, Spread, Stage
 from runtime.bench.limits import Limits
+from runtime.engines.openvino.engine import OpenVinoEngine
 from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import fixed_model
 from runtime.engines.openvino.prologue import split
@@ -58,8 +59,19 @@ def warm_up(pipeline: Pipeline, first: Request) -> None:
         pipeline.render(first.at(t))
 
 
-def stages(pipeline: Pipeline, frames: Sequence[Frame], limits: Limits) -> dict[str, Stage]:
-    """Return where the time of frames went, beside the least that each part's graph can take.
+def precision_of(pipeline: Pipeline, role: str) -> str:
+    """Return what a graph computes in; for what is no graph, what the engine does."""
+    engine = pipeline.engine
+    if role and isinstance(engine, OpenVinoEngine):
+        return engine.precision_of(role)
+    return engine.precision
+
+
+def stages(
+    pipeline: Pipeline, frames: Sequence[Frame], limits: Callable[[str], Limits]
+) -> dict[str, Stage]:
+    """Return where the time of frames went, beside the least that each part's graph can take by
+    the ``limits`` of the precision it computes in.
 
     Counted is what the engine computes for a frame while somebody moves between two words.
 
@@ -73,7 +85,7 @@ def stages(pipeline: Pipeline, frames: Sequence[Frame], limits: Limits) -> dict[
         name: _stage(
             Spread.of([frame.timings[name] for frame in frames]),
             _runs(pipeline, GRAPHS[name], steps) if name in GRAPHS else [],
-            limits,
+            limits(precision_of(pipeline, GRAPHS.get(name, ""))),
         )
         for name in STAGES
     }
@@ -94,7 +106,7 @@ def _runs(pipeline: Pipeline, role: str, steps: int) -> list[Work]:
     if role == "denoiser":
         parts = split(model)
         return runs if parts is None else [count_model(parts.after), *runs[1:]]
-    if pipeline.engine.precision != "int8":
+    if precision_of(pipeline, role) != "int8":
         fold(model)
     return [count_model(model)]
 

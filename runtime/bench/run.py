@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from runtime.bench import measure
 from runtime.bench.figures import Benchmark, Spread
@@ -54,7 +55,7 @@ def bench_bundle(
         waits = [] if scrub is None else scrub(pipeline, first, min(SCRUBS, frames))
         peak = peak_bytes()
         progress("the machine's own rates")
-        limits = measure_limits(engine.name, engine.precision)
+        limits = cache(partial(measure_limits, engine.name))
         peers = []
         for rival in rivals(engine.name not in CPU):
             progress(f"in turn with {rival.name}")
@@ -80,6 +81,6 @@ def bench_bundle(
             new_word=new_word,
             peak_bytes=peak,
             others=others,
-            limits=limits,
+            limits=limits(engine.precision),
             peers=tuple(peers),
         )

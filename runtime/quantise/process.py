@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -22,20 +23,27 @@ from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from runtime.quantise.frames import sample_requests
 from runtime.quantise.judge import Drawn, Verdict, compare, draw
-from runtime.quantise.quantise import import_nncf, quantise
+from runtime.quantise.quantise import Scope, import_nncf, quantise
 from runtime.quantise.record import record
 
 CALIBRATION, JUDGED = 40, 12
 CALIBRATION_SEED, JUDGED_SEED = 1, 2
-CHOICES = (("denoiser", "decoder"), ("denoiser",), ("decoder",))
-"""which graphs are to be int8, tried in this order until frames are faithful"""
+CHOICES: tuple[Mapping[str, Scope], ...] = (
+    {"denoiser": "all", "decoder": "all"},
+    {"denoiser": "convolutions", "decoder": "all"},
+    {"denoiser": "convolutions"},
+    {"decoder": "all"},
+)
+"""what is to be int8, tried in this order until frames are faithful"""
+OTHERWISE = 1
+"""which of ``CHOICES`` is taken where none is: graphs made for a later one replace those before"""
 
 
 def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[str, Any]:
     """Write the graphs to ``task["out"]`` and return what was measured.
 
-    A graph that costs too much of the quality stays as it was: of ``CHOICES`` the first whose
-    frames ``is_faithful`` calls so, else the first. Graphs that are further from f32 than
+    What costs too much of the quality stays as it was: of ``CHOICES`` the first counts whose frames
+    ``is_faithful`` calls so. Graphs that are further from f32 than
     ``LEAST_DB`` are deleted again: the figures stay, so that the next start need not measure them
     anew.
 
@@ -60,30 +68,33 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
         judged = sample_requests(pipeline.planner, JUDGED, JUDGED_SEED)
         exact = draw(pipeline, judged)
     inputs = record(bundle, calibration)
-    for role, name in GRAPHS.items():
-        stage(f"quantising the {role}")
-        quantise(bundle.path(role), role, inputs.pop(role), out / name)
     stage("measuring")
     best = best_precision()
     rival = compare(_drawn(bundle, best, None, judged), exact) if best != "f32" else None
-    verdicts: dict[tuple[str, ...], Verdict] = {}
-    for roles in CHOICES:
-        stage(f"measuring int8 in the {' and the '.join(roles)}")
-        drawn = _drawn(bundle, "int8", Int8.of(out, roles), judged)
-        verdicts[roles] = compare(drawn, exact)
-        if is_faithful(asdict(verdicts[roles]), None if rival is None else asdict(rival)):
+    verdicts: list[Verdict] = []
+    made: dict[str, Scope] = {}
+    for choice in CHOICES:
+        for role, scope in choice.items():
+            if made.get(role) != scope:
+                stage(f"quantising the {role}")
+                quantise(bundle.path(role), role, inputs[role], out / GRAPHS[role], scope)
+                made[role] = scope
+        stage("measuring")
+        verdicts.append(compare(_drawn(bundle, "int8", Int8.of(out, choice), judged), exact))
+        if is_faithful(asdict(verdicts[-1]), None if rival is None else asdict(rival)):
+            chosen = len(verdicts) - 1
             break
     else:
-        roles = CHOICES[0]
-    verdict = verdicts[roles]
-    for role in GRAPHS:
-        if role not in roles or verdict.psnr_db < LEAST_DB:
+        chosen = OTHERWISE
+    verdict = verdicts[chosen]
+    for role in made:
+        if role not in CHOICES[chosen] or verdict.psnr_db < LEAST_DB:
             for name in files_of(role):
                 (out / name).unlink()
     return {
-        "roles": list(roles),
+        "scopes": dict(CHOICES[chosen]),
         "int8": asdict(verdict),
-        "tried": {" ".join(tried): asdict(figures) for tried, figures in verdicts.items()},
+        "tried": [asdict(one) for one in verdicts],
         "rival": None if rival is None else asdict(rival),
         "rival_precision": best,
         "f32_ms": exact.frame_ms,

@@ -167,6 +167,12 @@ class OpenVinoEngine:
         else:
             infer(self._decoder, role)
 
+    def precision_of(self, role: str) -> str:
+        """What a graph computes in: those that were quantised in ``int8``, others in the best."""
+        if self._int8 is None:
+            return self.precision
+        return "int8" if role in self._int8.roles else best_precision()
+
     def close(self) -> None:
         """See ``Engine.close``; the graphs are freed with the engine itself."""
         self._noise = None

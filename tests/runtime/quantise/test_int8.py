@@ -149,10 +149,11 @@ BAD = {**GOOD, "worst_psnr_db": 31.0}
     ("figures", "roles"),
     [
         ([GOOD], ["denoiser", "decoder"]),
-        ([BAD, GOOD], ["denoiser"]),
-        ([BAD, BAD, GOOD], ["decoder"]),
-        ([BAD, BAD, BAD], ["denoiser", "decoder"]),
-        ([{**BAD, "psnr_db": 29.0}, BAD, BAD], []),
+        ([BAD, GOOD], ["denoiser", "decoder"]),
+        ([BAD, BAD, GOOD], ["denoiser"]),
+        ([BAD, BAD, BAD, GOOD], ["decoder"]),
+        ([BAD, BAD, BAD, BAD], ["denoiser", "decoder"]),
+        ([BAD, {**BAD, "psnr_db": 29.0}, BAD, BAD], []),
     ],
 )
 def test_what_costs_too_much_quality_stays_as_it_is(
@@ -167,10 +168,12 @@ def test_what_costs_too_much_quality_stays_as_it_is(
     verdicts = [
         Verdict(**one) for one in (*([] if best_precision() == "f32" else [RIVAL]), *figures)
     ]
+    scopes: list[tuple[str, str]] = []
     monkeypatch.setattr(process, "import_nncf", lambda: None)
     monkeypatch.setattr(process, "compare", lambda got, exact: verdicts.pop(0))
 
-    def copy(graph: Path, role: str, inputs: object, target: Path) -> None:
+    def copy(graph: Path, role: str, inputs: object, target: Path, scope: str) -> None:
+        scopes.append((role, scope))
         ov.save_model(fixed_model(graph), target, compress_to_fp16=False)
 
     monkeypatch.setattr(process, "quantise", copy)
@@ -182,7 +185,9 @@ def test_what_costs_too_much_quality_stays_as_it_is(
     assert {path.name for path in out.iterdir()} == {
         name for role in roles for name in files_of(role)
     }
-    assert notes["roles"] == (roles or ["denoiser", "decoder"])
+    assert list(notes["scopes"]) == (roles or ["denoiser", "decoder"])
+    again = [("denoiser", "convolutions")] if len(figures) > 1 else []
+    assert scopes == [("denoiser", "all"), ("decoder", "all"), *again]
     assert len(notes["tried"]) == len(figures)
 
 

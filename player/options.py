@@ -7,20 +7,21 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Annotated, Any, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
 
 from player.session.reproduce import Invocation
 from runtime.bundles.library import known_models
 from runtime.errors import BundleError, RequestError
-from runtime.farm.farm import Farm, open_crew
-from runtime.farm.worker import Opening
 from runtime.language.line import Line
 from runtime.language.openaxis import open_axis
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
+
+if TYPE_CHECKING:
+    from runtime.farm.farm import Farm
 
 Expression = Annotated[str, typer.Argument(help="What to morph, e.g. 'cat -> kitten'.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over a file that is there.")]
@@ -197,6 +198,9 @@ def open_frames(invocation: Invocation, planner: Planner, farm: str | None) -> P
     """
     if farm is None:
         return open_pipeline(invocation)
+    from runtime.farm.farm import Farm, open_crew  # which ``play`` has no use for
+    from runtime.farm.worker import Opening
+
     opening = Opening(invocation.model, invocation.backend, invocation.precision)
     return Farm(planner, open_crew(farm, opening))
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from runtime.errors import RequestError
-from runtime.farm.farm import Farm
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Frame, Request
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from runtime.farm.farm import Farm
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Mapping
@@ -107,7 +108,8 @@ def make_app(stage: Stage, access: Access) -> Starlette:
             lossless=socket.query_params.get("lossless") == "1",
             seq=int(seq or "0"),
         )
-        await _converse(stage, socket, viewer)
+        if not await _converse(stage, socket, viewer):
+            door.blame()
 
     return Starlette(
         routes=[
@@ -119,15 +121,15 @@ def make_app(stage: Stage, access: Access) -> Starlette:
     )
 
 
-async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> None:
-    """Serve one viewer until either side ends it."""
+async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:
+    """Serve one viewer until either side ends it; False if it broke the rules."""
     sender = asyncio.create_task(viewer.send())
     code, reason = 1000, ""
     try:
         while True:
             received = await socket.receive()
             if received["type"] == "websocket.disconnect":
-                return
+                return True
             text = received.get("text")
             if text is None or len(text) > MAX_BYTES:
                 code, reason = 1003, "text, please"
@@ -143,7 +145,6 @@ async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> None:
     finally:
         stage.leave(viewer)
         sender.cancel()
-    try:
+    with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
         await asyncio.wait_for(socket.close(code, reason), 5)
-    except (TimeoutError, RuntimeError, WebSocketDisconnect):
-        return
+    return False

@@ -10,6 +10,8 @@ RATE = 10.0
 """newcomers a second in the long run: greeting one takes 1 to 5 ms of the server's one thread"""
 BURST = 30
 """newcomers that are let in at once after a quiet while: every viewer there may be, and reloads"""
+BLAME = 10
+"""places that somebody takes who has to be shown out: it was the server that paid"""
 WAITING_SECONDS = 5.0
 """Who would have to wait longer is refused."""
 
@@ -31,6 +33,10 @@ class Door:
             return None
         self._due = due
         return max(0.0, due - now)
+
+    def blame(self) -> None:
+        """Let fewer in for a while, as somebody came to do harm."""
+        self._due = max(self._due, self._now() - BURST / RATE) + BLAME / RATE
 
     async def let_in(self) -> bool:
         """Wait as long as ``delay`` says; False where it refuses."""

@@ -11,6 +11,7 @@ import uvicorn
 from player.web.server.access import Access
 from player.web.server.app import make_app
 from player.web.server.stage import Stage
+from player.web.server.wireprotocol import WireProtocol
 from player.web.wire.messages import MAX_BYTES
 from runtime.errors import RequestError
 
@@ -42,7 +43,7 @@ def make_server(stage: Stage, access: Access) -> uvicorn.Server:
             make_app(stage, access),
             log_config=None,
             access_log=False,  # addresses hold the token
-            ws="websockets-sansio",
+            ws=WireProtocol,
             ws_max_size=MAX_BYTES,
             ws_per_message_deflate=False,
             ws_ping_interval=20.0,

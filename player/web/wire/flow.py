@@ -15,7 +15,7 @@ DEAD_SECONDS = 20.0
 """Unacknowledged for so long, a link is given up."""
 KNOWN = 20_000
 """Pictures remembered as known to the other side."""
-RATE, BURST = 300.0, 600.0
+RATE, BURST = 300.0, 300.0
 """Messages a second from a client, and how many at once."""
 
 

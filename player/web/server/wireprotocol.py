@@ -1,0 +1,44 @@
+"""uvicorn's WebSocket protocol, for clients that mean harm: none of them is read further than what
+is answered.
+"""
+
+from __future__ import annotations
+
+from asyncio.transports import BaseTransport
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+CHUNK = 4096
+"""Bytes read at once, then whatever they held is answered: of asyncio's 256 KiB the smallest
+messages take 100 ms to be told apart, in which nobody else is served."""
+LINGER_SECONDS = 0.5
+"""for the other side to read why it is closed; what it still sends is not read"""
+
+
+class WireProtocol(WebSocketsSansIOProtocol):
+    """Reads nothing before the connection is accepted and after it is closed."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Read less at once."""
+        super().connection_made(transport)
+        if hasattr(transport, "max_size"):  # not on Windows' proactor
+            transport.max_size = CHUNK
+
+    def handle_connect(self, event: Request) -> None:
+        """Wait for the application's answer."""
+        super().handle_connect(event)
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    async def send(self, message: Any) -> None:
+        """Send what the application says; read after it accepted, and no more after it closed."""
+        await super().send(message)
+        if self.transport.is_closing():
+            return
+        if message["type"] == "websocket.accept":
+            self.transport.resume_reading()
+        elif message["type"] == "websocket.close":
+            self.transport.pause_reading()
+            self.loop.call_later(LINGER_SECONDS, self.transport.close)

@@ -24,14 +24,17 @@ from statistics import median
 
 import psutil
 from websockets.exceptions import WebSocketException
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from player.web.wire.pictures import unpack
 
 SECONDS = 3.0
-ROUNDS = 3
-ATTACKS = ("never acknowledge", "flood", "rubbish", "100 MB", "100 sockets")
+ROUNDS = 5
+UNSENT = "100 MB, unsent"
+"""no attack: what an attacker on the same machine costs by making what it would send"""
+ATTACKS = ("never acknowledge", "flood", "rubbish", "100 MB", UNSENT, "100 sockets")
 CLI = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 
 
@@ -121,6 +124,8 @@ def attack(what: str, port: str, token: str) -> None:
                     join(port, token).send(text)
             elif what == "100 MB":
                 join(port, token).send("x" * 100_000_000)
+            elif what == UNSENT:
+                Frame(Opcode.TEXT, b"x" * 100_000_000).serialize(mask=True)
             elif what == "100 sockets":
                 held += [join(port, token) for _ in range(100 - len(held))]
         time.sleep(0.05)

@@ -16,6 +16,7 @@ from runtime.bundles.files import FileRecord, open_regular, read_regular, sha256
 from runtime.bundles.graphs.graph import GRAPH_BYTES, Use, check_graph
 from runtime.bundles.graphs.onnxfile import F16, F32, Tensor
 from runtime.bundles.manifest import ROLES, Manifest, read_manifest
+from runtime.bundles.soundness import Soundness
 from runtime.bundles.tokenizerfile import TokenizerFile, parse_tokenizer
 from runtime.errors import BundleError
 
@@ -53,7 +54,8 @@ def open_bundle(folder: Path) -> Bundle:
     """Read a bundle and check every file: its kind, its length, what it holds, its sha256.
 
     What is long is read last, and nothing is compiled: a folder that was made to take memory or
-    time is refused by its sizes alone.
+    time is refused by its sizes alone. What was found sound before is only compared with its
+    hashes.
 
     Raises:
         BundleError: naming the file that is missing, truncated, altered or not what an exporter
@@ -62,6 +64,22 @@ def open_bundle(folder: Path) -> Bundle:
     manifest = read_manifest(folder)
     for name in manifest.files:
         _check_length(folder, manifest, name)
+    soundness = Soundness(manifest)
+    sound = soundness.is_known()
+    use = Use() if sound else _check_contents(folder, manifest)
+    paths = [folder / name for name in manifest.files]
+    with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
+        for path, found in zip(paths, pool.map(_hashed, paths), strict=True):
+            if found != manifest.files[path.name]:
+                raise _altered(path)
+    if not sound:
+        _check_finite(folder, use.weights["decoder"])
+        soundness.keep()
+    return Bundle(folder, manifest)
+
+
+def _check_contents(folder: Path, manifest: Manifest) -> Use:
+    """Check what tokenizers and graphs hold; return what the graphs use of the other files."""
     tokenizers = [read_tokenizer(folder, manifest, name) for name in manifest.tokenizers]
     use = Use()
     for role in ROLES:
@@ -78,13 +96,7 @@ def open_bundle(folder: Path) -> Bundle:
                 f"text encoder knows {rows}: build the model again"
             )
     _check_data(folder, manifest, use)
-    paths = [folder / name for name in manifest.files]
-    with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
-        for path, found in zip(paths, pool.map(_hashed, paths), strict=True):
-            if found != manifest.files[path.name]:
-                raise _altered(path)
-    _check_finite(folder, use.weights["decoder"])
-    return Bundle(folder, manifest)
+    return use
 
 
 def read_tokenizer(folder: Path, manifest: Manifest, name: str) -> TokenizerFile:

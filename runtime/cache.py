@@ -86,6 +86,12 @@ class FrameCache:
             )
             return True
 
+    def forget(self, request: Request) -> None:
+        """Drop the request's frame, if it is kept."""
+        with self._lock:
+            if request in self._frames:
+                self._drop(request)
+
     def nearest(self, request: Request) -> Frame | None:
         """Return the kept frame closest in (t, u) among those that differ only in position."""
         with self._lock:

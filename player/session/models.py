@@ -26,6 +26,8 @@ class Model:
     steps: tuple[int, ...] = ()
     """the step counts on offer, ascending; empty where that is not known"""
     default_steps: int = 1
+    digest: str = ""
+    """of the bundle, where it is one"""
     words: tuple[str, ...] = ()
     """what it was taught, ascending; empty where it does not say"""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from player.session.asking import Asking
 from player.session.drawing.measures import Measures
@@ -13,6 +13,8 @@ from player.session.drawing.memory import default_budget, give_back_freed
 from player.session.drawing.worker import Renderer, Worker
 from player.session.keep.cues import Cues, read_cues
 from player.session.keep.difference import difference
+from player.session.keep.firstpicture import FirstPicture
+from player.session.keep.firstpicture import keep as keep_first
 from player.session.keep.keeping import Keeping
 from player.session.keep.takerecorder import Takes
 from player.session.models import Model, Models
@@ -60,6 +62,7 @@ class Session:
         remark: Callable[[Request], str | None] = lambda request: None,
         models: Models | None = None,
         budget: int | None = None,
+        first: FirstPicture | None = None,
         threads: bool = True,
     ) -> None:
         """Play ``request``'s expression from its position.
@@ -68,7 +71,8 @@ class Session:
         ``budget`` is how many bytes of them may be kept (None: ``default_budget``);
         ``check`` raises MorphError for what the model cannot draw (``Planner.check``); ``remark``
         returns what is worth saying of what it can (``Planner.untaught``); ``models`` are others
-        to play with. For tests: ``threads=False`` renders inside ``turn``.
+        to play with; ``first`` is shown while the model opens. For tests: ``threads=False``
+        renders inside ``turn``.
         """
         self.state = PlayerState(
             request, invocation or Invocation(), folder or Path.cwd(), picture, budget
@@ -95,7 +99,11 @@ class Session:
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
         self._threads = threads
-        self._draw_with(Worker(open_renderer, self.state.cache))
+        if first is not None:
+            self.state.cache.put(first.frame)
+        self._first = first
+        self._began = request
+        self._draw_with(Worker(open_renderer, self.state.cache, self._check_first))
 
     def start(self) -> None:
         """Ask for the first picture and let the model open."""
@@ -271,6 +279,7 @@ class Session:
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
+        self._keep_first_pictures()
         self.keeping.finish_recording()
         self.takes.follow(None, self.moment, 0.0)
         self.keeping.finish_grid()
@@ -286,6 +295,16 @@ class Session:
             recorder=self.keeping.recorder,
             cues=self.cues,
         )
+
+    def _keep_first_pictures(self) -> None:
+        """Keep the pictures that the next session may open with: where this one began, and ends."""
+        info = self.state.info
+        if info is None:
+            return
+        for request in dict.fromkeys((self._began, self.state.request)):
+            frame = self.state.cache.peek(request)
+            if frame is not None:
+                keep_first(frame, info.settings)
 
     def close(self) -> None:
         """Let go of every device and of the engine; says so if that takes a while."""
@@ -339,6 +358,11 @@ class Session:
         state.change(request)
         self._draw_with(Worker(open_next, state.cache))
         self.asking.start()
+
+    def _check_first(self, settings: Mapping[str, Any]) -> None:
+        """Have the first picture drawn anew if another engine drew it; in the render thread."""
+        if self._first is not None and not self._first.is_drawn_by(settings):
+            self.state.cache.forget(self._first.frame.request)
 
     def _draw_with(self, worker: Worker) -> None:
         """Let a render thread draw from now on."""

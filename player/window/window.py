@@ -12,6 +12,7 @@ import pygame
 
 from player.session.actions import find
 from player.session.drawing.worker import Renderer
+from player.session.keep.firstpicture import FirstPicture
 from player.session.models import Models
 from player.session.motion.playhead import DIVISIONS
 from player.session.reproduce import Invocation
@@ -57,6 +58,7 @@ class Window:
         models: Models | None = None,
         controllers: Sequence[Callable[[], Controller]] = (),
         budget: int | None = None,
+        first: FirstPicture | None = None,
         threads: bool = True,
         now: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -78,6 +80,7 @@ class Window:
             models=models,
             remark=remark,
             budget=budget,
+            first=first,
             threads=threads,
         )
         self.state = self.session.state

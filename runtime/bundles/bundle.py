@@ -7,18 +7,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.files import FileRecord, open_regular, read_regular, sha256_file, size_of
-from runtime.bundles.graphs.graph import GRAPH_BYTES, Use, check_graph
-from runtime.bundles.graphs.onnxfile import F16, F32, Tensor
 from runtime.bundles.manifest import ROLES, Manifest, read_manifest
 from runtime.bundles.soundness import Soundness
 from runtime.bundles.tokenizerfile import TokenizerFile, parse_tokenizer
 from runtime.errors import BundleError
+
+if TYPE_CHECKING:
+    from runtime.bundles.graphs.graph import Use
+    from runtime.bundles.graphs.onnxfile import Tensor
 
 TOKENIZER_BYTES = 16 << 20
 """longest tokenizer that is read; CLIP's has 3.6 MB"""
@@ -28,7 +30,6 @@ HASHED_AT_ONCE = 4
 """files: a model of gigabytes opens sooner, hashing leaves Python free"""
 CHUNK = 1 << 22
 """numbers that are looked at together"""
-FLOATS = {F32: "<f4", F16: "<f2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,13 @@ def open_bundle(folder: Path) -> Bundle:
         _check_length(folder, manifest, name)
     soundness = Soundness(manifest)
     sound = soundness.is_known()
-    use = Use() if sound else _check_contents(folder, manifest)
+    use = None if sound else _check_contents(folder, manifest)
     paths = [folder / name for name in manifest.files]
     with ThreadPoolExecutor(HASHED_AT_ONCE) as pool:
         for path, found in zip(paths, pool.map(_hashed, paths), strict=True):
             if found != manifest.files[path.name]:
                 raise _altered(path)
-    if not sound:
+    if use is not None:
         _check_finite(folder, use.weights["decoder"])
         soundness.keep()
     return Bundle(folder, manifest)
@@ -80,6 +81,8 @@ def open_bundle(folder: Path) -> Bundle:
 
 def _check_contents(folder: Path, manifest: Manifest) -> Use:
     """Check what tokenizers and graphs hold; return what the graphs use of the other files."""
+    from runtime.bundles.graphs.graph import GRAPH_BYTES, Use, check_graph  # of no use to the known
+
     tokenizers = [read_tokenizer(folder, manifest, name) for name in manifest.tokenizers]
     use = Use()
     for role in ROLES:
@@ -165,16 +168,15 @@ def _check_data(folder: Path, manifest: Manifest, use: Use) -> None:
 def _check_finite(folder: Path, weights: Sequence[Tensor]) -> None:
     """Refuse a decoder with weights that are not finite: its pictures would not show it."""
     for tensor in weights:
-        if tensor.kind in FLOATS and not all(map(_is_finite, _numbers(folder, tensor))):
+        if tensor.floats and not all(map(_is_finite, _numbers(folder, tensor, tensor.floats))):
             raise BundleError(
                 f"{folder} has a weight of the decoder that is not finite, {tensor.name[:60]!r}: "
                 "build the model again"
             )
 
 
-def _numbers(folder: Path, tensor: Tensor) -> Iterator[NDArray[Any]]:
-    """Yield a weight's numbers, some at a time."""
-    kind = FLOATS[tensor.kind]
+def _numbers(folder: Path, tensor: Tensor, kind: str) -> Iterator[NDArray[Any]]:
+    """Yield a weight's numbers of a numpy ``kind``, some at a time."""
     if not tensor.file:
         yield np.frombuffer(tensor.raw, kind)
         return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from player.options import open_pipeline, open_planner
 from player.session.models import Model
 from player.session.reproduce import Invocation, own_name
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import known_models
 from runtime.planner import Planner
 
@@ -40,6 +42,7 @@ class Library:
             planner.untaught,
             tuple(sorted(manifest.steps)),
             manifest.default_steps,
+            Bundle(Path(), manifest).digest(),
             () if vocabulary is None else tuple(sorted(vocabulary.words)),
         )
 

@@ -16,6 +16,7 @@ from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
 from player.options import Sampling, shared
 from player.session.drawing.memory import parse_budget
+from player.session.keep.firstpicture import recall
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
@@ -109,6 +110,7 @@ def play(
         request,
         picture=begin.model.picture,
         budget=budget,
+        first=recall(request, begin.model.digest),
         invocation=invocation,
         check=begin.model.check,
         models=begin.library,

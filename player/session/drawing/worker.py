@@ -105,8 +105,11 @@ class Worker:
         self,
         open_renderer: Callable[[], Renderer],
         cache: FrameCache,
+        opened: Callable[[Mapping[str, Any]], None] = lambda settings: None,
     ) -> None:
-        """Render with what ``open_renderer`` returns; it is called in the render thread."""
+        """Render with what ``open_renderer`` returns; it is called in the render thread, and
+        ``opened`` with the settings of the model once that is open, before anything is drawn.
+        """
         self.requests: Latest[PendingRequest] = Latest()
         self.results: Latest[Result] = Latest()
         self.cache = cache
@@ -120,6 +123,7 @@ class Worker:
         self.priority_error: str | None = None
         self._lines = Lines(cache)
         self._open_renderer = open_renderer
+        self._opened = opened
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
         self._shape: tuple[int, ...] | None = None
@@ -174,12 +178,10 @@ class Worker:
         self._renderer = self._open_renderer()
         self._shape = None
         self._renderer.check(pending.request)
-        engine = self._renderer.engine
+        engine, settings = self._renderer.engine, self._renderer.settings()
+        self._opened(settings)
         self.info = ModelInfo(
-            engine.name,
-            engine.precision,
-            self._renderer.plan(pending.request),
-            self._renderer.settings(),
+            engine.name, engine.precision, self._renderer.plan(pending.request), settings
         )
         self.requests.give_back(pending)
 

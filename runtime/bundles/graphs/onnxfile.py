@@ -82,6 +82,11 @@ class Tensor:
         """Return how long it is."""
         return self.elements * KINDS[self.kind]
 
+    @property
+    def floats(self) -> str:
+        """Return numpy's name of its kind, empty where it is no kind of floating point."""
+        return {F32: "<f4", F16: "<f2"}.get(self.kind, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Node:

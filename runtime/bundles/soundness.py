@@ -44,6 +44,7 @@ class Soundness:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with write_aside(self._path) as partial:
                 partial.write_bytes(b"")
+                partial.chmod(0o600)
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -5,6 +6,12 @@ import pytest
 from runtime.pipeline import Pipeline
 
 pytest_plugins = ["tests.support.cli", "tests.support.faults"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def answer_ctrl_c() -> None:
+    """Hear SIGINT even where a shell's ``&`` has it ignored: tests send it, and would wait."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,10 @@
 
 def program_version() -> str:
     """Return the installed version of this program, or ``unknown`` when run uninstalled."""
-    from importlib.metadata import PackageNotFoundError, version  # a tenth of the player's start
+    from importlib.metadata import (  # slow, and ``play`` starts without
+        PackageNotFoundError,
+        version,
+    )
 
     try:
         return version("wordmorph")

@@ -14,7 +14,6 @@ from player.session.drawing.worker import Renderer, Worker
 from player.session.keep.cues import Cues, read_cues
 from player.session.keep.difference import difference
 from player.session.keep.firstpicture import FirstPicture
-from player.session.keep.firstpicture import keep as keep_first
 from player.session.keep.keeping import Keeping
 from player.session.keep.takerecorder import Takes
 from player.session.models import Model, Models
@@ -102,7 +101,6 @@ class Session:
         if first is not None:
             self.state.cache.put(first.frame)
         self._first = first
-        self._began = request
         self._draw_with(Worker(open_renderer, self.state.cache, self._check_first))
 
     def start(self) -> None:
@@ -279,7 +277,6 @@ class Session:
 
     def finish(self) -> None:
         """Finish what is being written; may take a while."""
-        self._keep_first_pictures()
         self.keeping.finish_recording()
         self.takes.follow(None, self.moment, 0.0)
         self.keeping.finish_grid()
@@ -295,16 +292,6 @@ class Session:
             recorder=self.keeping.recorder,
             cues=self.cues,
         )
-
-    def _keep_first_pictures(self) -> None:
-        """Keep the pictures that the next session may open with: where this one began, and ends."""
-        info = self.state.info
-        if info is None:
-            return
-        for request in dict.fromkeys((self._began, self.state.request)):
-            frame = self.state.cache.peek(request)
-            if frame is not None:
-                keep_first(frame, info.settings)
 
     def close(self) -> None:
         """Let go of every device and of the engine; says so if that takes a while."""

@@ -1,7 +1,7 @@
 """Which bundles were found sound before: the same bytes by the same rules are sound again.
 
-To follow every operator of a graph takes half a second for the built-in model and longer for
-others; the hashes of the files, which are always computed, say that nothing has changed.
+To follow every operator of a graph takes a good part of the time in which a model opens; the hashes
+of the files, which are always computed, say that nothing has changed.
 """
 
 from __future__ import annotations

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import psutil
 
+from player.session.keep import firstpicture
 from player.session.keep.remembered import Memory, memory_path, remember
 from player.session.motion.moment import Moment
 from player.session.session import Session
 from runtime.durable import write_aside
 from runtime.errors import MorphError
+from runtime.request import Request
 
 
 def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
@@ -35,9 +37,10 @@ def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
 
 
 def leave_behind(
-    session: Session, memory: Memory, *, cues_elsewhere: bool, stats: Path | None
+    session: Session, memory: Memory, began: Request, *, cues_elsewhere: bool, stats: Path | None
 ) -> None:
-    """Remember where a session ended, and write its figures where that was asked for.
+    """Remember where a session ended, keep the pictures that the next may open with, where this one
+    ``began`` and ended, and write its figures where that was asked for.
 
     Where its cues have a file of their own, those of ``memory`` stay as they were.
     """
@@ -48,6 +51,11 @@ def leave_behind(
         remember(memory_path(), last, session.history.words, kept, seconds)
     except OSError as error:
         print(f"this session will not be remembered: {error.strerror or error}", file=sys.stderr)
+    info, cache = session.state.info, session.state.cache
+    for request in dict.fromkeys((began, last.request)):
+        frame = cache.peek(request)
+        if frame is not None and info is not None:
+            firstpicture.keep(frame, info.settings)
     if stats is None:
         return
     figures = session.measures.figures(session.worker, session.state.cache)

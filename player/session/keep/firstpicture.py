@@ -1,7 +1,8 @@
 """The picture that a player opens with, kept from an earlier session: shown while a model opens.
 
 A frame is a pure function of its request, its bundle and the engine that drew it, so it is the very
-picture that will be drawn; where another engine opens, it is drawn anew.
+picture that will be drawn; where another engine opens, or on another machine, it is drawn anew.
+Pictures that came over a network are not kept: they may have lost something on the way.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from runtime.request import Frame, Request
 KEPT = 24
 """pictures; the oldest goes first"""
 MADE_BY = ("digest", "engine", "precision", "version", "width", "height")
-"""what, besides its request, says which picture it is"""
+"""what, besides its request and the machine, says which picture it is"""
+MADE_ON = "made_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class FirstPicture:
 
     def is_drawn_by(self, settings: Mapping[str, Any]) -> bool:
         """Tell whether a model and an engine of these settings draw the same."""
-        return all(self.settings.get(name) == settings.get(name) for name in MADE_BY)
+        same = all(self.settings.get(name) == settings.get(name) for name in MADE_BY)
+        return same and self.settings.get(MADE_ON) == _here()
 
 
 def recall(request: Request, digest: str) -> FirstPicture | None:
@@ -60,10 +63,18 @@ def keep(frame: Frame, settings: Mapping[str, Any]) -> None:
     path = _path(frame.request, str(settings.get("digest", "")))
     with suppress(MorphError, OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        save_still(path, frame.pixels, {**settings, **asdict(frame.request)})
+        save_still(path, frame.pixels, {**settings, **asdict(frame.request), MADE_ON: _here()})
         kept = sorted(path.parent.glob("*.png"), key=lambda one: one.stat().st_mtime)
         for old in kept[:-KEPT]:
             old.unlink()
+
+
+def _here() -> str:
+    """Name the processor and the engine libraries, either of which may round otherwise."""
+    from runtime.bench.machine import this_machine  # not before the window is open
+
+    machine = this_machine()
+    return f"{machine.processor} {' '.join(machine.features)} {sorted(machine.versions.items())}"
 
 
 def _path(request: Request, digest: str) -> Path:

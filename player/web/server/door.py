@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 RATE = 10.0
-"""newcomers a second in the long run: greeting one takes 1 to 5 ms of the server's one thread"""
+"""newcomers a second in the long run: greeting one takes time of the server's one thread"""
 BURST = 30
 """newcomers that are let in at once after a quiet while: every viewer there may be, and reloads"""
 BLAME = 10

@@ -277,8 +277,8 @@ class _UnderWay:
         if self._made is None:
             if self not in self._others:
                 raise EngineError("a frame was taken after two others had been begun")
-            self._made = self._end()
             self._others.remove(self)
+            self._made = self._end()
         return self._made
 
 

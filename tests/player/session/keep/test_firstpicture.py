@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from player.commands.playing import lastsession
 from player.session.keep import firstpicture
 from player.session.keep.firstpicture import FirstPicture, keep, recall
+from player.session.keep.remembered import Memory
 from player.session.session import Session
 from runtime.output.film import save_still
 from runtime.request import Frame, Request
@@ -77,9 +79,16 @@ def test_the_oldest_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert recall(replace(REQUEST, seed=5), DIGEST) is not None
 
 
+def kept() -> FirstPicture:
+    keep(drawn(), SETTINGS)
+    found = recall(REQUEST, DIGEST)
+    assert found is not None
+    return found
+
+
 def test_it_is_on_show_before_the_model_is_open_and_is_not_drawn_again(tmp_path: Path) -> None:
     fake = FakeRenderer(metadata=SETTINGS)
-    played = session(tmp_path, fake, FirstPicture(drawn(), SETTINGS))
+    played = session(tmp_path, fake, kept())
     played.start()
     assert played.picture() is not None
     assert not fake.rendered
@@ -91,14 +100,19 @@ def test_it_is_on_show_before_the_model_is_open_and_is_not_drawn_again(tmp_path:
     played.close()
 
 
-@pytest.mark.parametrize("changed", [{"precision": "bf16"}, {"engine": "b"}, {"digest": "x"}])
-def test_another_engine_draws_it_anew(tmp_path: Path, changed: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "changed", [{}, {"precision": "bf16"}, {"engine": "b"}, {"digest": "x"}], ids=str
+)
+def test_another_engine_or_machine_draws_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: dict[str, str]
+) -> None:
     fake = FakeRenderer(metadata=SETTINGS | changed)
-    old = Frame((picture(REQUEST) ^ 1).astype(np.uint8), REQUEST)
-    played = session(tmp_path, fake, FirstPicture(old, SETTINGS))
+    old = FirstPicture(Frame((picture(REQUEST) ^ 1).astype(np.uint8), REQUEST), kept().settings)
+    if not changed:
+        monkeypatch.setattr(firstpicture, "_here", lambda: "a processor that rounds otherwise")
+    played = session(tmp_path, fake, old)
     played.start()
-    shown = played.picture()
-    assert shown is old
+    assert played.picture() is old.frame
     for count in range(4):
         played.turn(1 / 60, count / 60)
     assert REQUEST in fake.rendered
@@ -108,7 +122,10 @@ def test_another_engine_draws_it_anew(tmp_path: Path, changed: dict[str, str]) -
     played.close()
 
 
-def test_a_session_keeps_where_it_began_and_where_it_ends(tmp_path: Path) -> None:
+def test_play_leaves_where_it_began_and_where_it_ended_and_no_session_by_itself(
+    tmp_path: Path, cache: Path
+) -> None:
+    """A session that a server draws for has pictures that a JPEG changed: it must keep none."""
     played = session(tmp_path, FakeRenderer(metadata=SETTINGS), None)
     played.start()
     played.turn(1 / 60, 0.0)
@@ -117,6 +134,8 @@ def test_a_session_keeps_where_it_began_and_where_it_ends(tmp_path: Path) -> Non
         played.turn(1 / 60, count / 60)
     played.finish()
     played.close()
+    assert not cache.exists()
+    lastsession.leave_behind(played, Memory(), REQUEST, cues_elsewhere=False, stats=None)
     for request in (REQUEST, played.state.request):
         found = recall(request, DIGEST)
         assert found is not None

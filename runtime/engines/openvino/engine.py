@@ -78,7 +78,7 @@ class OpenVinoEngine:
     """A bundle compiled for the CPU; the protocol is ``runtime.engines.Engine``."""
 
     name = "openvino"
-    batches = (1,)  # four at a time take 15 % less, but a key would wait for four frames
+    batches = (1,)  # four at a time take less each, but a key would wait for four frames
 
     def __init__(self, bundle: Bundle, precision: str, int8: Int8 | None = None) -> None:
         """Compile the graphs; buffers live as long as the engine and are shared with it.

@@ -5,7 +5,7 @@
 ``wordmorph serve`` with the built-in model and every attacker are processes of their own; attackers
 run at the lowest priority, as they would on machines of theirs. One performer moves over positions
 that nobody has drawn, 60 a second; printed are the pictures a second that reach it, without and
-with each attack, three rounds of each in turn, and by how much the server grew meanwhile.
+with each attack, in several rounds by turns, and by how much the server grew meanwhile.
 """
 
 from __future__ import annotations

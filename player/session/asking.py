@@ -50,7 +50,7 @@ class Asking:
         sought = self._coming or request
         if sought != self._sought:
             self._sought = sought
-            self.worker.requests.put(PendingRequest(sought, state.playhead.direction))
+            self.worker.ask(PendingRequest(sought, state.playhead.direction))
         if request == self._asked:
             return
         self._asked = request

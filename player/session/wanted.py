@@ -110,4 +110,4 @@ class Wanted:
         """Let the render thread look what is wanted now."""
         self._worker.priority = requests
         head = self._state.playhead
-        self._worker.requests.put(PendingRequest(self._state.request, head.direction))
+        self._worker.ask(PendingRequest(self._state.request, head.direction))

@@ -29,7 +29,9 @@ from player.window.parts.hover import Hover
 from player.window.typist import Typist, copy
 from runtime.request import Request
 
-HERTZ = 60
+HERTZ = 75
+"""Turns a second that the loop aims at: beside a busy engine the system wakes it up to 3 ms late,
+so that 60 are what hold."""
 LONGEST_TURN = 0.1
 """Seconds that one turn may stand for: after a stall the picture does not leap."""
 

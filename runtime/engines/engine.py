@@ -91,6 +91,17 @@ class Overlapping(Protocol):
         """
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine, or what renders with one, whose frame can be given up while it is drawn."""
+
+    def interrupt(self) -> None:
+        """End the frame that is being drawn, from any thread: its ``render`` raises Interrupted.
+
+        Where none is, nothing happens; the next is not touched.
+        """
+
+
 def one_by_one(
     render: Callable[[Floats, Floats | None], Rendered],
     weights: Floats,

@@ -30,7 +30,7 @@ from runtime.engines.gpu import find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
-from runtime.errors import DeviceLost, EngineError
+from runtime.errors import DeviceLost, EngineError, Interrupted
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -103,6 +103,7 @@ class OnnxRuntimeEngine:
         self._no_batches = False
         self._count = 0  # of loops ever made, so that no two name their CUDA graphs alike
         self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
+        self._interrupted = False
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -131,9 +132,10 @@ class OnnxRuntimeEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``."""
+        """See ``Engine.render``; Interrupted where ``interrupt`` was called meanwhile."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
+        self._go_on(True)
         ran = None
         if not (self._no_batches and len(weights) > 1):
             ran = self._run(weights, pooled_weights, steps)
@@ -145,6 +147,18 @@ class OnnxRuntimeEngine:
         check_finite(latent)
         check_total(total)
         return rendered
+
+    def interrupt(self) -> None:
+        """See ``Interruptible``; on the CPU alone, for a CUDA graph runs to its end."""
+        if self._device == "cpu":
+            self._go_on(False)
+
+    def _go_on(self, going: bool) -> None:
+        """Let what runs go on, or end after the operator that it is at."""
+        self._interrupted = not going
+        for loop in tuple(self._loops.values()):
+            for options in loop.options:
+                options.terminate = not going
 
     def close(self) -> None:
         """See ``Engine.close``."""
@@ -165,6 +179,8 @@ class OnnxRuntimeEngine:
                 loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
             ran = loop.run(weights, pooled_weights)
         except Exception as error:
+            if self._interrupted:
+                raise Interrupted("the frame was given up") from None
             failed = failure("denoiser or decoder", error)
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)
@@ -253,7 +269,7 @@ class _Loop:
         if any(node.name == TOTAL for node in engine._decoder.get_outputs()):
             gives[TOTAL] = self._total = engine._buffer((batch,))
         self._decode = _bind(engine._decoder, {"latent": sample}, gives)
-        self._options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
+        self.options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
 
     def load_noise(self, noise: Floats, sigma: float) -> None:
         def batched(one: Floats) -> Floats:
@@ -275,10 +291,10 @@ class _Loop:
         self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
         if self._pooled_weights is not None and pooled_weights is not None:
             self._pooled_weights.update_inplace(np.ascontiguousarray(pooled_weights, np.float32))
-        for binding, options in zip(self._bindings, self._options, strict=False):
+        for binding, options in zip(self._bindings, self.options, strict=False):
             self._engine._denoiser.run_with_iobinding(binding, options)
         denoised = time.perf_counter()
-        self._engine._decoder.run_with_iobinding(self._decode, self._options[-1])
+        self._engine._decoder.run_with_iobinding(self._decode, self.options[-1])
         pixels, latent = np.array(self._pixels.numpy()), self._latent.numpy()
         total = None if self._total is None else self._total.numpy()
         done = time.perf_counter()

@@ -40,7 +40,7 @@ def worker(open_renderer: Callable[[], Renderer]) -> Worker:
 
 
 def ask(played: Worker, request: Request) -> Result:
-    played.requests.put(PendingRequest(request))
+    played.ask(PendingRequest(request))
     if played.info is None:
         played.open()
     played.turn(0.0)

@@ -48,7 +48,7 @@ class Rendered:
 
     def scan(self) -> dict[int, Speeds]:
         worker = Worker(lambda: self, FrameCache())  # type: ignore[arg-type, return-value]
-        worker.requests.put(PendingRequest(self.request))
+        worker.ask(PendingRequest(self.request))
         worker.open()
         told: dict[int, Speeds] = {}
         while len(worker.cache) < 401 or not told[401].complete:

@@ -103,6 +103,7 @@ class Benchmark:
     new_word: Spread
     """what a frame of words never met before takes"""
     peak_bytes: int
+    """of a process that does nothing else, the engine cache being warm"""
     others: float | None
     """share of all cores that other programs used meanwhile, 0 to 1"""
     limits: Limits

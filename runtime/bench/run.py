@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 from runtime.bench import measure
+from runtime.bench.apart import in_child
 from runtime.bench.figures import Benchmark, Spread
 from runtime.bench.limits import measure_limits
 from runtime.bench.machine import Watch, this_machine
 from runtime.bench.peers import Rival, compare
-from runtime.engines.cpu import peak_bytes
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -36,9 +37,27 @@ def bench_bundle(
     turn with. ``scrub`` returns so many latencies of a front end, in milliseconds. ``progress``
     hears a short text at the start of every part.
 
+    Memory is that of another process, opened last: this one has made and kept much else.
+
     Raises:
         MorphError: whatever opening or rendering raises.
     """
+    result, model = _measured(open_pipeline, first, frames, turns, rivals, scrub, progress)
+    progress("memory, in a process of its own")
+    peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
+    return replace(result, random_weights=random_weights, peak_bytes=peak)
+
+
+def _measured(
+    open_pipeline: Callable[[], Pipeline],
+    first: Request,
+    frames: int,
+    turns: int,
+    rivals: Callable[[bool], Sequence[Rival]],
+    scrub: Callable[[Pipeline, Request, int], list[float]] | None,
+    progress: Callable[[str], None],
+) -> tuple[Benchmark, str]:
+    """Return all but the memory, and the folder of what was measured."""
     progress("opening the model")
     opened = measure.open_timed(open_pipeline, first)
     with opened.pipeline as pipeline:
@@ -47,23 +66,22 @@ def bench_bundle(
         positions = measure.positions(first, frames)
         progress(f"{frames} frames, one by one")
         watch = Watch()
-        timed = [pipeline.render(request) for request in positions]
+        timed = measure.timings(pipeline, positions)
         others = watch.others()
         progress("frames in batches, new words, scrubbing")
         fill = measure.filling(pipeline, positions)
         new_word = measure.new_words(pipeline, first, min(measure.NEW_WORDS, frames))
         waits = [] if scrub is None else scrub(pipeline, first, min(SCRUBS, frames))
-        peak = peak_bytes()
         progress("the machine's own rates")
         limits = cache(partial(measure_limits, engine.name))
         peers = []
         for rival in rivals(engine.name not in CPU):
             progress(f"in turn with {rival.name}")
             peers.append(compare(pipeline, rival, measure.positions(first, turns)))
-        return Benchmark(
+        result = Benchmark(
             model=pipeline.bundle.manifest.model,
             digest=pipeline.bundle.digest(),
-            random_weights=random_weights,
+            random_weights=False,
             width=pipeline.size[0],
             height=pipeline.size[1],
             steps=first.steps,
@@ -74,13 +92,14 @@ def bench_bundle(
             machine=this_machine(),
             open_seconds=opened.seconds,
             first_frame_ms=opened.first_frame_ms,
-            frame=Spread.of([frame.timings["total"] for frame in timed]),
-            stages=measure.stages(pipeline, timed, limits),
+            frame=Spread.of([taken["total"] for taken in timed]),
+            stages=measure.stages(pipeline, timed, first.steps, limits),
             fill=fill,
             scrub=Spread.of(waits) if waits else None,
             new_word=new_word,
-            peak_bytes=peak,
+            peak_bytes=0,
             others=others,
             limits=limits(engine.precision),
             peers=tuple(peers),
         )
+        return result, str(pipeline.bundle.folder)

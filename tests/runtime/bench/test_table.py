@@ -3,11 +3,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime.bench.figures import Benchmark, PeerFigures, Spread, from_json
 from runtime.bench.run import bench_bundle
 from runtime.bench.table import BEGIN, END, insert, lines, main, section
+from runtime.engines.cpu import peak_bytes
 from runtime.errors import BundleError, TargetError
 from runtime.pipeline import Pipeline
 
@@ -15,6 +17,7 @@ from runtime.pipeline import Pipeline
 @pytest.fixture(scope="module")
 def measured() -> Benchmark:
     request = Pipeline.open("critters").request("cat -> kitten")
+    np.ones(700_000_000, np.uint8)  # no part of what the model takes
     return bench_bundle(lambda: Pipeline.open("critters"), request, frames=4)
 
 
@@ -28,7 +31,7 @@ def test_what_is_measured_adds_up(measured: Benchmark) -> None:
         assert stage.share is not None
         assert 0 < stage.share <= 1.05, f"{name} is faster than the machine can be"
         assert stage.gflops == pytest.approx(stage.gflop / (stage.ms.median / 1e3))
-    assert measured.peak_bytes > 1e8
+    assert 1e8 < measured.peak_bytes < peak_bytes(), "the memory is that of this process"
     assert measured.fill.batch >= 1
     assert measured.new_word.median > measured.stages["decode"].ms.p10
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +14,7 @@ import typer
 
 from player.commands.common import interruptible
 from player.options import AsJson, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
 
 if TYPE_CHECKING:
@@ -66,12 +68,20 @@ def bench(
 
         if check_target(str(plot)) != "png":
             raise TargetError(f"{plot}: a plot is one picture, so its name ends in .png")
+    typed = invocation
+    options = {
+        "frames": frames,
+        "turns": turns if against else None,
+        "checkpoint": None if checkpoint is None else own_name(str(checkpoint)),
+        "random-weights": random_weights,
+    }
     with interruptible(None):
         if random_weights is not None:
             bundle, checkpoint = _random(random_weights)
             invocation = replace(invocation, model=str(bundle))
         planner = open_planner(invocation)
         request = sampling.request(planner, expression)
+        command = _command(request, typed, options, against or [])
 
         def rivals(on_gpu: bool) -> list[Rival]:
             return _rivals(invocation.model, against or [], checkpoint, on_gpu)
@@ -85,19 +95,29 @@ def bench(
             rivals=rivals,
             scrub=_scrub,
             random_weights=random_weights is not None,
+            command=command,
             progress=_say if sys.stderr.isatty() else lambda text: None,
         )
     if plot is not None:
         from runtime.bench.plot import draw_benchmark
         from runtime.output.film import save_still
 
-        save_still(plot, draw_benchmark(result), {"command": "wordmorph bench"})
+        save_still(plot, draw_benchmark(result), {"command": command})
     if as_json:
         print(result.to_json(), end="")
     else:
         from runtime.bench.table import lines
 
         print("\n".join(lines(result)))
+
+
+def _command(
+    request: Request, invocation: Invocation, options: Mapping[str, object], against: Sequence[str]
+) -> str:
+    """Return the command that measures the same again; it names files without their folders."""
+    words = shlex.split(command_line("bench", request, None, invocation.shareable(), options))
+    peers = [word for name in against for word in ("--against", name)]
+    return shlex.join([*words[:2], *peers, *words[2:]])
 
 
 def _rivals(model: str, names: list[str], checkpoint: Path | None, on_gpu: bool) -> list[Rival]:

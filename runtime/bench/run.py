@@ -8,16 +8,14 @@ from functools import cache, partial
 
 from runtime.bench import measure
 from runtime.bench.apart import in_child
-from runtime.bench.figures import Benchmark, Spread
-from runtime.bench.limits import measure_limits
+from runtime.bench.figures import FORMAT, Benchmark, Spread
+from runtime.bench.limits import CPU, measure_limits
 from runtime.bench.machine import Watch, this_machine
 from runtime.bench.peers import Rival, compare
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
 SCRUBS = 30
-CPU = ("openvino", "onnxruntime-cpu")
-"""engine runtimes that run on the processor"""
 
 
 def bench_bundle(
@@ -29,13 +27,14 @@ def bench_bundle(
     rivals: Callable[[bool], Sequence[Rival]] = lambda on_gpu: (),
     scrub: Callable[[Pipeline, Request, int], list[float]] | None = None,
     random_weights: bool = False,
+    command: str | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Benchmark:
     """Open a pipeline and measure it on ``frames`` positions of ``first``'s morph along t.
 
     ``rivals`` is told whether ours runs on a GPU and names whom ``turns`` frames are drawn in
     turn with. ``scrub`` returns so many latencies of a front end, in milliseconds. ``progress``
-    hears a short text at the start of every part.
+    hears a short text at the start of every part. ``command`` is what measures the same again.
 
     Memory is that of another process, opened last: this one has made and kept much else.
 
@@ -45,7 +44,7 @@ def bench_bundle(
     result, model = _measured(open_pipeline, first, frames, turns, rivals, scrub, progress)
     progress("memory, in a process of its own")
     peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
-    return replace(result, random_weights=random_weights, peak_bytes=peak)
+    return replace(result, random_weights=random_weights, command=command, peak_bytes=peak)
 
 
 def _measured(
@@ -67,18 +66,21 @@ def _measured(
         progress(f"{frames} frames, one by one")
         watch = Watch()
         timed = measure.timings(pipeline, positions)
-        others = watch.others()
         progress("frames in batches, new words, scrubbing")
         fill = measure.filling(pipeline, positions)
         new_word = measure.new_words(pipeline, first, min(measure.NEW_WORDS, frames))
         waits = [] if scrub is None else scrub(pipeline, first, min(SCRUBS, frames))
         progress("the machine's own rates")
         limits = cache(partial(measure_limits, engine.name))
+        stages = measure.stages(pipeline, timed, first.steps, limits)
+        computed = {measure.precision_of(pipeline, role) for role in measure.GRAPHS.values()}
+        others = watch.others()
         peers = []
         for rival in rivals(engine.name not in CPU):
             progress(f"in turn with {rival.name}")
             peers.append(compare(pipeline, rival, measure.positions(first, turns)))
         result = Benchmark(
+            format=FORMAT,
             model=pipeline.bundle.manifest.model,
             digest=pipeline.bundle.digest(),
             random_weights=False,
@@ -93,13 +95,14 @@ def _measured(
             open_seconds=opened.seconds,
             first_frame_ms=opened.first_frame_ms,
             frame=Spread.of([taken["total"] for taken in timed]),
-            stages=measure.stages(pipeline, timed, first.steps, limits),
+            stages=stages,
             fill=fill,
             scrub=Spread.of(waits) if waits else None,
             new_word=new_word,
             peak_bytes=0,
             others=others,
             limits=limits(engine.precision),
+            more_limits=tuple(limits(name) for name in sorted(computed - {engine.precision})),
             peers=tuple(peers),
         )
         return result, str(pipeline.bundle.folder)

@@ -35,9 +35,10 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="PEER",
-            help="diffusers (or diffusers:bf16, diffusers:compile), or another engine runtime, "
-            "perhaps with a precision (onnxruntime, openvino:f32), drawing the same frames in "
-            "turn; repeatable.",
+            help="diffusers (or diffusers:bf16, diffusers:compile), another engine runtime, "
+            "perhaps with a precision (onnxruntime, openvino:f32), or ours on openvino run "
+            "otherwise (whole: nothing kept from frame to frame; batch: four frames at a time), "
+            "drawing the same frames in turn; repeatable.",
         ),
     ] = None,
     turns: Annotated[int, typer.Option(help="Frames drawn in turn with each peer.")] = 12,
@@ -52,6 +53,9 @@ def bench(
             help="Measure an architecture without a download: sd-turbo, sd15, sdxl or critters.",
         ),
     ] = None,
+    layers: Annotated[
+        int, typer.Option(help="So many kinds of operations of each graph, the slowest.")
+    ] = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the figures as a .png.")
     ] = None,
@@ -63,6 +67,8 @@ def bench(
     for name, number in (("frames", frames), ("turns", turns)):
         if number < 1:
             raise RequestError(f"{number} {name} cannot be timed: use 1 or more")
+    if layers < 0:
+        raise RequestError(f"{layers} layers cannot be listed: use 0 or more")
     if plot is not None:
         from runtime.output.target import check_target
 
@@ -72,6 +78,7 @@ def bench(
     options = {
         "frames": frames,
         "turns": turns if against else None,
+        "layers": layers or None,
         "checkpoint": None if checkpoint is None else own_name(str(checkpoint)),
         "random-weights": random_weights,
     }
@@ -83,10 +90,10 @@ def bench(
         request = sampling.request(planner, expression)
         command = _command(request, typed, options, against or [])
 
-        def rivals(on_gpu: bool) -> list[Rival]:
-            return _rivals(invocation.model, against or [], checkpoint, on_gpu)
+        def rivals(ours: Pipeline | None) -> list[Rival]:
+            return _rivals(invocation.model, against or [], checkpoint, ours)
 
-        rivals(False)  # a name that is none is said before minutes have passed
+        rivals(None)  # a name that is none is said before minutes have passed
         result = bench_bundle(
             lambda: open_pipeline(invocation),
             request,
@@ -96,6 +103,7 @@ def bench(
             scrub=_scrub,
             random_weights=random_weights is not None,
             command=command,
+            layers=layers,
             progress=_say if sys.stderr.isatty() else lambda text: None,
         )
     if plot is not None:
@@ -120,14 +128,22 @@ def _command(
     return shlex.join([*words[:2], *peers, *words[2:]])
 
 
-def _rivals(model: str, names: list[str], checkpoint: Path | None, on_gpu: bool) -> list[Rival]:
+def _rivals(
+    model: str, names: list[str], checkpoint: Path | None, ours: Pipeline | None
+) -> list[Rival]:
+    """Return who is named; ``ours`` is None where only the names are to be checked."""
+    from runtime.bench.limits import CPU
     from runtime.bench.peers import Rival, engine_rival
+    from runtime.bench.variants import NAMES, variant_rival
     from runtime.bundles.library import find_bundle
 
+    on_gpu = ours is not None and ours.engine.name not in CPU
     found: list[Rival] = []
     for name in names:
         peer, _, which = name.partition(":")
-        if peer != "diffusers":
+        if name in NAMES:
+            found.append(variant_rival(name, ours))
+        elif peer != "diffusers":
             found.append(engine_rival(model, name, on_gpu))
         elif find_spec("torch") is None or find_spec("diffusers") is None:
             found.append(Rival(name, _without_torch))

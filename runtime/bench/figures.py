@@ -59,6 +59,34 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Denoising:
+    """GFLOP of one run of the denoiser, by what they depend on."""
+
+    text: float
+    """what is computed for every frame"""
+    noise: float
+    """what hears no text: computed once for each seed"""
+    step: float
+    """what depends on the step alone, the projections of its time"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """All operations of a kind in one graph, in one run of it."""
+
+    stage: str
+    """``denoise`` or ``decode``"""
+    operation: str
+    kernel: str
+    """the engine runtime's name for the code that ran"""
+    count: int
+    ms: float
+    """the median of several runs"""
+    share: float
+    """of all operations of the graph, 0 to 1"""
+
+
+@dataclass(frozen=True, slots=True)
 class PeerFigures:
     """Another program drawing the same frames in turn with ours; or why it did not."""
 
@@ -117,6 +145,10 @@ class Benchmark:
     """what measures the same again"""
     more_limits: tuple[Limits, ...] = ()
     """of the other precisions that a graph computes in"""
+    denoising: Denoising | None = None
+    """None for an engine that computes all of it for every frame"""
+    layers: tuple[Layer, ...] | None = None
+    """None if they were not asked for, empty if the engine does not tell"""
 
     @property
     def fps(self) -> float:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.bench.counts import Work, count, count_model
-from runtime.bench.figures import Fill, Spread, Stage
+from runtime.bench.counts import Work, count, count_model, flop_behind
+from runtime.bench.figures import Denoising, Fill, Spread, Stage
 from runtime.bench.limits import Limits
 from runtime.engines.cpu import peak_bytes
 from runtime.engines.openvino.engine import OpenVinoEngine
 from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import fixed_model
-from runtime.engines.openvino.prologue import split
+from runtime.engines.openvino.prologue import TEXT, split
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -134,6 +134,21 @@ def _stage(ms: Spread, runs: Sequence[Work], limits: Limits) -> Stage:
         limit_ms=least,
         share=None if least is None else least / ms.median,
     )
+
+
+def denoising(pipeline: Pipeline) -> Denoising | None:
+    """Return what the denoiser's work depends on, or None where the engine does not part it.
+
+    Raises:
+        BundleError: a graph whose work cannot be counted.
+    """
+    path = pipeline.bundle.path("denoiser")
+    model = fixed_model(path)
+    if not isinstance(pipeline.engine, OpenVinoEngine) or split(fixed_model(path)) is None:
+        return None
+    text, both = (flop_behind(model, names) for names in (TEXT, TEXT | {"sample", "noise"}))
+    whole = count(path).flop
+    return Denoising(text / 1e9, (both - text) / 1e9, (whole - both) / 1e9)
 
 
 def filling(pipeline: Pipeline, requests: Sequence[Request]) -> Fill:

@@ -77,9 +77,9 @@ def engine_rival(model: str, asked: str, on_gpu: bool) -> Rival:
     name, _, precision = asked.partition(":")
     if name not in BACKENDS:
         raise RequestError(
-            f"nothing is called {asked!r} here: use --against diffusers, or an engine runtime as "
+            f"nothing is called {asked!r} here: use --against diffusers, an engine runtime as "
             f"--backend names it ({', '.join(BACKENDS)}), perhaps with a precision, as in "
-            "openvino:f32"
+            "openvino:f32, or whole or batch for ours run otherwise"
         )
     if name == "onnxruntime" and not on_gpu:
         name = "onnxruntime-cpu"

@@ -9,13 +9,16 @@ from functools import cache, partial
 from runtime.bench import measure
 from runtime.bench.apart import in_child
 from runtime.bench.figures import FORMAT, Benchmark, Spread
-from runtime.bench.limits import CPU, measure_limits
+from runtime.bench.layers import layers as slowest
+from runtime.bench.limits import measure_limits
 from runtime.bench.machine import Watch, this_machine
 from runtime.bench.peers import Rival, compare
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
 SCRUBS = 30
+PROFILED = 20
+"""frames whose operations are timed"""
 
 
 def bench_bundle(
@@ -24,24 +27,26 @@ def bench_bundle(
     *,
     frames: int,
     turns: int = 0,
-    rivals: Callable[[bool], Sequence[Rival]] = lambda on_gpu: (),
+    rivals: Callable[[Pipeline], Sequence[Rival]] = lambda ours: (),
     scrub: Callable[[Pipeline, Request, int], list[float]] | None = None,
     random_weights: bool = False,
     command: str | None = None,
+    layers: int = 0,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Benchmark:
     """Open a pipeline and measure it on ``frames`` positions of ``first``'s morph along t.
 
-    ``rivals`` is told whether ours runs on a GPU and names whom ``turns`` frames are drawn in
-    turn with. ``scrub`` returns so many latencies of a front end, in milliseconds. ``progress``
-    hears a short text at the start of every part. ``command`` is what measures the same again.
+    ``rivals`` is given ours and names whom ``turns`` frames are drawn in turn with. ``scrub``
+    returns so many latencies of a front end, in milliseconds. ``layers`` is how many kinds of
+    operations of each graph are listed. ``progress`` hears a short text at the start of every
+    part. ``command`` is what measures the same again.
 
     Memory is that of another process, opened last: this one has made and kept much else.
 
     Raises:
         MorphError: whatever opening or rendering raises.
     """
-    result, model = _measured(open_pipeline, first, frames, turns, rivals, scrub, progress)
+    result, model = _measured(open_pipeline, first, frames, turns, rivals, scrub, layers, progress)
     progress("memory, in a process of its own")
     peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
     return replace(result, random_weights=random_weights, command=command, peak_bytes=peak)
@@ -52,8 +57,9 @@ def _measured(
     first: Request,
     frames: int,
     turns: int,
-    rivals: Callable[[bool], Sequence[Rival]],
+    rivals: Callable[[Pipeline], Sequence[Rival]],
     scrub: Callable[[Pipeline, Request, int], list[float]] | None,
+    layers: int,
     progress: Callable[[str], None],
 ) -> tuple[Benchmark, str]:
     """Return all but the memory, and the folder of what was measured."""
@@ -76,7 +82,7 @@ def _measured(
         computed = {measure.precision_of(pipeline, role) for role in measure.GRAPHS.values()}
         others = watch.others()
         peers = []
-        for rival in rivals(engine.name not in CPU):
+        for rival in rivals(pipeline):
             progress(f"in turn with {rival.name}")
             peers.append(compare(pipeline, rival, measure.positions(first, turns)))
         result = Benchmark(
@@ -104,5 +110,7 @@ def _measured(
             limits=limits(engine.precision),
             more_limits=tuple(limits(name) for name in sorted(computed - {engine.precision})),
             peers=tuple(peers),
+            denoising=measure.denoising(pipeline),
+            layers=slowest(pipeline, positions[:PROFILED], layers) if layers else None,
         )
         return result, str(pipeline.bundle.folder)

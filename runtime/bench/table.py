@@ -11,7 +11,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.bench.figures import Benchmark, PeerFigures, Spread, Stage, from_json
+from runtime.bench.figures import (
+    Benchmark,
+    Denoising,
+    Layer,
+    PeerFigures,
+    Spread,
+    Stage,
+    from_json,
+)
 from runtime.bench.limits import CPU
 from runtime.errors import MorphError, TargetError
 
@@ -39,7 +47,9 @@ def lines(result: Benchmark) -> list[str]:
         ("new words", _ms(result.new_word)),
         ("peak memory", f"{result.peak_bytes / 1e9:.2f} GB"),
         ("limit", _limits(result)),
+        *([] if result.denoising is None else [("kept", _kept(result.denoising))]),
         *((f"against {peer.name}", _peer(peer)) for peer in result.peers),
+        *([] if result.layers is None else _layers(result.layers)),
     ]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {text}" for name, text in rows]
@@ -69,7 +79,8 @@ def section(results: Sequence[Benchmark]) -> str:
             _row("a frame of new words", result.new_word),
             "",
             f"{result.fps:.1f} frames a second; {result.open_seconds:.1f} s to open, "
-            f"{result.peak_bytes / 1e9:.1f} GB at the peak. {_limits(result)}.",
+            f"{result.peak_bytes / 1e9:.1f} GB at the peak. {_limits(result)}."
+            + ("" if result.denoising is None else f" {_kept(result.denoising)}."),
             "",
         ]
         if result.peers:
@@ -78,6 +89,17 @@ def section(results: Sequence[Benchmark]) -> str:
                 "its time over ours | likeness |",
                 "| --- | --- | --- | --- | --- |",
                 *(_peer_row(peer) for peer in result.peers),
+                "",
+            ]
+        if result.layers:
+            parts += [
+                "| operations | kernel | how many | in one run | of the graph |",
+                "| --- | --- | --- | --- | --- |",
+                *(
+                    f"| {one.stage}: {one.operation} | {one.kernel} | {one.count} | "
+                    f"{one.ms:.2f} ms | {_percent(one.share)} |"
+                    for one in result.layers
+                ),
                 "",
             ]
     return "\n".join([*parts, END])
@@ -198,6 +220,27 @@ def _stage(stage: Stage) -> str:
     if stage.share is not None:
         text += f", {_percent(stage.share)} of the limit ({stage.limit_ms:.2f} ms)"
     return text
+
+
+def _kept(work: Denoising) -> str:
+    whole = work.text + work.noise + work.step
+    return (
+        f"{100 * (work.noise + work.step) / whole:.0f} % of the denoiser's {whole:.2f} GFLOP hear "
+        f"no text and run once for each seed; {100 * work.step / whole:.1f} % depend on the step "
+        "alone"
+    )
+
+
+def _layers(layers: Sequence[Layer]) -> list[tuple[str, str]]:
+    if not layers:
+        return [("layers", "not measured: only openvino tells what each takes")]
+    return [
+        (
+            f"{one.stage}, {one.operation}",
+            f"{one.ms:.2f} ms in one run, {_percent(one.share)}: {one.count} of {one.kernel}",
+        )
+        for one in layers
+    ]
 
 
 def _limits(result: Benchmark) -> str:

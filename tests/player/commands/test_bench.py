@@ -25,15 +25,19 @@ def test_json_and_plot_of_one_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plot = tmp_path / "bench.png"
-    words = ("--frames", "4", "--turns", "2", "--against", "onnxruntime", "--plot", str(plot))
-    assert run(monkeypatch, *words, "--json") in (None, 0)
+    words = ("--frames", "4", "--turns", "2", "--against", "onnxruntime", "--against", "whole")
+    more = ("--layers", "2", "--plot", str(plot), "--json")
+    assert run(monkeypatch, *words, *more) in (None, 0)
     found = json.loads(capsys.readouterr().out)
     assert found["model"] == "critters"
     assert found["scrub"]["count"] == 4
-    repeated = "bench --against onnxruntime --frames 4 --turns 2 --seed 0 --steps 1 'cat -> kitten'"
-    assert found["command"] == f"wordmorph {repeated}"
-    (peer,) = found["peers"]
-    assert peer["ratio"]["count"] == 2
+    assert found["command"] == (
+        "wordmorph bench --against onnxruntime --against whole --frames 4 --turns 2 --layers 2 "
+        "--seed 0 --steps 1 'cat -> kitten'"
+    )
+    assert [peer["name"] for peer in found["peers"]] == ["onnxruntime", "whole"]
+    assert [peer["ratio"]["count"] for peer in found["peers"]] == [2, 2]
+    assert len(found["layers"]) == 4
     assert found["machine"]["versions"]["openvino"]
     with Image.open(plot) as drawn:
         assert drawn.size == (1344, 588)
@@ -69,6 +73,7 @@ def test_without_torch_diffusers_is_reported_with_what_adds_it(
     [
         (("--frames", "0"), "use 1 or more"),
         (("--turns", "0"), "use 1 or more"),
+        (("--layers", "-1"), "use 0 or more"),
         (("--against", "tensorflow"), "nothing is called 'tensorflow' here"),
         (("--random-weights", "sd3"), "use sd-turbo, sd15, sdxl, critters"),
         (("--plot", "bench.pdf"), "bench.pdf"),

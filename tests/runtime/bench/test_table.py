@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.bench.figures import Benchmark, PeerFigures, Spread, from_json
+from runtime.bench.figures import (
+    Benchmark,
+    Denoising,
+    Layer,
+    PeerFigures,
+    Spread,
+    from_json,
+)
 from runtime.bench.run import bench_bundle
 from runtime.bench.table import BEGIN, END, insert, lines, main, section
 from runtime.engines.cpu import peak_bytes
@@ -108,9 +115,22 @@ def test_a_gpu_is_named_beside_the_processor(
     assert f"{package} 7.8.9" in shown
 
 
+def test_what_is_kept_and_the_slowest_operations_are_shown(measured: Benchmark) -> None:
+    layer = Layer("decode", "Convolution", "brgconv_avx2_f32", 55, 12.34, 0.91)
+    result = replace(measured, layers=(layer,), denoising=Denoising(1.5, 0.45, 0.05))
+    shown, text = section([result]), "\n".join(lines(result))
+    for made in (shown, text):
+        assert "25 % of the denoiser's 2.00 GFLOP hear no text" in made
+        assert "2.5 % depend on the step alone" in made
+        assert "12.34 ms" in made
+        assert "brgconv_avx2_f32" in made
+    silent = "\n".join(lines(replace(result, layers=())))
+    assert "layers" in silent, "asked for, and no word of it"
+
+
 def test_figures_of_before_are_read(measured: Benchmark) -> None:
     raw = json.loads(replace(measured, peers=(PeerFigures("x", "gone"),)).to_json())
-    for name in ("command", "more_limits"):
+    for name in ("command", "more_limits", "denoising", "layers"):
         del raw[name]
     del raw["peers"][0]["others"]
     old = from_json(json.dumps(raw))

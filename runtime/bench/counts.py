@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -86,6 +87,24 @@ def count_model(model: ov.Model) -> Work:
         prod(port.shape) * port.element_type.size for port in (*model.inputs, *model.outputs)
     )
     return Work(flop, weights, io_bytes, activations)
+
+
+def flop_behind(model: ov.Model, inputs: Collection[str]) -> float:
+    """Return the flop of all that depends on one of the ``inputs``, by their names.
+
+    Raises:
+        RuntimeError: a shape is not known.
+    """
+    behind: set[str] = set()
+    flop = 0.0
+    for node in model.get_ordered_ops():
+        sources = (port.get_source_output().get_node().get_name() for port in node.inputs())
+        if node.get_type_name() == "ShapeOf":
+            continue  # which is known, whatever the input holds
+        if node.get_friendly_name() in inputs or not behind.isdisjoint(sources):
+            behind.add(node.get_name())
+            flop += _flop(node)
+    return flop
 
 
 def _flop(node: Any) -> float:

@@ -205,6 +205,13 @@ class OpenVinoEngine:
         ]
 
     def _open(self, role: str, blob: Path, read: Callable[[], ov.Model]) -> Graph:
+        try:
+            return open_graph(read, blob, self._settings())
+        except Exception as error:  # its C++ errors come as many types
+            raise cannot_compile(self._bundle, role, error) from None
+
+    def _settings(self) -> dict[Any, Any]:
+        """What the graphs are compiled with."""
         best = best_precision() if self.precision == "int8" else self.precision
         config: dict[Any, Any] = {
             hint.inference_precision: ov.Type.bf16 if best == "bf16" else ov.Type.f32,
@@ -212,20 +219,21 @@ class OpenVinoEngine:
         }
         if self.precision == "f32":
             config[hint.execution_mode] = hint.ExecutionMode.ACCURACY
-        try:
-            return open_graph(read, blob, config)
-        except Exception as error:  # its C++ errors come as many types
-            raise cannot_compile(self._bundle, role, error) from None
+        return config
 
     def _read(self, role: str) -> ov.Model:
         if self._int8 is not None and role in self._int8.roles:
-            return fixed_model(self._int8.folder / GRAPHS[role])
-        model = fixed_model(self._bundle.path(role))
+            return self._fixed(self._int8.folder / GRAPHS[role])
+        model = self._fixed(self._bundle.path(role))
         if role == "decoder":
             fold(model)
         if self.precision != "f32" and best_precision() == "bf16":
             narrow(model)
         return model
+
+    def _fixed(self, graph: Path) -> ov.Model:
+        """Read a graph and fix its batch."""
+        return fixed_model(graph)
 
 
 def _known(parts: Parts | None) -> Parts:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from player.cli import main
-from runtime.bench.verify import apart
+from runtime.bench import apart
 from runtime.bench.verify.verdicts import from_json
 from runtime.bench.verify.verify import Drawn
 from tests.support.tinybundle import write_tiny

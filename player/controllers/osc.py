@@ -52,11 +52,17 @@ class OscIn:
             from pythonosc.osc_server import BlockingOSCUDPServer
         except ImportError:
             raise RequestError("OSC needs python-osc: pip install '.[osc]'") from None
-        self.inbox = Inbox("osc")
-        dispatcher = Dispatcher()
+        self.inbox = inbox = Inbox("osc")
+
+        class Server(BlockingOSCUDPServer):
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                inbox.refuse("a message that cannot be read")
+
+        # a bundle's time is not waited for: the thread would sleep, and hear nothing
+        dispatcher = Dispatcher(strict_timing=False)
         dispatcher.set_default_handler(self._hear)
         try:
-            self._server = BlockingOSCUDPServer((host, port), dispatcher)
+            self._server = Server((host, port), dispatcher)
         except (OSError, OverflowError) as error:
             raise RequestError(f"OSC cannot listen on {host}:{port}: {error}") from None
         self._thread = threading.Thread(target=self._server.serve_forever, name="osc", daemon=True)

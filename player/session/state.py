@@ -65,8 +65,11 @@ class PlayerState:
         """what is to be played with another model, taken by the session"""
         self.learning = False
         """whether the next action by key is meant for the next moved knob"""
-        self.learn_action = ""
-        """the action that a knob is to be bound to, taken by whoever hears knobs"""
+        self.learn_action: tuple[str, float | None] | None = None
+        """the action that a knob is to be bound to and what its key gives it, taken by whoever
+        hears knobs"""
+        self.hears_knobs = False
+        """whether somebody does"""
         self.pace = 0.0
         """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
@@ -310,6 +313,9 @@ class PlayerState:
 
     def learn_knob(self) -> None:
         """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        if not self.hears_knobs:
+            self.say("no knob is heard: start with --midi")
+            return
         self.learning = not self.learning
         self.say("press the key of an action, then move the knob" if self.learning else "")
 

@@ -106,7 +106,7 @@ def wait_for(session: Session, condition: Callable[[], bool]) -> None:
 def test_a_bundle_for_later_stops_nobody(session: Session) -> None:
     (osc,) = session.controllers
     assert isinstance(osc, OscIn)
-    later = OscBundleBuilder(time.time() + 30)
+    later = OscBundleBuilder(int(time.time()) + 30)
     message = OscMessageBuilder("/wordmorph/seek_u")
     message.add_arg(0.75)
     later.add_content(message.build())

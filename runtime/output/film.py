@@ -143,7 +143,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         settings = json.loads(text)
     except FileNotFoundError:
         raise MorphError(f"{path} does not exist") from None
-    except (ValueError, TypeError):
+    except Image.DecompressionBombError:
+        raise MorphError(f"{path} is too large a picture to be opened") from None
+    except (ValueError, TypeError, RecursionError):
         settings = None
     except encoder_errors():
         settings = None

@@ -148,9 +148,15 @@ def test_without_an_expression_the_player_opens_where_it_was_left(
     remember(session_file, Moment(last, "far-away"), [], [], 1.0)
     assert begin()[0].expression == STARTER
     assert "far-away" in capsys.readouterr().err
-    session_file.write_text("{")
-    assert begin()[0].expression == STARTER
-    assert "damaged" in capsys.readouterr().err
+    for content in ("{", '{"kind": "wordmorph session", "format": 99}'):
+        session_file.write_text(content)
+        assert begin()[0].expression == STARTER
+        said = capsys.readouterr().err
+        assert "damaged" in said or "newer" in said
+        (aside,) = session_file.parent.glob("session-unread*.json")
+        assert str(aside) in said
+        assert aside.read_text() == content  # this session will leave its own in its place
+        aside.unlink()
 
 
 def test_a_file_opens_where_it_was_made(tmp_path: Path, take: Path) -> None:

@@ -77,16 +77,18 @@ class PlayerState:
 
     def change(self, request: Request) -> None:
         """Stand at another request, which may have another expression."""
-        self.base = request
         self.expression = parse(request.expression)
         self.axis: Axis = Line.through(request).axis if self.moves else "t"
         """what the seek bar, ← and →, and playing move along"""
-        place = Line(request, self.axis).place
-        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
+        line = Line(request, self.axis)
+        self.base = request if self.has_pad or self.axis == "u" else request.at(request.t, 0.5)
+        self.playhead = self.playhead.rest_at(line.place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
         """The picture asked for."""
+        if not self.playhead.grain:  # as it was opened: finer than the playhead moves
+            return self.base
         if self.axis == "t":
             return self.playhead.request(self.base)
         return Line(self.base, self.axis).at(self.playhead.t)

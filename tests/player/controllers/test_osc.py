@@ -13,7 +13,15 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from player.controllers.inbox import MOST, Inbox
-from player.controllers.osc import OscIn, OscOut, addresses, is_loopback, parse_endpoint
+from player.controllers.osc import (
+    TOLD,
+    OscIn,
+    OscOut,
+    addresses,
+    is_loopback,
+    page,
+    parse_endpoint,
+)
 from player.session.actions import ACTIONS
 from player.session.session import Session
 from runtime.errors import RequestError
@@ -163,7 +171,8 @@ def test_what_is_shown_is_told_when_it_changes(session: Session) -> None:
         session.turn(0.0, 0.0)
         out.poll(session, 0.0)
         told = b"".join(heard.recv(1000) for _ in range(6))
-        assert b"/wordmorph/state/expression" in told
+        assert all(f"/wordmorph/state/{name}".encode() in told for name in TOLD)
+        assert told.count(b"/wordmorph/state/") == len(TOLD)
         out.poll(session, 0.0)
         heard.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -174,6 +183,9 @@ def test_the_page_of_addresses_is_the_table_of_actions() -> None:
     rows = addresses()
     assert [row[0] for row in rows] == [f"/wordmorph/{action.name}" for action in ACTIONS]
     assert ("/wordmorph/seek", "f 0 … 1 of the way, 0.5 if left out", "jump to tenths") in rows
+    kept = Path(__file__).parents[3] / "docs" / "osc.md"
+    again = "run: python -m player.controllers.osc > docs/osc.md"
+    assert kept.read_text(encoding="utf-8") == page(), again
 
 
 @pytest.mark.parametrize("text", ["", "x", "1:2:x", "70000", "-1"])

@@ -17,7 +17,7 @@ from runtime.durable import write_aside
 from runtime.errors import MorphError, RequestError
 from runtime.output.target import writing
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 0.25
 """How often plugged and unplugged devices are looked for: no hand is faster."""
 FORMAT = 1
 LARGEST = 1 << 20

@@ -32,8 +32,9 @@ def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
     try:
         session.cues.open(cues)
     except MorphError as error:
-        print(f"wordmorph: {error}", file=sys.stderr)
-        session.state.say(str(error))
+        problem = f"{error}; cues are kept with the session"
+        print(f"wordmorph: {problem}", file=sys.stderr)
+        session.state.say(problem)
 
 
 def leave_behind(session: Session, began: Request, *, stats: Path | None) -> None:

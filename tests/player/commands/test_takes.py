@@ -21,7 +21,7 @@ from player.commands.playing.play import play
 from player.commands.playing.starting import starting
 from player.commands.render import render
 from player.options import Sampling
-from player.session.keep.remembered import remember
+from player.session.keep.remembered import recall, remember
 from player.session.keep.takefile import Take, read_take, write_take
 from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
@@ -288,7 +288,12 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     from player.window.window import Window
 
     real = Window.run
-    monkeypatch.setattr(Window, "run", lambda window: real(window, 0.5))
+
+    def run(window: Window) -> Request:
+        window.session.cues.keep(window.session.moment)
+        return real(window, 0.5)
+
+    monkeypatch.setattr(Window, "run", run)
     cues = tmp_path / "set.json"
     cues.write_text("[")
     alone = typer.Typer()
@@ -297,6 +302,7 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     assert result.exit_code == 0, result.output
     assert f"{cues} is damaged" in result.output
     assert cues.read_text() == "["
+    assert [cue.request.expression for cue in recall(session_file).cues] == ["cat"]
 
 
 def test_the_program_alone_opens_the_player(

@@ -138,6 +138,8 @@ class Midi:
             action, value = session.state.learn_action
             session.state.learn_action = None
             self.learn(action, session, value)
+        if self.learning is not None and self._first:
+            session.state.say("and once more: it is not clear yet whether it is a knob")
         if self._learned is not None:
             learned, self._learned = self._learned, None
             try:

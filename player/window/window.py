@@ -214,7 +214,7 @@ class Window:
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
         if bound is not None and self.state.learning and bound[0].name != "learn":
-            self.state.learning, self.state.learn_action = False, bound[0].name
+            self.state.learning, self.state.learn_action = False, (bound[0].name, bound[1].value)
         elif bound is not None and not bound[0].held:
             action, pressed = bound
             if action.name == "help" and self._turn_page():

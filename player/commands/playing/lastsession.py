@@ -21,34 +21,29 @@ from runtime.request import Request
 def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
     """Give a session the words typed before, and its cues: those of a file where there is one.
 
-    A cue file that cannot be read is said and left as it is; the rest is played.
+    A cue file that cannot be read is said and left as it is, and the cues are those of before.
     """
     for words in memory.words:
         session.history.add(words)
     session.history.add(session.state.base.expression)
+    session.cues.set(memory.cues, memory.glide_seconds)
     if cues is None:
-        session.cues.set(memory.cues, memory.glide_seconds)
         return
     try:
         session.cues.open(cues)
     except MorphError as error:
-        print(f"wordmorph: {error}", file=sys.stderr)
-        session.state.say(str(error))
+        problem = f"{error}; cues are kept with the session"
+        print(f"wordmorph: {problem}", file=sys.stderr)
+        session.state.say(problem)
 
 
-def leave_behind(
-    session: Session, memory: Memory, began: Request, *, cues_elsewhere: bool, stats: Path | None
-) -> None:
+def leave_behind(session: Session, began: Request, *, stats: Path | None) -> None:
     """Remember where a session ended, keep the pictures that the next may open with, where this one
     ``began`` and ended, and write its figures where that was asked for.
-
-    Where its cues have a file of their own, those of ``memory`` stay as they were.
     """
     last = Moment(session.state.request, session.state.invocation.model)
-    kept = memory.cues if cues_elsewhere else [cue.moment for cue in session.cues.kept]
-    seconds = memory.glide_seconds if cues_elsewhere else session.cues.glide_seconds
     try:
-        remember(memory_path(), last, session.history.words, kept, seconds)
+        remember(memory_path(), last, session.history.words, *session.cues.unfiled)
     except OSError as error:
         print(f"this session will not be remembered: {error.strerror or error}", file=sys.stderr)
     info, cache = session.state.info, session.state.cache

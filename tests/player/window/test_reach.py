@@ -9,6 +9,7 @@ import pygame
 import pytest
 from numpy.typing import NDArray
 
+from player.controllers.midi import Midi
 from player.session.actions import HELP
 from player.window import theme
 from player.window.layout import share_x
@@ -20,6 +21,16 @@ from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import Script, exact, mouse, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+class NoPorts:
+    """No MIDI input; what is played is given to ``Midi.hear``."""
+
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def open(self, name: str, hear: object) -> None:
+        raise AssertionError(name)
 
 
 def pixels() -> NDArray[np.uint8]:
@@ -265,3 +276,38 @@ def test_every_key_is_on_some_page(size: tuple[int, int], monkeypatch: pytest.Mo
         theme.use_scale(1.0)
         theme.forget()
         pygame.font.quit()
+
+
+def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> None:
+    player, conductor = stage(FakeRenderer(), folder=tmp_path)
+    midi = Midi(NoPorts(), tmp_path / "midi.json")
+    player.session.controllers.append(midi)
+    done = []
+
+    def script() -> Script:
+        yield exact(player)
+        for place in (0.25, 0.75):
+            player.state.seek(place)
+            yield 2
+            tap(pygame.K_m)
+            yield 2
+        for note, key, mod in ((60, pygame.K_F2, 0), (61, pygame.K_F3, 0), (62, pygame.K_n, 1)):
+            tap(pygame.K_l)
+            yield 2
+            tap(key, pygame.KMOD_SHIFT * mod)
+            yield 2
+            midi.hear([0x90, note, 100])
+            yield 2
+        seed = player.state.request.seed
+        for note, place in ((60, 0.25), (61, 0.75)):
+            midi.hear([0x90, note, 100])
+            yield 2
+            assert player.state.request.t == place
+        midi.hear([0x90, 62, 100])
+        yield 2
+        assert player.state.request.seed == (seed - 1) % 2**32
+        done.append(True)
+
+    conductor.script = script()
+    player.run()
+    assert done

@@ -55,6 +55,37 @@ def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -
     player.run()
 
 
+def test_the_tip_shows_the_picture_of_the_seed_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    player, conductor = stage(FakeRenderer())
+    shown: list[NDArray[np.uint8]] = []
+
+    def script() -> Script:
+        yield exact(player)
+        layout = player.canvas.layout
+        assert layout is not None
+        at = share_x(layout.bar, 0.5), layout.bar.centery
+        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
+        monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
+        mouse(pygame.MOUSEBUTTONDOWN, at)
+        mouse(pygame.MOUSEBUTTONUP, at)
+        tip = pygame.Rect(0, 0, 40, 40)
+        tip.midbottom = at[0], layout.bar.top - 50
+        for key in ((), (pygame.K_n,), (pygame.K_n, pygame.KMOD_SHIFT)):
+            if key:
+                tap(*key)
+            yield 3
+            yield exact(player)
+            yield 10
+            shown.append(pixels()[box(tip)])
+
+    conductor.script = script()
+    player.run()
+    assert (shown[0] != shown[1]).any()  # both are known, and are of the same place
+    assert (shown[0] == shown[2]).all()
+
+
 def drag(start: tuple[int, int], by: tuple[int, int]) -> None:
     mouse(pygame.MOUSEBUTTONDOWN, start)
     end = start[0] + by[0], start[1] + by[1]

@@ -10,11 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from player.session.actions import HELP
+from player.session.motion.tempo import Tempo
 from player.window import theme
 from player.window.layout import share_x
 from player.window.parts import cuestrip
 from player.window.parts import help as keys_help
-from player.window.window import Window
+from player.window.window import HERTZ, Window
 from runtime.output.film import save_still
 from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import Script, exact, mouse, stage, tap
@@ -122,6 +123,91 @@ def test_an_enlarged_picture_is_dragged_as_far_as_its_edge_and_a_double_click_re
 
     conductor.script = script()
     player.run()
+
+
+def test_a_double_click_shows_the_whole_picture_and_moves_nothing() -> None:
+    player, conductor = stage(FakeRenderer())
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_3)
+        tap(pygame.K_z)
+        yield 3
+        before = player.state.request
+        layout = player.canvas.layout
+        assert layout is not None
+        for _ in range(2):
+            mouse(pygame.MOUSEBUTTONDOWN, layout.picture.center)
+            mouse(pygame.MOUSEBUTTONUP, layout.picture.center)
+            yield 15  # as slowly as a double click may be
+        assert player.state.panels.zoom == 1
+        assert player.state.request == before
+        assert not player.state.playhead.playing
+
+    conductor.script = script()
+    player.run()
+
+
+def test_a_click_on_a_cue_waits_for_the_beat_as_its_key_does() -> None:
+    player, conductor = stage(FakeRenderer())
+
+    def script() -> Script:
+        yield exact(player)
+        for code in (pygame.K_7, pygame.K_m, pygame.K_HOME):
+            tap(code)
+            yield 3
+        beats = player.session.beats
+        beats.tempo, beats.quantum = Tempo(60.0, beats.now - 0.1), 1
+        layout = player.canvas.layout
+        assert layout is not None
+        (first,) = cuestrip.places(layout.cues, 1)
+        mouse(pygame.MOUSEBUTTONDOWN, first.center)
+        mouse(pygame.MOUSEBUTTONUP, first.center)
+        yield 20
+        assert player.state.request.t == 0.0
+        yield HERTZ
+        assert player.state.request.t == 0.7
+
+    conductor.script = script()
+    player.run()
+
+
+def test_a_tap_counts_when_it_is_heard() -> None:
+    player, conductor = stage(FakeRenderer())
+    heard: list[float] = []
+
+    def script() -> Script:
+        yield exact(player)
+        for _ in range(4):
+            tap(pygame.K_k)
+            heard.append(conductor.turn / HERTZ)
+            yield HERTZ // 2
+
+    conductor.script = script()
+    player.run()
+    tempo = player.session.beats.tempo
+    assert tempo is not None
+    assert tempo.start == pytest.approx(heard[0], abs=1e-6)
+
+
+def test_the_title_of_the_window_follows_the_words() -> None:
+    player, conductor = stage(FakeRenderer())
+    titles = []
+
+    def script() -> Script:
+        yield exact(player)
+        titles.append(pygame.display.get_caption()[0])
+        player.session.write("dog -> fox")
+        yield 2
+        titles.append(pygame.display.get_caption()[0])
+        tap(pygame.K_z, pygame.KMOD_CTRL)
+        yield 2
+        titles.append(pygame.display.get_caption()[0])
+
+    conductor.script = script()
+    player.run()
+    words = "cat -> kitten", "dog -> fox", "cat -> kitten"
+    assert titles == [f"wordmorph  {one}" for one in words]
 
 
 def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:

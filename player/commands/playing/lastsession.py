@@ -12,7 +12,9 @@ import psutil
 from player.session.keep import firstpicture
 from player.session.keep.remembered import Memory, memory_path, remember
 from player.session.motion.moment import Moment
+from player.session.reproduce import free_path
 from player.session.session import Session
+from runtime.bundles.library import known_models
 from runtime.durable import write_aside
 from runtime.errors import MorphError
 from runtime.request import Request
@@ -21,7 +23,7 @@ from runtime.request import Request
 def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
     """Give a session the words typed before, and its cues: those of a file where there is one.
 
-    A cue file that cannot be read is said and left as it is; the rest is played.
+    A cue file that cannot be read is said and left as it is: new cues go to a file beside it.
     """
     for words in memory.words:
         session.history.add(words)
@@ -32,8 +34,10 @@ def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
     try:
         session.cues.open(cues)
     except MorphError as error:
-        print(f"wordmorph: {error}", file=sys.stderr)
-        session.state.say(str(error))
+        session.cues.path = free_path(cues.parent, cues.stem, cues.suffix)
+        said = f"{error}; new cues go to {session.cues.path.name}"
+        print(f"wordmorph: {said}", file=sys.stderr)
+        session.state.say(said)
 
 
 def leave_behind(
@@ -42,9 +46,16 @@ def leave_behind(
     """Remember where a session ended, keep the pictures that the next may open with, where this one
     ``began`` and ended, and write its figures where that was asked for.
 
-    Where its cues have a file of their own, those of ``memory`` stay as they were.
+    Where its cues have a file of their own, those of ``memory`` stay as they were. With a model that
+    failed to open nothing is gone on with, or the next session would fail too.
     """
-    last = Moment(session.state.request, session.state.invocation.model)
+    model = session.state.invocation.model
+    if model not in known_models():  # a folder, to be found from wherever the next session starts
+        model = os.path.abspath(model)
+    last: Moment | None = Moment(session.state.request, model)
+    if session.worker.failure is not None:
+        same = memory.last is None or memory.last.model == model
+        last = None if same else memory.last
     kept = memory.cues if cues_elsewhere else [cue.moment for cue in session.cues.kept]
     seconds = memory.glide_seconds if cues_elsewhere else session.cues.glide_seconds
     try:
@@ -52,7 +63,7 @@ def leave_behind(
     except OSError as error:
         print(f"this session will not be remembered: {error.strerror or error}", file=sys.stderr)
     info, cache = session.state.info, session.state.cache
-    for request in dict.fromkeys((began, last.request)):
+    for request in dict.fromkeys((began, session.state.request)):
         frame = cache.peek(request)
         if frame is not None and info is not None:
             firstpicture.keep(frame, info.settings)

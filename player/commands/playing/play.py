@@ -132,7 +132,8 @@ def play(
         with interruptible(None):
             last = window.run()
     finally:
-        leave_behind(session, begin.memory, request, cues_elsewhere=cues is not None, stats=stats)
+        elsewhere = session.cues.path is not None
+        leave_behind(session, begin.memory, request, cues_elsewhere=elsewhere, stats=stats)
     invocation = window.state.invocation
     print("this view again:")
     print(f"  {play_command(last, invocation)}")

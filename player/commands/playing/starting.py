@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from player.session.keep.remembered import Memory, memory_path, recall
 from player.session.models import Model
 from player.session.motion.moment import Moment
 from player.session.opening import is_file_to_open, moment_in
-from player.session.reproduce import Invocation
+from player.session.reproduce import Invocation, free_path
 from player.session.words import STARTER, TRY
 from runtime.errors import BundleError, MorphError
 from runtime.request import Request
@@ -97,9 +98,15 @@ def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling
 
 
 def _remembered() -> Memory:
-    """Return what the last session left; one that cannot be read is said and counts as none."""
+    """Return what the last session left; what cannot be read is said, put aside and counts as none:
+    this session's end is written in its place.
+    """
+    path = memory_path()
     try:
-        return recall(memory_path())
+        return recall(path)
     except MorphError as error:
         print(f"the last session is forgotten: {error}", file=sys.stderr)
+        with suppress(OSError):  # what cannot be renamed cannot be written over either
+            path.rename(aside := free_path(path.parent, f"{path.stem}-unread", path.suffix))
+            print(f"it is kept as {aside}", file=sys.stderr)
         return Memory()

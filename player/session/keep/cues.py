@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from player.session.motion.moment import (
     moment_of,
     moment_to_json,
 )
+from player.session.reproduce import free_path
 from player.session.state import PlayerState
 from runtime.durable import write_aside
 from runtime.errors import MorphError
@@ -57,15 +59,25 @@ class Cues:
         """the file that is written when the cues change"""
         self.version = 0
         """changes with the cues"""
+        self._unsaved = False
 
     def open(self, path: Path) -> None:
         """Take the cues of a file, if it is there, and write it from now on.
 
+        Those that are there stay in their file; without one they get one beside the films.
+
         Raises:
-            KeptFileError: it cannot be read; it will not be written either.
+            KeptFileError: it cannot be read, and will not be written either; or those that are
+                there cannot be written. Nothing has changed.
         """
-        if path.exists():
-            self.set(*read_cues(path))
+        taken = read_cues(path) if os.path.exists(path) else None
+        if self.kept and self.path is None:
+            self.path, self._unsaved = free_path(self._state.folder, "cues", ".json"), True
+            self._state.printed.append(f"the cues before are kept in {self.path}")
+        if not self.save():
+            raise KeptFileError(f"{path} is not opened: the cues before would be lost")
+        if taken is not None:
+            self.set(*taken)
         self.path = path
 
     def set(self, moments: Sequence[Moment], glide_seconds: float) -> None:
@@ -126,14 +138,19 @@ class Cues:
         """Return what the cues of a model ask for."""
         return tuple(cue.moment.request for cue in self.kept if cue.moment.model == model)
 
-    def save(self) -> None:
-        """Write the file, where there is one; say so if that fails."""
-        if self.path is None:
-            return
+    def save(self) -> bool:
+        """Write what has changed into the file, where there is one; say so if that fails, and
+        return whether all is well.
+        """
+        if self.path is None or not self._unsaved:
+            return True
         try:
             write_cues(self.path, [cue.moment for cue in self.kept], self.glide_seconds)
         except OSError as error:
             self._state.complain(f"{self.path} cannot be written: {error.strerror or error}")
+            return False
+        self._unsaved = False
+        return True
 
     def _find(self, number: int) -> Cue | None:
         if not 1 <= number <= len(self.kept):
@@ -143,6 +160,7 @@ class Cues:
 
     def _changed(self) -> None:
         self.version += 1
+        self._unsaved = True
         self.save()
 
 

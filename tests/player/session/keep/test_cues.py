@@ -106,6 +106,33 @@ def test_whoever_moves_by_hand_ends_a_glide(session: Session) -> None:
     assert session.state.request == here
 
 
+@pytest.mark.parametrize(
+    ("action", "value"),
+    [("mark_a", None), ("mark_b", None), ("change_speed", 1), ("between", None), ("loop", None)],
+)
+def test_what_does_not_move_leaves_a_glide_going(
+    session: Session, action: str, value: float | None
+) -> None:
+    target = Request("dog -> fox", t=0.5, seed=4)
+    session.cues.set([Moment(target, "critters")], 1.0)
+    session.cues.recall(1, gliding=True)
+    turn(session, 20)
+    NAMES[action].perform(session, value)
+    turn(session, 50)
+    assert session.state.request == target
+
+
+def test_playing_or_pausing_ends_a_glide(session: Session) -> None:
+    session.cues.keep(session.moment)
+    session.state.seek(0.75)
+    session.cues.recall(1, gliding=True)
+    turn(session, 20)
+    session.state.play()
+    turn(session, 1)
+    assert session.state.gliding is None
+    assert session.state.playhead.playing
+
+
 def test_a_set_is_kept_in_its_file_and_opened_again(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "set.json"
     session.cues.open(path)
@@ -134,6 +161,71 @@ def test_a_cue_of_a_model_that_is_not_here_says_so_and_the_rest_plays(session: S
     assert session.state.request.expression == "owl"
     session.cues.recall(3)
     assert "no cue 3" in session.state.notice
+
+
+def test_another_list_is_opened_and_the_cues_before_stay_in_their_file(
+    session: Session, tmp_path: Path
+) -> None:
+    mine, other = tmp_path / "mine.json", tmp_path / "other.json"
+    write_cues(other, [Moment(Request("owl"), "critters"), Moment(Request("fox"), "critters")], 1.0)
+    session.cues.open(mine)
+    session.cues.keep(session.moment)
+    session.open_file(other)
+    assert "2 cues of other.json" in session.state.notice
+    session.cues.keep(session.moment)
+    session.finish()
+    assert [one.request.expression for one in read_cues(mine)[0]] == ["cat -> kitten"]
+    names = [one.request.expression for one in read_cues(other)[0]]
+    assert names == ["owl", "fox", "cat -> kitten"]
+
+
+def test_a_list_that_is_only_looked_at_is_not_written(session: Session, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(sheet(), indent=4))
+    before = other.read_bytes()
+    session.open_file(other)
+    assert len(session.cues.kept) == 1
+    session.finish()
+    assert other.read_bytes() == before
+
+
+def test_cues_without_a_file_get_one_before_another_list_is_opened(
+    session: Session, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.json"
+    write_cues(other, [Moment(Request("owl"), "critters")], 1.0)
+    session.cues.keep(session.moment)
+    session.open_file(other)
+    assert [one.request.expression for one in read_cues(tmp_path / "cues.json")[0]] == [
+        "cat -> kitten"
+    ]
+    assert any("cues.json" in line for line in session.state.printed)
+    assert [cue.moment.request.expression for cue in session.cues.kept] == ["owl"]
+
+
+def test_another_list_is_not_opened_where_the_cues_before_cannot_be_written(
+    session: Session, tmp_path: Path
+) -> None:
+    session.cues.open(tmp_path / "missing" / "set.json")
+    session.cues.keep(session.moment)
+    other = tmp_path / "other.json"
+    write_cues(other, [Moment(Request("owl"), "critters")], 1.0)
+    session.open_file(other)
+    assert "would be lost" in session.state.notice
+    assert [cue.moment.request.expression for cue in session.cues.kept] == ["cat -> kitten"]
+
+
+def test_a_dropped_list_that_is_damaged_leaves_the_cues_and_their_file(
+    session: Session, tmp_path: Path
+) -> None:
+    mine, other = tmp_path / "mine.json", tmp_path / "other.json"
+    session.cues.open(mine)
+    session.cues.keep(session.moment)
+    other.write_text('{"kind": "wordmorph cue list", "format"')
+    session.open_file(other)
+    assert "damaged" in session.state.notice
+    session.cues.keep(session.moment)
+    assert len(read_cues(mine)[0]) == 2
 
 
 def sheet(**changes: Any) -> dict[str, Any]:

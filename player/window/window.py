@@ -196,6 +196,10 @@ class Window:
         elif event.type == pygame.KEYUP:
             if self._controls.release(self._along(event.key), event.mod):
                 self.state.rest()
+        elif event.type == pygame.TEXTEDITING and event.text:
+            # an input method took a key that was meant for us; where none does, text input stays
+            # on, for without it SDL names keys as on a keyboard of the United States
+            pygame.key.stop_text_input()
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._controls.drop()
         elif event.type == pygame.WINDOWEXPOSED:

@@ -46,8 +46,8 @@ def leave_behind(
     """Remember where a session ended, keep the pictures that the next may open with, where this one
     ``began`` and ended, and write its figures where that was asked for.
 
-    Where its cues have a file of their own, those of ``memory`` stay as they were. With a model that
-    failed to open nothing is gone on with, or the next session would fail too.
+    Where its cues have a file of their own, those of ``memory`` stay as they were. A model that
+    failed to open is not gone on with, or the next session would fail too.
     """
     model = session.state.invocation.model
     if model not in known_models():  # a folder, to be found from wherever the next session starts

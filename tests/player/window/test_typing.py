@@ -161,6 +161,30 @@ def test_an_input_method_composes_at_the_cursor_and_keeps_its_keys() -> None:
     assert play(script).state.request.expression == "猫"
 
 
+def test_an_input_method_that_takes_keys_outside_the_field_is_shut_out_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(pygame.key, "stop_text_input", lambda: done.append("stop"))
+    monkeypatch.setattr(pygame.key, "start_text_input", lambda: done.append("start"))
+
+    def script(player: Window) -> Script:
+        yield exact(player)
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="", start=0, length=0))
+        yield 2
+        assert done == []
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="n", start=0, length=1))
+        yield 2
+        assert done == ["stop"]
+        key(pygame.K_SLASH, "/")
+        yield 2
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="ね", start=0, length=1))
+        yield 2
+        assert done == ["stop", "start"]
+
+    play(script)
+
+
 def test_a_seed_is_typed() -> None:
     def script(player: Window) -> Script:
         yield exact(player)

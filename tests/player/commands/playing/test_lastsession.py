@@ -33,7 +33,7 @@ def session(tmp_path: Path) -> Session:
     return made
 
 
-def leave(session: Session, memory: Memory = Memory()) -> None:
+def leave(session: Session, memory: Memory) -> None:
     elsewhere = session.cues.path is not None
     leave_behind(session, memory, session.state.request, cues_elsewhere=elsewhere, stats=None)
 
@@ -51,7 +51,7 @@ def test_a_model_in_a_folder_is_found_again_from_elsewhere(
         played = session_of(tmp_path, invocation=Invocation(model=model))
         played.start()
         turn(played, 3)
-        leave(played)
+        leave(played, Memory())
         (tmp_path / "elsewhere").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "elsewhere")
         assert Path(start().invocation.model) == tmp_path / "bundle"

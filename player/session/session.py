@@ -30,7 +30,7 @@ from player.session.view import View, view_of
 from player.session.wanted import Wanted
 from player.session.words import History
 from runtime.cache import FrameCache
-from runtime.errors import MorphError, RequestError
+from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import Line, stands_still
 from runtime.request import Frame, Request
@@ -127,7 +127,7 @@ class Session:
         """
         self.beats.turn(now)
         for controller in self.controllers:
-            controller.poll(self, now)
+            self._poll(controller, now)
         self.measures.turn(now)
         self.state.advance(dt, *velocity)
         self._switch_model()
@@ -170,14 +170,18 @@ class Session:
             request = model.fitted(moment.request)
             model.check(request)
             state.switch = replace(moment, request=request, model=model.name)
+            if doubt := moment.doubt(model.digest):
+                state.complain(doubt)
             return
         way = glide_between(state.request, moment.request, seconds) if seconds else None
         if way is None:
             self.change(moment.request)
-            return
-        self._check(way.start)
-        self._check(moment.request)
-        state.begin_glide(way)
+        else:
+            self._check(way.start)
+            self._check(moment.request)
+            state.begin_glide(way)
+        if doubt := moment.doubt(self.moment.digest):
+            state.say(doubt)
 
     def open_file(self, path: Path) -> None:
         """Play on where a picture, film or take was made, or take the cues of a file; say what
@@ -186,10 +190,9 @@ class Session:
         try:
             if kind_in(path) == "cue list":
                 self.cues.open(path)
-                self.state.say(f"{len(self.cues.kept)} cues of {path.name}: new ones go there too")
             else:
-                self.go(moment_in(path))
                 self.state.say(f"opened {path.name}")
+                self.go(moment_in(path, self.state.complain))
         except MorphError as error:
             self.state.complain(str(error))
 
@@ -298,6 +301,15 @@ class Session:
         for controller in self.controllers:
             controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
+
+    def _poll(self, controller: Controller, now: float) -> None:
+        """Let a controller act; whatever fails in it, the picture goes on."""
+        try:
+            controller.poll(self, now)
+        except Exception as error:  # a device's library may raise anything
+            problem = f"{type(controller).__name__}: {one_line(error)}"
+            if self.state.notice != problem:  # said again when its notice is gone, not every turn
+                self.state.complain(problem)
 
     def _step(self, step: Callable[[Callable[[Moment], None]], bool], otherwise: str) -> None:
         self.state.gliding = None

@@ -67,8 +67,11 @@ class PlayerState:
         """what is to be played with another model, taken by the session"""
         self.learning = False
         """whether the next action by key is meant for the next moved knob"""
-        self.learn_action = ""
-        """the action that a knob is to be bound to, taken by whoever hears knobs"""
+        self.learn_action: tuple[str, float | None] | None = None
+        """the action that a knob is to be bound to and what its key gives it, taken by whoever
+        hears knobs"""
+        self.hears_knobs = False
+        """whether somebody does"""
         self.pace = 0.0
         """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
@@ -76,16 +79,18 @@ class PlayerState:
 
     def change(self, request: Request) -> None:
         """Stand at another request, which may have another expression."""
-        self.base = request
         self.expression = parse(request.expression)
         self.axis: Axis = Line.through(request).axis if self.moves else "t"
         """what the seek bar, ← and →, and playing move along"""
-        place = Line(request, self.axis).place
-        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
+        line = Line(request, self.axis)
+        self.base = request if self.has_pad or self.axis == "u" else request.at(request.t, 0.5)
+        self.playhead = self.playhead.rest_at(line.place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
         """The picture asked for."""
+        if not self.playhead.grain:  # as it was opened: finer than the playhead moves
+            return self.base
         if self.axis == "t":
             return self.playhead.request(self.base)
         return Line(self.base, self.axis).at(self.playhead.t)
@@ -164,6 +169,7 @@ class PlayerState:
     def preview(self, run: Callable[[], T]) -> T:
         """Return what ``run`` returns; what it does to the state is not done."""
         before = dict(vars(self))
+        self.printed = []
         try:
             return run()
         finally:
@@ -316,6 +322,9 @@ class PlayerState:
 
     def learn_knob(self) -> None:
         """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        if not self.hears_knobs:
+            self.say("no knob is heard: start with --midi")
+            return
         self.learning = not self.learning
         self.say("press the key of an action, then move the knob" if self.learning else "")
 

@@ -30,11 +30,11 @@ from player.window.typist import Typist, copy
 from runtime.request import Request
 
 HERTZ = 60
-TITLE = "wordmorph"
 LONGEST_TURN = 0.1
 """Seconds that one turn may stand for: after a stall the picture does not leap."""
 
 
+TITLE = "wordmorph"
 CLICK = 6
 """Pixels that the mouse may move in a click."""
 DOUBLE_SECONDS = 0.35
@@ -221,7 +221,7 @@ class Window:
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
         if bound is not None and self.state.learning and bound[0].name != "learn":
-            self.state.learning, self.state.learn_action = False, bound[0].name
+            self.state.learning, self.state.learn_action = False, (bound[0].name, bound[1].value)
         elif bound is not None and not bound[0].held:
             action, pressed = bound
             if action.name == "help" and self._turn_page():

@@ -38,8 +38,11 @@ class Film(Protocol):
     def frames(self) -> int:
         """How many frames were written."""
 
-    def write(self, pixels: Pixels) -> None:
+    def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
         """Add a frame, uint8 [H, W, 3] of the film's size.
+
+        ``own`` are settings of this frame in place of the film's, kept where it is a file of its
+        own.
 
         Raises:
             TargetError: the disk is full or fails.
@@ -70,7 +73,8 @@ def open_film(
       every half second for the seek bar. Odd sides are padded by one repeated row or column,
       because 4:2:0 needs even ones and 4:4:4 is not played by browsers and phones.
     - ``.gif``: 256 colours of its own for every frame, endless.
-    - a folder (no suffix, or a name ending in ``/``): 00000.png, 00001.png …
+    - a folder (no suffix, or a name ending in ``/``): 00000.png, 00001.png …, each with its own
+      settings.
 
     The film is written beside its target and moved there when the block ends; when the block
     raises, or Ctrl-C ends it, it is removed and what was there before stays.
@@ -143,7 +147,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         settings = json.loads(text)
     except FileNotFoundError:
         raise MorphError(f"{path} does not exist") from None
-    except (ValueError, TypeError):
+    except Image.DecompressionBombError:
+        raise MorphError(f"{path} is too large a picture to be opened") from None
+    except (ValueError, TypeError, RecursionError):
         settings = None
     except encoder_errors():
         settings = None
@@ -173,10 +179,13 @@ class _Named:
     def frames(self) -> int:
         return self._film.frames
 
-    def write(self, pixels: Pixels) -> None:
+    def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
         _check(pixels, self._film.size)
         with writing(self._target):
-            self._film.write(pixels)
+            if isinstance(self._film, _Folder):
+                self._film.write(pixels, own)
+            else:
+                self._film.write(pixels)
 
 
 class _Gif:
@@ -203,9 +212,10 @@ class _Folder:
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size, self.settings, self.frames = path, size, settings, 0
 
-    def write(self, pixels: Pixels) -> None:
+    def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
         name = f"{self.frames:05d}.png"
-        _save_png(self.path / name, pixels, {**self.settings, "frame": self.frames})
+        settings = {**self.settings, **(own or {}), "frame": self.frames}
+        _save_png(self.path / name, pixels, settings)
         self.frames += 1
 
     def finish(self) -> None:

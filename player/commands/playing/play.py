@@ -132,8 +132,7 @@ def play(
         with interruptible(None):
             last = window.run()
     finally:
-        elsewhere = session.cues.path is not None
-        leave_behind(session, begin.memory, request, cues_elsewhere=elsewhere, stats=stats)
+        leave_behind(session, request, stats=stats)
     invocation = window.state.invocation
     print("this view again:")
     print(f"  {play_command(last, invocation)}")

@@ -71,7 +71,8 @@ class Playhead:
     ``x`` and ``y`` count ticks along t and u; they are whole after a step or a seek, and may be
     fractions while moving. ``grain`` is what the shown position is rounded to: whole divisions
     while gliding or playing, so that a second pass meets the cached frames, single ticks after a
-    fine step.
+    fine step. 0 is for a position between two ticks where something was opened: until the playhead
+    moves, it stands for exactly that.
     """
 
     x: float = 0.0
@@ -88,18 +89,20 @@ class Playhead:
     warp: Warp | None = field(default=None, compare=False)
 
     def rest_at(self, t: float, u: float) -> Playhead:
-        """Return the same playhead resting at the tick nearest to (t, u), in raw time."""
-        return replace(
-            self, x=float(round(t * TICKS)), y=float(round(u * TICKS)), grain=1, warp=None
-        )
+        """Return the same playhead resting at the tick nearest to (t, u), in raw time; ``grain``
+        says whether that is exactly there.
+        """
+        x, y = round(t * TICKS), round(u * TICKS)
+        grain = int((x / TICKS, y / TICKS) == (t, u))
+        return replace(self, x=float(x), y=float(y), grain=grain, warp=None)
 
     @property
     def point(self) -> Point:
         """The shown position in whole ticks."""
-        grain = self.grain
+        grain = self.grain or 1
         if self.warp is not None and self.warp.steep(self.x / TICKS):
             grain = 1
-        return _snap(self.x, grain), _snap(self.y, self.grain)
+        return _snap(self.x, grain), _snap(self.y, self.grain or 1)
 
     @property
     def t(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from player.session.motion.playhead import TICKS, Playhead, Point
 from player.session.session import Session
 from player.session.words import complete
 from runtime.errors import BundleError, EngineError, RequestError
-from runtime.output.film import open_film
+from runtime.output.film import open_film, save_still
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn
 
@@ -326,3 +326,56 @@ def test_the_counts_of_requests_add_up_and_nothing_queues(tmp_path: Path) -> Non
     unknown = figures["scrub_unknown_ms"]
     assert unknown["count"] > 5
     assert 20 <= unknown["p50"] <= 200  # the frame in flight and its own, at 20 ms each
+
+
+@pytest.mark.parametrize(
+    ("expression", "t", "u"),
+    [
+        ("cat -> kitten", 0.123456, 0.5),
+        ("cat -> kitten", 1e-5, 0.5),
+        ("cat -> kitten | -tabby .. tabby", 0.25, 1 / 3),
+        ("cat | -tabby .. tabby", 0.0, 0.654321),
+    ],
+)
+def test_what_was_made_between_two_ticks_opens_exactly_there(
+    tmp_path: Path, expression: str, t: float, u: float
+) -> None:
+    made = Request(expression, t=t, u=u, seed=5)
+    still = tmp_path / "made.png"
+    save_still(still, picture(made), {**asdict(made), "model": "critters", "digest": ""})
+    session = session_of(tmp_path)
+    session.start()
+    turn(session, 2)
+    session.open_file(still)
+    turn(session, 3)
+    assert session.state.request == made
+    frame = session.picture()
+    assert frame is not None
+    assert np.array_equal(frame.pixels, picture(made))
+    session.state.change_seed(1)
+    assert session.state.request == replace(made, seed=6)
+    session.state.mark_a()
+    session.state.home()
+    turn(session, 1)
+    place = session.state.request.t if session.state.axis == "t" else session.state.request.u
+    assert place == 0.0
+    session.state.move_along(1)
+    place = session.state.request.t if session.state.axis == "t" else session.state.request.u
+    assert place == 1 / 400
+
+
+def test_a_controller_that_fails_never_stops_the_picture(session: Session) -> None:
+    class Broken:
+        def poll(self, session: Session, now: float) -> None:
+            raise ValueError("the port\nis gone")
+
+        def close(self) -> None:
+            pass
+
+    session.controllers.append(Broken())
+    session.state.seek(0.5)
+    turn(session, 30)
+    frame = session.picture()
+    assert frame is not None
+    assert frame.request.t == 0.5
+    assert session.state.printed == ["Broken: ValueError: the port is gone"]

@@ -184,7 +184,9 @@ def test_looking_ahead_does_nothing(tmp_path: Path) -> None:
     before = session.state.request
     NAMES["glide_cue"].perform(session, 1)
     NAMES["cue"].perform(session, 2)  # there is none
+    session.at_beat(lambda: session.state.complain("at the beat"))
     turn(60)
+    assert session.state.printed == []
     assert session.state.request == before
     assert session.state.gliding is None
     assert session.state.notice == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from player.session.drawing.memory import default_budget
 from player.session.drawing.scan import Speeds
@@ -19,6 +20,7 @@ from runtime.language.expression import parse
 from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
+T = TypeVar("T")
 NOTICE_SECONDS = 4.0
 HINT = "/ types other words   F1 for the keys"
 
@@ -118,7 +120,7 @@ class PlayerState:
         elif self.gliding is not None:
             self._follow(self.gliding, dt)
         else:
-            self.playhead = self.playhead.play(dt)
+            self.playhead = self.playhead.play(dt, pad=self.has_pad)
 
     def begin_glide(self, way: Glide) -> None:
         """Follow a glide from its start; whoever moves by hand ends it."""
@@ -128,7 +130,9 @@ class PlayerState:
         self.gliding, self.glided, self._glide_head = way, 0.0, self.playhead
 
     def _follow(self, way: Glide, dt: float) -> None:
-        if self.playhead != self._glide_head or self.base.expression != way.start.expression:
+        head, last = self.playhead, self._glide_head
+        moved = (head.x, head.y, head.playing) != (last.x, last.y, last.playing)
+        if moved or self.base.expression != way.start.expression:
             self.gliding = None
             return
         self.glided += dt
@@ -162,12 +166,12 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
 
-    def preview(self, run: Callable[[], None]) -> Request:
-        """Return the picture that would be asked for after ``run``, which is not done."""
+    def preview(self, run: Callable[[], T]) -> T:
+        """Return what ``run`` returns; what it does to the state is not done."""
         before = dict(vars(self))
+        self.printed = []
         try:
-            run()
-            return self.request
+            return run()
         finally:
             vars(self).update(before)
 
@@ -201,7 +205,7 @@ class PlayerState:
         """Play or pause."""
         if self._at_rest():
             return
-        self.playhead = self.playhead.toggle()
+        self.playhead = self.playhead.toggle(pad=self.has_pad)
 
     def change_speed(self, doublings: float) -> None:
         """Play at 2^``doublings`` times the speed."""
@@ -269,11 +273,14 @@ class PlayerState:
 
     def toggle_between(self) -> None:
         """Let playing stay between the marks, or run the whole line again."""
-        self.playhead = replace(self.playhead, between=not self.playhead.between)
-        if not self.playhead.between:
+        self.playhead = head = replace(self.playhead, between=not self.playhead.between)
+        a, b = head.mark_a, head.mark_b
+        if not head.between:
             self.say("playing the whole line")
-        elif None in self.marks:
+        elif a is None or b is None:
             self.say("playing between A and B, once both are set")
+        elif a[0] == b[0] and (a[1] == b[1] or not self.has_pad):
+            self.say("playing between A and B, once they lie apart")
         else:
             self.say("playing between A and B")
 

@@ -328,6 +328,26 @@ def test_escape_closes_the_help_then_leaves_full_screen_then_quits() -> None:
     assert seen == [(True, True, False), (False, True, False), (False, False, False)]
 
 
+def test_escape_brings_the_panel_back_before_it_leaves_full_screen() -> None:
+    player, conductor = stage(FakeRenderer())
+    seen = []
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_f)
+        tap(pygame.K_v)
+        yield 3
+        for _ in range(2):
+            tap(pygame.K_ESCAPE)
+            yield 3
+            panels = player.state.panels
+            seen.append((panels.clean, panels.fullscreen, player.state.closing))
+
+    conductor.script = script()
+    player.run()
+    assert seen == [(False, True, False), (False, False, False)]
+
+
 def test_what_is_asked_is_not_said_of_the_picture_on_show() -> None:
     player, conductor = stage(FakeRenderer())
     lines = []

@@ -108,6 +108,33 @@ def test_whoever_moves_by_hand_ends_a_glide(session: Session) -> None:
     assert session.state.request == here
 
 
+@pytest.mark.parametrize(
+    ("action", "value"),
+    [("mark_a", None), ("mark_b", None), ("change_speed", 1), ("between", None), ("loop", None)],
+)
+def test_what_does_not_move_leaves_a_glide_going(
+    session: Session, action: str, value: float | None
+) -> None:
+    target = Request("dog -> fox", t=0.5, seed=4)
+    session.cues.set([Moment(target, "critters")], 1.0)
+    session.cues.recall(1, gliding=True)
+    turn(session, 20)
+    NAMES[action].perform(session, value)
+    turn(session, 50)
+    assert session.state.request == target
+
+
+def test_playing_or_pausing_ends_a_glide(session: Session) -> None:
+    session.cues.keep(session.moment)
+    session.state.seek(0.75)
+    session.cues.recall(1, gliding=True)
+    turn(session, 20)
+    session.state.play()
+    turn(session, 1)
+    assert session.state.gliding is None
+    assert session.state.playhead.playing
+
+
 def test_a_set_is_kept_in_its_file_and_opened_again(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "set.json"
     session.cues.open(path)

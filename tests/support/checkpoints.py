@@ -17,6 +17,8 @@ import diffusers
 import torch
 import transformers
 
+from export.peers.randomweights import hearing, saying, visible
+
 LENGTH = 77
 MERGES = (
     "c a", "ca t</w>", "k i", "ki t", "kit t", "kitt e", "kitte n</w>", "t a", "ta b", "tab b",
@@ -144,14 +146,7 @@ def text_encoder(kind: str, words: Any, config: Mapping[str, Any]) -> Any:
         "pad_token_id": words.pad_token_id,
         **config,
     }
-    model = getattr(transformers, kind)(transformers.CLIPTextConfig(**settings))
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if name.endswith("token_embedding.weight"):
-                weight.mul_(30)
-            elif ".self_attn.v_proj." in name or ".self_attn.out_proj." in name:
-                weight.mul_(8)  # what the words say reaches the rows of the padding
-    return model
+    return saying(getattr(transformers, kind)(transformers.CLIPTextConfig(**settings)), 8)
 
 
 def unet(family: Family, width: int, sample_size: int) -> Any:
@@ -169,19 +164,7 @@ def unet(family: Family, width: int, sample_size: int) -> Any:
         "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (levels - 1),
         **family.unet,
     }
-    model = diffusers.UNet2DConditionModel(**settings)
-    make_it_hear(model, family.gain)
-    return model
-
-
-def make_it_hear(model: Any, gain: float) -> None:
-    """Amplify the cross-attention (``to_v`` and ``to_out`` by ``gain``) and ``conv_out`` (by 3)."""
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if ".attn2.to_v." in name or ".attn2.to_out." in name:
-                weight.mul_(gain)
-            elif name.startswith("conv_out."):
-                weight.mul_(3)
+    return hearing(diffusers.UNet2DConditionModel(**settings), family.gain)
 
 
 def vae(family: Family) -> Any:
@@ -206,11 +189,7 @@ def vae(family: Family) -> Any:
         num_encoder_blocks=(1, *(blocks,) * (levels - 1)),
         num_decoder_blocks=(*(blocks,) * (levels - 1), 1),
     )
-    with torch.no_grad():
-        for weight in model.decoder.parameters():
-            weight.mul_(1.6)
-        model.decoder.layers[-1].bias.fill_(0.5)
-    return model
+    return visible(model)
 
 
 def make(

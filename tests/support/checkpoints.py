@@ -8,17 +8,23 @@ amplified, and a tiny decoder's range is centred and widened.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import pytest
 import torch
 import transformers
 
+from export.checkpoints.checkpoint import open_folder
 from export.peers.randomweights import hearing, saying, visible
+from export.quiet import quiet
+from runtime.errors import BuildError
 
+Checkpoints = Callable[[str], Path]
+"""from a family to the folder of a checkpoint"""
 LENGTH = 77
 MERGES = (
     "c a", "ca t</w>", "k i", "ki t", "kit t", "kitt e", "kitte n</w>", "t a", "ta b", "tab b",
@@ -233,3 +239,18 @@ def make(
     )
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def refusal(folder: Path) -> str:
+    """Return the one line that opening and loading everything in ``folder`` ends in."""
+
+    def everything() -> None:
+        opened = open_folder(folder)
+        for component in opened.loaders:
+            opened.load(component)
+
+    with pytest.raises(BuildError) as caught, quiet():
+        everything()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message

@@ -31,12 +31,17 @@ Pixels = NDArray[np.uint8]
 MAX_FPS = 240
 
 
-class Film(Protocol):
+class Film:
     """An open film that takes frames in order."""
+
+    def __init__(self, encoder: _Encoder, target: Path) -> None:
+        """Write by ``encoder``, whose failures name ``target``."""
+        self._encoder, self._target = encoder, target
 
     @property
     def frames(self) -> int:
         """How many frames were written."""
+        return self._encoder.frames
 
     def write(self, pixels: Pixels) -> None:
         """Add a frame, uint8 [H, W, 3] of the film's size.
@@ -45,6 +50,11 @@ class Film(Protocol):
             TargetError: the disk is full or fails.
             ValueError: another shape or type.
         """
+        wide, high = self._encoder.size
+        if pixels.dtype != np.uint8 or pixels.shape != (high, wide, 3):
+            raise ValueError(f"a frame is uint8 {(high, wide, 3)}, not {pixels.shape}")
+        with writing(self._target):
+            self._encoder.write(pixels)
 
 
 def check_fps(fps: float, kind: str = "mp4") -> Fraction:
@@ -97,7 +107,7 @@ def open_film(
             else:
                 film = _Folder(partial, size, settings)
         try:
-            yield _Named(film, path)
+            yield Film(film, path)
             if film.frames == 0:
                 raise TargetError(f"{target}: no frames, nothing was written")
             if kind == "folder":  # looked at when we began, and rendering may take hours
@@ -159,24 +169,11 @@ class _Encoder(Protocol):
     frames: int
 
     def write(self, pixels: Pixels) -> None: ...
-    def finish(self) -> None: ...
-    def abandon(self) -> None: ...
+    def finish(self) -> None:
+        """Write what is still held back, and close the file."""
 
-
-class _Named:
-    """A film whose failing writes name its target."""
-
-    def __init__(self, film: _Encoder, target: Path) -> None:
-        self._film, self._target = film, target
-
-    @property
-    def frames(self) -> int:
-        return self._film.frames
-
-    def write(self, pixels: Pixels) -> None:
-        _check(pixels, self._film.size)
-        with writing(self._target):
-            self._film.write(pixels)
+    def abandon(self) -> None:
+        """Close the file as it is."""
 
 
 class _Gif:
@@ -199,7 +196,7 @@ class _Gif:
         self.stream.close()
 
 
-class _Folder:
+class _Folder(_Encoder):
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size, self.settings, self.frames = path, size, settings, 0
 
@@ -207,17 +204,6 @@ class _Folder:
         name = f"{self.frames:05d}.png"
         _save_png(self.path / name, pixels, {**self.settings, "frame": self.frames})
         self.frames += 1
-
-    def finish(self) -> None:
-        pass
-
-    def abandon(self) -> None:
-        pass
-
-
-def _check(pixels: Pixels, size: tuple[int, int]) -> None:
-    if pixels.dtype != np.uint8 or pixels.shape != (size[1], size[0], 3):
-        raise ValueError(f"a frame is uint8 {(size[1], size[0], 3)}, not {pixels.shape}")
 
 
 def _save_png(path: Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:

@@ -108,13 +108,13 @@ def smoothness(distances: ArrayLike) -> float:
     return float(min(1.0, 1 - gini))
 
 
-def storm_share(distances: ArrayLike, worst: float = 0.05) -> float:
-    """Return the share of the path, in [0, 1], in the ``worst`` share of the distances."""
+def storm_share(distances: ArrayLike) -> float:
+    """Return the share of the path, in [0, 1], in the largest twentieth of the distances."""
     values = np.sort(np.asarray(distances, np.float64))[::-1]
     total = values.sum()
     if total == 0:
         return 0.0
-    count = max(1, round(worst * len(values)))
+    count = max(1, round(0.05 * len(values)))
     return float(values[:count].sum() / total)
 
 

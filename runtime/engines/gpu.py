@@ -79,12 +79,12 @@ def find_gpu(cudart: ModuleType | None = None) -> Gpu | None:
         if not check(cudart.cudaGetDeviceCount(), "looking for GPUs"):
             return None
         device = check(cudart.cudaGetDevice(), "choosing a GPU")
-        made = check(cudart.cudaGetDeviceProperties(device), "asking the GPU's name")
+        found = check(cudart.cudaGetDeviceProperties(device), "asking the GPU's name")
         driver = check(cudart.cudaDriverGetVersion(), "asking the driver's version")
     except EngineError:
         return None
-    name = made.name.decode(errors="replace") if isinstance(made.name, bytes) else made.name
-    return Gpu(str(name), f"{made.major}.{made.minor}", f"{driver // 1000}.{driver % 1000 // 10}")
+    name = found.name.decode(errors="replace") if isinstance(found.name, bytes) else found.name
+    return Gpu(str(name), f"{found.major}.{found.minor}", f"{driver // 1000}.{driver % 1000 // 10}")
 
 
 def no_gpu_line() -> str:

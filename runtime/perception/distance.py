@@ -45,7 +45,7 @@ def describe_frame(pixels: Pixels) -> Descriptor:
     - where its edges are and how strong: the luma gradient at three scales, less a core that
       hides noise, averaged over cells of 1/32 of the side, so that it hardly feels a shift.
 
-    Everything but the core is linear, so distances between looks obey the triangle inequality.
+    Everything but the core is linear, so distances of descriptors obey the triangle inequality.
     The parts follow the multi-scale comparisons of Laparra et al. 2016 (normalised Laplacian
     pyramid) and Ding et al. 2020 (pooled structure and texture), without trained weights.
 

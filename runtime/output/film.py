@@ -169,11 +169,8 @@ class _Encoder(Protocol):
     frames: int
 
     def write(self, pixels: Pixels) -> None: ...
-    def finish(self) -> None:
-        """Write what is still held back, and close the file."""
-
-    def abandon(self) -> None:
-        """Close the file as it is."""
+    def finish(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class _Gif:
@@ -196,7 +193,7 @@ class _Gif:
         self.stream.close()
 
 
-class _Folder(_Encoder):
+class _Folder:
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size, self.settings, self.frames = path, size, settings, 0
 
@@ -204,6 +201,9 @@ class _Folder(_Encoder):
         name = f"{self.frames:05d}.png"
         _save_png(self.path / name, pixels, {**self.settings, "frame": self.frames})
         self.frames += 1
+
+    def finish(self) -> None: ...  # nothing is open between frames
+    def abandon(self) -> None: ...
 
 
 def _save_png(path: Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:

@@ -300,9 +300,7 @@ def test_prune_leaves_alone_what_is_locked(tmp_path: Path) -> None:
     assert EngineCache(tmp_path).prune(older_than_s=-1)[0] == 3
 
 
-@pytest.mark.parametrize(
-    "change", [('"bytes": ', '"bytes": "2", "b": '), ('"format": 1', '"format": 2')]
-)
+@pytest.mark.parametrize("change", [('"bytes": 4', '"bytes": "4"'), ('"format": 1', '"format": 2')])
 def test_an_entry_that_this_program_did_not_write_is_no_entry(
     tmp_path: Path, change: tuple[str, str]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import openvino as ov
 
-from runtime.engines.openvino.core import CORE
+from runtime.engines.openvino.graph import fixed_model
 from runtime.errors import BundleError, last_line
 
 WIDTHS = {"f32": 4, "bf16": 2, "f16": 2, "int8": 1}
@@ -53,15 +53,7 @@ def count(path: Path, batch: int = 1) -> Work:
         BundleError: a file that cannot be read, or whose shapes depend on more than the batch.
     """
     try:
-        model = CORE.read_model(path)
-        shapes = {
-            port: [batch, *port.partial_shape[1:]]
-            for port in model.inputs
-            if port.partial_shape.is_dynamic
-        }
-        if shapes:
-            model.reshape(shapes)
-        return count_model(model)
+        return count_model(fixed_model(path, batch))
     except RuntimeError as error:
         raise BundleError(f"the work in {path} cannot be counted: {last_line(error)}") from None
 

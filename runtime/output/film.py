@@ -31,12 +31,17 @@ Pixels = NDArray[np.uint8]
 MAX_FPS = 240
 
 
-class Film(Protocol):
+class Film:
     """An open film that takes frames in order."""
+
+    def __init__(self, encoder: _Encoder, target: Path) -> None:
+        """Write by ``encoder``, whose failures name ``target``."""
+        self._encoder, self._target = encoder, target
 
     @property
     def frames(self) -> int:
         """How many frames were written."""
+        return self._encoder.frames
 
     def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
         """Add a frame, uint8 [H, W, 3] of the film's size.
@@ -48,6 +53,14 @@ class Film(Protocol):
             TargetError: the disk is full or fails.
             ValueError: another shape or type.
         """
+        wide, high = self._encoder.size
+        if pixels.dtype != np.uint8 or pixels.shape != (high, wide, 3):
+            raise ValueError(f"a frame is uint8 {(high, wide, 3)}, not {pixels.shape}")
+        with writing(self._target):
+            if isinstance(self._encoder, _Folder):
+                self._encoder.write(pixels, own)
+            else:
+                self._encoder.write(pixels)
 
 
 def check_fps(fps: float, kind: str = "mp4") -> Fraction:
@@ -101,7 +114,7 @@ def open_film(
             else:
                 film = _Folder(partial, size, settings)
         try:
-            yield _Named(film, path)
+            yield Film(film, path)
             if film.frames == 0:
                 raise TargetError(f"{target}: no frames, nothing was written")
             if kind == "folder":  # looked at when we began, and rendering may take hours
@@ -169,25 +182,6 @@ class _Encoder(Protocol):
     def abandon(self) -> None: ...
 
 
-class _Named:
-    """A film whose failing writes name its target."""
-
-    def __init__(self, film: _Encoder, target: Path) -> None:
-        self._film, self._target = film, target
-
-    @property
-    def frames(self) -> int:
-        return self._film.frames
-
-    def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
-        _check(pixels, self._film.size)
-        with writing(self._target):
-            if isinstance(self._film, _Folder):
-                self._film.write(pixels, own)
-            else:
-                self._film.write(pixels)
-
-
 class _Gif:
     def __init__(
         self, path: Path, size: tuple[int, int], rate: Fraction, settings: Mapping[str, Any]
@@ -218,16 +212,8 @@ class _Folder:
         _save_png(self.path / name, pixels, settings)
         self.frames += 1
 
-    def finish(self) -> None:
-        pass
-
-    def abandon(self) -> None:
-        pass
-
-
-def _check(pixels: Pixels, size: tuple[int, int]) -> None:
-    if pixels.dtype != np.uint8 or pixels.shape != (size[1], size[0], 3):
-        raise ValueError(f"a frame is uint8 {(size[1], size[0], 3)}, not {pixels.shape}")
+    def finish(self) -> None: ...  # nothing is open between frames
+    def abandon(self) -> None: ...
 
 
 def _save_png(path: Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:

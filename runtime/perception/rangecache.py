@@ -19,7 +19,7 @@ from runtime.perception.walk import BEYOND, BRISK, FAST, OTHER, STEP
 from runtime.request import Request
 
 RULES = (2, STEP, BEYOND, FAST, BRISK, OTHER)
-"""What decides a range besides the model and the request: change the 1 with the rules."""
+"""What decides a range besides the model and the request: raise the 2 with the rules."""
 
 
 def ranges_root() -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,20 +13,27 @@ from runtime.bundles.bundle import open_bundle
 from runtime.bundles.library import HOME_VARIABLE
 from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BuildError
+from tests.support.checkpoints import Checkpoints
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return where ``wordmorph build`` puts bundles on a machine that has no NVIDIA package."""
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setattr(command, "NVIDIA", ())
+    return tmp_path / "home"
 
 
 def test_a_checkpoint_is_exported_once_and_again_when_it_changes(
     tmp_path: Path,
-    checkpoint_of: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
+    checkpoint_of: Checkpoints,
+    home: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    monkeypatch.setattr(command, "NVIDIA", ())
     source = Path(shutil.copytree(checkpoint_of("critters"), tmp_path / "mine"))
     command.build(str(source), steps=[1], precision="f32")
     printed = capsys.readouterr()
-    (folder,) = (tmp_path / "home").iterdir()
+    (folder,) = home.iterdir()
     assert re.fullmatch("mine-[0-9a-f]{8}", folder.name)
     assert f"--model {folder.name} " in printed.out
     assert "parity with diffusers, f32" in printed.err
@@ -47,12 +53,10 @@ def test_a_checkpoint_is_exported_once_and_again_when_it_changes(
 
 def test_a_bundle_goes_where_it_is_wanted_with_the_steps_that_are_wanted(
     tmp_path: Path,
-    checkpoint_of: Callable[[str], Path],
-    monkeypatch: pytest.MonkeyPatch,
+    checkpoint_of: Checkpoints,
+    home: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    monkeypatch.setattr(command, "NVIDIA", ())
     out = tmp_path / "my bundles" / "mine"
     command.build(str(checkpoint_of("critters")), out=out, steps=[1], default_steps=2)
     printed = capsys.readouterr()
@@ -60,7 +64,7 @@ def test_a_bundle_goes_where_it_is_wanted_with_the_steps_that_are_wanted(
     manifest = open_bundle(out).manifest
     assert sorted(manifest.steps) == [1, 2]
     assert manifest.default_steps == 2
-    assert not (tmp_path / "home").exists()
+    assert not home.exists()
     command.build(str(checkpoint_of("critters")), out=out, steps=[1], default_steps=2)
     assert "already built" in capsys.readouterr().err
 

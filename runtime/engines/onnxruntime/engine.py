@@ -82,7 +82,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
 
 
 class OnnxRuntimeEngine:
-    """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.Engine``."""
+    """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.engine.Engine``."""
 
     def __init__(self, bundle: Bundle, backend: str) -> None:
         """Load the graphs; buffers and CUDA graphs are made when a shape is first rendered."""

@@ -75,7 +75,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> Op
 
 
 class OpenVinoEngine:
-    """A bundle compiled for the CPU; the protocol is ``runtime.engines.Engine``."""
+    """A bundle compiled for the CPU; the protocol is ``runtime.engines.engine.Engine``."""
 
     name = "openvino"
     batches = (1,)  # four at a time take less each, but a key would wait for four frames

@@ -69,7 +69,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
 
 
 class TensorRtEngine:
-    """A bundle's three engines on one GPU; the protocol is ``runtime.engines.Engine``."""
+    """A bundle's three engines on one GPU; the protocol is ``runtime.engines.engine.Engine``."""
 
     def __init__(
         self, bundle: Bundle, precision: str, backend: str, gpu: Gpu, cache: EngineCache

@@ -29,9 +29,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def bundle(machine: Machine, tmp_path: Path) -> Bundle:
     """A tiny bundle with a tokenizer, its engines built for the fake GPU."""
-    made = write_worded(tmp_path / "b", 5)
-    machine.build(made)
-    return made
+    return machine.build(write_worded(tmp_path / "b", 5))
 
 
 def worker(open_renderer: Callable[[], Renderer]) -> Worker:

@@ -30,8 +30,8 @@ class Machine:
     cache: EngineCache
     backend: str
 
-    def build(self, bundle: Bundle, **notes: Any) -> None:
-        """Write the engine of every graph."""
+    def build(self, bundle: Bundle, **notes: Any) -> Bundle:
+        """Write the engine of every graph; return the bundle."""
         for role in ROLES:
             plan = make_plan(bundle.path(role))
 
@@ -40,6 +40,7 @@ class Machine:
                 return notes
 
             self.cache.get_or_build(self.key(bundle, role), write)
+        return bundle
 
     def key(self, bundle: Bundle, role: str) -> Key:
         """Return the key of one engine on the GPU of this machine."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from export.checkpoints.checkpoint import Checkpoint, NoWeights, open_folder, with_vae
+from export.checkpoints.checkpoint import INDEX, Checkpoint, NoWeights, open_folder, with_vae
+from export.checkpoints.hub.errors import Unfetched
 from export.checkpoints.hub.hub import (
+    anywhere,
     checkpoint_patterns,
     commit_of,
     fetch,
     fetch_file,
+    fetch_here,
     refuse_pickles,
 )
 from export.checkpoints.identity import is_plain, tag
@@ -144,7 +149,7 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
                 "in wordmorph's own folder, name ./export/critters/model instead"
             ) from None
     else:
-        checkpoint = _open_hub(spec.source, unet)
+        checkpoint = anywhere(spec.source, partial(_open_place, unet=unet))
     if spec.vae == "taesd":
         tiny = spec.tiny_vae or (TAESDXL if checkpoint.is_xl else TAESD)
         files = ["config.json", "diffusion_pytorch_model.safetensors"]
@@ -158,24 +163,24 @@ def _file(source: Hub | Path) -> Path:
     return fetch_file(source) if isinstance(source, Hub) else source.expanduser()
 
 
-def _open_hub(source: Hub, unet: Path | None) -> Checkpoint:
+def _open_place(place: Hub, unet: Path | None) -> Checkpoint:
     """Fetch and open a repository: its wanted variant, or else the other one.
 
     Many hold only half-size files, and some only full ones.
+
+    Raises:
+        Unfetched: it cannot be read, or has no whole checkpoint in safetensors.
     """
-    variants = (source.variant, None if source.variant else "fp16")
-    for variant in variants:
-        fetched = fetch(source, checkpoint_patterns(variant, unet=unet is None))
-        try:
+    for variant in (place.variant, None if place.variant else "fp16"):
+        fetched = fetch_here(place, checkpoint_patterns(variant, unet=unet is None))
+        if not (fetched.folder / INDEX).is_file():
+            raise Unfetched(place, f"has no {INDEX}, so it is no diffusers checkpoint")
+        with contextlib.suppress(NoWeights):
             checkpoint = open_folder(fetched.folder, unet)
-        except NoWeights:
-            if variant == variants[-1]:
-                refuse_pickles(fetched.hub)
-                raise
-        else:
             where = {"hub": fetched.hub.repo, "revision": fetched.hub.revision}
             return replace(checkpoint, source=where)
-    raise AssertionError("the last variant raises")
+    refuse_pickles(fetched.hub)
+    raise Unfetched(place, "has not all its weights in .safetensors: give another repository")
 
 
 def parse_lora(text: str) -> Lora:

@@ -55,7 +55,9 @@ def explained(hub: Hub) -> Iterator[None]:
         raise
     except HFValidationError:
         raise Unfetched(hub, "is not the name of a hub repository", is_final=True) from None
-    except (*unreachable(), ValueError) as error:  # ValueError: what cannot be fetched anew offline
+    except unreachable() as error:
+        raise _explain(hub, error) from None
+    except ValueError as error:  # what is damaged cannot be fetched anew offline
         raise _explain(hub, error) from None
 
 

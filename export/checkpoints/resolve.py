@@ -19,8 +19,10 @@ from export.checkpoints.hub.hub import (
     fetch,
     fetch_file,
     fetch_here,
+    in_silence,
     refuse_pickles,
 )
+from export.checkpoints.hub.resume import Progress
 from export.checkpoints.identity import is_plain, tag
 from export.checkpoints.presets import (
     MAX_STEPS,
@@ -124,14 +126,16 @@ def pinned(spec: ModelSpec) -> ModelSpec:
     return replace(spec, source=replace(spec.source, revision=commit_of(spec.source)))
 
 
-def open_checkpoint(spec: ModelSpec) -> Checkpoint:
+def open_checkpoint(spec: ModelSpec, progress: Progress = in_silence) -> Checkpoint:
     """Fetch what must be fetched and open the checkpoint of a spec; nothing is loaded yet.
+
+    ``progress`` is called with a short text while large files come.
 
     Raises:
         BuildError: it is absent, incomplete, of another kind, or cannot be fetched.
     """
-    loras = tuple((_file(lora.source), lora.weight) for lora in spec.loras)
-    unet = None if spec.unet is None else _file(spec.unet)
+    loras = tuple((_file(lora.source, progress), lora.weight) for lora in spec.loras)
+    unet = None if spec.unet is None else _file(spec.unet, progress)
     if unet is not None and isinstance(spec.source, Path) and not spec.source.is_dir():
         raise BuildError(f"--unet goes with a diffusers folder or a hub id, not with {spec.source}")
     if isinstance(spec.source, Path) and not spec.source.is_dir():
@@ -149,21 +153,21 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
                 "in wordmorph's own folder, name ./export/critters/model instead"
             ) from None
     else:
-        checkpoint = anywhere(spec.source, partial(_open_place, unet=unet))
+        checkpoint = anywhere(spec.source, partial(_open_place, unet=unet, progress=progress))
     if spec.vae == "taesd":
         tiny = spec.tiny_vae or (TAESDXL if checkpoint.is_xl else TAESD)
         files = ["config.json", "diffusion_pytorch_model.safetensors"]
-        checkpoint = with_vae(checkpoint, fetch(tiny, files).folder)
+        checkpoint = with_vae(checkpoint, fetch(tiny, files, progress).folder)
     elif spec.vae != "full":
         checkpoint = with_vae(checkpoint, Path(spec.vae).expanduser())
     return replace(checkpoint, loras=loras)
 
 
-def _file(source: Hub | Path) -> Path:
-    return fetch_file(source) if isinstance(source, Hub) else source.expanduser()
+def _file(source: Hub | Path, progress: Progress) -> Path:
+    return fetch_file(source, progress) if isinstance(source, Hub) else source.expanduser()
 
 
-def _open_place(place: Hub, unet: Path | None) -> Checkpoint:
+def _open_place(place: Hub, unet: Path | None, progress: Progress) -> Checkpoint:
     """Fetch and open a repository: its wanted variant, or else the other one.
 
     Many hold only half-size files, and some only full ones.
@@ -172,7 +176,7 @@ def _open_place(place: Hub, unet: Path | None) -> Checkpoint:
         Unfetched: it cannot be read, or has no whole checkpoint in safetensors.
     """
     for variant in (place.variant, None if place.variant else "fp16"):
-        fetched = fetch_here(place, checkpoint_patterns(variant, unet=unet is None))
+        fetched = fetch_here(place, checkpoint_patterns(variant, unet=unet is None), progress)
         if not (fetched.folder / INDEX).is_file():
             raise Unfetched(place, f"has no {INDEX}, so it is no diffusers checkpoint")
         with contextlib.suppress(NoWeights):

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from export.checkpoints.hub.errors import OTHERWISE, Unfetched, altered, explained, unreachable
-from export.checkpoints.hub.resume import fetch_large, large_files
+from export.checkpoints.hub.resume import Progress, fetch_large, large_files
 from export.checkpoints.presets import Hub
 from export.checkpoints.tensorfile import CONVERT, PICKLES
 from runtime.bundles.files import sha256_file
@@ -29,6 +29,10 @@ LARGE = re.compile(r"[0-9a-f]{64}")
 """the name of a large file in the hub's cache: its sha256"""
 
 T = TypeVar("T")
+
+
+def in_silence(text: str) -> None:
+    """Tell nobody how far a download is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def commit_of(hub: Hub) -> str:
             return Path(known).parents[name.count("/")].name
 
 
-def fetch(hub: Hub, patterns: Sequence[str]) -> Fetched:
+def fetch(hub: Hub, patterns: Sequence[str], progress: Progress = in_silence) -> Fetched:
     """Return a local folder with the files of ``hub`` that match, from the cache if it has them.
 
     Its mirrors are tried in order where they cannot be had. What is named without a ``*`` must be
@@ -102,10 +106,10 @@ def fetch(hub: Hub, patterns: Sequence[str]) -> Fetched:
         BuildError: no place has them: no network, no such repository, commit or file, no right to
             read it, or damaged files; with the reason of each.
     """
-    return anywhere(hub, lambda place: _all_of(place, patterns))
+    return anywhere(hub, lambda place: _all_of(place, patterns, progress))
 
 
-def fetch_file(hub: Hub) -> Path:
+def fetch_file(hub: Hub, progress: Progress = in_silence) -> Path:
     """Return the local copy of the one file that ``hub`` names.
 
     Raises:
@@ -117,13 +121,13 @@ def fetch_file(hub: Hub) -> Path:
 
     def one(place: Hub) -> Path:
         assert place.file is not None
-        return _all_of(place, [place.file]).folder / place.file
+        return _all_of(place, [place.file], progress).folder / place.file
 
     return anywhere(hub, one)
 
 
-def _all_of(place: Hub, patterns: Sequence[str]) -> Fetched:
-    fetched = fetch_here(place, patterns)
+def _all_of(place: Hub, patterns: Sequence[str], progress: Progress) -> Fetched:
+    fetched = fetch_here(place, patterns, progress)
     for name in patterns:
         if "*" not in name and not (fetched.folder / name).is_file():
             raise Unfetched(place, f"has no file {name}")
@@ -174,7 +178,7 @@ def _places(hub: Hub) -> Iterator[Hub]:
         )
 
 
-def fetch_here(hub: Hub, patterns: Sequence[str]) -> Fetched:
+def fetch_here(hub: Hub, patterns: Sequence[str], progress: Progress = in_silence) -> Fetched:
     """Return a local folder with the files of one place that match, from the cache if it has them.
 
     A file that is not what it must be, or not what its name in the cache says, is fetched once
@@ -196,7 +200,7 @@ def fetch_here(hub: Hub, patterns: Sequence[str]) -> Fetched:
         for name, sha256 in known.items():
             if hub.sha256.get(name, sha256) != sha256:
                 raise altered(hub, name)
-        fetch_large(hub, known)
+        fetch_large(hub, known, progress)
         folder = Path(
             snapshot_download(hub.repo, revision=hub.revision, allow_patterns=list(patterns))
         )

@@ -6,8 +6,9 @@ stays beside the client's own cache and takes its place there when it is whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import filelock
@@ -18,6 +19,8 @@ from runtime.bundles.files import sha256_file
 from runtime.durable import rename
 
 PART = ".wordmorph-part"
+Progress = Callable[[str], None]
+"""called with a file's name and how much of it is here, a few hundred times at most"""
 TRIES = 2
 """how often a file's address is asked for: a hub signs it for an hour or so"""
 
@@ -35,7 +38,7 @@ def large_files(hub: Hub) -> dict[str, str]:
     return {name: large.sha256 for name, large in found.items() if large is not None}
 
 
-def fetch_large(hub: Hub, known: Mapping[str, str]) -> None:
+def fetch_large(hub: Hub, known: Mapping[str, str], progress: Progress) -> None:
     """Bring those large files of ``hub`` into the hub client's cache that it lacks.
 
     ``known`` are their names and sha256.
@@ -46,7 +49,7 @@ def fetch_large(hub: Hub, known: Mapping[str, str]) -> None:
     """
     for name, sha256 in known.items():
         if name.endswith(".safetensors"):
-            _fetch_one(hub, name, sha256)
+            _fetch_one(hub, name, sha256, progress)
 
 
 def _is_cached(hub: Hub, name: str) -> bool:
@@ -56,7 +59,7 @@ def _is_cached(hub: Hub, name: str) -> bool:
     return isinstance(try_to_load_from_cache(hub.repo, name, revision=hub.revision), str)
 
 
-def _fetch_one(hub: Hub, name: str, sha256: str) -> None:
+def _fetch_one(hub: Hub, name: str, sha256: str, progress: Progress) -> None:
     from huggingface_hub import constants
     from huggingface_hub.file_download import are_symlinks_supported, repo_folder_name
 
@@ -70,10 +73,10 @@ def _fetch_one(hub: Hub, name: str, sha256: str) -> None:
         if _is_cached(hub, name) or blob.exists():  # another program was faster
             part.unlink(missing_ok=True)
             return
-        commit = _download(hub, name, part)
+        commit = _download(hub, name, part, progress)
         if sha256_file(part).sha256 != sha256:
             part.unlink()
-            commit = _download(hub, name, part)
+            commit = _download(hub, name, part, progress)
             if sha256_file(part).sha256 != sha256:
                 part.unlink()
                 raise altered(hub, name)
@@ -84,7 +87,7 @@ def _fetch_one(hub: Hub, name: str, sha256: str) -> None:
         rename(part, target)
 
 
-def _download(hub: Hub, name: str, part: Path) -> str:
+def _download(hub: Hub, name: str, part: Path, progress: Progress) -> str:
     """Fetch what ``part`` lacks of a file; return the commit it is of."""
     from huggingface_hub import get_hf_file_metadata, get_token, hf_hub_url
     from huggingface_hub.file_download import http_get
@@ -99,9 +102,10 @@ def _download(hub: Hub, name: str, part: Path) -> str:
         headers = {"authorization": f"Bearer {token}"} if token and own else {}  # for the hub alone
         try:
             with part.open("ab") as file:
+                counted: Any = _Counted(file, name, found.size or 0, progress)
                 http_get(
                     found.location,
-                    file,
+                    counted,
                     resume_size=file.tell(),
                     headers=headers,
                     expected_size=found.size,
@@ -112,3 +116,22 @@ def _download(hub: Hub, name: str, part: Path) -> str:
             if tried == TRIES:
                 raise
     return str(found.commit_hash)
+
+
+class _Counted:
+    """A file that tells how much of it is here as it is written."""
+
+    def __init__(self, file: Any, name: str, size: int, progress: Progress) -> None:
+        self._file, self._name, self._size, self._progress = file, name, size, progress
+        self._said = ""
+
+    def write(self, data: bytes) -> int:
+        count: int = self._file.write(data)
+        text = f"{self._name}, {self._file.tell() / 1e9:.1f} of {self._size / 1e9:.1f} GB"
+        if text != self._said:
+            self._said = text
+            self._progress(text)
+        return count
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

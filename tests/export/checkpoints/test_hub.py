@@ -175,6 +175,15 @@ def test_a_connection_that_drops_is_one_line_and_goes_on_where_it_was(
     assert not list((tmp_path / "cache").rglob("*part"))
 
 
+def test_how_far_a_download_is_can_be_told(hub: FakeHub, tmp_path: Path) -> None:
+    """In tenths of a gigabyte: this file has none, so that it is told once."""
+    told: list[str] = []
+    assert fetch_file(LORA, told.append).is_file()
+    assert told == [f"{FILE}, 0.0 of 0.0 GB"]
+    fetch_file(LORA, told.append)
+    assert len(told) == 1, "nothing came"
+
+
 def test_an_address_that_runs_out_is_asked_for_again(
     hub: FakeHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:

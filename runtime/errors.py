@@ -68,6 +68,10 @@ class DeviceLost(EngineError):
     """A GPU that answers this process no more; another process can use it again."""
 
 
+class NotFinite(EngineError):
+    """A frame that came out as infinities or no numbers at all."""
+
+
 class TargetError(MorphError):
     """A file or folder that cannot be written."""
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Key
 from runtime.engines.abandon import abandon
 from runtime.engines.engine import (
     TOTAL,
@@ -26,10 +28,11 @@ from runtime.engines.engine import (
     one_by_one,
     warn_no_batches,
 )
-from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
+from runtime.engines.proof import proof_key, read_proof
 from runtime.errors import DeviceLost, EngineError, Interrupted
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
@@ -70,7 +73,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
     Raises:
         EngineError: another precision than the bundle's graphs compute in, or ONNX Runtime did
             not give the provider asked for (it would have run on the CPU without a word), or not
-            for every costly operator.
+            for every costly operator, or its frames were found to be others than the CPU's.
     """
     made = bundle.manifest.precision
     if precision not in ("auto", made):
@@ -78,7 +81,19 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
             f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
             f"build it again with --precision {precision}"
         )
+    if backend == "onnxruntime" and read_proof(EngineCache(), likeness_key(bundle)) is False:
+        raise EngineError(
+            f"{backend} was seen to draw other pictures of {bundle.manifest.model} on this GPU "
+            "than the CPU: play with --backend openvino, or build it with --precision f32"
+        )
     return OnnxRuntimeEngine(bundle, backend)
+
+
+def likeness_key(bundle: Bundle) -> Key:
+    """Return the name of the proof of a bundle's frames on this machine's GPU."""
+    version = str(load_onnxruntime().__version__)
+    measured = {"bundle": bundle.digest()}
+    return proof_key(bundle.manifest.model, "onnxruntime", version, Gpu(_gpu_name(), ""), measured)
 
 
 class OnnxRuntimeEngine:
@@ -119,9 +134,12 @@ class OnnxRuntimeEngine:
 
     def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
         """See ``Engine.load_basis``."""
-        self._basis.update_inplace(np.ascontiguousarray(basis, np.float32))
-        if self._pooled is not None and pooled is not None:
-            self._pooled.update_inplace(np.ascontiguousarray(pooled, np.float32))
+        try:
+            self._basis.update_inplace(np.ascontiguousarray(basis, np.float32))
+            if self._pooled is not None and pooled is not None:
+                self._pooled.update_inplace(np.ascontiguousarray(pooled, np.float32))
+        except Exception as error:
+            raise failure("upload of the words", error) from None
 
     def load_noise(self, noise: Floats) -> None:
         """See ``Engine.load_noise``."""
@@ -223,7 +241,10 @@ class OnnxRuntimeEngine:
 
     def _buffer(self, shape: tuple[int, ...], kind: Any = np.float32) -> Any:
         values = np.zeros(shape, kind)
-        return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+        try:
+            return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+        except Exception as error:
+            raise failure("buffers of a frame", error) from None
 
 
 class _Loop:

@@ -254,6 +254,49 @@ def test_compiled_kernels_are_kept_for_the_next_start(machine: Machine, bundle: 
     assert kinds.count("jit") == (3 if machine.backend == "tensorrt_rtx" else 0)
 
 
+def test_kernels_of_a_batch_are_kept_where_networks_capture_themselves(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache grows with each context that has run; the fake's is a count."""
+    if machine.backend != "tensorrt_rtx":
+        pytest.skip("only tensorrt_rtx compiles kernels")
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    machine.cuda.networks_capturable = False
+    cache_kind: Any = machine.module
+    monkeypatch.setattr(
+        cache_kind.IRuntimeCache,
+        "serialize",
+        lambda self: f"{len(cache_kind.context_configs)}".encode(),
+    )
+
+    def kept() -> set[bytes]:
+        kinds = [one for one in machine.cache.entries() if one.fields["kind"] == "jit"]
+        return {(one.folder / plans.JIT).read_bytes() for one in kinds}
+
+    engine = machine.open(bundle)
+    render_tiny(engine, 1, 1, 1)
+    render_tiny(engine, 1, 1, 1)
+    before = kept()
+    render_tiny(engine, 1, 4, 1)
+    assert kept()
+    assert kept().isdisjoint(before), "those of the batch are lost"
+    engine.close()
+
+
+def test_kernels_that_cannot_be_serialised_cost_no_frame(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_tiny(tmp_path / "b", 5)
+    machine.build(bundle)
+    kind: Any = machine.module
+    monkeypatch.setattr(kind.IRuntimeCache, "serialize", lambda self: None)
+    engine = machine.open(bundle)
+    made = render_tiny(engine, 1, 1, 1).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 1)).max() <= 1
+    engine.close()
+
+
 def test_availability_is_none_or_a_line_with_a_command(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

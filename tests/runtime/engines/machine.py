@@ -32,7 +32,7 @@ class Machine:
     backend: str
 
     def build(self, bundle: Bundle, *, proven: bool = True, **notes: Any) -> Bundle:
-        """Write the engine of every graph, compared with the CPU if ``proven``; return the bundle."""
+        """Write every graph's engine, compared with the CPU if ``proven``; return the bundle."""
         made: dict[str, str] = {}
         for role in ROLES:
             plan = make_plan(bundle.path(role))

@@ -47,10 +47,14 @@ class Strip:
 
 def places(found: Range, reach: float) -> tuple[float | None, ...]:
     """Return the nine weights to show: one beyond the low end, seven from end to end, one beyond
-    the high end. One that lies beyond ``reach`` is None: nothing was looked at there."""
+    the high end. None stands for one where no end was found up to ``reach``."""
     inside = np.linspace(found.low, found.high, INSIDE).tolist()
     below, above = found.low - BEYOND * STEP, found.high + BEYOND * STEP
-    return (below if below >= -reach else None, *inside, above if above <= reach else None)
+    return (
+        max(below, -reach) if found.low > -reach else None,
+        *inside,
+        min(above, reach) if found.high < reach else None,
+    )
 
 
 def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> Pixels:

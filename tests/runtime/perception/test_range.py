@@ -132,7 +132,10 @@ def test_a_storm_behind_another_end_is_told_too() -> None:
         def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
             calm = super().picture(weight, seed)
             broken = np.clip((weight - end - 0.1) / 0.3, 0, 1)
-            return np.round((1 - broken) * calm + broken * (255.0 - calm)).astype(np.uint8)
+            pixels: NDArray[np.uint8] = np.round(
+                (1 - broken) * calm + broken * (255.0 - calm)
+            ).astype(np.uint8)
+            return pixels
 
     found = Late(fade=fade).find(seeds=2)
     assert found.why("high") == "another picture", fade
@@ -167,12 +170,13 @@ def test_a_short_last_step_is_no_storm() -> None:
             reach=reach,
         )
         drawn = Grainy()
-        (found,) = find_ranges(
-            finder,
-            lambda requests, reach=reach: [  # type: ignore[misc]
-                Frame(drawn.picture((2 * request.u - 1) * reach), request) for request in requests
-            ],
-        )
+
+        def render(
+            requests: Sequence[Request], drawn: Axis = drawn, reach: float = reach
+        ) -> list[Frame]:
+            return [Frame(drawn.picture((2 * one.u - 1) * reach), one) for one in requests]
+
+        (found,) = find_ranges(finder, render)
         assert (found.low, found.high) == (-reach, reach), reach
         steps = np.diff(found.soundings[0].weights)
         assert steps.min() >= STEP / 2, reach

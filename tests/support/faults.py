@@ -40,6 +40,7 @@ FAULTS = {
     23: "an engine of somebody else's, or without a manifest",
     28: "no network",
     29: "an engine that was built again draws a little otherwise, or something else",
+    30: "a worker of a farm that dies or hangs",
 }
 """Numbers as in the list of faults that the design was made against."""
 

@@ -16,7 +16,6 @@ from runtime.bundles.library import known_models
 from runtime.errors import BundleError, RequestError
 from runtime.language.line import Line
 from runtime.language.openaxis import open_axis
-from runtime.perception.range import REACH
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import EditScope, Interp, Request, parse_size
@@ -179,7 +178,8 @@ def close_open_range(
     axis = open_axis(expression)
     if axis is None:
         return expression
-    from player.ranging import close_range  # needs the functions below
+    from player.ranging import close_range  # slow to import, and few expressions need it
+    from runtime.perception.range import REACH
 
     check(axis.close(-REACH, REACH))
     return close_range(

@@ -147,7 +147,6 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
             )
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-        _resolve_open_ranges(given)
         if TYPED in hints:
             sources = {name: context.get_parameter_source(name) for name in names}
             given[TYPED] = frozenset(
@@ -161,16 +160,29 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
     return flat
 
 
-def _resolve_open_ranges(given: dict[str, Any]) -> None:
-    """Find the range of an expression that leaves it open with ``?``; others stay as they are."""
-    text, invocation = given.get("expression"), given.get("invocation")
-    axis = open_axis(text) if isinstance(text, str) else None
-    if axis is None or not isinstance(invocation, Invocation):
-        return
-    from player.ranging import close_range  # needs the functions below
+def close_open_range(
+    expression: str,
+    invocation: Invocation,
+    planner: Planner,
+    sampling: Sampling,
+    check: Callable[[str], object],
+) -> str:
+    """Return an expression with the range that it leaves open with ``?``; others as they are.
 
-    sampling, planner = given.get("sampling", Sampling()), open_planner(invocation)
-    given["expression"] = close_range(
+    ``check`` raises for an expression that the command's options do not go with: it is asked before
+    the range is looked for, which takes a while.
+
+    Raises:
+        MorphError: as ``check``; or the axis has no range.
+    """
+    axis = open_axis(expression)
+    if axis is None:
+        return expression
+    from player.ranging import close_range  # slow to import, and few expressions need it
+    from runtime.perception.range import REACH
+
+    check(axis.close(-REACH, REACH))
+    return close_range(
         axis, invocation, planner, lambda text: sampling.request(planner, text), open_pipeline
     )
 

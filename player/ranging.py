@@ -37,25 +37,29 @@ def close_range(
     untaught = planner.untaught(quest.request)
     if untaught is not None:
         raise RequestError(untaught)
-    key = quest.key(planner.digest())
+    key = quest.key(planner.digest(), (invocation.backend, invocation.precision))
     kept = load_range(key)
     if kept is None:
         with open_pipeline(invocation) as pipeline, _bars() as bars:
             bar = bars.add_task(f"finding the range of {axis.name}", total=100)
             ranges = answer(
-                quest, pipeline.render_many, lambda share: bars.update(bar, completed=100 * share)
+                quest, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
             )
             kept = common(ranges)
             keep_range(key, *kept, kept_with(quest, ranges, pipeline.settings()))
     low, high = kept
     if high - low < LEAST:
         raise RequestError(
-            f"{axis.name} has no calm range here: the picture changes too fast from the start; "
-            "write weights of your own, as in -1/4*tabby .. +1/4*tabby"
+            f"{no_range(axis.name)}; write weights of your own, as in -1/4*tabby .. +1/4*tabby"
         )
     text = closed(quest, low, high)
     print(f"range found: {text}", file=sys.stderr)
     return text
+
+
+def no_range(name: str) -> str:
+    """Return the words for an axis that is calm nowhere."""
+    return f"{name} has no calm range here: the picture changes too fast from the start"
 
 
 def _bars() -> Progress:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +21,7 @@ from runtime.engines.choose import BACKENDS
 from runtime.engines.cpu import cpu_features, cpu_name, memory_bytes
 from runtime.engines.gpu import find_gpu, no_gpu_line
 from runtime.errors import EngineError, MorphError, first_line
+from runtime.version import library_version
 
 State = Literal["ok", "absent", "problem"]
 LOW_MEMORY = 2 << 30
@@ -59,8 +60,7 @@ def _engines() -> Iterator[Finding]:
         if reason:
             yield Finding(backend, "absent", reason)
         else:
-            package = backend.replace("_", "-").removesuffix("-cpu")
-            yield Finding(backend, "ok", f"usable, version {_version(package)}")
+            yield Finding(backend, "ok", f"usable, version {library_version(backend)}")
 
 
 def _conflicts() -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def provider_soname() -> str | None:
 
 def tensorrt_soname() -> str | None:
     """Return the library that the installed ``tensorrt`` package brings, or None."""
-    made = _version("tensorrt")
+    made = library_version("tensorrt")
     if not made[:1].isdigit():
         return None
     major = made.split(".")[0]
@@ -205,12 +205,3 @@ def _installed(package: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
-
-
-def _version(package: str) -> str:
-    for name in (package, f"{package}-gpu", f"{package}-cu13", f"{package}-cu12"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"

@@ -24,7 +24,7 @@ from runtime.errors import DeviceLost, RequestError
 from runtime.mixing.mix import Plan
 from runtime.planner import Planner, plan_key
 from runtime.request import EditScope, Frame, Interp, Request
-from runtime.version import program_version
+from runtime.version import library_version, program_version
 
 EMBEDDINGS_KEPT = 256
 
@@ -111,6 +111,11 @@ class Pipeline:
             "precision": self.engine.precision,
             "version": program_version(),
         }
+
+    def drawn_by(self) -> dict[str, str]:
+        """Return what besides decides the last digits of a picture, and is nobody else's business:
+        the processor or GPU, and the version of the library that runs the graphs."""
+        return {"device": self.engine.device, "library": library_version(self.engine.name)}
 
     def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.

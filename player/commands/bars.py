@@ -17,12 +17,16 @@ from rich.text import Text
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        speed = task.speed
-        return Text("" if speed is None else f"{speed:.1f} fps", style="progress.data.speed")
+        unit = task.fields.get("unit", "fps")
+        shown = f"{task.speed:.1f} {unit}" if unit and task.speed is not None else ""
+        return Text(shown, style="progress.data.speed")
 
 
 def bars() -> Progress:
-    """Return bars with frames done, speed and time left, which vanish at the end."""
+    """Return bars with frames done, speed and time left, which vanish at the end.
+
+    A task whose ``unit`` is not the default, frames a second, shows that, or no speed if empty.
+    """
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

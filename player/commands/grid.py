@@ -7,14 +7,24 @@ from typing import Annotated
 import typer
 
 from player.commands.common import frames_of, interruptible, name_untaught, progress
-from player.options import Expression, FarmSpec, Force, Sampling, open_frames, open_planner, shared
+from player.options import (
+    Expression,
+    FarmSpec,
+    Force,
+    Sampling,
+    close_open_range,
+    open_frames,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.output.film import save_still
-from runtime.output.grid import MAX_SIDE, draw_grid, lay_out, shrink, tile_side
+from runtime.output.grid import MAX_SIDE, GridLayout, draw_grid, lay_out, shrink, tile_side
 from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
+from runtime.request import Request
 
 
 @shared
@@ -45,8 +55,12 @@ def grid(
     if tile is not None and not 16 <= tile <= MAX_SIDE:
         raise RequestError(f"tiles of {tile} pixels make no picture: use 16 to {MAX_SIDE}")
     planner = open_planner(invocation)
-    start = sampling.request(planner, expression, t=t, u=u)
-    layout = lay_out(start, rows, cols)
+
+    def begin(text: str) -> tuple[Request, GridLayout]:
+        start = sampling.request(planner, text, t=t, u=u)
+        return start, lay_out(start, rows, cols)
+
+    start, layout = begin(close_open_range(expression, invocation, planner, sampling, begin))
     name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     counts = {"rows": len(layout.rows), "cols": len(layout.cols)}

@@ -20,6 +20,7 @@ from player.options import (
     Force,
     PlaceOnU,
     Sampling,
+    close_open_range,
     film_line,
     open_frames,
     open_planner,
@@ -36,6 +37,7 @@ from runtime.output.target import check_target, kind_of
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.retime import even_positions, measure
 from runtime.pipeline import Pipeline
+from runtime.request import Request
 
 MAX_FRAMES = 100_000
 ALLOWED = {"expression", "output", "fps", "force", "model", "backend", "precision"}
@@ -98,8 +100,12 @@ def render(
     check_fps(fps, kind)
     check_target(output)
     planner = open_planner(invocation)
-    start = sampling.request(planner, expression, t=t or 0.0, u=0.5 if u is None else u)
-    line = film_line(start, u) if count > 1 else Line(start, "t")
+
+    def begin(text: str) -> tuple[Request, Line]:
+        start = sampling.request(planner, text, t=t or 0.0, u=0.5 if u is None else u)
+        return start, film_line(start, u) if count > 1 else Line(start, "t")
+
+    start, line = begin(close_open_range(expression, invocation, planner, sampling, begin))
     more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)
@@ -121,22 +127,24 @@ def render(
         )
         if kind == "png":
             save_still(output, pipeline.render(start).pixels, settings)
-            print(output)
-            return
-        with open_film(output, pipeline.size, fps, settings) as film, progress() as bars:
-            places = _places(pipeline, line, count, bars) if retime else _even(count)
-            if count == 1:
-                requests = [start]
-            else:
-                requests = [line.at(float(place)) for place in places]
-            pictures: Iterable[Pixels] = (
-                frame.pixels for frame in frames_of(pipeline, requests, bars, "rendering")
-            )
-            if bounce:
-                pictures, requests = _there_and_back(pictures), requests + requests[-2:0:-1]
-            for pixels, request in zip(pictures, requests, strict=True):
-                film.write(pixels, {"t": request.t, "u": request.u})
-            written = film.frames
+        else:
+            with open_film(output, pipeline.size, fps, settings) as film, progress() as bars:
+                places = _places(pipeline, line, count, bars) if retime else _even(count)
+                if count == 1:
+                    requests = [start]
+                else:
+                    requests = [line.at(float(place)) for place in places]
+                pictures: Iterable[Pixels] = (
+                    frame.pixels for frame in frames_of(pipeline, requests, bars, "rendering")
+                )
+                if bounce:
+                    pictures, requests = _there_and_back(pictures), requests + requests[-2:0:-1]
+                for pixels, request in zip(pictures, requests, strict=True):
+                    film.write(pixels, {"t": request.t, "u": request.u})
+                written = film.frames
+    if kind == "png":  # only now: a farm of Ray's keeps standard output to itself
+        print(output)
+        return
     length = "" if kind == "folder" else f", {written / fps:.1f} s at {fps:g} frames per second"
     print(f"{output}: {written} frames{length}")
 

@@ -13,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from player.commands.common import name_untaught
-from player.options import OPTIONS, AsJson, Expression, Sampling, open_planner
+from player.options import OPTIONS, AsJson, Expression, Sampling, close_open_range, open_planner
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
+from runtime.language.openaxis import open_axis
 from runtime.mixing.mix import Edit, Plan
 from runtime.mixing.ranges import ranges
 from runtime.mixing.tokens import Tokens
@@ -45,10 +46,16 @@ def tokens(
         raise RequestError("--word and --to belong together, e.g. --word cat --to kitten")
     if word is not None and to is not None:
         expression = slot_expression(expression, word, to)
-    expression = str(parse(expression))  # what cannot be read is said before any model is opened
-    planner = open_planner(Invocation(model))
+    if open_axis(expression) is None:
+        expression = str(parse(expression))  # what cannot be read is said before a model is opened
+    invocation = Invocation(model)
+    planner = open_planner(invocation)
     sampling = Sampling(edit=edit, edit_row=edit_row, interp=interp)
-    request = sampling.request(planner, expression, t=t, u=u)
+
+    def begin(text: str) -> Request:
+        return sampling.request(planner, text, t=t, u=u)
+
+    request = begin(close_open_range(expression, invocation, planner, sampling, begin))
     made = planner.plan(request)
     name_untaught(planner, request)
     if as_json:

@@ -33,6 +33,8 @@ from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import Line, stands_still
+from runtime.language.openaxis import open_axis
+from runtime.perception.range import REACH
 from runtime.request import Frame, Request
 
 
@@ -250,11 +252,20 @@ class Session:
 
     def write(self, expression: str) -> None:
         """Play another expression from the same place; the old picture stays until the first new
-        one is there.
+        one is there. One whose range is left open with ``?`` is played once that is found.
 
         Raises:
             ExpressionError, RequestError: it cannot be read or drawn; nothing has changed.
         """
+        axis = open_axis(expression)
+        if axis is not None:
+            wide = replace(self.state.request, expression=axis.close(-REACH, REACH))
+            self._check(wide)
+            remark = self._remark(wide)
+            if remark is not None:
+                raise RequestError(remark)
+            self.wanted.find_typed_range(axis)
+            return
         self.change(replace(self.state.request, expression=str(parse(expression))))
         self.history.add(self.state.base.expression)
         self.state.hint = HINT
@@ -406,7 +417,7 @@ class Session:
     def _draw_with(self, worker: Worker) -> None:
         """Let a render thread draw from now on."""
         self.asking = Asking(worker, self.state, self.measures, threads=self._threads)
-        self.wanted = Wanted(worker, self.state, self.keeping, self.cues)
+        self.wanted = Wanted(worker, self.state, self.keeping, self.cues, self.write)
 
     def _return_to_the_last_model(self) -> bool:
         """Play on with the model before, if this one failed to open; False if there is none."""

@@ -105,10 +105,10 @@ class PlayerState:
         """Whether there are two axes."""
         return self.expression.moves and self.expression.has_axis
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, seconds: float = NOTICE_SECONDS) -> None:
         """Show a line for a few seconds."""
         self.notice = text
-        self.notice_age = 0.0
+        self.notice_age = NOTICE_SECONDS - seconds
 
     def advance(self, dt: float, vx: float = 0.0, vy: float = 0.0) -> None:
         """Let ``dt`` seconds pass, gliding at ``vx`` and ``vy`` ticks a second."""

@@ -5,25 +5,41 @@ The render thread draws them before it fills the line.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from player.session.drawing.worker import PendingRequest, Worker
 from player.session.keep.cues import Cues
 from player.session.keep.gridshot import GridShot
 from player.session.keep.keeping import Keeping
-from player.session.keep.rangeshot import RangeShot
+from player.session.keep.rangeshot import RangeShot, quest_typed
 from player.session.motion.beats import MOST
 from player.session.reproduce import play_command
 from player.session.state import PlayerState
 from runtime.errors import MorphError, one_line
+from runtime.language.openaxis import OpenAxis
 from runtime.request import Request
+
+EXPRESSION_SECONDS = 30.0
+"""How long an expression that was found is shown: who has no terminal copies it by hand."""
 
 
 class Wanted:
     """Tells ``worker`` what is wanted, and whoever wanted it what came of it."""
 
-    def __init__(self, worker: Worker, state: PlayerState, keeping: Keeping, cues: Cues) -> None:
-        """Want nothing yet."""
+    def __init__(
+        self,
+        worker: Worker,
+        state: PlayerState,
+        keeping: Keeping,
+        cues: Cues,
+        write: Callable[[str], None],
+    ) -> None:
+        """Want nothing yet; ``write`` plays an expression whose range was found.
+
+        It raises MorphError where that cannot be.
+        """
+        self._write = write
         self._worker = worker
         self._state = state
         self._keeping = keeping
@@ -66,6 +82,11 @@ class Wanted:
         except MorphError as error:
             self._state.say(one_line(error))
 
+    def find_typed_range(self, axis: OpenAxis) -> None:
+        """Find the range of an expression, and then play it; instead of any that is looked for."""
+        request = self._state.request
+        self._range, self._worker.priority = RangeShot(request, quest_typed(axis, request)), ()
+
     def turn(self, model: str) -> None:
         """Look what has come, and what is wanted next, once a turn; ``model`` is played."""
         self._tend_grid()
@@ -91,20 +112,41 @@ class Wanted:
         shot = self._range
         if shot is None or self._keeping.grid_shot is not None:
             return
-        done = shot.advance(self._state.cache)
+        state = self._state
+        if shot.is_typed and state.request.expression != shot.request.expression:
+            self._range, self._worker.priority = None, ()
+            return  # other words were typed since
+        invocation = state.invocation
+        if state.info is not None:
+            shot.look_up(state.info.settings, (invocation.backend, invocation.precision))
+        done = shot.advance(state.cache)
         problem = self.take_problem()
         if problem is None and not done:
             self.add(shot.requests)
-            self._state.say(shot.progress)
+            state.say(shot.progress)
             return
         self._range, self._worker.priority = None, ()
         if problem is not None:
-            self._state.complain(problem)
+            state.complain(problem)
             return
-        self._state.say(f"{shot.verdict}: its expression is in the terminal")
-        found = replace(self._state.request, expression=shot.expression, u=0.5)
-        command = play_command(found, self._state.invocation)
-        self._state.printed.append(f"{shot.verdict}\n  {command}")
+        if state.info is not None:
+            shot.keep(state.info.settings)
+        if not shot.is_calm:
+            state.say(shot.verdict)
+        elif shot.is_typed:
+            self._play(shot)
+        else:
+            state.say(f"{shot.verdict}: {shot.expression}", EXPRESSION_SECONDS)
+            found = replace(shot.request, expression=shot.expression, u=0.5)
+            state.printed.append(f"{shot.verdict}\n  {play_command(found, state.invocation)}")
+
+    def _play(self, shot: RangeShot) -> None:
+        try:
+            self._write(shot.expression)
+        except MorphError as error:
+            self._state.complain(one_line(error))
+        else:
+            self._state.say(shot.verdict)
 
     def _put(self, requests: tuple[Request, ...]) -> None:
         """Let the render thread look what is wanted now."""

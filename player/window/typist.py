@@ -12,6 +12,7 @@ from player.window.keys import CTRL, SHIFT
 from player.window.textline import TextLine
 from runtime.errors import ExpressionError, MorphError
 from runtime.language.expression import parse
+from runtime.language.openaxis import open_axis
 
 REPEAT_MS = 400, 35
 """A held key in the field repeats after the first, every second, of these."""
@@ -198,7 +199,8 @@ class Typist:
         self._error, self._column = "", None
         if session.state.panels.typing == "words" and self._line.text.strip():
             try:
-                parse(self._line.text)
+                if open_axis(self._line.text) is None:
+                    parse(self._line.text)
             except MorphError as error:
                 self._fail(error)
 

@@ -6,18 +6,20 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from runtime.errors import EngineError, MorphError, one_line
-from runtime.farm.crew import Done
+from runtime.errors import DeviceLost, EngineError, MorphError, one_line
+from runtime.farm.crew import OPEN_SECONDS, Done, Patience
 from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 
 CORES = 4
-"""cores for one actor where there are no GPUs and more than twice as many"""
-OPEN_SECONDS = 600.0
+"""cores for one actor where there are no GPUs and a machine has twice as many"""
+OTHERS_SECONDS = 60.0
+"""How long actors are waited for, at least, once one is open: their cores may be taken."""
 REACH_SECONDS = 10.0
 AGAIN_S = 0.5
 DEATHS = 100
@@ -70,33 +72,53 @@ class RayCrew:
                 f"no Ray cluster at {where} ({one_line(error)[:200]}): start one with "
                 "'ray start --head', or leave the address out"
             ) from None
-        have = ray.cluster_resources()
-        gpus = int(have.get("GPU", 0))
-        cores = max(1, min(CORES, int(have.get("CPU", 1)) // 2))
-        self.count = gpus or max(1, int(have.get("CPU", 1)) // cores)
-        remote = ray.remote(FarmWorker)
-        options: dict[str, Any] = {
-            "num_gpus": 1 if gpus else 0,
-            "num_cpus": 0 if gpus else cores,
-            "max_restarts": -1,
-            "max_task_retries": 0,
-        }
-        self._actors = [remote.options(**options).remote(opening) for _ in range(self.count)]
-        self._free = deque(range(self.count))
+        count, needs = actors_for([node["Resources"] for node in ray.nodes() if node["Alive"]])
+        options = {**needs, "max_restarts": -1, "max_task_retries": 0}
+        self._actor = ray.remote(FarmWorker).options(**options)
+        self._opened_with = opening
+        self._actors = [self._actor.remote(opening) for _ in range(count)]
+        self._free: deque[int] = deque()
         self._queue: deque[tuple[int, Job]] = deque()
         self._running: dict[Any, tuple[int, int]] = {}
+        """job and actor"""
         self._opening: dict[Any, int] = {}
-        self._deaths = [0] * self.count
+        self._since: dict[int, float] = {}
+        """when each actor began its job, or to open the model"""
+        self._deaths = [0] * count
+        self._patience = Patience()
         self._identity: Identity | None = None
 
+    @property
+    def count(self) -> int:
+        """See ``Crew.count``."""
+        busy = [number for _, number in self._running.values()]
+        return len({*self._free, *busy, *self._opening.values()})
+
     def identities(self) -> Sequence[Identity]:
-        """See ``Crew.identities``."""
+        """See ``Crew.identities``; actors that find no place are done without."""
+        began, until = time.monotonic(), time.monotonic() + OPEN_SECONDS
+        coming = {actor.identity.remote(): i for i, actor in enumerate(self._actors)}
+        found: list[Identity] = []
         try:
-            found: list[Identity] = self._ray.get(
-                [actor.identity.remote() for actor in self._actors], timeout=OPEN_SECONDS
-            )
+            while coming:
+                left = max(0.0, until - time.monotonic())
+                ready, _ = self._ray.wait(list(coming), num_returns=1, timeout=left)
+                if not ready:
+                    break
+                found.append(self._ray.get(ready[0]))
+                self._free.append(coming.pop(ready[0]))
+                if len(found) == 1:
+                    now = time.monotonic()
+                    until = now + max(OTHERS_SECONDS, now - began)
         except Exception as error:  # Ray wraps what the actor raised
             raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
+        if not found:
+            raise EngineError(
+                f"no worker opened the model within {OPEN_SECONDS:.0f} s: are the cluster's GPUs "
+                "and cores taken? 'ray status' tells"
+            )
+        for number in coming.values():
+            self._ray.kill(self._actors[number])
         self._identity = found[0]
         return found
 
@@ -110,27 +132,23 @@ class RayCrew:
         while True:
             waiting = [*self._running, *self._opening]
             assert waiting, "nothing was submitted"
-            (ready, *_), _ = self._ray.wait(waiting, num_returns=1)
-            if ready in self._opening:
-                self._take_back(self._opening.pop(ready), ready)
-                continue
-            index, number = self._running.pop(ready)
-            try:
-                done = Done(index, self._ray.get(ready))
-                self._deaths[number] = 0
-                self._free.append(number)
-            except self._ray.exceptions.RayActorError as error:
-                done = Done(index, lost=True, error=one_line(error)[:200])
-                self._reopen(number)
-            except Exception as error:  # what the actor raised
-                done = Done(index, error=_reason(error))
-                self._free.append(number)
-            self._hand_out()
-            return done
+            late = min(map(self._deadline, waiting)) - time.monotonic()
+            ready, others = self._ray.wait(waiting, num_returns=1, timeout=max(0.0, late))
+            if ready:
+                done = self._hear(ready[0])
+            else:
+                done = self._give_up(min(others, key=self._deadline))
+            if done is not None:
+                self._hand_out()
+                return done
+
+    def drop(self) -> None:
+        """See ``Crew.drop``."""
+        self._queue.clear()
 
     def in_hand(self) -> Iterator[Done]:
         """See ``Crew.in_hand``."""
-        self._queue.clear()
+        self.drop()
         while self._running:
             yield self.wait()
 
@@ -141,6 +159,44 @@ class RayCrew:
         self._ray.shutdown()
         self._quiet.close()
 
+    def _deadline(self, waited: Any) -> float:
+        if waited in self._opening:
+            return self._since[self._opening[waited]] + OPEN_SECONDS
+        return self._since[self._running[waited][1]] + self._patience.seconds
+
+    def _hear(self, ready: Any) -> Done | None:
+        """Take what an actor answers; return what became of a job, if that is what it tells."""
+        if ready in self._opening:
+            self._take_back(self._opening.pop(ready), ready)
+            return None
+        index, number = self._running.pop(ready)
+        try:
+            done = Done(index, self._ray.get(ready))
+        except self._ray.exceptions.RayActorError as error:
+            self._reopen(number)
+            return Done(index, lost=True, error=one_line(error)[:200])
+        except Exception as error:  # what the actor raised
+            done = Done(index, error=_reason(error))
+            if isinstance(error, DeviceLost):
+                self._replace(number)
+                return replace(done, lost=True)
+        self._deaths[number] = 0
+        self._patience.note(time.monotonic() - self._since[number])
+        self._free.append(number)
+        return done
+
+    def _give_up(self, waited: Any) -> Done | None:
+        """Do without an answer that is long overdue."""
+        if waited in self._opening:
+            number = self._opening.pop(waited)
+            self._ray.kill(self._actors[number])
+            if self.count == 0:
+                raise EngineError(f"no worker opened the model within {OPEN_SECONDS:.0f} s")
+            return None
+        index, number = self._running.pop(waited)
+        self._replace(number)
+        return Done(index, lost=True, error="a worker hung")
+
     def _hand_out(self) -> None:
         while self._free and self._queue:
             index, job = self._queue.popleft()
@@ -148,10 +204,18 @@ class RayCrew:
             # an actor may come back on another machine: it looks whether it is still the same
             running = self._actors[number].do.remote(job, self._identity)
             self._running[running] = (index, number)
+            self._since[number] = time.monotonic()
+
+    def _replace(self, number: int) -> None:
+        """Start another actor for one that is no use but not dead."""
+        self._ray.kill(self._actors[number])
+        self._actors[number] = self._actor.remote(self._opened_with)
+        self._reopen(number)
 
     def _reopen(self, number: int) -> None:
         """Give no job to an actor that died before it is open again: it would be lost at once."""
         self._opening[self._actors[number].identity.remote()] = number
+        self._since[number] = time.monotonic()
 
     def _take_back(self, number: int, ready: Any) -> None:
         try:
@@ -226,6 +290,20 @@ def _check_reachable(address: str | None) -> None:
             f"no Ray cluster at {address} ({why}): start one with 'ray start --head', or leave the "
             "address out"
         )
+
+
+def actors_for(machines: Sequence[Mapping[str, float]]) -> tuple[int, dict[str, int]]:
+    """Return how many actors the machines have room for, and what each of them needs.
+
+    ``machines`` are the resources of each. An actor has a GPU, or where there are none a few cores,
+    all of one machine.
+    """
+    gpus = sum(int(machine.get("GPU", 0)) for machine in machines)
+    if gpus:
+        return gpus, {"num_gpus": 1, "num_cpus": 0}
+    cpus = [int(machine.get("CPU", 0)) for machine in machines]
+    cores = max(1, min(CORES, max(cpus, default=1) // 2))
+    return max(1, sum(cpu // cores for cpu in cpus)), {"num_gpus": 0, "num_cpus": cores}
 
 
 def check_address(address: str) -> None:

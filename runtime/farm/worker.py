@@ -31,7 +31,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What has to be equal for two workers to draw the same pixels, and what settings record."""
+    """What has to be equal for two workers to draw the same pixels."""
 
     model: str
     digest: str
@@ -40,6 +40,17 @@ class Identity:
     engine: str
     precision: str
     version: str
+    device: str
+    """the processor's or GPU's name"""
+    library: str
+    """the version of what runs the graphs"""
+    batch: int
+    """frames that are drawn at once, which rounds otherwise than one alone"""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what is recorded, as ``Pipeline.settings``."""
+        left_out = ("device", "library", "batch")
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     def check_same(self, other: Identity) -> None:
         """Raise EngineError, naming the field, if the other worker would draw other pixels."""
@@ -48,7 +59,7 @@ class Identity:
             if theirs[name] != value:
                 raise EngineError(
                     f"workers differ in {name}: {value} and {theirs[name]}; a film must come from "
-                    "one model on one engine"
+                    "one model on one engine, on machines of one kind"
                 )
 
 
@@ -58,22 +69,24 @@ class FarmWorker:
     def __init__(self, opening: Opening) -> None:
         """Open the model.
 
+        A GPU that is lost is not opened again: the worker ends, and another takes its place.
+
         Raises:
             MorphError: it cannot be opened here.
         """
-        self._pipeline = Pipeline.open(
-            opening.model, backend=opening.backend, precision=opening.precision
-        )
+        opened = Pipeline.open(opening.model, backend=opening.backend, precision=opening.precision)
+        self._pipeline = Pipeline(opened.bundle, opened.engine, opened.planner)
 
     def identity(self) -> Identity:
         """Return what this worker draws with."""
-        settings: dict[str, Any] = self._pipeline.settings()
-        return Identity(**settings)
+        drawn: dict[str, Any] = {**self._pipeline.settings(), **self._pipeline.drawn_by()}
+        return Identity(**drawn, batch=max(self._pipeline.engine.batches))
 
     def do(self, job: Job, expected: Identity | None = None) -> Result:
         """Do a job: pixels for requests, a measurement for a line.
 
         Raises:
+            DeviceLost: the GPU answers this process no more.
             MorphError: it cannot be done, or ``expected`` is not what this worker draws with.
         """
         if expected is not None:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
+import filelock
 import platformdirs
 
 from runtime.errors import TargetError
@@ -25,8 +26,8 @@ _WAIT_S = 30.0
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _ROOM = 1 << 20
 """A disk with less room than this is called full when writing fails."""
-_DECIDE = ("digest", "width", "height", "engine", "precision")
-"""what of ``Pipeline.settings`` decides a measurement"""
+_DECIDE = ("digest", "width", "height", "engine", "precision", "device", "library")
+"""what of ``Pipeline.settings`` and ``Pipeline.drawn_by`` decides a measurement"""
 
 
 def default_place() -> Path:
@@ -35,7 +36,9 @@ def default_place() -> Path:
 
 
 def subject_of(settings: Mapping[str, Any], job: LineJob) -> dict[str, Any]:
-    """Return all that decides what is measured; ``settings`` are those of the pipeline."""
+    """Return all that decides what is measured; ``settings`` are those of the pipeline, with what
+    it is ``drawn_by``.
+    """
     line = job.line.start
     return {
         **{name: settings[name] for name in _DECIDE},
@@ -76,8 +79,7 @@ class Measurements:
             except sqlite3.DatabaseError as error:
                 if _code(error) not in _DAMAGED:
                     raise
-                say(f"{path} is damaged: set aside as {_set_aside(path).name}, started anew")
-                self._connection = _open(path)
+                self._connection = _begin_anew(path, say)
 
     def get(self, subject: Mapping[str, Any]) -> Measurement | None:
         """Return what is known of a subject; None where it is not, or no longer readable."""
@@ -121,7 +123,7 @@ class Measurements:
             raise TargetError(self._words(error)) from None
 
     def _words(self, error: Exception) -> str:
-        code = _code(error) & 0xFF
+        code = _code(error)
         free = shutil.disk_usage(self.path.parent).free
         if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and free < _ROOM):
             return (
@@ -167,6 +169,26 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _begin_anew(path: Path, say: Callable[[str], None]) -> sqlite3.Connection:
+    """Set a damaged file aside, unless another program has done so meanwhile, and open a new one.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be done.
+    """
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), timeout=_WAIT_S)
+    try:
+        with lock:
+            try:
+                return _open(path)
+            except sqlite3.DatabaseError as error:
+                if _code(error) not in _DAMAGED:
+                    raise
+            say(f"{path} is damaged: set aside as {_set_aside(path).name}, started anew")
+            return _open(path)
+    except filelock.Timeout:
+        raise TargetError(f"{path} is being set aside by another program: try again") from None
+
+
 def _set_aside(path: Path) -> Path:
     """Rename a damaged file, and the journal that belongs to it, to a name that is free."""
     number = 1
@@ -179,7 +201,8 @@ def _set_aside(path: Path) -> Path:
 
 
 def _code(error: Exception) -> int:
-    return int(getattr(error, "sqlite_errorcode", -1))
+    """Return the primary code of what SQLite says, without what it adds of where."""
+    return int(getattr(error, "sqlite_errorcode", -1)) & 0xFF
 
 
 def _digest(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean, pstdev
+from statistics import fmean, stdev
 from typing import Any, Self
 
 import numpy as np
@@ -61,7 +61,12 @@ class Measurement:
     @property
     def stormy(self) -> float:
         """The share of the path, in [0, 1], that lies in storms and jumps."""
-        rough = sum(change for *_, change in self.storms) + sum(size for _, size in self.jumps)
+        alone = (
+            size
+            for at, size in self.jumps
+            if not any(start <= at <= end for start, end, _ in self.storms)
+        )  # a storm's change holds that of the jumps in it
+        rough = sum(change for *_, change in self.storms) + sum(alone)
         return min(1.0, rough / self.path) if self.path else 0.0
 
     @classmethod
@@ -136,8 +141,9 @@ class Way:
 
     @property
     def spread(self) -> float:
-        """Standard deviation of the path over the seeds; 0 for one."""
-        return pstdev(one.path for one in self.found)
+        """Standard deviation of the path over all seeds, as far as these tell; 0 for one."""
+        paths = [one.path for one in self.found]
+        return stdev(paths) if len(paths) > 1 else 0.0
 
     @property
     def stormy(self) -> float:
@@ -160,9 +166,14 @@ class Way:
         return sum(bool(one.jumps) for one in self.found)
 
     @property
+    def flickers(self) -> int:
+        """How many seeds meet a flicker."""
+        return sum(bool(one.flickers) for one in self.found)
+
+    @property
     def is_calm(self) -> bool:
-        """Whether no seed met a storm or a jump."""
-        return not (self.storms or self.jumps)
+        """Whether no seed met a storm, a jump or a flicker."""
+        return not (self.storms or self.jumps or self.flickers)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,13 +27,16 @@ Point = tuple[float, float]
 """(t, u)"""
 _Node = tuple[int, int]
 """(t, u) in units of 1/SIDE"""
+_Square = tuple[int, int, int]
+"""t, u and size of a cell, likewise"""
 
 SIDE = 64
 """The finest cells are 1/64 wide."""
 LEAST, MOST = 9, 4096
 """Frames of a map."""
-COARSE = 8
-"""Cells along each side before any is cut."""
+COARSEST, COARSE = 2, 8
+"""Cells along each side at first, and before the picture decides which are cut; between them all
+are cut in four, so that there is a map soon however slow the frames are."""
 _RESOLVED = 3 * VISIBLE
 """A cell is not cut further when no side of it changes more than this."""
 _ROUND = 24
@@ -108,12 +111,9 @@ class Surveyor:
             raise RequestError(f"{frames} frames make no map: use {LEAST} to {MOST}")
         self.frames = frames
         self._request = request
-        coarse = COARSE
-        while (coarse + 1) ** 2 > frames:
-            coarse //= 2
-        step = SIDE // coarse
+        step = SIDE // COARSEST
         self._cells = [(t, u, step) for u in range(0, SIDE, step) for t in range(0, SIDE, step)]
-        self._cut_next: list[tuple[int, int, int]] = []
+        self._cut_next: list[_Square] = []
         self._pixels: dict[_Node, Pixels] = {}
         self._looks: OrderedDict[_Node, Descriptor] = OrderedDict()
         self._sides: dict[tuple[_Node, _Node], float] = {}
@@ -123,6 +123,11 @@ class Surveyor:
     def done(self) -> int:
         """How many frames were taken."""
         return len(self._pixels)
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether enough was taken for a map."""
+        return self.done >= LEAST
 
     def wanted(self) -> tuple[Request, ...]:
         """Return the frames of the next round; empty when the map is as good as it gets."""
@@ -166,26 +171,20 @@ class Surveyor:
 
     def _cut(self) -> None:
         """Cut the cells that change most and want the frames at their new corners."""
+        along = SIDE // max(size for *_, size in self._cells)
+        if along < COARSE and len(self._cells) == along**2 and (2 * along + 1) ** 2 <= self.frames:
+            cut = list(self._cells)
+            self._wanted = list(dict.fromkeys(node for cell in cut for node in self._fresh(cell)))
+            self._cut_next = cut
+            return
         room = self.frames - len(self._pixels)
         scores = {cell: max(self._edges(*cell)) for cell in self._cells if cell[2] > 1}
         wanted: dict[_Node, None] = {}
-        cut: list[tuple[int, int, int]] = []
+        cut = []
         for cell in sorted(scores, key=lambda cell: -scores[cell]):
             if scores[cell] <= _RESOLVED or len(wanted) >= _ROUND:
                 break
-            t, u, size = cell
-            half = size // 2
-            fresh = [
-                node
-                for node in (
-                    (t + half, u + half),
-                    (t + half, u),
-                    (t + half, u + size),
-                    (t, u + half),
-                    (t + size, u + half),
-                )
-                if node not in self._pixels and node not in wanted
-            ]
+            fresh = [node for node in self._fresh(cell) if node not in wanted]
             if len(wanted) + len(fresh) > room:
                 break
             wanted |= dict.fromkeys(fresh)
@@ -194,6 +193,19 @@ class Surveyor:
         if cut and not wanted:  # all its corners are there already
             self._split()
             self._cut()
+
+    def _fresh(self, cell: _Square) -> list[_Node]:
+        """Return the corners that cutting a cell makes, without those that are there."""
+        t, u, size = cell
+        half = size // 2
+        corners = (
+            (t + half, u + half),
+            (t + half, u),
+            (t + half, u + size),
+            (t, u + half),
+            (t + size, u + half),
+        )
+        return [node for node in corners if node not in self._pixels]
 
     def _split(self) -> None:
         """Replace the cells that were cut, now that all their corners are known."""
@@ -234,14 +246,17 @@ def sample(
     go_on: Callable[[], bool] = lambda: True,
     tell: Callable[[int], None] = lambda frames: None,
 ) -> SeaMap:
-    """Render what a surveyor wants while ``go_on()``; ``tell`` hears how many frames there are.
+    """Render what a surveyor wants while ``go_on()``, which is asked after each frame; ``tell``
+    hears how many there are.
 
-    The first round is always rendered: without it there is no map.
+    The first ``LEAST`` are always rendered: without them there is no map.
     """
-    while (wanted := surveyor.wanted()) and (go_on() or surveyor.done < len(wanted)):
+    while wanted := surveyor.wanted():
         for frame in render(wanted):
             surveyor.take([frame])
             tell(surveyor.done)
+            if surveyor.is_mapped and not go_on():
+                return surveyor.map()
     return surveyor.map()
 
 

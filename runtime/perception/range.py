@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.perception.distance import Descriptor, describe_frame
-from runtime.perception.walk import BRISK, Side, Walk, Why, walk
-from runtime.request import RenderMany, Request
+from runtime.perception.walk import BRISK, FAST, STEP, Side, Walk, Why, walk
+from runtime.request import MAX_SEED, RenderMany, Request
 
 Floats = NDArray[np.float64]
 SideName = Literal["low", "high"]
@@ -78,6 +78,17 @@ class Range:
         sides = [self._side(sounding, side) for sounding in self.soundings]
         return min(sides, key=lambda found: abs(found.end)).why
 
+    @property
+    def storms(self) -> tuple[tuple[float, float], ...]:
+        """Where a seed or more storms, ascending, as far as was walked."""
+        merged: list[tuple[float, float]] = []
+        for low, high in sorted(stretch for one in self.soundings for stretch in one.storms):
+            if merged and low <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(high, merged[-1][1])
+            else:
+                merged.append((low, high))
+        return tuple(merged)
+
     @staticmethod
     def _side(sounding: Sounding, side: SideName) -> Side:
         return sounding.low if side == "low" else sounding.high
@@ -102,7 +113,7 @@ class RangeFinder:
         """Look around each of ``places``, labelled requests, along one axis.
 
         ``at(request, weight)`` gives the request with the axis at ``weight`` in [-reach, reach].
-        ``seeds`` are counted from the request's own.
+        ``seeds`` are counted from the request's own, after the last of all from 0.
 
         Raises:
             RequestError: a count of seeds or a reach that makes no range.
@@ -117,7 +128,7 @@ class RangeFinder:
         self._walkers = {
             (label, seed, sign): _Walker(replace(request, seed=seed), walk(sign, reach))
             for label, request in places.items()
-            for seed in range(request.seed, request.seed + seeds)
+            for seed in ((request.seed + number) % (MAX_SEED + 1) for number in range(seeds))
             for sign in (-1, 1)
         }
 
@@ -168,10 +179,16 @@ def find_ranges(
     finder: RangeFinder, render: RenderMany, tell: Callable[[float], None] = lambda share: None
 ) -> tuple[Range, ...]:
     """Render what a finder wants until it has found; ``tell`` hears the share that is done."""
+    told = 0.0
     while wanted := finder.wanted:
-        looks = (describe_frame(frame.pixels) for frame in render(wanted))
-        finder.take(dict(zip(wanted, looks, strict=True)))
-        tell(finder.share)
+        looks: dict[Request, Descriptor] = {}
+        for request, frame in zip(wanted, render(wanted), strict=True):
+            looks[request] = describe_frame(frame.pixels)
+            coming = finder.share + STEP / finder.reach * len(looks) / len(wanted)
+            told = max(told, min(coming, 0.99))
+            tell(told)
+        finder.take(looks)
+    tell(1.0)
     return finder.found
 
 
@@ -185,6 +202,7 @@ def figures(found: Range) -> dict[str, Any]:
         "high_median": float(np.median(found.ends("high"))),
         "low_why": found.why("low"),
         "high_why": found.why("high"),
+        "storms": [list(stretch) for stretch in found.storms],
         "seeds": [
             {
                 "seed": sounding.seed,
@@ -221,15 +239,13 @@ class _Walker:
 
 
 def _stormy(side: Side) -> list[tuple[float, float]]:
-    if side.why != "storm":
-        return []
-    edges = np.abs(side.weights)
-    sign = float(np.sign(side.weights[-1]))
-    found: list[list[float]] = []
-    for i in np.flatnonzero((side.speeds > BRISK) & (edges[1:] > abs(side.end))):
-        begin, until = float(max(edges[i], abs(side.end))), float(edges[i + 1])
-        if found and found[-1][1] >= begin - 1e-9:
-            found[-1][1] = until
-        else:
-            found.append([begin, until])
-    return [(min(sign * a, sign * b), max(sign * a, sign * b)) for a, b in found]
+    """Return the runs of brisk steps with a fast one among them; the first from the calm's end."""
+    edges, sign = np.abs(side.weights), float(np.sign(side.weights[-1]))
+    brisk = np.concatenate([[False], side.speeds > BRISK, [False]])
+    turns = np.flatnonzero(brisk[1:] != brisk[:-1])
+    found: list[tuple[float, float]] = []
+    for first, last in zip(turns[::2], turns[1::2], strict=True):
+        begin, until = max(float(edges[first]), abs(side.end)), float(edges[last])
+        if side.speeds[first:last].max() > FAST and begin < until:
+            found.append((min(sign * begin, sign * until), max(sign * begin, sign * until)))
+    return found

@@ -19,8 +19,8 @@ from runtime.durable import rename
 from runtime.perception.walk import BEYOND, BRISK, FAST, OTHER, STEP
 from runtime.request import Request
 
-RULES = (2, STEP, BEYOND, FAST, BRISK, OTHER)
-"""What decides a range besides the model and the request: raise the 2 with the rules."""
+RULES = (3, STEP, BEYOND, FAST, BRISK, OTHER)
+"""What decides a range besides the model and the request: count the first up with the rules."""
 
 
 def ranges_root() -> Path:
@@ -28,24 +28,30 @@ def ranges_root() -> Path:
     return platformdirs.user_cache_path("wordmorph", appauthor=False) / "ranges"
 
 
-def range_key(digest: str, text: str, request: Request, seeds: int, reach: float) -> str:
+def range_key(
+    digest: str, drawn_by: tuple[str, str], text: str, request: Request, seeds: int, reach: float
+) -> str:
     """Return the name under which a range is kept.
 
-    ``digest`` is the bundle's, ``text`` the expression with its holes; of ``request`` all but its
-    place counts.
+    ``digest`` is the bundle's, ``drawn_by`` the engine and the precision that were asked for or
+    that drew, ``text`` the expression with its holes; of ``request`` all but its place counts.
     """
     fields = {
-        **asdict(request), "expression": text, "t": 0, "u": 0,
+        **asdict(request), "expression": text, "t": 0, "u": 0, "drawn_by": drawn_by,
         "digest": digest, "seeds": seeds, "reach": reach, "rules": RULES,
     }  # fmt: skip
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def load_range(key: str) -> tuple[float, float] | None:
-    """Return the interval (low, high) kept under ``key``; None where none is, or a damaged one."""
+def load_range(key: str, drawn_by: tuple[str, str] | None = None) -> tuple[float, float] | None:
+    """Return the interval (low, high) kept under ``key``; None where none is, or a damaged one, or
+    one that another engine or precision than ``drawn_by`` drew.
+    """
     try:
         kept = json.loads((ranges_root() / f"{key}.json").read_text(encoding="utf-8"))
         low, high = float(kept["low"]), float(kept["high"])
+        if drawn_by is not None and drawn_by != (kept["engine"], kept["precision"]):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return (low, high) if math.isfinite(high - low) and low <= 0 <= high else None

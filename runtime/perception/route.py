@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,15 @@ from runtime.perception.map import SIDE, Point, SeaMap, storms_on
 Floats = NDArray[np.float64]
 
 _Node = tuple[int, int]
+_Table = list[list[float]]
 
 STATIONS = 9
 """Stations of a route's expression; between two of them it runs straight."""
-_MOVES = tuple((a, b) for a in range(-3, 4) for b in range(-3, 4) if math.gcd(a, b) == 1)
+_FAR = 3
+"""Cells that a move takes at most to a side."""
+_MOVES = tuple(
+    (a, b) for a in range(-_FAR, _FAR + 1) for b in range(-_FAR, _FAR + 1) if math.gcd(a, b) == 1
+)
 _CALM = 0.05
 """Added to every speed: where nothing changes the shorter way is taken."""
 
@@ -31,10 +36,10 @@ def calmest(sea: SeaMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)) ->
     travelled so that it changes at an even pace, has the lowest top speed of all; but a wall that
     is steep leaves no room for pacing, so change counts double where it is as fast as around a
     storm. Dijkstra over the 65 × 65 corners of the finest cells, with moves up to three cells to
-    a side, by the metric of the cells; then ``STATIONS`` places evenly apart in change.
+    a side, by the metric of every cell that they cross; then ``STATIONS`` places evenly apart in
+    change.
     """
-    metric = sea.along_t**2, sea.along_both, sea.along_u**2
-    _, rough = storms_on(sea.speed)
+    moves = _moves(sea)
     first, last = _node(start), _node(goal)
     best = {first: 0.0}
     came: dict[_Node, _Node] = {}
@@ -45,12 +50,11 @@ def calmest(sea: SeaMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)) ->
             break
         if cost > best[here]:
             continue
-        for move in _MOVES:
+        for move, (_, costs) in moves.items():
             there = here[0] + move[0], here[1] + move[1]
             if not (0 <= there[0] <= SIDE and 0 <= there[1] <= SIDE):
                 continue
-            change, length = _change(metric, here, move), math.hypot(*move) / SIDE
-            reached = cost + (change + _CALM * length) * (1 + change / length / rough)
+            reached = cost + costs[here[1]][here[0]]
             if reached < best.get(there, math.inf):
                 best[there] = reached
                 came[there] = here
@@ -62,7 +66,7 @@ def calmest(sea: SeaMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)) ->
     gone = [0.0]
     for here, there in pairwise(way):
         move = there[0] - here[0], there[1] - here[1]
-        gone.append(gone[-1] + _change(metric, here, move) + _CALM * math.hypot(*move) / SIDE)
+        gone.append(gone[-1] + moves[move][0][here[1]][here[0]])
     return resample([(t / SIDE, u / SIDE) for t, u in way], STATIONS, gone)
 
 
@@ -101,13 +105,50 @@ def route_expression(expression: Expression, way: Sequence[Point]) -> str:
     return str(Expression(expression.texts, morphs, expression.whole))
 
 
-def _change(metric: tuple[Floats, Floats, Floats], here: _Node, move: _Node) -> float:
-    """Return the visible change of a move, by the cell in its middle."""
-    column = min(max(int(here[0] + move[0] / 2), 0), SIDE - 1)
-    row = min(max(int(here[1] + move[1] / 2), 0), SIDE - 1)
-    a, b, c = (field[row, column] for field in metric)
-    squared = a * move[0] ** 2 + 2 * b * move[0] * move[1] + c * move[1] ** 2
-    return math.sqrt(max(0.0, squared)) / SIDE
+def _moves(sea: SeaMap) -> dict[_Node, tuple[_Table, _Table]]:
+    """Return for each move two tables by the corner it starts from, row by u and column by t: the
+    change along it, and its cost; both summed over the cells that it crosses, however thin.
+    """
+    metric = sea.along_t**2, sea.along_both, sea.along_u**2
+    _, rough = storms_on(sea.speed)
+    tables = {}
+    for move in _MOVES:
+        t, u = move
+        along = math.hypot(t, u) / SIDE
+        squared = metric[0] * t**2 + 2 * metric[1] * t * u + metric[2] * u**2
+        change = np.sqrt(np.maximum(0.0, squared)) / SIDE
+        gone = change + _CALM * along
+        cost = gone * (1 + change / along / rough)
+        tables[move] = _summed(gone, move), _summed(cost, move)
+    return tables
+
+
+def _summed(field: Floats, move: _Node) -> _Table:
+    """Return what a move sums up from each corner: of each cell it crosses, its share of it."""
+    padded = np.pad(field, _FAR, mode="edge")
+    total = np.zeros((SIDE + 1, SIDE + 1))
+    for (column, row), share in _crossed(move).items():
+        top, left = _FAR + row, _FAR + column
+        total += share * padded[top : top + SIDE + 1, left : left + SIDE + 1]
+    table: _Table = total.tolist()
+    return table
+
+
+def _crossed(move: _Node) -> dict[_Node, float]:
+    """Return the cells that a move from (0, 0) crosses, and the share of it in each.
+
+    One along a border runs half in the cells on either side.
+    """
+    shares: dict[_Node, float] = {}
+    cuts = sorted({0.0, 1.0} | {i / abs(steps) for steps in move for i in range(1, abs(steps))})
+    for begin, end in pairwise(cuts):
+        middle = (begin + end) / 2
+        beside = [(-1, 0) if steps == 0 else (math.floor(middle * steps),) for steps in move]
+        for cell in product(*beside):
+            here = cell[0], cell[1]
+            share = (end - begin) / (len(beside[0]) * len(beside[1]))
+            shares[here] = shares.get(here, 0.0) + share
+    return shares
 
 
 def _node(place: Point) -> _Node:

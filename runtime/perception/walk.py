@@ -22,6 +22,7 @@ and come back. The end is the last picture before them.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
 from runtime.perception.storms import bisect, find_flickers, thresholds
-from runtime.perception.survey import survey
+from runtime.perception.survey import REACH, Survey
 
 Floats = NDArray[np.float64]
 Why = Literal["storm", "another picture", "flicker", "jump", "reach"]
@@ -68,18 +69,23 @@ class Side:
 def walk(sign: int, reach: float) -> Walk:
     """Walk outward from 0 to ``sign * reach`` at most, asking for a frame at a time."""
     start = yield 0.0
-    looks, weights, steps, apart = [start], [0.0], list[float](), [0.0]
+    weights, apart = [0.0], [0.0]
+    recent, reached = deque([start], REACH), [list[float]() for _ in range(REACH)]
     stop = reach
     while weights[-1] < stop - 1e-9:
-        weights.append(min(weights[-1] + STEP, reach))
+        ahead = weights[-1] + STEP
+        # a last step that is much shorter than the others would hold more noise than change
+        weights.append(ahead if reach - ahead >= STEP / 2 else reach)
         now = yield sign * weights[-1]
-        steps.append(distance(looks[-1], now))
+        for row, earlier in zip(reached, reversed(recent), strict=False):
+            row.append(distance(earlier, now))
         apart.append(distance(start, now))
-        looks.append(now)
-        over = steps[-1] / (weights[-1] - weights[-2]) > FAST or apart[-1] > OTHER
+        recent.append(now)
+        over = reached[0][-1] / (weights[-1] - weights[-2]) > FAST or apart[-1] > OTHER
         if over and stop == reach:
             stop = min(reach, weights[-1] + BEYOND * STEP)
-    at, change = np.asarray(weights), np.asarray(steps)
+    at, rows = np.asarray(weights), tuple(np.asarray(row, np.float64) for row in reached)
+    change = rows[0]
     speeds = change / np.diff(at)
     end: float = reach
     why: Why = "reach"
@@ -93,7 +99,7 @@ def walk(sign: int, reach: float) -> Walk:
         i = begins
         end = min(end, (yield from _storm_start(sign, float(at[i]), float(at[i + 1]))))
         why = "storm"
-    for flicker in find_flickers(survey(at, looks)):
+    for flicker in find_flickers(Survey(at, rows, (), np.empty(0))):
         last = float(at[flicker.first - 1])
         if last <= end:  # its edges are fast: what else ends the calm there is the flicker
             end, why = last, "flicker"

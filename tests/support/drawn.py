@@ -100,6 +100,9 @@ class DrawnPipeline:
             "version": "unknown",
         }
 
+    def drawn_by(self) -> dict[str, str]:
+        return {"device": self.engine.device, "library": "unknown"}
+
     def check(self, request: Request) -> None:
         parse(request.expression)
 

@@ -41,6 +41,7 @@ FAULTS = {
     26: "a gamepad or MIDI device that is unplugged, and plugged in again",
     28: "no network",
     29: "an engine that was built again draws a little otherwise, or something else",
+    30: "a worker of a farm that dies or hangs",
 }
 """Numbers as in the list of faults that the design was made against."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
@@ -87,9 +87,7 @@ def atlas(
     """Measure the way between every two of some words, as a matrix, as a map, and as a list."""
     names = names_of(words or [], file)
     if near is not None:
-        near = tidy(near)
-        if near not in names:
-            raise RequestError(f"--near {near}: it is none of the {len(names)} words")
+        near = _named(tidy(near), names)
     if not LEAST_FRAMES <= frames <= MAX_FRAMES:
         raise RequestError(f"{frames} frames measure no line: use {LEAST_FRAMES} to {MAX_FRAMES:,}")
     if not 1 <= seeds <= min(MAX_SEEDS, MAX_SEED - sampling.seed + 1):
@@ -115,18 +113,24 @@ def atlas(
     try:
         with kept, open_frames(invocation, planner, farm) as pipeline, progress() as bars:
             settings = pipeline.settings()
-            subjects = [subject_of(settings, job) for job in jobs]
-            found = [kept.get(subject) for subject in subjects]
-            todo = [i for i, one in enumerate(found) if one is None]
-            task = bars.add_task("measuring lines", total=len(todo))
-            for number, one in _measured(pipeline, [jobs[i] for i in todo]):
-                kept.keep(subjects[todo[number]], one)
-                found[todo[number]] = one
-                done += 1
-                bars.advance(task)
-            whole = [one for one in found if one is not None]
+            drawn_by = pipeline.drawn_by()
+            subjects = {job: subject_of({**settings, **drawn_by}, job) for job in jobs}
+            found = {job: one for job in jobs if (one := kept.get(subjects[job])) is not None}
+            todo = [job for job in jobs if job not in found]
+            task = bars.add_task("measuring lines", total=len(todo), unit="lines/s")
+
+            def keep(job: LineJob, one: Measurement) -> None:
+                nonlocal done
+                kept.keep(subjects[job], one)
+                if job not in found:
+                    found[job] = one
+                    done += 1
+                    bars.advance(task)
+
+            _measure(pipeline, todo, keep)
             ways = [
-                Way(pair, tuple(whole[seeds * i : seeds * (i + 1)])) for i, pair in enumerate(pairs)
+                Way(pair, tuple(found[job] for job in jobs[seeds * i : seeds * (i + 1)]))
+                for i, pair in enumerate(pairs)
             ]
             drawn = draw_up(names, ways)
             record = {
@@ -156,20 +160,44 @@ def atlas(
         print(output)
 
 
-def _measured(
-    pipeline: Pipeline | Farm, jobs: Sequence[LineJob]
-) -> Iterator[tuple[int, Measurement]]:
-    if isinstance(pipeline, Farm):
-        try:
-            yield from pipeline.measure(jobs)
-        except KeyboardInterrupt as stop:
-            if getattr(stop, "status", _CTRL_C) == _CTRL_C:
-                print("finishing the lines in hand; Ctrl-C once more leaves them", file=sys.stderr)
-                yield from pipeline.in_hand()
-            raise
-        return
-    for number, job in enumerate(jobs):
-        yield number, measure_line(pipeline.frames, job)
+def _measure(
+    pipeline: Pipeline | Farm,
+    jobs: Sequence[LineJob],
+    keep: Callable[[LineJob, Measurement], None],
+) -> None:
+    """Measure lines and ``keep`` each; Ctrl-C loses none that was measured or is in hand."""
+    latest: tuple[LineJob, Measurement] | None = None
+    try:
+        if isinstance(pipeline, Farm):
+            for number, one in pipeline.measure(jobs):
+                latest = jobs[number], one
+                keep(*latest)
+                latest = None
+        else:
+            for job in jobs:
+                latest = job, measure_line(pipeline.frames, job)
+                keep(*latest)
+                latest = None
+    except KeyboardInterrupt as stop:
+        if latest is not None:
+            keep(*latest)
+        if isinstance(pipeline, Farm) and getattr(stop, "status", _CTRL_C) == _CTRL_C:
+            print("finishing the lines in hand; Ctrl-C once more leaves them", file=sys.stderr)
+            for job, one in pipeline.in_hand():
+                keep(job, one)
+        raise
+
+
+def _named(word: str, names: Sequence[str]) -> str:
+    """Return the name in ``names`` that a word is, whatever its capitals.
+
+    Raises:
+        RequestError: it is none of them.
+    """
+    for name in names:
+        if name.casefold() == word.casefold():
+            return name
+    raise RequestError(f"--near {word}: it is none of the {len(names)} words")
 
 
 def _check_amount(count: int, frames: int, seeds: int, limit: int) -> None:
@@ -259,8 +287,8 @@ def _figures(drawn: Atlas, near: str | None) -> dict[str, Any]:
 
 def _neighbours(drawn: Atlas, word: str) -> Table:
     table = Table()
-    table.add_column(f"from {word} to")
-    for name in ("path", "± seeds", "smoothness", "in storms", "storms", "jumps"):
+    table.add_column(f"from {word} to", no_wrap=True)
+    for name in ("path", "± seeds", "smoothness", "in storms", "storms", "jumps", "flickers"):
         table.add_column(name, justify="right")
     for other, way in drawn.near(word):
         table.add_row(other, *_row(way), style="" if way.is_calm else "bold")
@@ -276,6 +304,7 @@ def _row(way: Way) -> tuple[str, ...]:
         f"{100 * way.stormy:.0f} %",
         f"{way.storms}{of}" if way.storms else "",
         f"{way.jumps}{of}" if way.jumps else "",
+        f"{way.flickers}{of}" if way.flickers else "",
     )
 
 

@@ -20,6 +20,7 @@ from player.options import (
     FarmSpec,
     Force,
     Sampling,
+    close_open_range,
     open_frames,
     open_planner,
     shared,
@@ -85,9 +86,14 @@ def map(
     if output is not None:
         check_picture(output, "map")
     planner = open_planner(invocation)
-    start = sampling.request(planner, expression)
-    _check_two_axes(start)
-    refuse_untaught(planner, start)
+
+    def begin(text: str) -> Request:
+        start = sampling.request(planner, text)
+        _check_two_axes(start)
+        refuse_untaught(planner, start)
+        return start
+
+    start = begin(close_open_range(expression, invocation, planner, sampling, begin))
     told = {"frames": frames, "seconds": seconds}
     if output is not None:
         model = {"model": planner.manifest.model}
@@ -95,11 +101,17 @@ def map(
     along = max(count for count in _CHECKED if count == 9 or count * 12 <= frames)
     with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         surveyor = Surveyor(start, frames - 2 * along)
+        began = time.monotonic()
         sea = _sample(surveyor, pipeline, seconds)
+        if seconds is not None:
+            gone = time.monotonic() - began
+            along = _affordable(along, gone / surveyor.done, seconds - gone)
         ways = {
             name: _measure(pipeline, start, name, places, along)
             for name, places in (("calmest", calmest(sea)), ("straight", straight()))
         }
+        if ways["straight"].top_speed < ways["calmest"].top_speed:  # a coarse map may mislead
+            ways["calmest"] = ways["straight"]
         name = own_name(output or "map.png")
         command = command_line("map", start, name, invocation.shareable(), told)
         settings = settings_of(pipeline.settings(), start, command, **told)
@@ -111,6 +123,12 @@ def map(
     _say(sea, ways)
     if output is not None:
         print(output)
+
+
+def _affordable(most: int, each: float, left: float) -> int:
+    """Return how many pictures to take along each of two ways: ``most`` if there are the seconds
+    ``left`` for them, ``each`` taking so many."""
+    return max(n for n in _CHECKED if n <= most and (n == _CHECKED[0] or 2 * n * each <= left))
 
 
 def _check_two_axes(request: Request) -> None:
@@ -137,7 +155,7 @@ def _sample(surveyor: Surveyor, pipeline: Pipeline | Farm, seconds: float | None
                 total = min(total, max(done, done * seconds * _MAP_SHARE / gone))
             bars.update(bar, completed=done, total=total)
 
-        return sample(surveyor, pipeline.render_many, go_on, tell)
+        return sample(surveyor, pipeline.frames, go_on, tell)
 
 
 def _measure(

@@ -22,7 +22,8 @@ from player.options import (
     open_planner,
     shared,
 )
-from player.session.keep.quest import Quest, answer, closed, kept_with
+from player.ranging import no_range
+from player.session.keep.quest import LEAST, Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
@@ -80,15 +81,18 @@ def range(
         with progress() as bars:
             found = []
             for quest in quests:
-                bar = bars.add_task(f"± {quest.axis.name}", total=100)
+                bar = bars.add_task(f"± {quest.axis.name}", total=100, unit="")
                 ranges = answer(
                     quest,
-                    pipeline.render_many,
+                    pipeline.frames,
                     lambda share, bar=bar: bars.update(bar, completed=100 * share),  # type: ignore[misc]
                 )
                 found.append(ranges)
                 facts = kept_with(quest, ranges, pipeline.settings())
-                keep_range(quest.key(planner.digest()), *common(ranges), facts)
+                drawn_by = invocation.backend, invocation.precision
+                if farm is not None and farm.startswith("ray:"):  # auto may be another there
+                    drawn_by = facts["engine"], facts["precision"]
+                keep_range(quest.key(planner.digest(), drawn_by), *common(ranges), facts)
         typed = replace(quests[0].request, expression=texts[0])
         options = {"seeds": seeds, "reach": reach, "t": t}
         name = None if output is None else own_name(output)
@@ -110,8 +114,11 @@ def range(
     console = Console()
     for quest, ranges in zip(quests, found, strict=True):
         console.print(_table(quest, ranges))
+        for one in ranges:
+            for begin, end in one.storms:
+                print(f"{one.label} storms from {begin:.2f} to {end:.2f}")
         low, high = common(ranges)
-        print(closed(quest, low, high))
+        print(closed(quest, low, high) if high - low >= LEAST else no_range(quest.axis.name))
     if output is not None:
         print(output)
 

@@ -20,6 +20,7 @@ from player.options import (
     Force,
     PlaceOnU,
     Sampling,
+    close_open_range,
     film_line,
     open_frames,
     open_planner,
@@ -27,6 +28,7 @@ from player.options import (
 )
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
+from runtime.language.line import Line
 from runtime.output.charts.storms import THUMBNAIL, Words, draw_storms, moments
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
@@ -36,6 +38,7 @@ from runtime.output.target import check_picture
 from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
 from runtime.perception.storms import StormReport, find_storms
 from runtime.perception.survey import Survey, survey
+from runtime.request import Request
 
 MAX_FRAMES = 10_000
 
@@ -58,8 +61,13 @@ def storms(
     if output is not None:
         check_picture(output, "chart")
     planner = open_planner(invocation)
-    start = sampling.request(planner, expression, u=0.5 if u is None else u)
-    line = film_line(start, u)
+
+    def begin(text: str) -> tuple[Request, Line]:
+        start = sampling.request(planner, text, u=0.5 if u is None else u)
+        return start, film_line(start, u)
+
+    expression = close_open_range(expression, invocation, planner, sampling, begin)
+    start, line = begin(expression)
     if output is not None:
         decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)
         check_overwrite(output, decisive, force=force)

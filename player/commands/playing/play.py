@@ -14,7 +14,7 @@ import typer
 from player.commands.common import interruptible
 from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
-from player.options import Sampling, shared
+from player.options import Sampling, close_open_range, open_planner, shared
 from player.session.drawing.memory import parse_budget
 from player.session.keep.firstpicture import recall
 from player.session.reproduce import Invocation, play_command, still_command
@@ -22,6 +22,7 @@ from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
 from runtime.language.line import stands_still
+from runtime.language.openaxis import open_axis
 
 
 @shared
@@ -81,6 +82,11 @@ def play(
     if connect is not None:
         from player.commands.playing.connect import play_there
 
+        if expression is not None and open_axis(expression) is not None:
+            raise RequestError(
+                "with --connect the range is the server's model's: leave the words out here, and "
+                "type them in the window with /"
+            )
         if invocation != Invocation():
             raise RequestError(
                 "with --connect the server chooses: leave out --model, --backend, --precision "
@@ -98,6 +104,16 @@ def play(
             controllers=_controllers(osc, osc_out, midi, link),
         )
         return
+    if expression is not None and open_axis(expression) is not None:
+        check_backend(invocation.backend)
+        planner = open_planner(invocation)
+        expression = close_open_range(
+            expression,
+            invocation,
+            planner,
+            sampling,
+            lambda text: sampling.request(planner, text, t=t, u=u),
+        )
     begin = starting(expression, t, u, invocation, sampling, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)

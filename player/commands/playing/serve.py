@@ -14,10 +14,11 @@ import typer
 
 from player.commands.common import interruptible, name_untaught
 from player.commands.playing.library import Library
-from player.options import Expression, Sampling, shared
+from player.options import Expression, Sampling, close_open_range, shared
 from player.session.drawing.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
+from runtime.request import Request
 
 EXPRESSION = "cat -> kitten"
 
@@ -45,8 +46,12 @@ def serve(
     """Play in a browser: on this machine, or on another through ssh -L."""
     library = Library(invocation)
     planner = library.planner(invocation.model)
-    request = sampling.request(planner, expression, t=t, u=u)
     check_backend(invocation.backend)
+
+    def begin(text: str) -> Request:
+        return sampling.request(planner, text, t=t, u=u)
+
+    request = begin(close_open_range(expression, invocation, planner, sampling, begin))
     from player.session.session import Session
     from player.web.server.access import Access, kept_token, names_of
     from player.web.server.serve import bind, make_server, run

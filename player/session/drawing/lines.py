@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import Scan, Speeds, division
-from player.session.drawing.soundings import Soundings, plane_of
+from player.session.drawing.soundings import Soundings, is_sounded, plane_of
+from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
 from runtime.errors import RequestError
 from runtime.language.line import Line
@@ -31,7 +32,8 @@ class Lines:
         self._cache = cache
         self._descriptors = Descriptors(cache)
         self._scans: OrderedDict[Line, Scan] = OrderedDict()
-        self._soundings: Soundings | None = None
+        self._soundings: OrderedDict[Request, Soundings] = OrderedDict()
+        """of planes, the one of the last request at the end"""
 
     def learn(self, request: Request) -> None:
         """Measure a cached picture."""
@@ -51,8 +53,12 @@ class Lines:
         """
         scan = self.scan(line)
         for index in sorted(cached):
-            if scan.add(index):
+            added = scan.add(index)
+            if added:
                 self.speeds = scan.speeds()
+            place = index / DIVISIONS
+            sounded = (line.axis == "u" or is_sounded(place)) and self._sound(line.at(place))
+            if added or sounded:
                 return True
         return False
 
@@ -67,12 +73,20 @@ class Lines:
         self._scans.move_to_end(line)
         return scan
 
-    def _sound(self, request: Request) -> None:
-        if self._soundings is None or self._soundings.plane != plane_of(request):
-            self._soundings = Soundings(request, self._cache)
-            self.sketch = None
-        if self._soundings.add(request):
-            self.sketch = self._soundings.sketch()
+    def _sound(self, request: Request) -> bool:
+        """Note a cached picture of a plane; False if that tells nothing new of it."""
+        plane = plane_of(request)
+        same = next(reversed(self._soundings), None) == plane
+        known = self._soundings.setdefault(
+            plane, Soundings(request, self._cache, self._descriptors)
+        )
+        self._soundings.move_to_end(plane)
+        if len(self._soundings) > LINES_KEPT:
+            self._soundings.popitem(last=False)
+        news = known.add(request)
+        if news or not same:
+            self.sketch = None if known.is_empty else known.sketch()
+        return news
 
 
 def line_of(request: Request) -> Line | None:

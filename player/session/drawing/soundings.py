@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import replace
 
 from player.session.drawing.fillorder import COARSE
+from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import division
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
-from runtime.perception.distance import Descriptor, describe_frame, distance
+from runtime.perception.change import POSTS
+from runtime.perception.distance import distance
 from runtime.perception.map import Point, Sketch, sketch
-from runtime.request import Frame, Request
+from runtime.request import Request
 
 SIDE = 16
 """Squares along each side of the pad."""
 FARTHEST = 1 / 8
 """Frames farther apart than this tell little of what lies between them."""
-_KEPT = 64
+NEAREST = 1 / POSTS - 1e-9
+"""Frames nearer to each other differ by their rounding more than by what changed."""
 _COLUMNS = frozenset(round(DIVISIONS * k / COARSE) for k in range(COARSE + 1))
 
 
@@ -28,27 +30,34 @@ class Soundings:
     costs 33 looks.
     """
 
-    def __init__(self, request: Request, cache: FrameCache) -> None:
-        """Watch the plane of ``request``; pixels come from ``cache``."""
+    def __init__(self, request: Request, cache: FrameCache, descriptors: Descriptors) -> None:
+        """Watch the plane of ``request``; frames are in ``cache``, and described there."""
         self.plane = plane_of(request)
         self._cache = cache
+        self._descriptors = descriptors
+        self._noted: set[Point] = set()
         self._stretches: dict[tuple[Point, Point], float] = {}
-        self._looks: OrderedDict[Request, Descriptor] = OrderedDict()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of the plane."""
+        return not self._stretches
 
     def add(self, request: Request) -> bool:
         """Take note of a cached frame; False if that tells nothing new."""
-        index = division(request.t)
-        if plane_of(request) != self.plane or index not in _COLUMNS:
+        place = request.t, request.u
+        if not is_sounded(request.t) or place in self._noted or plane_of(request) != self.plane:
             return False
+        self._noted.add(place)
         row = self._cache.positions(request, "t")
-        columns = [t for t in row if division(t) in _COLUMNS]
+        columns = [t for t in row if is_sounded(t)]
         news = False
         for places, here, along_t in (
             (columns, request.t, True),
             (self._cache.positions(request, "u"), request.u, False),
         ):
-            below = max((p for p in places if p < here), default=None)
-            above = min((p for p in places if p > here), default=None)
+            below = max((p for p in places if p <= here - NEAREST), default=None)
+            above = min((p for p in places if p >= here + NEAREST), default=None)
             for other in (below, above):
                 if other is None or abs(other - here) > FARTHEST:
                     continue
@@ -65,24 +74,16 @@ class Soundings:
         key = ends[0], ends[1]
         if key in self._stretches:
             return False
-        first, second = self._look(a), self._look(b)
-        if first is None or second is None:
+        first, second = self._descriptors.of(a), self._descriptors.of(b)
+        if first is None or second is None or first.size != second.size:
             return False
         self._stretches[key] = distance(first, second)
         return True
 
-    def _look(self, request: Request) -> Descriptor | None:
-        known = self._looks.get(request)
-        if known is None:
-            frame: Frame | None = self._cache.peek(request)
-            if frame is None:
-                return None
-            known = self._looks[request] = describe_frame(frame.pixels)
-            if len(self._looks) > _KEPT:
-                self._looks.popitem(last=False)
-        else:
-            self._looks.move_to_end(request)
-        return known
+
+def is_sounded(t: float) -> bool:
+    """Tell whether frames at ``t`` are looked at."""
+    return division(t) in _COLUMNS
 
 
 def plane_of(request: Request) -> Request:

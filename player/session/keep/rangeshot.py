@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from player.session.keep.quest import LEAST, Quest, closed
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from player.session.keep.quest import LEAST, Quest, closed, kept_with
 from runtime.cache import FrameCache
 from runtime.language.expression import parse
-from runtime.language.openaxis import open_axis, reopened
+from runtime.language.openaxis import OpenAxis, open_axis, reopened
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.range import REACH, common
+from runtime.perception.rangecache import keep_range, load_range
 from runtime.request import Request
 
-SEEDS = 3
+_TOLD = {"digest", "engine", "precision"}
+"""without these nobody knows what a range was found with"""
+
+SEEDS_HERE = 3
 EACH_TURN = 2
 """Frames described in one turn of the window's loop, some milliseconds each."""
+
+
+def quest_here(request: Request) -> Quest:
+    """Return what W asks: how far the second axis of ``request`` can be pushed at its place on t.
+
+    Raises:
+        ExpressionError: no such axis, or its ends are different things.
+    """
+    axis = open_axis(reopened(request.expression))
+    assert axis is not None
+    moves = parse(request.expression).moves
+    return replace(quest_typed(axis, request), seeds=SEEDS_HERE, t=request.t if moves else None)
+
+
+def quest_typed(axis: OpenAxis, request: Request) -> Quest:
+    """Return what an expression with ``?`` asks, with the settings of ``request``: what any command
+    would ask.
+    """
+    return Quest(axis, replace(request, expression=axis.close(-REACH, REACH), u=0.5))
 
 
 class RangeShot:
@@ -20,31 +47,48 @@ class RangeShot:
     so whoever renders them looks again after each ``advance``.
     """
 
-    def __init__(self, request: Request, seeds: int = SEEDS) -> None:
-        """Look along the second axis of ``request``, around its own place on t.
+    def __init__(self, request: Request, quest: Quest | None = None) -> None:
+        """Find what ``quest`` asks while ``request`` is played; ``quest_here`` if left out.
 
         Raises:
-            ExpressionError: no such axis, or its ends are different things.
+            ExpressionError: see ``quest_here``.
         """
-        axis = open_axis(reopened(request.expression))
-        assert axis is not None
-        wide = Request(
-            axis.close(-REACH, REACH),
-            request.t,
-            0.5,
-            request.seed,
-            request.steps,
-            request.edit,
-            request.edit_row,
-            request.interp,
-        )
-        moves = parse(request.expression).moves
         self.request = request
-        self.quest = Quest(axis, wide, seeds, t=request.t if moves else None)
+        self.quest = quest_here(request) if quest is None else quest
+        self.is_typed = quest is not None
+        """whether the expression is to be played once it is found"""
         self.interval: tuple[float, float] | None = None
         """weights (low, high), once found"""
         self._finder = self.quest.finder()
         self._looks: dict[Request, Descriptor] = {}
+        self._looked_up = False
+
+    def look_up(self, settings: Mapping[str, Any], asked: tuple[str, str]) -> None:
+        """Take what was found before, if it was, with the model and engine of ``settings``.
+
+        ``asked`` is the backend and the precision that were asked for: under them a command keeps
+        what it finds.
+        """
+        if self._looked_up or not settings.keys() >= _TOLD:
+            return
+        self._looked_up = True
+        drawn_by = settings["engine"], settings["precision"]
+        for by in (drawn_by, asked):
+            self.interval = load_range(self.quest.key(settings["digest"], by), drawn_by)
+            if self.interval is not None:
+                return
+
+    def keep(self, settings: Mapping[str, Any]) -> None:
+        """Keep what was found for the next time.
+
+        Raises:
+            ValueError: nothing is found yet.
+        """
+        if settings.keys() >= _TOLD and not self._finder.wanted:
+            drawn_by = settings["engine"], settings["precision"]
+            found = self._finder.found
+            facts = kept_with(self.quest, found, settings)
+            keep_range(self.quest.key(settings["digest"], drawn_by), *common(found), facts)
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -68,6 +112,11 @@ class RangeShot:
         return closed(self.quest, *self.interval)
 
     @property
+    def is_calm(self) -> bool:
+        """Whether there is a range worth the name."""
+        return self.interval is not None and self.interval[1] - self.interval[0] >= LEAST
+
+    @property
     def verdict(self) -> str:
         """What was found, in a line.
 
@@ -78,12 +127,14 @@ class RangeShot:
             raise ValueError("the range is not found yet")
         low, high = self.interval
         name = self.quest.axis.name
-        if high - low < LEAST:
+        if not self.is_calm:
             return f"{name} has no calm range here"
         return f"{name} is calm from {low:.2f} to {high:+.2f}"
 
     def advance(self, cache: FrameCache) -> bool:
         """Take a few of the frames that were rendered; True once the range is found."""
+        if self.interval is not None:
+            return True
         wanted = self._finder.wanted
         fresh = 0
         for request in wanted:

@@ -33,6 +33,10 @@ _LABELLED = 60
 """Words that can be told apart beside the matrix."""
 _PICTURED = 40
 """Words whose pictures find room on the map."""
+_MOVED = 200
+"""Words that may find room beside each other."""
+_SMALLEST = 6.5
+"""Letters on the map, in points."""
 _NEIGHBOURS = 2
 
 
@@ -132,24 +136,26 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
         limits = axes.set_ylim if axis else axes.set_xlim
         limits(72 * low / scale, 72 * high / scale)
     pictured = len(atlas.words) <= _PICTURED
-    room = np.array([side + 8, side + 20]) / scale
+    font = max(_SMALLEST, min(10.0, side / 4.5))
+    longest = max(len(_clip(word, 20)) for word in atlas.words)
+    room = np.array([side + 8, side + 20] if pictured else [0.6 * font * longest, 2 * font])
+    room = room / scale
     bounds = np.array([72 * wide, 72 * tall]) / scale / 2 - room / 2
-    shown = _apart(at, room, bounds) if pictured else at
+    shown = _apart(at, room, bounds) if len(at) <= _MOVED else at
     for word, true, place, picture in zip(atlas.words, at, shown, pictures, strict=True):
+        axes.plot(*zip(true, place, strict=True), color=_FAINT, lw=0.8, zorder=2)
+        axes.plot(*true, "o", ms=3, color=_INK, zorder=2)
         if pictured:
-            axes.plot(*zip(true, place, strict=True), color=_FAINT, lw=0.8, zorder=2)
-            axes.plot(*true, "o", ms=3, color=_INK, zorder=2)
             zoom = side / max(picture.shape[:2])
             image = OffsetImage(picture, zoom=zoom, interpolation="lanczos")
             box = {"edgecolor": _RULE, "lw": 0.8}
             axes.add_artist(AnnotationBbox(image, tuple(place), pad=0.1, bboxprops=box, zorder=3))
-            below = (0, -side / 2 - 4)
+            below = (0.0, -side / 2 - 4)
         else:
-            axes.plot(*place, "o", ms=3, color=_INK, zorder=3)
-            below = (0, -4)
+            below = (0.0, -3.0)
         axes.annotate(
             _clip(word, 20), tuple(place), below, textcoords="offset points", ha="center", va="top",
-            fontsize=max(5.0, min(10.0, side / 4.5)), color=_INK, zorder=4, parse_math=False,
+            fontsize=font, color=_INK, zorder=4, parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
         )  # fmt: skip
     axes.set_xticks([])

@@ -108,8 +108,9 @@ def _draw_field(axes: Axes, field: Floats, top: float) -> object:
     )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], [])
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1], [])
+    axes.tick_params(length=2.5, color=_FAINT)
     for spine in axes.spines.values():
         spine.set_color(_RULE)
     return image
@@ -125,9 +126,9 @@ def _draw_storms(axes: Axes, field: Floats, storm: NDArray[np.bool_], rising: fl
         axes.contour(centres, centres, smooth, levels=[rising], colors=colour, linewidths=width)
     rows, columns = np.nonzero(storm & (field >= field[storm].max() * 0.999))
     t, u = centres[columns[0]], centres[rows[0]]
+    u += 0.1 if u < 0.5 else -0.1  # beside the place itself, where the lines from its pictures end
     axes.annotate(
-        "storm", (min(max(t, 0.08), 0.92), min(max(u, 0.05), 0.95)), ha="center", va="center",
-        fontsize=8, color=_STORM,
+        "storm", (min(max(t, 0.08), 0.92), u), ha="center", va="center", fontsize=8, color=_STORM,
         bbox={"facecolor": "white", "alpha": 0.85, "lw": 0, "boxstyle": "round,pad=0.2"},
     )  # fmt: skip
 
@@ -175,6 +176,10 @@ def _draw_parts(figure: Figure, sea: SeaMap, top: float, image: object, rising: 
     bar.outline.set_visible(False)
     scale.tick_params(labelsize=7, colors=_FAINT, length=2, pad=1)
     scale.plot([rising, rising], [0, 1], color=_STORM, lw=1.5)
+    scale.annotate(
+        "storm", (rising, 1.0), xytext=(0, 1), textcoords="offset points", ha="center",
+        va="bottom", fontsize=7, color=_STORM,
+    )  # fmt: skip
     figure.text(
         (x + wide / 2) / _WIDE, 2.6 / _TALL, "visible change per unit", ha="center", va="top",
         fontsize=7.5, color=_FAINT,

@@ -30,7 +30,7 @@ _DPI_OF_MANY = 75
 """Strips alone are many: smaller pictures, and letters that are as large as before."""
 _WIDE = 9.6
 _INK, _FAINT, _RULE = "#22282f", "#6d767f", "#d5dade"
-_CURVE, _STORM, _SHADE = "#2f5d7c", "#c2502f", "#e3edf3"
+_CURVE, _STORM, _SHADE, _ROUGH = "#2f5d7c", "#c2502f", "#e3edf3", "#f6dfd7"
 _LABEL, _RIGHT = 1.15, 0.12
 _TALL = {"title": 0.5, "plot": 1.75, "foot": 0.1}
 
@@ -47,10 +47,14 @@ class Strip:
 
 def places(found: Range, reach: float) -> tuple[float | None, ...]:
     """Return the nine weights to show: one beyond the low end, seven from end to end, one beyond
-    the high end. One that lies beyond ``reach`` is None: nothing was looked at there."""
+    the high end. None stands for one where no end was found up to ``reach``."""
     inside = np.linspace(found.low, found.high, INSIDE).tolist()
     below, above = found.low - BEYOND * STEP, found.high + BEYOND * STEP
-    return (below if below >= -reach else None, *inside, above if above <= reach else None)
+    return (
+        max(below, -reach) if found.low > -reach else None,
+        *inside,
+        min(above, reach) if found.high < reach else None,
+    )
 
 
 def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> Pixels:
@@ -147,6 +151,14 @@ def _draw_strip(
 def _draw_speeds(axes: Axes, row: Strip) -> None:
     found = row.found
     axes.axvspan(found.low, found.high, color=_SHADE, lw=0)
+    for begin, end in found.storms:
+        axes.axvspan(begin, end, color=_ROUGH, lw=0)
+    for end, side_of in ((found.low, "left"), (found.high, "right")):
+        axes.annotate(
+            _signed(end), (end, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(3 if side_of == "left" else -3, -3), textcoords="offset points", ha=side_of,
+            va="top", fontsize=8, color=_CURVE,
+        )  # fmt: skip
     top = 0.0
     for sounding in found.soundings:
         axes.stairs(sounding.speeds, sounding.weights, color=_CURVE, lw=0.9, alpha=0.75,
@@ -163,7 +175,7 @@ def _draw_speeds(axes: Axes, row: Strip) -> None:
             textcoords="offset points", ha="right", va="bottom", fontsize=7, color=_STORM,
         )  # fmt: skip
     axes.set_ylim(0, max(1.15 * FAST, min(1.1 * top, 2.2)))
-    axes.margins(x=0)
+    axes.margins(x=0.02)
     axes.set_xlabel(f"weight of {row.axis}", fontsize=8, color=_FAINT, parse_math=False)
     axes.set_ylabel("change per\nunit of weight", fontsize=7.5, color=_FAINT)
     axes.tick_params(colors=_FAINT, labelsize=8, length=3)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from player.commands import render as render_module
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.output.film import read_settings
 from runtime.request import Request
@@ -29,6 +31,22 @@ def pipeline() -> DrawnPipeline:
 
 def folder(name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     return [np.asarray(Image.open(path)) for path in sorted(Path(name).iterdir())]
+
+
+def test_a_picture_is_named_though_ray_keeps_standard_output(
+    run: Run, pipeline: DrawnPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Quiet(DrawnPipeline):
+        def __enter__(self) -> Quiet:
+            self.kept, sys.stdout = sys.stdout, io.StringIO()
+            return self
+
+        def __exit__(self, *raised: object) -> None:
+            sys.stdout = self.kept
+
+    monkeypatch.setattr(render_module, "open_frames", lambda *_: Quiet(SIZE))
+    assert run("render", "cat", "-o", "cat.png") == "cat.png\n"
+    assert "2 frames" in run("render", "cat -> dog", "-o", "cat/", "--frames", "2")
 
 
 def test_the_notes_film(run: Run, pipeline: DrawnPipeline) -> None:

@@ -6,8 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from player import ranging
 from player.commands.tokens import tokens
 from runtime.errors import MorphError
+from runtime.language.openaxis import OpenAxis
 from tests.support.tinybundle import write_tiny
 
 APP = typer.Typer()
@@ -48,6 +50,21 @@ def test_unequal_token_counts_show_their_alignment(model: str) -> None:
     assert "2 cat →2–3 | 3 on →4 | 4 EOS →5 | 5–75 padding →6–76 | 76 padding" in text
     assert "2–3 ← 2, 4–76 ← 3–75" in text
     assert "aligned at their last token" in text
+
+
+def test_an_open_range_is_found_first(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def close(axis: OpenAxis, *_: object) -> str:
+        asked.append(axis.text)
+        return axis.close(-0.25, 0.5)
+
+    monkeypatch.setattr(ranging, "close_range", close)
+    text = printed(model, "cat | -?*dog .. +?*dog", "--u", "0")
+    assert asked == ["cat | -?*dog .. +?*dog"]
+    assert "-0.250" in text
+    assert isinstance(run(model, "cat | -?*dog .. +?*dog", "--u", "2").exception, MorphError)
+    assert len(asked) == 1, "a bad option is said before"
 
 
 def test_several_slots_are_told_apart(model: str) -> None:

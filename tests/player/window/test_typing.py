@@ -103,6 +103,29 @@ def test_what_cannot_be_read_shows_its_place_and_escape_gives_up() -> None:
     play(script)
 
 
+def test_an_open_range_is_no_mistake_and_is_played_once_found() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        write("owl | -?*kite .. +?*kite")
+        yield 2
+        typing = player._typist.typing
+        assert typing is not None
+        assert not typing.error
+        key(pygame.K_RETURN, "\r")
+        yield 2
+        assert player._typist.typing is None
+        for _ in range(400):
+            yield 10
+            if player.state.base.expression.startswith("owl"):
+                return
+
+    shown = play(script).state.base.expression
+    assert shown.startswith("owl | -")
+    assert "?" not in shown
+
+
 def test_what_was_typed_before_comes_back() -> None:
     def script(player: Window) -> Script:
         player.session.history.add("owl")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -14,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.errors import EngineError, MorphError
+from runtime.errors import EngineError, MorphError, TargetError
 from runtime.farm import chunks
 from runtime.farm.crew import Done
-from runtime.farm.farm import AHEAD, Farm, open_crew
+from runtime.farm.farm import AHEAD, KEPT_DAYS, Farm, open_crew
 from runtime.farm.local import LocalCrew
 from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 from runtime.language.line import Line
@@ -27,7 +29,10 @@ from runtime.planner import Planner
 from runtime.request import Request
 from tests.support.drawn import DrawnPipeline, morph
 
-IDENTITY = Identity("drawings", "d1" * 32, 48, 32, "drawn", "f32", "1")
+CRITTERS = Planner.of("critters")
+IDENTITY = Identity(
+    "drawings", CRITTERS.digest(), 48, 32, "drawn", "f32", "1", "paper", "unknown", 1
+)
 F32 = Opening(backend="openvino", precision="f32")
 
 
@@ -59,8 +64,11 @@ class ShuffledCrew:
         self.waiting.append((index, job))
         self.most = max(self.most, len(self.waiting))
 
-    def in_hand(self) -> Iterator[Done]:
+    def drop(self) -> None:
         del self.waiting[self.count :]
+
+    def in_hand(self) -> Iterator[Done]:
+        self.drop()
         while self.waiting:
             yield self.wait()
 
@@ -120,11 +128,153 @@ def test_a_film_that_was_stopped_goes_on_where_it_stopped(tmp_path: Path) -> Non
 
 
 def test_workers_that_differ_are_refused_with_what_differs(tmp_path: Path) -> None:
-    for change, says in (({"engine": "tensorrt"}, "engine"), ({"digest": "e2" * 32}, "digest")):
-        crew = ShuffledCrew(1, (IDENTITY, replace(IDENTITY, **change)))  # type: ignore[arg-type]
+    for change, says in (
+        ({"engine": "tensorrt"}, "engine"),
+        ({"digest": "e2" * 32}, "digest"),
+        ({"device": "another GPU"}, "device"),
+        ({"library": "0.1"}, "library"),
+        ({"batch": 4}, "batch"),
+    ):
+        crew = ShuffledCrew(1, (IDENTITY, replace(IDENTITY, **change)))
         with pytest.raises(EngineError, match=f"differ in {says}"):
             Farm(Planner.of("critters"), crew, tmp_path)
         assert crew.closed
+
+
+def test_workers_whose_model_is_not_the_one_here_are_refused(tmp_path: Path) -> None:
+    crew = ShuffledCrew(1, (replace(IDENTITY, digest="e2" * 32),))
+    with pytest.raises(EngineError, match="differs in digest from the one here"):
+        Farm(CRITTERS, crew, tmp_path)
+    assert crew.closed
+
+
+def test_what_is_drawn_stays_until_its_file_is_whole(tmp_path: Path) -> None:
+    """A film is renamed, and runs back for --bounce, after its last frame was handed over."""
+    requests = film(40)
+    killed = pytest.raises(RuntimeError, match="killed")
+    with killed, Farm(CRITTERS, ShuffledCrew(1), tmp_path) as farm:
+        assert len(list(farm.frames(requests))) == 40
+        raise RuntimeError("killed before the film was renamed")
+    again = ShuffledCrew(2)
+    with Farm(CRITTERS, again, tmp_path) as farm:
+        assert len(list(farm.frames(requests))) == 40
+    assert again.drawn == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_runs_of_one_film_at_once_both_end_well(tmp_path: Path) -> None:
+    requests = film(60)
+    with Farm(CRITTERS, ShuffledCrew(1), tmp_path) as slower:
+        frames = slower.frames(requests)
+        first = [next(frames) for _ in range(10)]
+        with Farm(CRITTERS, ShuffledCrew(2), tmp_path) as faster:
+            assert len(list(faster.frames(requests))) == 60
+        assert list(tmp_path.iterdir()) == []
+        rest = list(frames)
+    assert [frame.request for frame in (*first, *rest)] == requests
+
+
+def test_a_film_that_nobody_went_on_with_is_removed(tmp_path: Path) -> None:
+    old, fresh = tmp_path / "old", tmp_path / "fresh"
+    for folder in (old, fresh):
+        folder.mkdir()
+        (folder / "chunk").write_bytes(b"x")
+    long_ago = time.time() - (KEPT_DAYS + 1) * 86_400
+    os.utime(old, (long_ago, long_ago))
+    with Farm(CRITTERS, ShuffledCrew(1), tmp_path):
+        assert list(tmp_path.iterdir()) == [fresh]
+
+
+def test_a_film_that_nobody_wants_to_its_end_disturbs_no_other(tmp_path: Path) -> None:
+    """As when --seconds are over in the middle of a round."""
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    crew = ShuffledCrew(seed)
+    with Farm(CRITTERS, crew, tmp_path) as farm:
+        frames = farm.frames(film(100))
+        next(frames)
+        del frames
+        other = [replace(request, seed=1) for request in film(30)]
+        drawn = list(farm.frames(other))
+        assert [frame.request for frame in drawn] == other
+        for frame in drawn:
+            assert (frame.pixels == morph(frame.request, (48, 32))).all()
+
+
+def test_a_short_round_is_shared_by_all_workers(tmp_path: Path) -> None:
+    class Counting(ShuffledCrew):
+        lengths: list[int] = []  # noqa: RUF012
+
+        def submit(self, index: int, job: Job) -> None:
+            assert not isinstance(job, LineJob)
+            self.lengths.append(len(job))
+            super().submit(index, job)
+
+    crew = Counting(1)
+    crew.lengths = []
+    with Farm(CRITTERS, crew, tmp_path) as farm:
+        list(farm.frames(film(10)))
+        assert crew.lengths == [2] * 5
+        crew.lengths.clear()
+        list(farm.frames([replace(request, seed=1) for request in film(100)]))
+        assert crew.lengths == [chunks.LENGTH] * 12 + [4]
+    batched = Counting(1, (replace(IDENTITY, batch=4),))
+    batched.lengths = []
+    with Farm(CRITTERS, batched, tmp_path) as farm:
+        list(farm.frames(film(10)))
+    assert batched.lengths == [4, 4, 2], "chunks are whole batches, so that they round alike"
+
+
+def test_what_fails_once_is_done_again(tmp_path: Path) -> None:
+    class Failing(ShuffledCrew):
+        failed = False
+
+        def wait(self) -> Done:
+            if not self.failed:
+                self.failed = True
+                return Done(self.waiting.pop()[0], error="the driver hiccuped")
+            return super().wait()
+
+    with Farm(CRITTERS, Failing(1), tmp_path) as farm:
+        assert len(list(farm.frames(film(40)))) == 40
+
+
+@pytest.mark.fault(7)
+@pytest.mark.skipif(sys.platform == "win32", reason="bounds a file the POSIX way")
+def test_a_disk_that_fills_up_is_a_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    if sys.platform == "win32":
+        return
+    import resource
+
+    requests = film(200)
+    with Farm(CRITTERS, ShuffledCrew(1), tmp_path) as farm:
+        frames = farm.frames(requests)
+        for _ in range(20):
+            next(frames)
+        bounds = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, bounds[1]))
+        try:
+            with pytest.raises(TargetError, match="no space left for the frames in") as error:
+                list(frames)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, bounds)
+    assert "\n" not in str(error.value)
+    (folder,) = tmp_path.iterdir()
+    assert not any(path.name.startswith(".") for path in folder.iterdir()), "half a chunk is left"
+    again = ShuffledCrew(2)
+    with Farm(CRITTERS, again, tmp_path) as farm:
+        assert len(list(farm.frames(requests))) == 200
+    assert again.drawn < 200
+
+
+def test_scratch_that_cannot_be_written_is_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    with (
+        Farm(CRITTERS, ShuffledCrew(1), file / "farm") as farm,
+        pytest.raises(TargetError, match="cannot be written"),
+    ):
+        list(farm.frames(film(4)))
 
 
 def test_a_chunk_that_nobody_survives_is_given_up(tmp_path: Path) -> None:
@@ -153,6 +303,7 @@ def test_a_farm_that_is_none_is_a_line(spec: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.fault(30)
 def test_real_processes_draw_what_the_pipeline_draws_though_one_is_killed(
     tmp_path: Path, pipeline: Pipeline
 ) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from runtime.errors import TargetError
 from runtime.language.line import Line
+from runtime.output import measurements
 from runtime.output.measurements import Measurements, key_of, subject_of
 from runtime.perception.atlas import LineJob, Measurement
 from runtime.request import Request
@@ -27,6 +28,8 @@ SETTINGS = {
     "engine": "drawn",
     "precision": "f32",
     "version": "1",
+    "device": "paper",
+    "library": "1.0",
 }
 FOUND = Measurement(1 / 3, 0.1, 0.9, 0.06, ((0.1, 0.2, 0.05),), ((0.7, 0.03),), ())
 ROOT = Path(__file__).parents[3]
@@ -69,10 +72,16 @@ def test_all_that_decides_a_measurement_is_in_its_key() -> None:
         *(key_of(subject(*change)) for change in ((1,), (0, 52), (0, 51, "cat -> dog"))),
         *(
             key_of(subject_of({**SETTINGS, name: value}, job))
-            for name, value in (("digest", "e2"), ("engine", "tensorrt"), ("precision", "bf16"))
+            for name, value in (
+                ("digest", "e2"),
+                ("engine", "tensorrt"),
+                ("precision", "bf16"),
+                ("device", "another GPU"),
+                ("library", "2.0"),
+            )
         ),
     }
-    assert len(keys) == 7
+    assert len(keys) == 9
     same = LineJob(Line(Request("cat -> kitten", t=0.7), "t"), 51)
     assert key_of(subject_of(SETTINGS, same)) == key_of(subject())
     renamed = {**SETTINGS, "model": "a copy"}
@@ -108,6 +117,52 @@ def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, harm: str) -> None
     store, said = opened(path)
     store.close()
     assert "atlas.damaged-2.sqlite" in said[0]
+
+
+def test_of_two_programs_that_see_the_damage_one_sets_it_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "atlas.sqlite"
+    path.write_text("no database at all\n" * 100)
+    open_file = measurements._open
+
+    def slowly(path: Path) -> sqlite3.Connection:
+        """See the damage, and let another program be faster."""
+        monkeypatch.setattr(measurements, "_open", open_file)
+        try:
+            return open_file(path)
+        except sqlite3.DatabaseError:
+            with opened(path)[0] as other:
+                other.keep(subject(), FOUND)
+            raise
+
+    monkeypatch.setattr(measurements, "_open", slowly)
+    store, said = opened(path)
+    with store:
+        assert store.get(subject()) == FOUND
+    assert said == []
+    assert len(list(tmp_path.glob("*.damaged-*"))) == 1
+
+
+def test_damage_of_any_kind_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite adds to its code what is damaged: an index, a row."""
+    path = tmp_path / "atlas.sqlite"
+    opened(path)[0].close()
+    open_file, seen = measurements._open, 0
+
+    def damaged(path: Path) -> sqlite3.Connection:
+        nonlocal seen
+        seen += 1
+        if seen > 2:
+            return open_file(path)
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT_INDEX
+        raise error
+
+    monkeypatch.setattr(measurements, "_open", damaged)
+    store, said = opened(path)
+    store.close()
+    assert "set aside" in said[0]
 
 
 def test_a_row_that_was_altered_counts_as_not_measured(tmp_path: Path) -> None:

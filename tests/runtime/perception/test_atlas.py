@@ -53,6 +53,21 @@ def test_a_line_is_measured_as_storms_measures_it() -> None:
     assert calm.path < found.path
 
 
+def test_a_jump_inside_a_storm_counts_once() -> None:
+    storms = ((0.3, 0.5, 0.4),)
+    jumps = ((0.4, 0.1), (0.8, 0.2))
+    found = Measurement(1.0, 0.5, 0.5, 0.3, storms, jumps, ())
+    assert found.stormy == pytest.approx(0.4 + 0.2)
+
+
+def test_a_flicker_is_no_calm_water() -> None:
+    flickering = Measurement(1.0, 0.5, 0.9, 0.06, (), (), ((0.5, 0.1),))
+    way = Way(("cat", "dog"), (CALM, flickering))
+    assert not way.is_calm
+    assert way.flickers == 1
+    assert Way(("cat", "dog"), (CALM, CALM)).is_calm
+
+
 def test_a_measurement_survives_its_file_to_the_last_digit() -> None:
     found = measured(Planted(60, jump=0.2, slope=(0.42, 0.55), flicker=(45, 45)))
     assert Measurement.of(json.loads(json.dumps(asdict(found)))) == found
@@ -112,6 +127,6 @@ def test_neighbours_by_calm_water_come_before_nearer_ones_through_storms() -> No
     drawn = likeness.draw_up(["cat", "dog", "fox"], ways)
     assert [word for word, _ in drawn.near("cat")] == ["dog", "fox"]
     way = ways[1]
-    assert [way.path, way.spread] == pytest.approx([0.6, 0.4])
+    assert [way.path, way.spread] == pytest.approx([0.6, 0.8 / 2**0.5])
     assert (way.storms, way.jumps) == (1, 0)
     assert way.stormy == pytest.approx(0.375)

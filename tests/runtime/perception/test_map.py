@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.perception.distance import describe_frame
-from runtime.perception.map import LEAST, SIDE, SeaMap, Surveyor, sample, storms_on
+from runtime.perception.map import LEAST, SIDE, Cell, SeaMap, Surveyor, sample, storms_on
 from runtime.perception.route import calmest, resample, route_expression, straight
 from runtime.perception.survey import survey
 from runtime.pipeline import Pipeline
@@ -116,8 +116,45 @@ def test_small_budgets_make_coarse_maps(frames: int) -> None:
 def test_time_that_is_up_still_leaves_a_map() -> None:
     surveyor = Surveyor(START, 400)
     sea = sample(surveyor, lambda requests: render(walled, requests), lambda: False)
-    assert surveyor.done == 81
-    assert len(sea.cells) == 64
+    assert surveyor.done == LEAST
+    assert len(sea.cells) == 4
+
+
+def test_not_one_frame_more_is_drawn_once_the_time_is_up() -> None:
+    time_for = int(np.random.default_rng().integers(LEAST, 200))
+    drawn = 0
+
+    def slowly(requests: Sequence[Request]) -> Iterable[Frame]:
+        nonlocal drawn
+        for request in requests:
+            drawn += 1
+            yield Frame(walled(request), request)
+
+    surveyor = Surveyor(START, 400)
+    sea = sample(surveyor, slowly, lambda: drawn < time_for)
+    assert drawn == surveyor.done == time_for, time_for
+    assert sum(cell.size**2 for cell in sea.cells) == pytest.approx(1.0), "cells must tile"
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_the_calmest_way_does_not_leap_over_a_thin_wall(variant: int) -> None:
+    """A wall of one of the finest cells, with a gap at its far end: any move but the shortest could
+    cross it between two places that are looked at."""
+    draws = np.random.default_rng()
+    column, gap = int(draws.integers(8, SIDE - 8)), int(draws.integers(SIDE // 3, 3 * SIDE // 4))
+    print(f"wall in column {column} below row {gap}")
+    cells = tuple(
+        Cell(t / SIDE, u / SIDE, 1 / SIDE, 20.0 if t == column and u < gap else 0.1, 0.1, 0.0)
+        for t in range(SIDE)
+        for u in range(SIDE)
+    )
+    goal = (1.0, 0.0)
+    way = calmest(SeaMap(cells, ((0.0, 0.0),)), (0.0, 0.0), goal)
+    t, u = np.asarray(way).T
+    assert way[-1] == goal
+    inside = np.linspace(column, column + 1, 9) / SIDE
+    # straight between its stations, it may cut the wall's corner
+    assert np.interp(inside, t, u).min() > gap / SIDE - 0.15, way
 
 
 @pytest.mark.parametrize("frames", [0, LEAST - 1, 5000])

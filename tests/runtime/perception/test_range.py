@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from runtime.errors import RequestError
-from runtime.perception.distance import describe_frame, distance
+from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.perception.range import Range, RangeFinder, common, figures, find_ranges
-from runtime.perception.walk import OTHER, STEP
-from runtime.request import Frame, Request
+from runtime.perception.walk import OTHER, STEP, walk
+from runtime.request import MAX_SEED, Frame, Request
 
 SIDE = 64
 REACH = 2.0
@@ -119,6 +120,106 @@ def test_the_interval_is_calm_for_every_seed_and_their_spread_is_told() -> None:
     assert told["low"] == found.low
     assert [seed["seed"] for seed in told["seeds"]] == [0, 1, 2]
     assert told["low_median"] == ends[1]
+
+
+def test_a_storm_behind_another_end_is_told_too() -> None:
+    """The picture becomes another one calmly, and breaks up soon after."""
+    fade = float(np.random.default_rng().uniform(0.7, 0.95))
+    end = Axis(fade=fade).find(seeds=1).high
+    assert end < REACH - 0.6, fade
+
+    class Late(Axis):
+        def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
+            calm = super().picture(weight, seed)
+            broken = np.clip((weight - end - 0.1) / 0.3, 0, 1)
+            pixels: NDArray[np.uint8] = np.round(
+                (1 - broken) * calm + broken * (255.0 - calm)
+            ).astype(np.uint8)
+            return pixels
+
+    found = Late(fade=fade).find(seeds=2)
+    assert found.why("high") == "another picture", fade
+    ((low, high),) = found.storms
+    assert low == pytest.approx(end + 0.1, abs=1.5 * STEP), fade
+    assert high > low + STEP, fade
+    assert figures(found)["storms"] == [[low, high]]
+
+
+def test_the_storms_of_all_seeds_are_told_as_one() -> None:
+    storm = float(np.random.default_rng().uniform(-0.9, -0.5))
+    ((low, high),) = Axis(storm).find(seeds=3).storms
+    assert low == pytest.approx(storm - 0.5, abs=2 * STEP), storm
+    assert high == pytest.approx(storm, abs=2 * STEP), storm
+
+
+def test_a_short_last_step_is_no_storm() -> None:
+    """In a thousandth of a unit the rounding of pixels alone is as fast as a storm."""
+
+    class Grainy(Axis):
+        def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
+            grain = np.random.default_rng(int(abs(weight) * 1e6)).integers(0, 2, (SIDE, SIDE, 3))
+            return np.minimum(super().picture(weight, seed), 254) + grain.astype(np.uint8)
+
+    for reach in (1.001, 1.05, 1.07):
+        finder = RangeFinder(
+            {"cat": Request("cat")},
+            lambda request, weight, reach=reach: request.at(  # type: ignore[misc]
+                0.0, (weight + reach) / (2 * reach)
+            ),
+            seeds=1,
+            reach=reach,
+        )
+        drawn = Grainy()
+
+        def render(
+            requests: Sequence[Request], drawn: Axis = drawn, reach: float = reach
+        ) -> list[Frame]:
+            return [Frame(drawn.picture((2 * one.u - 1) * reach), one) for one in requests]
+
+        (found,) = find_ranges(finder, render)
+        assert (found.low, found.high) == (-reach, reach), reach
+        steps = np.diff(found.soundings[0].weights)
+        assert steps.min() >= STEP / 2, reach
+
+
+def test_the_last_seeds_go_on_at_the_first() -> None:
+    finder = RangeFinder({"cat": replace(Request("cat"), seed=MAX_SEED - 1)}, at, seeds=3)
+    assert {request.seed for request in finder.wanted} == {MAX_SEED - 1, MAX_SEED, 0}
+
+
+def test_a_walk_keeps_few_descriptors() -> None:
+    """Each is five times its picture, and 64 seeds walk at once."""
+
+    class Watched(Descriptor):
+        """One that can be watched."""
+
+    steps = walk(1, 16.0)
+    next(steps)
+    plain = describe_frame(Axis().picture(0.0))
+    sent: list[weakref.ref[Watched]] = []
+    for _ in range(100):
+        look = Watched(**{field.name: getattr(plain, field.name) for field in fields(plain)})
+        sent.append(weakref.ref(look))
+        steps.send(look)
+        del look
+        assert sum(one() is not None for one in sent) <= 6
+
+
+def test_what_is_done_is_told_frame_by_frame() -> None:
+    told: list[float] = []
+    drawn = 0
+
+    def one_by_one(requests: Sequence[Request]) -> Iterable[Frame]:
+        nonlocal drawn
+        for frame in Axis(-0.6).render(requests):
+            drawn += 1
+            yield frame
+
+    finder = RangeFinder({"cat": Request("cat")}, at, seeds=3)
+    find_ranges(finder, one_by_one, told.append)
+    assert len(told) == drawn + 1
+    assert told == sorted(told)
+    assert told[-1] == 1.0
 
 
 def test_the_ends_are_symmetric() -> None:

@@ -16,6 +16,7 @@ from player.commands.charting import atlas as atlas_module
 from runtime.errors import MorphError, RequestError, TargetError
 from runtime.farm.farm import Farm
 from runtime.output.film import read_settings
+from runtime.output.measurements import Measurements
 from runtime.planner import Planner
 from tests.runtime.farm.test_farm import ShuffledCrew
 from tests.support.drawn import DrawnPipeline
@@ -142,6 +143,35 @@ def test_near_lists_the_neighbours(stage: Stage) -> None:
     assert {one["word"] for one in json.loads(stage.out)["near"]} == {"dog", "fox"}
     stage.run("cat", "dog", "fox", *FEW, "--near", "cat")
     assert "from cat to" in stage.out
+
+
+def test_a_neighbour_is_named_in_whatever_capitals(stage: Stage) -> None:
+    stage.run("Cat", "dog", "fox", *FEW, "--near", "cat", "--json")
+    assert {one["word"] for one in json.loads(stage.out)["near"]} == {"dog", "fox"}
+
+
+@pytest.mark.parametrize("farmed", [False, True])
+def test_ctrl_c_while_a_line_is_written_loses_none(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, farmed: bool
+) -> None:
+    keep, pressed = Measurements.keep, False
+
+    def interrupted(store: Measurements, *given: Any) -> None:
+        nonlocal pressed
+        if not pressed:
+            pressed = True
+            raise KeyboardInterrupt
+        keep(store, *given)
+
+    monkeypatch.setattr(Measurements, "keep", interrupted)
+    if farmed:
+        stage.farm = Farm(Planner.of("critters"), ShuffledCrew(5), tmp_path / "scratch")
+    words = ("cat", "dog", "fox", "lion", "owl", *FEW)
+    assert stage.run(*words) == 130
+    kept = 1 + 3 * farmed  # that one, and one of each worker's
+    assert f"{kept} of the lines measured now are kept" in stage.err
+    stage.run(*words)
+    assert f"{10 - kept} measured now, {kept} known" in stage.out
 
 
 def test_words_come_from_a_file_too_each_once(stage: Stage) -> None:

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from player.commands.charting import map as map_module
 from runtime.errors import RequestError, TargetError
 from runtime.language.expression import parse
 from runtime.output.film import read_settings
+from runtime.perception.map import Point, SeaMap
+from runtime.perception.route import resample
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 from tests.player.commands.commandline import Run, runner
@@ -73,7 +76,48 @@ def test_the_picture_shows_the_storm_in_the_wall_and_can_be_made_again(run: Run)
 
 def test_time_bounds_the_map(run: Run, pipeline: Sea) -> None:
     told = json.loads(run("map", NOTE, "--frames", "400", "--seconds", "0.001", "--json"))
-    assert told["rendered"] == len(pipeline.asked) == 81 + 2 * 33
+    assert told["rendered"] == len(pipeline.asked) == 9 + 2 * 9
+
+
+def test_the_straight_way_is_the_calmest_if_it_measures_calmer(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def through_the_wall(sea: SeaMap) -> tuple[Point, ...]:
+        return resample([(0.0, 0.0), (0.45, 0.0), (0.55, 0.0), (1.0, 1.0)], 9)
+
+    monkeypatch.setattr(map_module, "calmest", through_the_wall)
+    ways = json.loads(run("map", NOTE, "--frames", "300", "--json"))["ways"]
+    assert ways["calmest"] == ways["straight"]
+    assert ways["straight"]["places"][1] == pytest.approx([1 / 8, 1 / 8])
+
+
+def test_the_bar_moves_with_every_picture(
+    run: Run, pipeline: Sea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Bars:
+        def __init__(self) -> None:
+            self.shown: list[float] = []
+
+        def __enter__(self) -> Bars:
+            return self
+
+        def __exit__(self, *raised: object) -> None:
+            pass
+
+        def add_task(self, name: str, **settings: object) -> int:
+            return 0
+
+        def advance(self, task: int) -> None:
+            pass
+
+        def update(self, task: int, completed: float, total: float) -> None:
+            self.shown.append(completed)
+            assert completed == len(pipeline.asked)
+
+    bars = Bars()
+    monkeypatch.setattr(map_module, "progress", lambda: bars)
+    run("map", NOTE, "--frames", "120")
+    assert bars.shown == list(range(1, len(bars.shown) + 1))
 
 
 def test_slerp_has_no_expression_for_its_way(run: Run) -> None:

@@ -13,13 +13,13 @@ from PIL import Image
 from player import options
 from player.commands.charting import range as range_module
 from player.session.keep.quest import Quest
-from runtime.errors import ExpressionError, RequestError, TargetError
+from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.language.openaxis import open_axis
 from runtime.output.film import read_settings
 from runtime.perception.rangecache import ranges_root
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
-from runtime.request import Frame, Request
+from runtime.request import MAX_SEED, Frame, Request
 from tests.player.commands.commandline import Run, runner
 from tests.runtime.perception.test_range import Axis
 from tests.support.drawn import DrawnPipeline
@@ -33,6 +33,16 @@ class Tabby(DrawnPipeline):
         axis = Axis(-0.4 if request.t else -0.6)
         low, high = _ends(request.expression)
         return Frame(axis.picture(low + request.u * (high - low), request.seed), request)
+
+
+class Wild(Tabby):
+    """Another picture at every weight."""
+
+    def render(self, request: Request) -> Frame:
+        self.asked.append(request)
+        shade = np.random.default_rng(int(request.u * 1e6)).integers(0, 256, (8, 8, 3))
+        big = shade.repeat(8, 0).repeat(8, 1).astype(np.uint8)
+        return Frame(big, request)
 
 
 def _ends(expression: str) -> tuple[float, float]:
@@ -53,6 +63,9 @@ def test_says_the_interval_and_the_expression_that_uses_it(run: Run) -> None:
     assert said[-1].endswith(".. +2*tabby")
     assert "storm" in "".join(said)
     assert "none found" in "".join(said)
+    (storm,) = [line for line in said if line.startswith("cat storms from ")]
+    begin, end = map(float, storm.removeprefix("cat storms from ").split(" to "))
+    assert begin < end == pytest.approx(low, abs=0.01)
 
 
 def test_json_has_every_seed(run: Run) -> None:
@@ -159,16 +172,62 @@ def test_question_marks_are_found_once_kept_and_said(
 def test_an_axis_without_a_calm_range_is_refused(
     run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Wild(Tabby):
-        def render(self, request: Request) -> Frame:
-            shade = np.random.default_rng(int(request.u * 1e6)).integers(0, 256, (8, 8, 3))
-            big = shade.repeat(8, 0).repeat(8, 1).astype(np.uint8)
-            return Frame(big, request)
-
     monkeypatch.setattr(options, "open_pipeline", lambda *_: Wild((64, 64)))
     with pytest.raises(RequestError, match="has no calm range here"):
         run("grid", "cat | -?*tabby .. +?*tabby", "-o", "grid.png")
     assert not Path("grid.png").exists()
+
+
+def test_no_range_is_said_instead_of_an_expression_of_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = runner(Wild((64, 64)), monkeypatch)("range", "cat", "tabby", "--seeds", "1")
+    assert said.splitlines()[-1].startswith("tabby has no calm range here")
+    assert "*tabby" not in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["grid", "--cols", "0"],
+        ["grid", "--u", "2"],
+        ["render", "-o", "x.png", "--t", "2"],
+        ["render", "-o", "x.mp4", "--u", "0.5"],
+        ["storms", "-o", "no/x.png"],
+        ["storms", "--frames", "1"],
+        ["map"],
+        ["map", "--frames", "3"],
+    ],
+)
+def test_a_bad_option_is_said_before_a_range_is_looked_for(
+    run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
+    with pytest.raises(MorphError):
+        run(*words, "cat | -?*tabby .. +?*tabby")
+    assert pipeline.asked == []
+
+
+def test_a_range_is_kept_for_what_was_asked_to_draw_it(
+    run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
+    words = ["grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "--force"]
+    run(*words)
+    found = len(pipeline.asked)
+    run(*words, "--precision", "int8")
+    assert len(pipeline.asked) == 2 * found
+    run(*words)
+    assert len(pipeline.asked) == 2 * found + 2
+
+
+def test_the_last_seed_has_a_range_too(
+    run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
+    run("grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "--seed", str(MAX_SEED))
+    assert {request.seed for request in pipeline.asked} == {MAX_SEED, 0, 1, 2, 3}
 
 
 def test_the_same_range_either_way_round() -> None:

@@ -64,6 +64,19 @@ def wait_for(condition: Callable[[], bool], seconds: float = LONGEST_WAIT_S) -> 
         time.sleep(0.01)
 
 
+def test_a_servers_range_is_not_looked_for_with_a_model_of_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_model(*_: object, **__: object) -> None:
+        raise AssertionError("a model was opened here")
+
+    monkeypatch.setattr(Pipeline, "open", no_model)
+    words = ["cat | -?*tabby .. +?*tabby", "--connect", "http://127.0.0.1:1/?token=none"]
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, RequestError)
+    assert "type them in the window" in str(error)
+
+
 def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
     dummy_display: None,
     opened: list[player.window.window.Window],

@@ -145,6 +145,6 @@ async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:
     finally:
         stage.leave(viewer)
         sender.cancel()
-    with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
-        await asyncio.wait_for(socket.close(code, reason), 5)
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason)
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -88,6 +89,8 @@ class Stage:
         """another for each start, so that a page notices"""
         self.touched = False
         """whether anybody has played since the start"""
+        self._numbers = itertools.count(1)
+        """of viewers, none of them twice: one that was dismissed may end later"""
         self._foreseen = False
         """whether the performer said where it will be"""
         self._wake = asyncio.Event()
@@ -126,9 +129,8 @@ class Stage:
 
     def enter(self, socket: Socket, *, client: str, lossless: bool, seq: int = 0) -> Viewer:
         """Let somebody in; who performs if nobody else does. ``seq`` is what it heard last."""
-        number = max(self.viewers, default=0) + 1
         viewer = Viewer(
-            number,
+            next(self._numbers),
             socket,
             self._encoder.encode,
             self.session.state.cache,
@@ -141,7 +143,7 @@ class Stage:
                 self._dismiss(other, 4409, "this page is open elsewhere")
         self.roles.enter(viewer)
         viewer.reply(self._welcome(viewer))
-        self.viewers[number] = viewer
+        self.viewers[viewer.number] = viewer
         self._wake.set()
         return viewer
 
@@ -156,7 +158,9 @@ class Stage:
         self._wake.set()
 
     def hear(self, viewer: Viewer, message: Message) -> None:
-        """Act on what a viewer says."""
+        """Act on what a viewer says; one that was dismissed says nothing."""
+        if viewer.number not in self.viewers:
+            return
         if isinstance(message, Ack):
             viewer.link.ack(message.seq, time.perf_counter())
             viewer.poke()
@@ -274,7 +278,7 @@ class Stage:
 
         async def close() -> None:
             with contextlib.suppress(Exception):  # it is gone either way
-                await asyncio.wait_for(viewer.close(code, reason), 5)
+                await viewer.close(code, reason)
 
         task = asyncio.ensure_future(close())
         self._closing.add(task)

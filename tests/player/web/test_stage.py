@@ -1,0 +1,118 @@
+"""The stage with viewers that are no sockets: who is here, and whose pictures are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from player.web.server import wireprotocol
+from player.web.server.stage import Stage
+from player.web.server.wireprotocol import WireProtocol
+from player.web.wire import flow
+from player.web.wire.messages import Control
+from runtime.planner import Planner
+from tests.player.fakes import session_of
+
+
+class Deaf:
+    """A socket that takes everything and never closes."""
+
+    def __init__(self) -> None:
+        self.said: list[dict[str, Any]] = []
+
+    async def send_text(self, data: str) -> None:
+        self.said.append(json.loads(data))
+
+    async def send_bytes(self, data: bytes) -> None: ...
+
+    async def close(self, code: int = 1000, reason: str | None = None) -> None:
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Stage]:
+    stage = Stage(session_of(folder), Planner.of("critters"))
+    task = asyncio.ensure_future(stage.run())
+    try:
+        yield stage
+    finally:
+        task.cancel()
+        stage.close()
+
+
+async def until(check: Callable[[], object], what: str) -> None:
+    for _ in range(1000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{what} did not come true")
+
+
+def test_one_that_was_dismissed_takes_nobodys_place_and_is_heard_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "DEAD_SECONDS", 0.05)
+
+    async def play() -> None:
+        with running(tmp_path) as stage:
+            dead = stage.enter(Deaf(), client="a", lossless=False)
+            sending = asyncio.ensure_future(dead.send())
+            await until(lambda: not stage.viewers, "the end of who never acknowledges")
+            socket = Deaf()
+            stage.hear(dead, Control(True))
+            came = stage.enter(socket, client="b", lossless=False)
+            assert stage.roles.performer is came
+            stage.leave(dead)  # its socket ends at last
+            assert list(stage.viewers.values()) == [came]
+            hearing = asyncio.ensure_future(came.send())
+            await until(lambda: any(m["say"] == "state" for m in socket.said), "a state")
+            assert all(m["you"] == came.number for m in socket.said if m["say"] == "welcome")
+            for task in (sending, hearing):
+                task.cancel()
+
+    asyncio.run(play())
+
+
+def test_a_connection_that_takes_nothing_more_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wireprotocol, "CLOSING_SECONDS", 0.01)
+
+    class Full:
+        """A transport whose other end reads nothing."""
+
+        def __init__(self) -> None:
+            self.cut = False
+
+        def is_closing(self) -> bool:
+            return self.cut
+
+        def abort(self) -> None:
+            self.cut = True
+            protocol.writable.set()
+            protocol.disconnected = True
+
+    async def close() -> None:
+        protocol.writable.clear()
+        await asyncio.wait_for(
+            protocol.send({"type": "websocket.close", "code": 4408, "reason": ""}), 10
+        )
+
+    async def play() -> None:
+        nonlocal protocol
+        config = uvicorn.Config(lambda scope: None, log_config=None)
+        protocol = WireProtocol(config, ServerState(), {})
+        protocol.transport = transport = Full()  # type: ignore[assignment]
+        protocol.handshake_complete = True
+        with pytest.raises(OSError, match=r".*"):  # as for any connection that ended
+            await close()
+        assert transport.cut
+
+    protocol: WireProtocol = None  # type: ignore[assignment]
+    asyncio.run(play())

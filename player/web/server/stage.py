@@ -35,7 +35,7 @@ from player.web.wire.messages import (
 )
 from runtime.errors import MorphError, RequestError
 from runtime.planner import Planner
-from runtime.request import Request
+from runtime.request import Frame, Request
 
 HERTZ = 60
 IDLE_SECONDS = 0.25
@@ -96,6 +96,8 @@ class Stage:
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._encoder = Encoder()
+        self._left: Frame | None = None
+        """the last model's picture, on show until the first of the one that plays"""
         self._resting: dict[str, Any] = {}
         self._rested = 0.0
         self._closing: set[asyncio.Task[None]] = set()
@@ -291,6 +293,7 @@ class Stage:
             return
         self._model = name
         self.planner = self._open_planner(name)
+        self._left = self.session.state.frame
         self._encoder.clear()
         self._resting = {}
         for viewer in self.viewers.values():
@@ -338,6 +341,7 @@ class Stage:
             "settings": None if session.state.info is None else dict(session.state.info.settings),
         }
         line = view.line if view.moves else None
+        on_show = session.state.frame if session.state.frame is not self._left else None
         shown_now = session.picture()
         difference = shown_now if view.difference and shown_now is not session.state.frame else None
         for viewer in self.viewers.values():
@@ -348,7 +352,7 @@ class Stage:
                 "trip": None if trip is None else round(trip * 1e3),
             }
             foreseen = session.asking.arrived if viewer is performer and self._foreseen else None
-            viewer.frame = foreseen or session.state.frame
+            viewer.frame = foreseen or on_show
             viewer.difference = difference
             viewer.line = line
             viewer.place = view.place

@@ -132,7 +132,7 @@ class Viewer:
                 self._told = dict(self.state)
                 await self._tell({"say": "state", **new})
                 return True
-        if not link.takes_picture:
+        if self._replies or not link.takes_picture:  # another model's pictures come after its welcome
             return False
         fresh, self._laid = self.difference is not self._laid, self.difference
         if self.difference is not None and fresh:
@@ -157,8 +157,10 @@ class Viewer:
         await self._socket.send_text(text)
 
     async def _show(self, frame: Frame, header: dict[str, Any]) -> None:
-        kept = header["kind"] != "difference"
+        kept, cache = header["kind"] != "difference", self._cache
         picture = await self._encode(frame, self.lossless, kept)
+        if self._cache is not cache:  # another model plays by now
+            return
         seq = self.link.send_picture(frame.request if kept else None, time.perf_counter())
         if kept:
             self._note(frame.request)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from player.session.drawing.worker import Renderer
-from player.session.models import Models
+from player.session.models import Model, Models
 from player.session.session import Session
 from player.web.server.access import Access, names_of
 from player.web.server.serve import bind, make_server, run
 from player.web.server.stage import Stage
 from player.web.wire.pictures import unpack
 from runtime.planner import Planner
+from runtime.request import Frame, Request
 from tests.player.fakes import SIZE, FakeRenderer
 
 TOKEN = "t" * 43
@@ -47,6 +48,25 @@ class Served:
     @property
     def session(self) -> Session:
         return self.stage.session
+
+
+class Negative(FakeRenderer):
+    """Draws the negative of what ``FakeRenderer`` draws."""
+
+    def render(self, request: Request) -> Frame:
+        frame = super().render(request)
+        return replace(frame, pixels=255 - frame.pixels)
+
+
+class Two:
+    """Two models: the one that a server of ours starts with, and one that draws negatives slowly."""
+
+    def names(self) -> tuple[str, ...]:
+        return "critters", "other"
+
+    def find(self, name: str) -> Model:
+        drawn = FakeRenderer if name == "critters" else lambda: Negative(seconds=0.05)
+        return Model(name, (SIZE, SIZE), drawn)
 
 
 @contextmanager

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from player.web.server import wireprotocol
+from player.web.server import encoder, wireprotocol
+from player.web.server.encoder import Encoder
 from player.web.server.stage import Stage
+from player.web.server.viewer import Viewer
 from player.web.server.wireprotocol import WireProtocol
 from player.web.wire import flow
 from player.web.wire.messages import Control
+from player.web.wire.pictures import encode
+from runtime.cache import FrameCache
 from runtime.planner import Planner
-from tests.player.fakes import session_of
+from runtime.request import Frame, Request
+from tests.player.fakes import picture, session_of
 
 
 class Deaf:
@@ -115,4 +122,56 @@ def test_a_connection_that_takes_nothing_more_is_cut(monkeypatch: pytest.MonkeyP
         assert transport.cut
 
     protocol: WireProtocol = None  # type: ignore[assignment]
+    asyncio.run(play())
+
+
+def test_bytes_of_the_last_model_are_not_those_of_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(pixels: Any, *, lossless: bool) -> bytes:
+        begun.set()
+        assert go_on.wait(10)
+        return encode(pixels, lossless=lossless)
+
+    async def play() -> None:
+        bytes_of = Encoder()
+        last = asyncio.ensure_future(bytes_of.encode(old, True, True))
+        await until(begun.is_set, "encoding")
+        bytes_of.clear()
+        go_on.set()
+        assert await last == encode(old.pixels, lossless=True)
+        assert await bytes_of.encode(new, True, True) == encode(new.pixels, lossless=True)
+        bytes_of.close()
+
+    monkeypatch.setattr(encoder, "encode", slowly)
+    request = Request("cat -> kitten", 0.3)
+    old, new = (Frame(np.full((8, 8, 3), value, np.uint8), request) for value in (1, 2))
+    asyncio.run(play())
+
+
+def test_a_picture_that_was_encoded_while_the_model_changed_is_not_sent() -> None:
+    async def play() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(frame: Frame, lossless: bool, keep: bool) -> bytes:
+            begun.set()
+            await go_on.wait()
+            return b"picture"
+
+        viewer = Viewer(1, Deaf(), slowly, FrameCache(1 << 20), client="", lossless=True)
+        sending = asyncio.ensure_future(viewer.send())
+        request = Request("cat -> kitten", 0.3)
+        viewer.frame = Frame(picture(request), request)
+        viewer.poke()
+        await begun.wait()
+        viewer.play_with(FrameCache(1 << 20))
+        viewer.frame = None
+        go_on.set()
+        await asyncio.sleep(0.05)
+        assert viewer.link.in_flight == 0
+        assert request not in viewer.link.known, "the next model's would never come"
+        sending.cancel()
+
     asyncio.run(play())

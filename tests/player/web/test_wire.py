@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from player.session.actions import ACTIONS
-from player.session.models import Model
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
 from player.web.server.shown import PAGE_ACTIONS
@@ -20,8 +19,8 @@ from player.web.wire.pictures import decode, pack, unpack
 from runtime.errors import ExpressionError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture
-from tests.player.web.served import Client, serving
+from tests.player.fakes import FakeRenderer, picture
+from tests.player.web.served import Client, Two, serving
 
 
 def test_a_move_is_answered_by_its_picture(tmp_path: Path) -> None:
@@ -161,13 +160,6 @@ def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path:
 
 
 def test_another_model_is_met_anew(tmp_path: Path) -> None:
-    class Two:
-        def names(self) -> tuple[str, ...]:
-            return "critters", "other"
-
-        def find(self, name: str) -> Model:
-            return Model(name, (SIZE, SIZE), FakeRenderer)
-
     with serving(tmp_path, models=Two()) as served:
         client = Client(served)
         client.until(lambda: client.pictures and client.state.get("engine"))
@@ -177,6 +169,19 @@ def test_another_model_is_met_anew(tmp_path: Path) -> None:
         first = client.state["request"]["t"]
         client.until(lambda: any(p[0]["request"]["t"] == first for p in client.pictures[before:]))
         client.until(lambda: client.state.get("engine"))
+
+
+def test_no_picture_of_the_last_model_comes_after_the_welcome_of_the_next(tmp_path: Path) -> None:
+    with serving(tmp_path, models=Two(), lossless=True) as served:
+        client = Client(served)
+        client.until(lambda: client.pictures and client.state.get("engine"))
+        client.say(do="act", name="model", value=None)
+        client.until(lambda: sum(h.get("say") == "welcome" for h in client.heard) == 2)
+        met = max(h["seq"] for h in client.heard if h.get("say") == "welcome")
+        came = client.until(lambda: [p for p in client.pictures if p[0]["seq"] > met])
+        for header, data in came:
+            drawn = 255 - picture(Request(**header["request"]))
+            np.testing.assert_array_equal(decode(data), drawn, str(header))
 
 
 def test_idle_time_sends_the_rest_of_the_line_ahead(tmp_path: Path) -> None:

@@ -79,6 +79,9 @@ class Viewer:
         self._told: dict[str, Any] = {}
         self._changed = asyncio.Event()
         self._on_line: tuple[Line, set[float]] | None = None
+        self._full: Line | None = None
+        """a line that does not fit into the client's cache: what is sent ahead would drive out what
+        was, for ever"""
         self._laid: Frame | None = None
 
     def reply(self, message: dict[str, Any]) -> None:
@@ -91,8 +94,11 @@ class Viewer:
         self._changed.set()
 
     def forget(self, seqs: tuple[int, ...]) -> None:
-        """Hear that the client dropped pictures."""
-        self.link.forget(seqs)
+        """Hear that the client dropped pictures: if some of the line, that has no more room there."""
+        dropped = self.link.forget(seqs)
+        line = self.line
+        if line is not None and any(Line(one, line.axis).start == line for one in dropped):
+            self._full = line
         self._on_line = None
 
     def have(self, requests: Mapping[Request, int]) -> None:
@@ -182,7 +188,7 @@ class Viewer:
     def _ahead(self) -> Frame | None:
         """Return the picture nearest to the playhead on its line that is here and not there."""
         line = self.line
-        if line is None:
+        if line is None or line == self._full:
             return None
         positions = self._cache.positions(line.request, line.axis)
         if self._on_line is None or self._on_line[0] != line:

@@ -193,6 +193,22 @@ def test_idle_time_sends_the_rest_of_the_line_ahead(tmp_path: Path) -> None:
         assert len(client.pictures) == 401, "some were sent twice"
 
 
+def test_a_line_that_does_not_fit_into_the_clients_cache_is_not_sent_ahead_for_ever(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as served:
+        client = Client(served)
+        kept: list[int] = []
+        while client.take(1.0 if len(client.pictures) > 100 else 10.0) is not None:
+            assert len(client.pictures) < 401, "the line is sent again and again"
+            kept += [p[0]["seq"] for p in client.pictures if not kept or p[0]["seq"] > kept[-1]]
+            if len(kept) > 100:
+                client.tell(do="forget", seqs=kept[:-100])
+                kept = kept[-100:]
+        client.say(do="move", x=3990, y=2000)  # what is asked for comes
+        client.picture_at(3990)
+
+
 def test_far_links_have_two_in_flight() -> None:
     for trip, window in ((FAR_SECONDS / 4, 1), (FAR_SECONDS * 2, 2)):
         link, now = Link(), 0.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from player.session.drawing.worker import PendingRequest, Worker
+from player.session.asking import Asking
 from player.session.keep.cues import Cues
 from player.session.keep.gridshot import GridShot
 from player.session.keep.keeping import Keeping
@@ -22,9 +22,10 @@ from runtime.request import Request
 class Wanted:
     """Tells ``worker`` what is wanted, and whoever wanted it what came of it."""
 
-    def __init__(self, worker: Worker, state: PlayerState, keeping: Keeping, cues: Cues) -> None:
-        """Want nothing yet."""
-        self._worker = worker
+    def __init__(self, asking: Asking, state: PlayerState, keeping: Keeping, cues: Cues) -> None:
+        """Want nothing yet of the render thread that ``asking`` asks."""
+        self._worker = asking.worker
+        self._ask_again = asking.ask_again
         self._state = state
         self._keeping = keeping
         self._cues = cues
@@ -109,5 +110,4 @@ class Wanted:
     def _put(self, requests: tuple[Request, ...]) -> None:
         """Let the render thread look what is wanted now."""
         self._worker.priority = requests
-        head = self._state.playhead
-        self._worker.requests.put(PendingRequest(self._state.request, head.direction))
+        self._ask_again()

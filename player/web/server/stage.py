@@ -100,6 +100,8 @@ class Stage:
         """the last model's picture, on show until the first of the one that plays"""
         self._resting: dict[str, Any] = {}
         self._rested = 0.0
+        self._missing: tuple[Request, ...] = ()
+        """what was asked for and had not come, in the order in which it is drawn"""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -306,6 +308,9 @@ class Stage:
     def _tend_asks(self) -> None:
         cache, wanted = self.session.state.cache, self.session.wanted
         problem = wanted.take_problem()
+        failed = None  # drawing ends at the first that cannot be drawn
+        if problem is not None:
+            failed = next((request for request in self._missing if request not in cache), None)
         missing: list[Request] = []
         for viewer in self.viewers.values():
             left = []
@@ -313,13 +318,14 @@ class Stage:
                 frame = cache.peek(request)
                 if frame is not None:
                     viewer.found.append((n, frame, since))
-                elif problem is not None:
+                elif problem is not None and request == failed:
                     viewer.reply(shown.refusal(n, RequestError(problem)))
                 else:
                     left.append((n, request, since))
                     missing.append(request)
             viewer.asks = left
-        wanted.add_first(tuple(missing))
+        self._missing = tuple(dict.fromkeys(missing))
+        wanted.add_first(self._missing)
 
     def _tell(self, now: float) -> None:
         session, performer = self.session, self.roles.performer

@@ -209,6 +209,28 @@ def test_a_line_that_does_not_fit_into_the_clients_cache_is_not_sent_ahead_for_e
         client.picture_at(3990)
 
 
+def test_a_picture_that_cannot_be_drawn_is_refused_to_who_asked_for_it_alone(
+    tmp_path: Path,
+) -> None:
+    def renderer() -> FakeRenderer:
+        return FakeRenderer(seconds=0.1, refuse=(0.25,))
+
+    with serving(tmp_path, open_renderer=renderer) as served:
+        first, second = Client(served), Client(served)
+        first.until(lambda: first.state.get("engine"))
+        asked = {"expression": "cat -> kitten", "seed": 5}
+        bad = first.say(do="ask", request={**asked, "t": 0.25})
+        good = [second.say(do="ask", request={**asked, "t": t}) for t in (0.5, 0.75)]
+
+        def refused(client: Client) -> list[dict[str, object]]:
+            return [h for h in client.heard if h.get("say") == "refused"]
+
+        first.until(lambda: refused(first))
+        assert [h["n"] for h in refused(first)] == [bad]
+        second.until(lambda: {h.get("answers") for h in second.heard} >= set(good))
+        assert not refused(second)
+
+
 def test_far_links_have_two_in_flight() -> None:
     for trip, window in ((FAR_SECONDS / 4, 1), (FAR_SECONDS * 2, 2)):
         link, now = Link(), 0.0

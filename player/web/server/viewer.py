@@ -94,10 +94,12 @@ class Viewer:
         self._changed.set()
 
     def forget(self, seqs: tuple[int, ...]) -> None:
-        """Hear that the client dropped pictures: if some of the line, that has no more room there."""
+        """Hear that the client dropped pictures; if one in flight drove out others of its line, that
+        has no more room there.
+        """
         dropped = self.link.forget(seqs)
         line = self.line
-        if line is not None and any(Line(one, line.axis).start == line for one in dropped):
+        if line is not None and self.link.in_flight and any(Line(one, line.axis).start == line for one in dropped):
             self._full = line
         self._on_line = None
 

@@ -87,7 +87,6 @@ def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> 
 
 
 def test_what_else_is_wanted_does_not_replace_what_is_foreseen(session: Session) -> None:
-    turn(session, 3)
     coming = session.state.request.at(0.7)
     session.asking.foresee(coming)
     session.asking.ask()

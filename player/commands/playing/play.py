@@ -71,6 +71,9 @@ def play(
         str | None,
         typer.Option(metavar="URL", help="Let a wordmorph serve draw: the address it printed."),
     ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="With --connect: pictures come as PNG, not JPEG.")
+    ] = False,
     typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
@@ -92,12 +95,15 @@ def play(
             sampling,
             t=t,
             u=u,
+            lossless=lossless,
             zoom=zoom,
             ui_scale=ui_scale,
             fullscreen=fullscreen,
             controllers=_controllers(osc, osc_out, midi, link),
         )
         return
+    if lossless:
+        raise RequestError("--lossless is for --connect: what is drawn here loses nothing")
     begin = starting(expression, t, u, invocation, sampling, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)

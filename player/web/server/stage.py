@@ -373,6 +373,7 @@ class Stage:
             "you": viewer.number,
             "instance": self.instance,
             "touched": self.touched,
+            "lossless": viewer.lossless,
             "model": manifest.model,
             "picture": [manifest.width, manifest.height],
             "steps": sorted(manifest.steps),

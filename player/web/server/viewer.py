@@ -94,13 +94,14 @@ class Viewer:
         self._changed.set()
 
     def forget(self, seqs: tuple[int, ...]) -> None:
-        """Hear that the client dropped pictures; if one in flight drove out others of its line, that
-        has no more room there.
+        """Hear that the client dropped pictures; if one in flight drove out others of its line,
+        that has no more room there.
         """
         dropped = self.link.forget(seqs)
         line = self.line
-        if line is not None and self.link.in_flight and any(Line(one, line.axis).start == line for one in dropped):
-            self._full = line
+        if line is not None and self.link.in_flight:
+            if any(Line(one, line.axis).start == line for one in dropped):
+                self._full = line
         self._on_line = None
 
     def have(self, requests: Mapping[Request, int]) -> None:
@@ -140,7 +141,7 @@ class Viewer:
                 self._told = dict(self.state)
                 await self._tell({"say": "state", **new})
                 return True
-        if self._replies or not link.takes_picture:  # another model's pictures come after its welcome
+        if self._replies or not link.takes_picture:  # a model's pictures come after its welcome
             return False
         fresh, self._laid = self.difference is not self._laid, self.difference
         if self.difference is not None and fresh:

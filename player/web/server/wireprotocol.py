@@ -4,7 +4,6 @@ is answered.
 
 from __future__ import annotations
 
-import asyncio
 from asyncio.transports import BaseTransport
 from typing import Any
 

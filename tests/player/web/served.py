@@ -59,7 +59,7 @@ class Negative(FakeRenderer):
 
 
 class Two:
-    """Two models: the one that a server of ours starts with, and one that draws negatives slowly."""
+    """Two models: the one that a server of ours starts with, and a slow one that draws negatives."""
 
     def names(self) -> tuple[str, ...]:
         return "critters", "other"

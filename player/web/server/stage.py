@@ -9,12 +9,12 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from player.session.actions import NAMES
 from player.session.drawing.mailbox import Latest
 from player.session.drawing.worker import Result
-from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Playhead
+from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Loop, Playhead
 from player.session.session import Session
 from player.web.server import shown
 from player.web.server.encoder import Encoder
@@ -333,7 +333,7 @@ class Stage:
         head = session.state.playhead
         moving = shown.moving(view, head)
         if now - self._rested >= LATER_SECONDS or not self._resting:
-            self._resting = shown.resting(view, head)
+            self._resting = shown.resting(view, head, session.model_name)
             self._rested = now
         common = {
             **moving,
@@ -383,6 +383,7 @@ class Stage:
             "ticks": TICKS,
             "glide": GLIDE,
             "speeds_offered": list(SPEEDS),
+            "loops": list(get_args(Loop)),
         }
 
     def _patience(self) -> float:

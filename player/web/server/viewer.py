@@ -97,11 +97,10 @@ class Viewer:
         """Hear that the client dropped pictures; if one in flight drove out others of its line,
         that has no more room there.
         """
-        dropped = self.link.forget(seqs)
-        line = self.line
+        dropped, line = self.link.forget(seqs), self.line
         if line is not None and self.link.in_flight:
-            if any(Line(one, line.axis).start == line for one in dropped):
-                self._full = line
+            others = [one for one in dropped if Line(one, line.axis).start == line]
+            self._full = line if others else self._full
         self._on_line = None
 
     def have(self, requests: Mapping[Request, int]) -> None:

@@ -59,7 +59,7 @@ class Negative(FakeRenderer):
 
 
 class Two:
-    """Two models: the one that a server of ours starts with, and a slow one that draws negatives."""
+    """The model that a server of ours starts with, and a slow one that draws negatives."""
 
     def names(self) -> tuple[str, ...]:
         return "critters", "other"
@@ -79,6 +79,7 @@ def serving(
     port: int = 0,
     lossless: bool = False,
     models: Models | None = None,
+    token: str = TOKEN,
 ) -> Iterator[Served]:
     """Serve an expression with the built-in model's words; pictures are plain gradients unless
     ``open_renderer`` opens something better.
@@ -101,7 +102,7 @@ def serving(
     def serve() -> None:
         try:
             stage = Stage(session, planner, lossless=lossless, open_planner=lambda name: planner)
-            server = make_server(stage, Access(TOKEN, names_of("127.0.0.1")))
+            server = make_server(stage, Access(token, names_of("127.0.0.1")))
             made.append((stage, server))
             ready.set()
             run(server, stage, listener)

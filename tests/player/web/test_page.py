@@ -341,10 +341,11 @@ def test_a_page_overwrites_nothing_where_somebody_else_came_first(
         browser.execute_script("globalThis.wordmorph.wire.open = () => {}")  # it comes later
     with serving(tmp_path, port=port) as served:
         first = Client(served)
-        first.say(do="change", request={"expression": "cat -> fox"})
-        first.until(lambda: first.state.get("request", {}).get("expression") == "cat -> fox")
+        first.until(lambda: first.state)
         browser.execute_script("const w = wordmorph.wire; delete w.open; w.open()")
-        you = until(lambda: ask(browser, "w.state.performer && w.session.you"))
+        you = until(lambda: ask(browser, "w.session.welcomed && w.state.performer && w.session.you"))
+        first.say(do="change", request={"expression": "cat -> fox"})
+        first.until(lambda: first.state["request"]["expression"] == "cat -> fox")
         first.until(lambda: you in first.state["viewers"])
         first.tell(do="control", want=False, to=you)
         first.until(lambda: first.state["performer"] == you)

@@ -13,10 +13,11 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from player.web.server.access import SUBPROTOCOL, Access
-from player.web.server.door import Door
+from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
 from player.web.wire.messages import MAX_BYTES, WireError, read
@@ -52,9 +53,10 @@ def page_files() -> Mapping[str, tuple[bytes, str]]:
     return found
 
 
-def make_app(stage: Stage, access: Access) -> Starlette:
+def make_app(stage: Stage, access: Access) -> ASGIApp:
     """Return the ASGI application that shows ``stage`` to whom ``access`` lets in."""
     files, door = page_files(), Door()
+    outer = Door(rate=PAGE_RATE, burst=PAGE_BURST)
 
     def refused() -> Response:
         return PlainTextResponse("forbidden\n", 403, headers=HEADERS)
@@ -93,6 +95,7 @@ def make_app(stage: Stage, access: Access) -> Starlette:
         seq = socket.query_params.get("seq", "")
         plain = _CLIENT.fullmatch(client) and _SEQ.fullmatch(seq)
         if not may_ask(socket) or not access.knows_offer(offered) or not plain:
+            await outer.let_in()  # to be told so
             await socket.close(1008)
             return
         if not stage.is_here(client) and not await door.let_in():
@@ -111,7 +114,7 @@ def make_app(stage: Stage, access: Access) -> Starlette:
         if not await _converse(stage, socket, viewer):
             door.blame()
 
-    return Starlette(
+    inside = Starlette(
         routes=[
             Route("/", index),
             Route("/page/{name}", page),
@@ -119,6 +122,15 @@ def make_app(stage: Stage, access: Access) -> Starlette:
             WebSocketRoute("/wire", wire),
         ]
     )
+
+    async def paced(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not await outer.let_in():
+            headers = {**HEADERS, "Connection": "close"}
+            await PlainTextResponse("too many\n", 503, headers=headers)(scope, receive, send)
+        else:
+            await inside(scope, receive, send)
+
+    return paced
 
 
 async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:

@@ -343,7 +343,9 @@ def test_a_page_overwrites_nothing_where_somebody_else_came_first(
         first = Client(served)
         first.until(lambda: first.state)
         browser.execute_script("const w = wordmorph.wire; delete w.open; w.open()")
-        you = until(lambda: ask(browser, "w.session.welcomed && w.state.performer && w.session.you"))
+        you = until(
+            lambda: ask(browser, "w.session.welcomed && w.state.performer && w.session.you")
+        )
         first.say(do="change", request={"expression": "cat -> fox"})
         first.until(lambda: first.state["request"]["expression"] == "cat -> fox")
         first.until(lambda: you in first.state["viewers"])

@@ -20,7 +20,7 @@ from player.web.server.access import SUBPROTOCOL, Access
 from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
-from player.web.wire.messages import MAX_BYTES, WireError, read
+from player.web.wire.messages import MAX_BYTES, Ask, Have, Tokens, WireError, read
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -39,6 +39,8 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+WATCHERS_SHARE = 0.1
+"""of the event loop's time for all that those who watch ask it to look up: the rest is for playing"""
 _CLIENT = re.compile(r"[0-9a-f]{0,32}")
 _SEQ = re.compile(r"[0-9]{0,15}")
 
@@ -57,6 +59,7 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
     """Return the ASGI application that shows ``stage`` to whom ``access`` lets in."""
     files, door = page_files(), Door()
     outer = Door(rate=PAGE_RATE, burst=PAGE_BURST)
+    turnstile = asyncio.Lock()
 
     def refused() -> Response:
         return PlainTextResponse("forbidden\n", 403, headers=HEADERS)
@@ -111,7 +114,7 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
             lossless=socket.query_params.get("lossless") == "1",
             seq=int(seq or "0"),
         )
-        if not await _converse(stage, socket, viewer):
+        if not await _converse(stage, socket, viewer, turnstile):
             door.blame()
 
     inside = Starlette(
@@ -133,8 +136,12 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
     return paced
 
 
-async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:
-    """Serve one viewer until either side ends it; False if it broke the rules."""
+async def _converse(
+    stage: Stage, socket: WebSocket, viewer: Viewer, turnstile: asyncio.Lock
+) -> bool:
+    """Serve one viewer until either side ends it; False if it broke the rules. Those who watch come
+    through the ``turnstile`` one by one with what takes time.
+    """
     sender = asyncio.create_task(viewer.send())
     code, reason = 1000, ""
     try:
@@ -146,14 +153,20 @@ async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:
             if text is None or len(text) > MAX_BYTES:
                 code, reason = 1003, "text, please"
                 break
-            if not viewer.link.allows(time.perf_counter()):
+            began = time.perf_counter()
+            if not viewer.link.allows(began):
                 code, reason = 4429, "too many messages"
                 break
             try:
-                stage.hear(viewer, read(text))
+                message = read(text)
+                stage.hear(viewer, message)
             except WireError as error:
                 code, reason = 4400, str(error)
                 break
+            if isinstance(message, Ask | Tokens | Have) and stage.roles.performer is not viewer:
+                taken = time.perf_counter() - began
+                async with turnstile:
+                    await asyncio.sleep(taken / WATCHERS_SHARE)
     finally:
         stage.leave(viewer)
         sender.cancel()

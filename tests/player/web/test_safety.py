@@ -280,6 +280,31 @@ def test_a_flood_of_requests_is_turned_away_and_the_wire_stays_open(
         client.until(lambda: client.state.get("engine"))
 
 
+def test_what_watchers_look_up_takes_no_time_from_who_performs(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "WATCHERS_SHARE", 0.0005)
+
+    def look_up(client: Client, first: int) -> None:
+        for n in range(first, first + 30):
+            client.say(do="tokens", request={"expression": f"cat -> {'kitten ' * n}"})
+
+    def told(client: Client) -> int:
+        return sum(h.get("say") == "tokens" for h in client.heard)
+
+    performer, watcher = Client(served), Client(served)
+    performer.until(lambda: performer.state.get("engine"))
+    watcher.until(lambda: watcher.state)
+    look_up(watcher, 1)
+    look_up(performer, 31)
+    performer.until(lambda: told(performer) == 30)
+    performer.say(do="move", x=1230, y=2000)
+    performer.picture_at(1230)
+    while watcher.take(0.2) is not None:
+        pass
+    assert told(watcher) < 30
+
+
 def test_who_never_acknowledges_is_given_up(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

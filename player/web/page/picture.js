@@ -145,7 +145,7 @@ export class Picture {
   tick(now) {
     if (this.drawn && this.drawnKey !== this.wanted) {
       const passed = this.passed(this.drawn);
-      if (passed !== null) this.ages.push(now - passed);
+      if (passed !== null) this.ages.push(Math.max(now - passed, 0));
       if (this.ages.length > 4096) this.ages.shift();
     }
     if (this.drawnKey !== this.last) this.shown += 1;

@@ -40,7 +40,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 WATCHERS_SHARE = 0.1
-"""of the event loop's time for all that those who watch ask it to look up: the rest is for playing"""
+"""of the event loop's time for all that watchers ask it to look up: the rest is for playing"""
 _CLIENT = re.compile(r"[0-9a-f]{0,32}")
 _SEQ = re.compile(r"[0-9]{0,15}")
 

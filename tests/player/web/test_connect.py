@@ -139,13 +139,15 @@ def test_the_difference_of_the_marks_is_nobodys_picture(tmp_path: Path) -> None:
             performer.say(do="move", x=x, y=2000)
             performer.picture_at(x)
             performer.say(do="act", name=mark, value=None)
-        performer.say(do="act", name="difference", value=None)
-        performer.until(lambda: any(p[0]["kind"] == "difference" for p in performer.pictures))
         connection = Connection(served.url)
+        renderer = RemoteRenderer(connection)
         request = Request(**performer.state["request"])
         until(lambda: connection.picture(request), what="the picture")
-        frame = RemoteRenderer(connection).render(request)
-        np.testing.assert_array_equal(frame.pixels, picture(request))
+        performer.say(do="act", name="difference", value=None)
+        performer.until(lambda: any(p[0]["kind"] == "difference" for p in performer.pictures))
+        until(lambda: connection.state["difference"], what="the news")
+        time.sleep(0.3)  # it may come after the news
+        np.testing.assert_array_equal(renderer.render(request).pixels, picture(request))
         connection.close()
 
 

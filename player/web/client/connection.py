@@ -45,7 +45,7 @@ class Connection:
         self.welcome: dict[str, Any] = {}
         self.version = 0
         """another for each model, engine or precision met there, whose pictures are others"""
-        self.problem = f"{self.place} does not answer"
+        self._silent = self.problem = f"{self.place} does not answer"
         """why the server is not there, where it is not"""
         self._met = False
         """whether it has said welcome since it was connected to"""
@@ -199,7 +199,7 @@ class Connection:
                     self.problem = str(error)
                     continue
                 with self._changed:
-                    self._socket = found
+                    self._socket, self.problem = found, self._silent
                 continue
             attempt = 0
             with contextlib.suppress(ConnectionClosed, ValueError, KeyError, TypeError, OSError):
@@ -207,7 +207,6 @@ class Connection:
                     self._hear(message)
             socket.close()
             with self._changed:
-                self.problem = f"{self.place} does not answer"
                 self._socket = None
                 self._met = False
                 self.state = {}

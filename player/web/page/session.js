@@ -95,6 +95,7 @@ export class Session {
   learn(message) {
     const { state, head } = this;
     Object.assign(state, message);
+    if ("heard" in message) this.wire.answered(message.heard);
     if ("warp" in message) head.warp = state.warp;
     if (message.settings) this.know(JSON.stringify(message.settings));
     if (this.restoring) this.restore();

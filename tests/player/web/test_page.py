@@ -379,6 +379,9 @@ def test_a_link_over_which_no_answer_comes_is_given_up(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     with playing(browser, tmp_path) as served:
+        key(browser, "2")
+        reach(browser, served, 800, 2000)
+        until(lambda: ask(browser, "w.wire.due === 0"), what="an answer: this link is kept")
         browser.execute_script("globalThis.wordmorph.wire.socket.onmessage = null")
         key(browser, "3")
         until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)

@@ -57,7 +57,7 @@ def build(
         progress("checkpoint")
         spec = pinned(spec)
         made_from = digest(spec)
-        checkpoint = open_checkpoint(spec)
+        checkpoint = open_checkpoint(spec, lambda text: progress(f"fetching {text}"))
         with staging(target) as staged:
             _preflight(checkpoint, staged)
             manifest = _export(spec, checkpoint, staged, progress)

@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Descriptor at engine runtimes, processor, memory, display, cache and models; no network."""
+    """Look at engine runtimes, processor, memory, display, cache and models; no network."""
     return [
         *_engines(),
         *_conflicts(),

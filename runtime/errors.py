@@ -60,8 +60,16 @@ class EngineError(MorphError):
     """An engine that cannot be built, loaded or run on this machine."""
 
 
+class Interrupted(EngineError):
+    """A frame that was given up while it was drawn, because another is waited for."""
+
+
 class DeviceLost(EngineError):
     """A GPU that answers this process no more; another process can use it again."""
+
+
+class NotFinite(EngineError):
+    """A frame that came out as infinities or no numbers at all."""
 
 
 class TargetError(MorphError):

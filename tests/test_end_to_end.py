@@ -1,30 +1,23 @@
 """Two words in, a film out: the built-in model, real engines, the file decoded again."""
 
-import sys
 from pathlib import Path
 
 import av
 import numpy as np
-import pytest
 
-from player.cli import main
 from runtime.output.film import read_settings
 from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
+from tests.support.cli import Cli
 from tests.support.seeds import draw_seed
 
 
-def test_the_notes_film(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline
-) -> None:
+def test_the_notes_film(cli: Cli, pipeline: Pipeline) -> None:
     """400 divisions at 20 fps: 20 seconds, every frame the picture its position asks for."""
-    monkeypatch.chdir(tmp_path)
     words = "render|cat -> kitten|-o|cat-kitten.mp4|--frames|400|--fps|20"
     words += "|--backend|openvino|--precision|f32"
-    monkeypatch.setattr(sys, "argv", ["wordmorph", *words.split("|")])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code in (None, 0)
+    status, _, err = cli(*words.split("|"))
+    assert status == 0, err
 
     with av.open("cat-kitten.mp4") as container:
         stream = container.streams.video[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,21 @@ def test_a_wrong_call_would_be_seen(tmp_path: Path) -> None:
         "import tensorrt as trt\n"
         "def use(config: trt.IBuilderConfig) -> None:\n"
         "    config.set_flag(trt.BuilderFlag.FP16)\n"
+        "    config.clear_flags()\n"
+        "    trt.LeftOut(config)\n"
     )
     (stub,) = STUBS.glob("11.*/*.pyi")
-    assert '"FP16"' in check(stub, ("planted",), tmp_path)
+    seen = check(stub, ("planted",), tmp_path)
+    assert all(f'"{name}"' in seen for name in ("FP16", "clear_flags", "LeftOut"))
+
+
+@pytest.mark.parametrize("stub", VERSIONS, ids=lambda path: path.parent.name)
+def test_the_signatures_name_nothing_that_is_left_out(stub: Path) -> None:
+    """mypy would take such a name for Any without a word, and then see no wrong call."""
+    nodes = list(ast.walk(ast.parse(stub.read_text(encoding="utf-8"))))
+    there = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+    there |= {"collections", "typing", "typing_extensions", *dir(builtins)}
+    named = {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    assert named - there == set()

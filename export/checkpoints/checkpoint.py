@@ -295,11 +295,15 @@ def _load_tokenizer(place: Path) -> Any:
 def _refuse_escapes(folder: Path, places: Iterable[Path]) -> None:
     """Raise BuildError if something in ``places`` is a link that leads out of ``folder``.
 
-    The hub's cache holds links to the blobs of the same repository: those stay.
+    The hub's cache holds links to the blobs of the same repository, or through them to the blobs
+    that all its repositories share: those stay.
     """
     roots = [folder.resolve()]
     if folder.resolve().parent.name == "snapshots":
-        roots.append(folder.resolve().parents[1] / "blobs")
+        repository = folder.resolve().parents[1]
+        roots.append(repository / "blobs")
+        if repository.name.startswith("models--"):
+            roots.append(repository.parent / "blobs")
     for place in places:
         for path in (place, *(sorted(place.iterdir()) if place.is_dir() else ())):
             if not any(path.resolve().is_relative_to(root) for root in roots):

@@ -145,15 +145,15 @@ def only(config: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in config.items() if key in known}
 
 
-def read_weights(files: Sequence[Path]) -> dict[str, Any]:
-    """Return all tensors of several files in f32.
+def read_weights(files: Sequence[Path], prefixes: tuple[str, ...] = ("",)) -> dict[str, Any]:
+    """Return the tensors of several files in f32, of those whose names begin with ``prefixes``.
 
     Raises:
         BuildError: one that is damaged or not finite, or that stands in two files.
     """
     state: dict[str, Any] = {}
     for path in files:
-        for key, value in finite_tensors(path):
+        for key, value in finite_tensors(path, prefixes):
             if key in state:
                 raise BuildError(f"{path} holds {key}, which another file holds too")
             state[key] = value.float() if value.is_floating_point() else value

@@ -28,7 +28,11 @@ class Hub:
     variant: str | None = None
     """``fp16`` where the repository also holds half-size weight files"""
     mirrors: tuple[Hub, ...] = ()
-    """repositories that hold the same files, tried in order when this one cannot be had"""
+    """repositories that hold the same files, tried in order when this one cannot be had
+
+    No preset has one: a mirror needs a commit, and the digests in ``sha256`` by which to trust it,
+    and of none were both known when this was written (those of ``sd2-community`` are Stable
+    Diffusion 2's own, not SD-Turbo's)."""
     sha256: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """file → what it must be, where that is known"""
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from export.checkpoints.checkpoint import Checkpoint, NoWeights, open_folder, with_vae
+from export.checkpoints.checkpoint import INDEX, Checkpoint, NoWeights, open_folder, with_vae
+from export.checkpoints.hub.errors import Unfetched
 from export.checkpoints.hub.hub import (
+    anywhere,
     checkpoint_patterns,
     commit_of,
     fetch,
     fetch_file,
+    fetch_here,
+    in_silence,
     refuse_pickles,
 )
+from export.checkpoints.hub.resume import Progress
 from export.checkpoints.identity import is_plain, tag
 from export.checkpoints.presets import (
     MAX_STEPS,
@@ -119,14 +126,16 @@ def pinned(spec: ModelSpec) -> ModelSpec:
     return replace(spec, source=replace(spec.source, revision=commit_of(spec.source)))
 
 
-def open_checkpoint(spec: ModelSpec) -> Checkpoint:
+def open_checkpoint(spec: ModelSpec, progress: Progress = in_silence) -> Checkpoint:
     """Fetch what must be fetched and open the checkpoint of a spec; nothing is loaded yet.
+
+    ``progress`` is called with a short text while large files come.
 
     Raises:
         BuildError: it is absent, incomplete, of another kind, or cannot be fetched.
     """
-    loras = tuple((_file(lora.source), lora.weight) for lora in spec.loras)
-    unet = None if spec.unet is None else _file(spec.unet)
+    loras = tuple((_file(lora.source, progress), lora.weight) for lora in spec.loras)
+    unet = None if spec.unet is None else _file(spec.unet, progress)
     if unet is not None and isinstance(spec.source, Path) and not spec.source.is_dir():
         raise BuildError(f"--unet goes with a diffusers folder or a hub id, not with {spec.source}")
     if isinstance(spec.source, Path) and not spec.source.is_dir():
@@ -144,38 +153,38 @@ def open_checkpoint(spec: ModelSpec) -> Checkpoint:
                 "in wordmorph's own folder, name ./export/critters/model instead"
             ) from None
     else:
-        checkpoint = _open_hub(spec.source, unet)
+        checkpoint = anywhere(spec.source, partial(_open_place, unet=unet, progress=progress))
     if spec.vae == "taesd":
         tiny = spec.tiny_vae or (TAESDXL if checkpoint.is_xl else TAESD)
         files = ["config.json", "diffusion_pytorch_model.safetensors"]
-        checkpoint = with_vae(checkpoint, fetch(tiny, files).folder)
+        checkpoint = with_vae(checkpoint, fetch(tiny, files, progress).folder)
     elif spec.vae != "full":
         checkpoint = with_vae(checkpoint, Path(spec.vae).expanduser())
     return replace(checkpoint, loras=loras)
 
 
-def _file(source: Hub | Path) -> Path:
-    return fetch_file(source) if isinstance(source, Hub) else source.expanduser()
+def _file(source: Hub | Path, progress: Progress) -> Path:
+    return fetch_file(source, progress) if isinstance(source, Hub) else source.expanduser()
 
 
-def _open_hub(source: Hub, unet: Path | None) -> Checkpoint:
+def _open_place(place: Hub, unet: Path | None, progress: Progress) -> Checkpoint:
     """Fetch and open a repository: its wanted variant, or else the other one.
 
     Many hold only half-size files, and some only full ones.
+
+    Raises:
+        Unfetched: it cannot be read, or has no whole checkpoint in safetensors.
     """
-    variants = (source.variant, None if source.variant else "fp16")
-    for variant in variants:
-        fetched = fetch(source, checkpoint_patterns(variant, unet=unet is None))
-        try:
+    for variant in (place.variant, None if place.variant else "fp16"):
+        fetched = fetch_here(place, checkpoint_patterns(variant, unet=unet is None), progress)
+        if not (fetched.folder / INDEX).is_file():
+            raise Unfetched(place, f"has no {INDEX}, so it is no diffusers checkpoint")
+        with contextlib.suppress(NoWeights):
             checkpoint = open_folder(fetched.folder, unet)
-        except NoWeights:
-            if variant == variants[-1]:
-                refuse_pickles(fetched.hub)
-                raise
-        else:
             where = {"hub": fetched.hub.repo, "revision": fetched.hub.revision}
             return replace(checkpoint, source=where)
-    raise AssertionError("the last variant raises")
+    refuse_pickles(fetched.hub)
+    raise Unfetched(place, "has not all its weights in .safetensors: give another repository")
 
 
 def parse_lora(text: str) -> Lora:

@@ -13,7 +13,7 @@ from export.checkpoints import tensorfile
 from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Architecture
 from export.checkpoints.checkpoint import Checkpoint, scheduler_of
 from export.checkpoints.hub.hub import fetch
-from export.checkpoints.network import UNUSABLE, clip_tokenizer, finite_tensors
+from export.checkpoints.network import UNUSABLE, clip_tokenizer, read_weights
 from export.checkpoints.presets import CLIP, Prediction
 from runtime.errors import BuildError, one_line
 
@@ -95,19 +95,11 @@ def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> tuple[str, Archit
     )
 
 
-def _weights(path: Path, prefixes: tuple[str, ...]) -> dict[str, Any]:
-    """Read the tensors under ``prefixes``, in f32."""
-    return {
-        key: value.float() if value.is_floating_point() else value
-        for key, value in finite_tensors(path, prefixes)
-    }
-
-
 def _diffusers_network(name: str, path: Path, config: Mapping[str, Any]) -> Any:
     import diffusers
     import torch
 
-    state = _weights(path, (UNET,) if name.startswith("UNet") else (VAE,))
+    state = read_weights([path], (UNET,) if name.startswith("UNet") else (VAE,))
     count = sum(not key.startswith(TRAINING) for key in state)
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder) / "config.json", {"_class_name": name, **config})
@@ -131,7 +123,7 @@ def _text_encoder(name: str, path: Path, config: Mapping[str, Any]) -> Any:
     import transformers
     from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 
-    state = _weights(path, ("cond_stage_model.", "conditioner.embedders."))
+    state = read_weights([path], ("cond_stage_model.", "conditioner.embedders."))
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder) / "config.json", {"model_type": "clip_text_model", **config})
         try:

@@ -110,11 +110,11 @@ def accuracies(pixels: NDArray[np.uint8], classifier: Classifier) -> dict[str, f
     return {name: float(np.mean(values)) for name, values in right.items()}
 
 
-def decoder_psnr(pipeline: StableDiffusionPipeline, count: int = 256) -> float:
-    """Mean PSNR in dB of encoding and decoding fresh renders, as 8-bit pictures."""
+def decoder_psnr(pipeline: StableDiffusionPipeline) -> float:
+    """Mean PSNR in dB of encoding and decoding 256 fresh renders, as 8-bit pictures."""
     rng = random.Random(99)
     figures = []
-    for _ in range(count // 16):
+    for _ in range(16):
         pixels = np.stack([render_spec(sample_spec(rng)[0]) for _ in range(16)])
         with torch.inference_mode():
             latents = pipeline.vae.encode(to_tensor(pixels, pipeline.device)).latents
@@ -153,9 +153,9 @@ def frame_milliseconds(pipeline: StableDiffusionPipeline) -> float:
     return float(np.median(times[10:]) * 1000)
 
 
-def contact_sheet(columns: list[NDArray[np.uint8]], per_column: int = 5) -> Image.Image:
+def contact_sheet(columns: list[NDArray[np.uint8]]) -> Image.Image:
     """Rows are captions; the columns are the first seeds of some step counts, half size."""
-    side, text, gap = 128, 250, 6
+    side, text, gap, per_column = 128, 250, 6, 5
     width = text + len(columns) * (per_column * side + gap)
     sheet = Image.new("RGB", (width, side * len(CAPTIONS)), "white")
     pen = ImageDraw.Draw(sheet)

@@ -7,7 +7,6 @@ Writes them into the trained model's folder, from where every build takes them i
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from runtime.bundles.bundle import open_bundle
 from runtime.bundles.files import sha256_file
 from runtime.bundles.manifest import MANIFEST
 from runtime.bundles.vocabulary import FILE, write_vocabulary
+from runtime.durable import write_aside
 from runtime.errors import MorphError
 
 MODEL = Path(__file__).parent / "model"
@@ -31,9 +31,8 @@ def add_to_bundle(folder: Path) -> None:
     manifest = open_bundle(folder).manifest
     record = sha256_file(write_vocabulary(folder, taught_words()))
     manifest = replace(manifest, files={**manifest.files, FILE: record})
-    scratch = folder / f"{MANIFEST}.part"
-    scratch.write_text(manifest.to_json(), encoding="utf-8")
-    os.replace(scratch, folder / MANIFEST)
+    with write_aside(folder / MANIFEST) as scratch:
+        scratch.write_text(manifest.to_json(), encoding="utf-8")
     open_bundle(folder)
 
 

@@ -117,12 +117,12 @@ def make(folder: Path, kind: str, progress: Callable[[str], None] = lambda text:
             "pad_token_id": words.pad_token_id,
         }
         encoder = getattr(transformers, name)(transformers.CLIPTextConfig(**{**config, **ids}))
-        _save(_saying(encoder, GAIN), folder / f"text_encoder{suffix}")
+        _save(saying(encoder, GAIN), folder / f"text_encoder{suffix}")
         index[f"text_encoder{suffix}"] = ["transformers", name]
         index[f"tokenizer{suffix}"] = ["transformers", "CLIPTokenizer"]
     progress("random weights: unet")
-    _save(_hearing(diffusers.UNet2DConditionModel(**architecture.unet), GAIN), folder / "unet")
-    _save(_visible(diffusers.AutoencoderTiny(**TINY)), folder / "vae")
+    _save(hearing(diffusers.UNet2DConditionModel(**architecture.unet), GAIN), folder / "unet")
+    _save(visible(diffusers.AutoencoderTiny(**TINY)), folder / "vae")
     scheduler = diffusers.EulerDiscreteScheduler.from_config(dict(SCHEDULER))
     scheduler.save_pretrained(folder / "scheduler")
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
@@ -138,11 +138,11 @@ def _make_critters(folder: Path) -> Path:
         shutil.copytree(model / name, folder / name)
     shutil.copy(model / "model_index.json", folder)
     text = transformers.CLIPTextConfig(**read_json(model / "text_encoder" / "config.json"))
-    _save(_saying(transformers.CLIPTextModel(text), GAINS["critters"]), folder / "text_encoder")
+    _save(saying(transformers.CLIPTextModel(text), GAINS["critters"]), folder / "text_encoder")
     unet = diffusers.UNet2DConditionModel.from_config(read_json(model / "unet" / "config.json"))
-    _save(_hearing(unet, GAINS["critters"]), folder / "unet")
+    _save(hearing(unet, GAINS["critters"]), folder / "unet")
     vae = diffusers.AutoencoderTiny.from_config(read_json(model / "vae" / "config.json"))
-    _save(_visible(vae), folder / "vae")
+    _save(visible(vae), folder / "vae")
     return folder
 
 
@@ -150,8 +150,8 @@ def _save(network: Any, place: Path) -> None:
     network.half().save_pretrained(place, safe_serialization=True)
 
 
-def _saying(encoder: Any, gain: float) -> Any:
-    """Amplify what a random text encoder makes of its tokens, and what reaches the other rows."""
+def saying(encoder: Any, gain: float) -> Any:
+    """Amplify what a random text encoder makes of its tokens; by ``gain``, what other rows get."""
     import torch
 
     with torch.no_grad():
@@ -163,8 +163,8 @@ def _saying(encoder: Any, gain: float) -> Any:
     return encoder
 
 
-def _hearing(unet: Any, gain: float) -> Any:
-    """Amplify what a random network does with its text."""
+def hearing(unet: Any, gain: float) -> Any:
+    """Amplify what a random network does with its text: its attention by ``gain``."""
     import torch
 
     with torch.no_grad():
@@ -176,7 +176,7 @@ def _hearing(unet: Any, gain: float) -> Any:
     return unet
 
 
-def _visible(vae: Any) -> Any:
+def visible(vae: Any) -> Any:
     """Centre and widen a random decoder's range: its pictures would be black."""
     import torch
 

@@ -25,9 +25,17 @@ from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
+from runtime.engines.proof import keep_proof, read_proof
 from runtime.engines.tensorrt.module import load_module
-from runtime.engines.tensorrt.plans import LEVEL, PLAN, engine_key, profiles, weight_files
-from runtime.errors import BuildError, EngineError
+from runtime.engines.tensorrt.plans import (
+    LEVEL,
+    PLAN,
+    engine_key,
+    plans_key,
+    profiles,
+    weight_files,
+)
+from runtime.errors import BuildError, EngineError, NotFinite
 from runtime.perception.psnr import ENOUGH, LEAST
 
 GUESS_S = {"tensorrt": (60.0, 300.0), "tensorrt_rtx": (2.0, 18.0)}
@@ -36,6 +44,7 @@ MORE_MEMORY = 1.25
 """how much more scratch space makes it worth trying for a better engine"""
 BAD_REFIT = ("11", "3")
 """the TensorRT whose refittable engines may compute wrongly, by NVIDIA's own release notes"""
+WRONG_REFIT = "engines of TensorRT 11.3 that can be refitted may compute wrongly (NVIDIA says so)"
 
 Show = Callable[[str, float, str], None]
 """called with an engine's name, how much of it is done (0 to 1), and the running phase"""
@@ -74,31 +83,31 @@ def build_engines(
     """
     builder = Builder(bundle, backend, gpu, cache or EngineCache(), options or Options())
     with BuildBar({_words(role): builder.expect(role) for role in ROLES}) as bar:
-        entries, fresh = _build_all(builder, bar)
-        if fresh and gpu is None:
+        if builder.options.refit and not builder.refits:
+            bar.say(f"--refit is left out: {WRONG_REFIT}")
+        entries = _build_all(builder, bar)
+        if gpu is None and not builder.is_proven(entries):
             try:
-                bar.say(builder.verify(entries))
+                bar.say(builder.prove(entries))
             except BuildError as error:
                 if not any(entry.notes.get("refitted") for entry in entries):
                     raise
                 bar.say(f"building anew, because refitting went wrong: {error}")
                 builder.refits = False
-                entries, _ = _build_all(builder, bar)
-                bar.say(builder.verify(entries))
+                entries = _build_all(builder, bar)
+                bar.say(builder.prove(entries))
         return entries
 
 
-def _build_all(builder: Builder, bar: BuildBar) -> tuple[list[Entry], bool]:
-    """Return the engines, and whether one of them was made now."""
-    entries, fresh = [], False
+def _build_all(builder: Builder, bar: BuildBar) -> list[Entry]:
+    entries = []
     for role in ROLES:
         entry, made = builder.build(role, bar.show, bar.say)
         entries.append(entry)
-        fresh |= made
         bar.show(_words(role), 1.0, "")
         how = describe(entry) if made else "already built"
         bar.say(f"{_words(role)}: {entry.bytes / 1e6:.0f} MB, {how}")
-    return entries, fresh
+    return entries
 
 
 def describe(entry: Entry) -> str:
@@ -123,7 +132,7 @@ class Builder:
         options: Options,
     ) -> None:
         """Find out what to build for; nothing is written yet."""
-        self._bundle, self._backend, self._cache, self._options = bundle, backend, cache, options
+        self._bundle, self._backend, self._cache, self.options = bundle, backend, cache, options
         self._version = str(load_module(backend).__version__)
         chosen = gpu or find_gpu()
         if chosen is None:
@@ -131,7 +140,9 @@ class Builder:
         self._gpu = chosen
         self._timings = Timings(cache, backend, self._version, chosen)
         wrong = backend == "tensorrt" and tuple(self._version.split(".")[:2]) == BAD_REFIT
-        self.refits = options.refit and not wrong
+        self._asked_refit = options.refit and not wrong
+        self.refits = self._asked_refit
+        """whether engines are to be refittable still: it is given up where refitting went wrong"""
 
     def expect(self, role: str) -> float:
         """Return how many seconds the build of one graph should take: as the nearest in size."""
@@ -153,7 +164,8 @@ class Builder:
     ) -> tuple[Entry, bool]:
         """Return the engine of one graph, and whether it was made now.
 
-        One that memory was too short for is made again when there is more.
+        One that memory was too short for is made again when there is more, and one that was asked
+        for with another ``refit``.
         """
         key, name = self._key(role), _words(role)
         made = False
@@ -170,50 +182,79 @@ class Builder:
             need_bytes=self._need(role),
             on_wait=lambda: say(f"{name}: another process is building it, waiting"),
         )
-        if not made and self._could_be_better(entry):
-            say(f"{name}: it was {describe(entry)}; there is more memory now, building it again")
+        why = None if made else self._why_again(entry)
+        if why:
+            say(f"{name}: it was {describe(entry)}; {why}, building it again")
             try:
                 entry = self._cache.replace(key, make)
             except BuildError as error:
                 say(f"the old engine stays, because {error}")
         return entry, made
 
-    def verify(self, entries: list[Entry]) -> str:
-        """Draw a frame on new engines and on the CPU; return a line that says how like they are.
+    def is_proven(self, entries: list[Entry]) -> bool:
+        """Whether these very engines drew on this GPU what the CPU draws."""
+        return bool(read_proof(self._cache, self._proof_key(entries)))
+
+    def prove(self, entries: list[Entry]) -> str:
+        """Draw frames on the engines and on the CPU; return a line that says how like they are.
 
         Engines between ``LEAST`` and ``ENOUGH`` are kept, and the line says so: they took minutes
-        to build, and what they draw is the same picture.
+        to build, and what they draw is the same picture. Until this has been done no player opens
+        them.
 
         Raises:
             BuildError: they differ, and are in quarantine now; or they cannot be run.
         """
         try:
             found = psnr_against_cpu(self._bundle, self._backend, self._gpu, self._cache)
+        except NotFinite:
+            raise self._refused(entries, "values that are not finite") from None
         except EngineError as error:
-            raise BuildError(f"the new {self._backend} engines cannot be tried: {error}") from None
-        said = f"a frame of these engines is {found:.1f} dB from f32 on the CPU"
+            raise BuildError(f"the {self._backend} engines cannot be tried: {error}") from None
+        if found < LEAST:
+            far = f"something else, {found:.1f} dB from f32 on the CPU"
+            raise self._refused(entries, far)
+        keep_proof(self._cache, self._proof_key(entries), found, is_like=True)
+        said = f"frames of these engines are {found:.1f} dB from f32 on the CPU"
         if found >= ENOUGH:
             return said
-        if found >= LEAST:
-            return f"{said}: coarse (below {ENOUGH:.0f} dB); --precision f32 is exact and slower"
+        return f"{said}: coarse (below {ENOUGH:.0f} dB); --precision f32 is exact and slower"
+
+    def _refused(self, entries: list[Entry], drawn: str) -> BuildError:
         for entry in entries:
             self._cache.quarantine(entry.folder)
-        raise BuildError(
-            f"the new {self._backend} engines draw something else, {found:.1f} dB from f32 on the "
-            "CPU, and are in quarantine: play with another --backend, or build the model with "
-            "--precision f32"
+        return BuildError(
+            f"the new {self._backend} engines draw {drawn}, and are in quarantine: play with "
+            "another --backend, or build the model with --precision f32"
         )
+
+    def _proof_key(self, entries: list[Entry]) -> Key:
+        plans = {role: entry.files[PLAN].sha256 for role, entry in zip(ROLES, entries, strict=True)}
+        return plans_key(self._bundle, self._backend, self._version, self._gpu, plans)
 
     def _need(self, role: str) -> int:
         """Return a guess at the bytes of an engine; weights stored in f16 widen in f32 graphs."""
         half = self._bundle.manifest.precision == "f16" and role == "denoiser"
         return int(_weight_bytes(self._bundle, role) * (1.2 if half else 2.4)) + (16 << 20)
 
-    def _could_be_better(self, entry: Entry) -> bool:
-        if not entry.notes.get("starved"):
-            return False
-        now = self._options.workspace or free_workspace()
-        return now > MORE_MEMORY * float(entry.notes.get("workspace", 0))
+    def _why_again(self, entry: Entry) -> str | None:
+        """Return why an engine that is there is to be made again, or None.
+
+        One that was to be refittable and could not be made so is not tried again.
+        """
+        notes = entry.notes
+        if self._asked_refit and not (notes.get("refit") or notes.get("asked_refit")):
+            return "it cannot be refitted"
+        if notes.get("refit") and not self._asked_refit:
+            return "what can be refitted draws slower"
+        if not notes.get("starved"):
+            return None
+        now = self.options.workspace or free_workspace()
+        return (
+            "there is more memory now"
+            if now > MORE_MEMORY * float(notes.get("workspace", 0))
+            else None
+        )
 
     def _key(self, role: str) -> Key:
         return engine_key(self._bundle, role, self._backend, self._version, self._gpu)
@@ -236,10 +277,15 @@ class Builder:
             precision=self._bundle.manifest.precision,
             level=LEVEL,
             refit=self.refits,
-            workspace=self._options.workspace,
+            workspace=self.options.workspace,
         )
         shape = structure(graph)
-        notes = {"structure": shape, "driver": self._gpu.driver, "made": time.time()}
+        notes = {
+            "structure": shape,
+            "driver": self._gpu.driver,
+            "made": time.time(),
+            "asked_refit": self._asked_refit,
+        }
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             work = Path(temporary)
             base = self._base(key, shape, work)

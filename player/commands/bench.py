@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +14,7 @@ import typer
 
 from player.commands.common import interruptible
 from player.options import AsJson, Sampling, open_pipeline, open_planner, shared
-from player.session.reproduce import Invocation
+from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="PEER",
-            help="diffusers (or diffusers:bf16, diffusers:compile), or another engine runtime, "
-            "perhaps with a precision (onnxruntime, openvino:f32), drawing the same frames in "
-            "turn; repeatable.",
+            help="diffusers (or diffusers:bf16, diffusers:compile), another engine runtime, "
+            "perhaps with a precision (onnxruntime, openvino:f32), or ours on openvino run "
+            "otherwise (whole: nothing kept from frame to frame; batch: four frames at a time), "
+            "drawing the same frames in turn; repeatable.",
         ),
     ] = None,
     turns: Annotated[int, typer.Option(help="Frames drawn in turn with each peer.")] = 12,
@@ -50,6 +53,9 @@ def bench(
             help="Measure an architecture without a download: sd-turbo, sd15, sdxl or critters.",
         ),
     ] = None,
+    layers: Annotated[
+        int, typer.Option(help="So many kinds of operations of each graph, the slowest.")
+    ] = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the figures as a .png.")
     ] = None,
@@ -61,22 +67,33 @@ def bench(
     for name, number in (("frames", frames), ("turns", turns)):
         if number < 1:
             raise RequestError(f"{number} {name} cannot be timed: use 1 or more")
+    if layers < 0:
+        raise RequestError(f"{layers} layers cannot be listed: use 0 or more")
     if plot is not None:
         from runtime.output.target import check_target
 
         if check_target(str(plot)) != "png":
             raise TargetError(f"{plot}: a plot is one picture, so its name ends in .png")
+    typed = invocation
+    options = {
+        "frames": frames,
+        "turns": turns if against else None,
+        "layers": layers or None,
+        "checkpoint": None if checkpoint is None else own_name(str(checkpoint)),
+        "random-weights": random_weights,
+    }
     with interruptible(None):
         if random_weights is not None:
             bundle, checkpoint = _random(random_weights)
             invocation = replace(invocation, model=str(bundle))
         planner = open_planner(invocation)
         request = sampling.request(planner, expression)
+        command = _command(request, typed, options, against or [])
 
-        def rivals(on_gpu: bool) -> list[Rival]:
-            return _rivals(invocation.model, against or [], checkpoint, on_gpu)
+        def rivals(ours: Pipeline | None) -> list[Rival]:
+            return _rivals(invocation.model, against or [], checkpoint, ours)
 
-        rivals(False)  # a name that is none is said before minutes have passed
+        rivals(None)  # a name that is none is said before minutes have passed
         result = bench_bundle(
             lambda: open_pipeline(invocation),
             request,
@@ -85,13 +102,15 @@ def bench(
             rivals=rivals,
             scrub=_scrub,
             random_weights=random_weights is not None,
+            command=command,
+            layers=layers,
             progress=_say if sys.stderr.isatty() else lambda text: None,
         )
     if plot is not None:
         from runtime.bench.plot import draw_benchmark
         from runtime.output.film import save_still
 
-        save_still(plot, draw_benchmark(result), {"command": "wordmorph bench"})
+        save_still(plot, draw_benchmark(result), {"command": command})
     if as_json:
         print(result.to_json(), end="")
     else:
@@ -100,14 +119,31 @@ def bench(
         print("\n".join(lines(result)))
 
 
-def _rivals(model: str, names: list[str], checkpoint: Path | None, on_gpu: bool) -> list[Rival]:
+def _command(
+    request: Request, invocation: Invocation, options: Mapping[str, object], against: Sequence[str]
+) -> str:
+    """Return the command that measures the same again; it names files without their folders."""
+    words = shlex.split(command_line("bench", request, None, invocation.shareable(), options))
+    peers = [word for name in against for word in ("--against", name)]
+    return shlex.join([*words[:2], *peers, *words[2:]])
+
+
+def _rivals(
+    model: str, names: list[str], checkpoint: Path | None, ours: Pipeline | None
+) -> list[Rival]:
+    """Return who is named; ``ours`` is None where only the names are to be checked."""
+    from runtime.bench.limits import CPU
     from runtime.bench.peers import Rival, engine_rival
+    from runtime.bench.variants import NAMES, variant_rival
     from runtime.bundles.library import find_bundle
 
+    on_gpu = ours is not None and ours.engine.name not in CPU
     found: list[Rival] = []
     for name in names:
         peer, _, which = name.partition(":")
-        if peer != "diffusers":
+        if name in NAMES:
+            found.append(variant_rival(name, ours))
+        elif peer != "diffusers":
             found.append(engine_rival(model, name, on_gpu))
         elif find_spec("torch") is None or find_spec("diffusers") is None:
             found.append(Rival(name, _without_torch))

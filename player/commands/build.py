@@ -16,12 +16,22 @@ from player.commands.common import interruptible
 from runtime.bundles import library
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.manifest import MANIFEST
+from runtime.enginecache.cache import EngineCache
 from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
+from runtime.engines.proof import keep_proof
 from runtime.engines.tensorrt.module import load_module
-from runtime.errors import BuildError, BundleError, EngineError, RequestError
+from runtime.errors import (
+    BuildError,
+    BundleError,
+    EngineError,
+    MorphError,
+    NotFinite,
+    RequestError,
+)
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")
+SLOW = "half the speed of an NVIDIA GPU, or less"
 INSTALL = "pip install '.[export]' in wordmorph's folder"
 
 
@@ -108,9 +118,8 @@ def build(
         asked = [out, *options.values()]
         changed = precision != "auto" or any(one not in (None, []) for one in asked)
         nvidia = _has_nvidia(compute_capability)
-        if known == library.built_in() and not changed and nvidia and _can_export():
-            # the one in the package is f32: half the speed of an NVIDIA GPU, or less
-            bundle = _bundle(console, model, {**options, "name": f"{model}-f16"}, ["f16"], None)
+        if known == library.built_in() and not changed and nvidia:
+            bundle = _built_in(console, model, options)
         elif known is not None and not changed and (known == library.built_in() or _is_name(model)):
             bundle = library.find_bundle(model)
         else:
@@ -119,6 +128,24 @@ def build(
             bundle = _bundle(console, model, options, precisions, out)
         _compile(console, bundle, gpu, refit)
     print(shlex.join(["wordmorph", "play", "--model", _called(bundle), "cat -> kitten"]))
+
+
+def _built_in(console: Console, model: str, options: dict[str, Any]) -> Bundle:
+    """Return the built-in model in f16, or as it is in the package where that cannot be made."""
+    from export.checkpoints.presets import MODELS
+
+    source = MODELS[model].source
+    if not (isinstance(source, Path) and any(source.rglob("*.safetensors"))):
+        lacking = (
+            "what it was built from is not in the package: in a copy of wordmorph's repository, "
+            "run: wordmorph build ./export/critters/model --precision f16"
+        )
+    elif not _can_export():
+        lacking = f"that needs torch and diffusers: {INSTALL}"
+    else:
+        return _bundle(console, model, {**options, "name": f"{model}-f16"}, ["f16"], None)
+    _say(console, f"{model}: f32, {SLOW}; f16 cannot be made, {lacking}")
+    return library.find_bundle(model)
 
 
 def _is_name(model: str) -> bool:
@@ -150,6 +177,8 @@ def _bundle(
         with contextlib.suppress(BundleError):  # damaged: made again
             bundle = open_bundle(folder)
             _say(console, f"bundle {folder}: already built")
+            if precisions[0] == "f16" != bundle.manifest.precision:
+                _say(console, f"  in f32, {SLOW}: --precision f16 builds it again")
             return bundle
     if (folder / MANIFEST).is_file():
         _say(console, f"bundle {folder}: damaged or built from something else, so replaced")
@@ -217,18 +246,25 @@ def _compile(console: Console, bundle: Bundle, gpu: Gpu | None, refit: bool = Fa
 
 
 def _likeness(bundle: Bundle) -> str:
-    """Draw a frame with ONNX Runtime on the GPU; return how like it is to f32 on the CPU."""
+    """Draw frames with ONNX Runtime on the GPU; return how like they are to f32 on the CPU.
+
+    That is kept: those of another picture are not played.
+    """
     from export.tensorrt.verify import psnr_of
-    from runtime.engines.onnxruntime.engine import open_engine
+    from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine, likeness_key
     from runtime.perception.psnr import ENOUGH, LEAST
 
     try:
-        found = psnr_of(bundle, open_engine(bundle, "auto"))
+        found = psnr_of(bundle, OnnxRuntimeEngine(bundle, "onnxruntime"))
+    except NotFinite:
+        found = 0.0
     except EngineError as error:
         return str(error)
+    with contextlib.suppress(MorphError):  # a cache that cannot be written is no reason to fail
+        keep_proof(EngineCache(), likeness_key(bundle), found, is_like=found >= LEAST)
     said = f"a frame is {found:.1f} dB from f32 on the CPU"
     if found < LEAST:
-        return f"{said}, another picture: play with --backend openvino, or build in f32"
+        return f"{said}, another picture, so it is not used: build with --precision f32"
     return said if found >= ENOUGH else f"{said}: coarse; --precision f32 is exact and slower"
 
 

@@ -132,8 +132,10 @@ def render(
             pictures: Iterable[Pixels] = (
                 frame.pixels for frame in frames_of(pipeline, requests, bars, "rendering")
             )
-            for pixels in _there_and_back(pictures) if bounce else pictures:
-                film.write(pixels)
+            if bounce:
+                pictures, requests = _there_and_back(pictures), requests + requests[-2:0:-1]
+            for pixels, request in zip(pictures, requests, strict=True):
+                film.write(pixels, {"t": request.t, "u": request.u})
             written = film.frames
     length = "" if kind == "folder" else f", {written / fps:.1f} s at {fps:g} frames per second"
     print(f"{output}: {written} frames{length}")

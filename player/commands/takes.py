@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,26 +58,47 @@ def render_take(
             f"{output} holds one picture: a take makes a film, .mp4, .gif or frames/"
         )
     check_fps(fps, kind)
-    take = read_take(Path(source))
+    take = read_take(Path(source), lambda line: print(line, file=sys.stderr))
     if one_model:
         take = _drawn_by(invocation.model, take)
     moments = take.moments(fps)
     if len(moments) > MAX_FRAMES:
         raise RequestError(f"{len(moments)} frames are too many: use {MAX_FRAMES} or fewer")
-    size = _check(take, invocation, source)
+    library = Library(invocation)
+    size = _check(take, library, source)
     first = moments[0]
-    command = f"wordmorph render {own_name(source)} -o {own_name(output)} --fps {fps:g}"
     more = {"frames": len(moments), "fps": fps, "performed": True}
-    decisive = settings_of({"model": first.model}, first.request, "", **more)
+    known = {**_names(first.model, library), "width": size[0], "height": size[1]}
+    decisive = settings_of({"model": known["model"]}, first.request, "", **more)
     check_overwrite(output, decisive, force=force)
     with interruptible(output), progress() as bars:
-        known = {"model": first.model, "digest": first.digest, "width": size[0], "height": size[1]}
+        command = _command(source, output, fps, invocation, one_model=one_model)
         settings = settings_of(known, first.request, command, **more)
         with open_film(output, size, fps, settings) as film:
-            for pixels in _pictures(moments, invocation, bars):
-                film.write(pixels)
+            for pixels, own in _pictures(moments, library, bars):
+                film.write(pixels, own)
             written = film.frames
     print(f"{output}: {written} frames, {written / fps:.1f} s at {fps:g} frames per second")
+
+
+def _command(
+    source: str, output: str, fps: float, invocation: Invocation, *, one_model: bool
+) -> str:
+    """Return the command that makes the film again, wherever its files lie."""
+    words = ["wordmorph", "render", own_name(source), "-o", own_name(output)]
+    words += ["--fps", repr(fps).removesuffix(".0")]
+    shared = invocation.shareable()
+    if one_model:
+        words += ["--model", shared.model]
+    return shlex.join([*words, *replace(shared, model=Invocation().model).options()])
+
+
+def _names(model: str, library: Library) -> dict[str, Any]:
+    """Return what names a model in metadata: not where it lies."""
+    return {
+        "model": library.planner(model).manifest.model,
+        "digest": library.find(model).digest,
+    }
 
 
 def _drawn_by(model: str, take: Take) -> Take:
@@ -83,9 +107,8 @@ def _drawn_by(model: str, take: Take) -> Take:
     return replace(take, events=events)
 
 
-def _check(take: Take, invocation: Invocation, source: str) -> tuple[int, int]:
+def _check(take: Take, library: Library, source: str) -> tuple[int, int]:
     """Return the size of all pictures once every model has agreed to its part."""
-    library = Library(invocation)
     sizes: dict[str, tuple[int, int]] = {}
     checked = set()
     for _, moment in take.events:
@@ -94,6 +117,8 @@ def _check(take: Take, invocation: Invocation, source: str) -> tuple[int, int]:
         except BundleError as error:
             why = f"{source}: {error}; or draw it with another: --model NAME"
             raise BundleError(why) from None
+        if moment.model not in sizes and (doubt := moment.doubt(model.digest)):
+            print(f"{source}: {doubt}", file=sys.stderr)
         sizes[moment.model] = model.picture
         plain = model.fitted(moment.request).at(0.0, 0.5)
         if (moment.model, plain) not in checked:
@@ -108,18 +133,20 @@ def _check(take: Take, invocation: Invocation, source: str) -> tuple[int, int]:
 
 
 def _pictures(
-    moments: list[Moment], invocation: Invocation, bars: Progress
-) -> Iterator[NDArray[np.uint8]]:
-    """Draw in order; what stands still is drawn once. One model is open at a time."""
-    library = Library(invocation)
+    moments: list[Moment], library: Library, bars: Progress
+) -> Iterator[tuple[NDArray[np.uint8], dict[str, Any]]]:
+    """Draw in order, with each picture's own settings; what stands still is drawn once.
+
+    One model is open at a time.
+    """
     for name, part in groupby(moments, key=lambda moment: moment.model):
-        model = library.find(name)
+        model, names = library.find(name), _names(name, library)
         runs = [
             (request, sum(1 for _ in run))
             for request, run in groupby(model.fitted(moment.request) for moment in part)
         ]
         with open_pipeline(library.invocation_of(name)) as pipeline:
             drawn = frames_of(pipeline, [request for request, _ in runs], bars, "rendering")
-            for frame, (_, count) in zip(drawn, runs, strict=True):
+            for frame, (request, count) in zip(drawn, runs, strict=True):
                 for _ in range(count):
-                    yield frame.pixels
+                    yield frame.pixels, {**names, **asdict(request)}

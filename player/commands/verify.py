@@ -58,7 +58,7 @@ def verify(
     beside = _check(target, force)
     with interruptible(None):
         bundle = find_bundle(model)
-        from runtime.bench.verify.apart import in_child
+        from runtime.bench.apart import in_child
         from runtime.bench.verify.page import page
         from runtime.bench.verify.verdicts import Bounds
         from runtime.bench.verify.verify import verify_bundle

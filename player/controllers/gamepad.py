@@ -66,11 +66,17 @@ class Gamepad:
         pygame.joystick.quit()
 
     def _look(self, session: Session) -> None:
-        there = pygame.joystick.get_count() > 0
-        if there and self._pad is None:
-            self._pad = pygame.joystick.Joystick(0)
-            self._down = frozenset()
-            session.state.say(f"gamepad: {self._pad.get_name()}")
-        elif self._pad is not None and not (there and self._pad.get_init()):
+        try:
+            there = [pygame.joystick.Joystick(at) for at in range(pygame.joystick.get_count())]
+        except pygame.error:  # one was pulled out meanwhile; looked at again
+            return
+        # a pad that is gone reads as at rest for ever, and one plugged in again is another
+        if self._pad is not None and self._pad.get_instance_id() not in {
+            pad.get_instance_id() for pad in there
+        }:
             self._pad = None
             session.state.say("the gamepad is gone")
+        if self._pad is None and there:
+            self._pad = there[0]
+            self._down = frozenset()
+            session.state.say(f"gamepad: {self._pad.get_name()}")

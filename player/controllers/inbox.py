@@ -1,23 +1,26 @@
-"""What controllers' threads leave for the front end's: bounded, and the newest wins."""
+"""What controllers' threads leave for the front end's: in order, and bounded."""
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import deque
 
 from player.session.actions import NAMES
 from player.session.session import Session
 
 MOST = 64
-"""Buttons pressed between two turns of the front end; more are dropped."""
+"""Actions between two turns of the front end; the oldest of more are dropped."""
 REPORT_SECONDS = 1.0
+ONCE = "save"
+"""Done once a turn, however often it is asked for: the picture on show is the same for a turn."""
 
 
 class Inbox:
-    """Actions asked for since the last ``drain``. Safe between threads.
+    """Actions asked for since the last ``drain``, done in that order. Safe between threads.
 
-    Of an absolute number (a place) only the newest counts, relative ones (moves) add up, so a
-    flood of messages costs no more than one. What is refused is counted, and said once a second.
+    Two numbers in a row for one action become one: of places the newer counts, moves add up. So a
+    flood of one message costs no more than a single one. What is refused or dropped is counted, and
+    said once a second.
     """
 
     def __init__(self, source: str) -> None:
@@ -25,10 +28,10 @@ class Inbox:
         self.source = source
         self.refused = 0
         self.dropped = 0
-        self._numbers: OrderedDict[str, float] = OrderedDict()
-        self._presses: list[str] = []
+        self._asked: deque[tuple[str, float | None]] = deque()
         self._complaint = ""
         self._said_at = float("-inf")
+        self._dropped_said = 0
         self._lock = threading.Lock()
 
     def put(self, name: str, value: float | None = None) -> bool:
@@ -37,24 +40,15 @@ class Inbox:
         if action is None:
             return self.refuse(f"there is no action {name!r}")
         parameter = action.parameter
-        with self._lock:
-            if parameter is None:
-                if len(self._presses) < MOST:
-                    self._presses.append(name)
-                else:
-                    self.dropped += 1
-                return True
-            given = parameter.default if value is None else value
-            if not parameter.holds(given):
-                low, high = parameter.low, parameter.high
-                complaint = f"{name} takes {low:g} to {high:g}, not {given:g}"
-            else:
-                complaint = ""
-                if parameter.relative:
-                    total = given + self._numbers.get(name, 0.0)
-                    given = min(max(total, parameter.low), parameter.high)
-                self._numbers[name] = given
-        return self.refuse(complaint) if complaint else True
+        if parameter is None:
+            self._ask(name, None)
+            return True
+        given = parameter.default if value is None else value
+        if not parameter.holds(given):
+            low, high = parameter.low, parameter.high
+            return self.refuse(f"{name} takes {low:g} to {high:g}, not {given:g}")
+        self._ask(name, given)
+        return True
 
     def refuse(self, complaint: str) -> bool:
         """Count something that cannot be done, to be said by the next ``drain``; returns False."""
@@ -66,14 +60,36 @@ class Inbox:
     def drain(self, session: Session, now: float) -> None:
         """Do what was asked for, in the front end's thread, at ``now`` seconds."""
         with self._lock:
-            numbers, self._numbers = self._numbers, OrderedDict()
-            presses, self._presses = self._presses, []
-            complaint = self._complaint if now - self._said_at >= REPORT_SECONDS else ""
-            if complaint:
-                self._complaint, self._said_at = "", now
-        for name, value in numbers.items():
-            NAMES[name].perform(session, value)
-        for name in presses:
-            NAMES[name].perform(session)
+            asked, self._asked = self._asked, deque()
+            complaint = self._to_say(now)
+        done = set()
+        for name, value in asked:
+            if name != ONCE or name not in done:
+                NAMES[name].perform(session, value)
+            done.add(name)
         if complaint:
             session.state.complain(f"{self.source}: {complaint}")
+
+    def _ask(self, name: str, value: float | None) -> None:
+        parameter = NAMES[name].parameter
+        with self._lock:
+            if parameter is not None and value is not None and self._asked:
+                last, before = self._asked[-1]
+                if last == name and before is not None:
+                    self._asked.pop()
+                    if parameter.relative:
+                        value = min(max(value + before, parameter.low), parameter.high)
+            self._asked.append((name, value))
+            if len(self._asked) > MOST:
+                self._asked.popleft()
+                self.dropped += 1
+
+    def _to_say(self, now: float) -> str:
+        """Return what went wrong since it was said last, nothing within a second of that."""
+        lost = self.dropped - self._dropped_said
+        if now - self._said_at < REPORT_SECONDS or not (lost or self._complaint):
+            return ""
+        many = f"{lost} messages dropped, more than {MOST} came at once" if lost else ""
+        said = "; ".join(filter(None, (self._complaint, many)))
+        self._complaint, self._dropped_said, self._said_at = "", self.dropped, now
+        return said

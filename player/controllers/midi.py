@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from player.controllers.inbox import Inbox
 from player.session.actions import NAMES
@@ -15,18 +15,27 @@ from player.session.motion.tempo import Tempo, fit
 from player.session.session import Session
 from runtime.durable import write_aside
 from runtime.errors import MorphError, RequestError
+from runtime.output.target import writing
 
-LOOK_SECONDS = 2.0
-"""How often plugged and unplugged devices are looked for."""
+LOOK_SECONDS = 0.25
+"""How often plugged and unplugged devices are looked for: no hand is faster."""
 FORMAT = 1
 LARGEST = 1 << 20
 """Bytes of a mapping file that are read at all."""
 
 CLOCK, START = 0xF8, 0xFA
-"""MIDI's real-time messages: 24 ticks a beat, and the first beat of a song."""
+"""MIDI's real-time messages: 24 ticks a beat; the next tick is the first beat of a song."""
 TICKS_PER_BEAT = 24
 
-Mode = Literal["absolute", "relative"]
+Mode = Literal["absolute", "relative", "offset", "press"]
+"""What a control sends: the place of a knob with two ends, 0 to 127; an endless knob's steps, as
+1, 2 … up and 127 or 65 … down; or as 65 … up and 63 … down; a button's 127 and 0."""
+UNCLEAR = (0, 1, 65, 127)
+"""Values of a controller message that do not yet say what kind of control sent it."""
+PLACES = {"move": "seek", "move_u": "seek_u"}
+"""action that moves → the one that goes to a place on the same axis"""
+STEPS = {place: step for step, place in PLACES.items()} | {"seed": "change_seed"}
+"""action that takes a value → the one that steps through its values"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,8 @@ class Binding:
     control: str
     action: str
     mode: Mode = "absolute"
+    value: float | None = None
+    """what a key or button gives the action; None is the action's default"""
 
 
 class Ports(Protocol):
@@ -70,13 +81,18 @@ class RtMidiPorts:
 
     def names(self) -> Sequence[str]:
         """Return the inputs that are there now."""
-        return list(self._lister.ports)
+        return [name for name in self._lister.ports if name]
 
     def open(self, name: str, hear: Callable[[Sequence[int]], None]) -> Any:
-        """Open one by its name."""
+        """Open one by its name; its clock is heard too.
+
+        Raises:
+            RuntimeError, ValueError: it is gone, or another program holds it.
+        """
         port = self._made(**self._how)
+        port.ignore_types(midi_sysex=True, midi_time=False, midi_sense=True)
         port.callback = lambda message, time: hear(message)
-        port.open_port(name)
+        port.open_port(list(port.ports).index(name))  # by name, the library takes it for a pattern
         return port
 
 
@@ -90,31 +106,40 @@ class Midi:
             MorphError: the file is damaged, or of a newer format.
         """
         self.inbox = Inbox("midi")
-        self.learning: str | None = None
-        """the action that the next moved knob is bound to"""
+        self.learning: tuple[str, float | None] | None = None
+        """the action, and what its key gives it, that the next moved knob is bound to"""
         self.bindings = {one.control: one for one in read_mapping(mapping)}
         self._mapping = mapping
         self._ports = ports
         self._open: dict[str, Any] = {}
         self._looked = float("-inf")
         self._learned: Binding | None = None
+        self._heard: dict[str, int] = {}
+        """the last value of each controller message"""
+        self._first: dict[str, int] = {}
+        """the same since learning began"""
         self._ticks: list[float] = []
         self._counted = 0
         self._tempo: Tempo | None = None
 
-    def learn(self, action: str, session: Session) -> None:
-        """Bind the next knob or key that is moved to ``action``."""
-        self.learning = action
-        session.state.say(f"move the knob for: {NAMES[action].meaning}")
+    def learn(self, action: str, session: Session, value: float | None = None) -> None:
+        """Bind the next knob or key that is moved to ``action``; a key gives it ``value``."""
+        self._first = {}
+        self.learning = action, value
+        session.state.say(f"press the pad, or turn the knob slowly up: {NAMES[action].meaning}")
 
     def poll(self, session: Session, now: float) -> None:
         """Do what was played since the last time; look for devices now and then."""
+        session.state.hears_knobs = True
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now
             self._look(session)
-        if session.state.learn_action:
-            self.learn(session.state.learn_action, session)
-            session.state.learn_action = ""
+        if session.state.learn_action is not None:
+            action, value = session.state.learn_action
+            session.state.learn_action = None
+            self.learn(action, session, value)
+        if self.learning is not None and self._first:
+            session.state.say("and once more: it is not clear yet whether it is a knob")
         if self._learned is not None:
             learned, self._learned = self._learned, None
             try:
@@ -147,35 +172,72 @@ class Midi:
             control = f"note {channel}/{number}"
         else:
             return
-        if self.learning is not None:
-            action, self.learning = self.learning, None
-            mode: Mode = "relative" if kind == 0xB0 and value in (1, 65, 127) else "absolute"
-            self._learned = self.bindings[control] = Binding(control, action, mode)
+        if (learning := self.learning) is not None:
+            self._hear_learning(control, value, *learning)
             return
+        before = self._heard.get(control)
+        self._heard[control] = value
         binding = self.bindings.get(control)
-        if binding is None:
-            return
+        if binding is not None:
+            self._act(binding, value, before)
+
+    def _act(self, binding: Binding, value: int, before: int | None) -> None:
+        """Do what a control is bound to; ``before`` is what it sent last."""
         parameter = NAMES[binding.action].parameter
-        if parameter is None:
-            if kind == 0x90 or value >= 64:
-                self.inbox.put(binding.action)
-        elif binding.mode == "relative":
-            self.inbox.put(binding.action, float(value if value < 64 else value - 128))
-        elif kind == 0x90:
-            self.inbox.put(binding.action)
+        if binding.control.startswith("note"):
+            self.inbox.put(binding.action, binding.value)
+        elif binding.mode == "press" or parameter is None:
+            # a knob rises past the middle once; some buttons send the same each time
+            if value >= 64 and (before is None or before < 64 or before == value):
+                self.inbox.put(binding.action, binding.value)
+        elif binding.mode == "absolute" and not parameter.relative:
+            place = parameter.low + (parameter.high - parameter.low) * value / 127
+            self.inbox.put(binding.action, round(place) if parameter.whole else place)
         else:
-            low, high = parameter.low, parameter.high
-            self.inbox.put(binding.action, low + (high - low) * value / 127)
+            if binding.mode == "absolute":  # as far as it was turned
+                unit = min(1.0, (parameter.high - parameter.low) / 127)
+                steps = 0 if before is None else round(value * unit) - round(before * unit)
+            else:
+                steps = _steps(value, binding.mode)
+            if steps:
+                self.inbox.put(binding.action, min(max(steps, parameter.low), parameter.high))
+
+    def _hear_learning(self, control: str, value: int, action: str, given: float | None) -> None:
+        """Bind a control once it is clear what kind it is."""
+        before = self._first.get(control)
+        self._first[control] = value
+        mode: Mode = "absolute"
+        parameter = NAMES[action].parameter
+        if control.startswith("note") or parameter is None:
+            mode = "press"
+        elif before is None and value in UNCLEAR:
+            return
+        elif before is not None and {before, value} <= {0, 127}:
+            mode = "press"
+        elif before == value:
+            mode = "relative" if value == 1 else "offset"
+        self.learning = None
+        self._heard[control] = value
+        if mode == "absolute":
+            action = PLACES.get(action, action)
+        elif mode != "press":
+            action = STEPS.get(action, action)
+            parameter = NAMES[action].parameter
+            if parameter is None or not parameter.relative:
+                self.inbox.refuse(f"{control} is an endless knob: bind {action} to a pad")
+                return
+        self._learned = self.bindings[control] = Binding(control, action, mode, given)
 
     def _hear_clock(self, message: int) -> None:
         if message == START:
-            self._ticks = []
+            self._ticks, self._counted = [], 0
+            return
         self._ticks = [*self._ticks[-4 * TICKS_PER_BEAT :], time.perf_counter()]
-        self._counted += 1 if message == CLOCK else -self._counted
-        if len(self._ticks) > TICKS_PER_BEAT and self._counted % TICKS_PER_BEAT == 0:
+        beats, rest = divmod(self._counted, TICKS_PER_BEAT)
+        self._counted += 1
+        if len(self._ticks) > TICKS_PER_BEAT and rest == 0:
             found = fit(self._ticks, 1 / TICKS_PER_BEAT)
-            if found is not None:  # the bar began with START, so many beats ago
-                beats = self._counted // TICKS_PER_BEAT
+            if found is not None:  # the bar began with the first tick, so many beats ago
                 self._tempo = Tempo(found.bpm, found.start - beats * 60 / found.bpm)
 
     def _look(self, session: Session) -> None:
@@ -186,7 +248,11 @@ class Midi:
         for name in sorted(there - set(self._open)):
             try:
                 self._open[name] = self._ports.open(name, self.hear)
-            except (RuntimeError, OSError):  # another program holds it; tried again
+            except (
+                RuntimeError,
+                OSError,
+                ValueError,
+            ):  # held by another, or just gone; tried again
                 continue
             session.state.say(f"MIDI: {name}")
 
@@ -207,14 +273,29 @@ def read_mapping(path: Path) -> tuple[Binding, ...]:
         raise MorphError(f"{path} cannot be read ({error}): remove it, and learn again") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise MorphError(f"{path} is no MIDI mapping that this version reads: remove it")
+    entries = raw.get("bindings")
+    if not isinstance(entries, list):
+        raise MorphError(f"{path} is damaged: remove it, and learn again")
+    return tuple(_binding(entry, path) for entry in entries)
+
+
+def _binding(entry: object, path: Path) -> Binding:
     try:
-        bindings = tuple(Binding(**entry) for entry in raw["bindings"])
-    except (KeyError, TypeError):
-        raise MorphError(f"{path} is damaged: remove it, and learn again") from None
-    for one in bindings:
-        if one.action not in NAMES or one.mode not in ("absolute", "relative"):
-            raise MorphError(f"{path} binds {one.control!r} to {one.action!r}, which is no action")
-    return bindings
+        one = Binding(**entry) if isinstance(entry, dict) else None
+    except TypeError:
+        one = None
+    if one is None or not all(isinstance(text, str) for text in (one.control, one.action)):
+        raise MorphError(f"{path} is damaged: remove it, and learn again")
+    action = NAMES.get(one.action)
+    if action is None or one.mode not in get_args(Mode):
+        raise MorphError(f"{path} binds {one.control!r} to {one.action!r}, which is no action")
+    if one.value is not None and not (
+        isinstance(one.value, int | float)
+        and action.parameter is not None
+        and action.parameter.holds(one.value)
+    ):
+        raise MorphError(f"{path} gives {one.action!r} a value that it does not take")
+    return one
 
 
 def write_mapping(path: Path, bindings: Sequence[Binding]) -> None:
@@ -224,6 +305,15 @@ def write_mapping(path: Path, bindings: Sequence[Binding]) -> None:
         TargetError: it cannot be written.
     """
     text = json.dumps({"format": FORMAT, "bindings": [asdict(one) for one in bindings]}, indent=1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with write_aside(path) as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with write_aside(path) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+
+
+def _steps(value: int, mode: Mode) -> int:
+    """Return how far an endless knob was turned."""
+    if mode == "offset":
+        return value - 64
+    # down is 127, 126 … (two's complement) or 65, 66 … (a sign bit): no knob makes 32 steps at once
+    return value if value <= 64 else value - 128 if value >= 96 else 64 - value

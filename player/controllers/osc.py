@@ -16,6 +16,15 @@ from player.session.session import Session
 from runtime.errors import RequestError
 
 PREFIX = "/wordmorph/"
+TOLD = {
+    "t": "f 0 … 1",
+    "u": "f 0 … 1",
+    "seed": "s, as 32 bits without a sign do not fit into OSC's integer",
+    "steps": "i",
+    "playing": "i 0 or 1",
+    "expression": "s",
+}
+"""what ``OscOut`` sends, by the last part of its address"""
 
 
 def address_of(action: Action) -> str:
@@ -30,12 +39,36 @@ def addresses() -> tuple[tuple[str, str, str], ...]:
         takes = ""
         if (parameter := action.parameter) is not None:
             kind = "i" if parameter.whole else "f"
-            takes = (
-                f"{kind} {parameter.low:g} … {parameter.high:g} {parameter.unit}, "
-                f"{parameter.default:g} if left out"
-            )
+            low, high = f"{parameter.low:.10g}", f"{parameter.high:.10g}"
+            reach = f"{kind} {low} … {high} {parameter.unit}".rstrip()
+            takes = f"{reach}, {parameter.default:g} if left out"
         rows.append((address_of(action), takes, action.meaning))
     return tuple(rows)
+
+
+def page() -> str:
+    """Return the page of addresses, ``docs/osc.md``."""
+    lines = [
+        "# OSC addresses",
+        "",
+        "Written by `python -m player.controllers.osc > docs/osc.md`.",
+        "",
+        "`wordmorph play --osc 9000` listens on UDP port 9000 of this machine, or of the address",
+        "in `--osc HOST:PORT`. Where an argument is i (whole) or f, integers and floats of 32 and",
+        "64 bits are taken. A number out of its range is refused and said. A button, which takes",
+        "no argument, may come with one: 0 is its release. The time of a bundle is not waited for.",
+        "",
+        "| address | argument | what it does |",
+        "| --- | --- | --- |",
+        *(f"| `{name}` | {takes} | {meaning} |" for name, takes, meaning in addresses()),
+        "",
+        "`--osc-out [HOST:]PORT` is told what is shown, whenever that changes:",
+        "",
+        "| address | argument |",
+        "| --- | --- |",
+        *(f"| `{PREFIX}state/{name}` | {takes} |" for name, takes in TOLD.items()),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 class OscIn:
@@ -52,11 +85,17 @@ class OscIn:
             from pythonosc.osc_server import BlockingOSCUDPServer
         except ImportError:
             raise RequestError("OSC needs python-osc: pip install '.[osc]'") from None
-        self.inbox = Inbox("osc")
-        dispatcher = Dispatcher()
+        self.inbox = inbox = Inbox("osc")
+
+        class Server(BlockingOSCUDPServer):
+            def handle_error(self, request: Any, client_address: Any) -> None:
+                inbox.refuse("a message that cannot be read")
+
+        # a bundle's time is not waited for: the thread would sleep, and hear nothing
+        dispatcher = Dispatcher(strict_timing=False)
         dispatcher.set_default_handler(self._hear)
         try:
-            self._server = BlockingOSCUDPServer((host, port), dispatcher)
+            self._server = Server((host, port), dispatcher)
         except (OSError, OverflowError) as error:
             raise RequestError(f"OSC cannot listen on {host}:{port}: {error}") from None
         self._thread = threading.Thread(target=self._server.serve_forever, name="osc", daemon=True)
@@ -127,7 +166,7 @@ class OscOut:
         values: dict[str, str | float] = {
             "t": request.t,
             "u": request.u,
-            "seed": str(request.seed),  # 32 bits without a sign do not fit into OSC's int32
+            "seed": str(request.seed),
             "steps": request.steps,
             "playing": int(shown.playing),
             "expression": request.expression,
@@ -162,3 +201,7 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

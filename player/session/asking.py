@@ -62,7 +62,7 @@ class Asking:
     def ask_again(self) -> None:
         """Have the render thread look at what is asked for, and at what else there is to do."""
         sought = self._sought or self._state.request
-        self.worker.requests.put(PendingRequest(sought, self._state.playhead.direction))
+        self.worker.ask(PendingRequest(sought, self._state.playhead.direction))
 
     def draw_here(self) -> None:
         """Do the render thread's work between two turns, where there is none."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from player.session.keep.cues import read_cues
 from player.session.keep.takefile import read_take
-from player.session.motion.moment import SETTINGS, KeptFileError, Moment, kind_in, request_of
+from player.session.motion.moment import (
+    SETTINGS,
+    KeptFileError,
+    Moment,
+    check_fields,
+    kind_in,
+    request_of,
+)
 from runtime.output.film import read_settings
 
 SUFFIXES = (".png", ".mp4", ".gif", ".json")
@@ -22,25 +30,30 @@ def is_file_to_open(text: str) -> bool:
         return False
 
 
-def moment_in(path: Path) -> Moment:
+def moment_in(path: Path, say: Callable[[str], None]) -> Moment:
     """Return the moment that a picture or film shows first, or that a take or cue list begins with.
+
+    ``say`` is told in one line what cannot be read of a file whose beginning can.
 
     Raises:
         MorphError: no such file, none of this program, or a damaged one; one line.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait
+        raise KeptFileError(f"{path} is no file")
     if path.suffix.lower() == ".json":
         kind = kind_in(path)
         if kind == "take":
-            return read_take(path).events[0][1]
+            return read_take(path, say).events[0][1]
         if kind:
-            moments, _ = read_cues(path)
+            moments, _ = read_cues(path, say)
             if moments:
                 return moments[0]
             raise KeptFileError(f"{path} holds no cues")
         raise KeptFileError(f"{path} is no take and no cue list of this program")
     settings = read_settings(path)
-    model, digest = settings.get("model"), settings.get("digest", "")
-    if not isinstance(model, str) or not isinstance(digest, str):
+    named = {"model": settings.get("model"), "digest": settings.get("digest", "")}
+    if not isinstance(named["model"], str):
         raise KeptFileError(f"{path} does not say which model drew it")
+    check_fields(named, {"model": (str,), "digest": (str,)}, str(path))
     fields = {name: settings[name] for name in SETTINGS if name in settings}
-    return Moment(request_of(fields, str(path)), model, digest)
+    return Moment(request_of(fields, str(path)), named["model"], named["digest"])

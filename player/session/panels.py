@@ -62,7 +62,9 @@ class Panels:
         self.clean = not self.clean
 
     def close_uppermost(self) -> bool:
-        """Close what lies uppermost on the picture, else leave full screen; False if neither."""
+        """Close what lies uppermost on the picture, else show the panel again, else leave full
+        screen; False if there is none of these to do.
+        """
         if self.typing:
             self.typing = ""
         elif self.help:
@@ -71,6 +73,8 @@ class Panels:
             self.measures = False
         elif self.difference:
             self.difference = False
+        elif self.clean:
+            self.clean = False
         elif self.fullscreen:
             self.fullscreen = False
         else:

@@ -11,7 +11,7 @@ from player.session.asking import Asking
 from player.session.drawing.measures import Measures
 from player.session.drawing.memory import default_budget, give_back_freed
 from player.session.drawing.worker import Renderer, Worker
-from player.session.keep.cues import Cues, read_cues
+from player.session.keep.cues import Cues
 from player.session.keep.difference import difference
 from player.session.keep.firstpicture import FirstPicture
 from player.session.keep.keeping import Keeping
@@ -30,7 +30,7 @@ from player.session.view import View, view_of
 from player.session.wanted import Wanted
 from player.session.words import History
 from runtime.cache import FrameCache
-from runtime.errors import MorphError, RequestError
+from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import Line, stands_still
 from runtime.request import Frame, Request
@@ -91,6 +91,10 @@ class Session:
         """what models were opened by, by their names"""
         self._before: Moment | None = None
         self._difference: tuple[tuple[Request, Request], Frame] | None = None
+        self._marked: tuple[Request, Request] | None = None
+        """the marks whose pictures are wanted for their difference"""
+        self._ahead: object = None
+        """what the pictures of coming beats were last thought out from"""
         if models is not None:
             self.settings.model = models.find(self.state.invocation.model)
         self._remark = remark
@@ -123,7 +127,7 @@ class Session:
         """
         self.beats.turn(now)
         for controller in self.controllers:
-            controller.poll(self, now)
+            self._poll(controller, now)
         self.measures.turn(now)
         self.state.advance(dt, *velocity)
         self._switch_model()
@@ -132,11 +136,11 @@ class Session:
         if self.worker.failure is not None and not self._return_to_the_last_model():
             raise self.worker.failure
         self.asking.receive()
-        moment = self.moment
-        moving = self.state.playhead.playing or self.state.gliding is not None
-        self.past.observe(replace(moment, digest=""), now, playing=moving)
+        self._note(now)
         self.keeping.advance_recording(now)
-        self.takes.follow(self.keeping.recorder, moment, now)
+        self.takes.follow(self.keeping.recorder, self.moment, now)
+        self._look_ahead(now)
+        self._want_difference()
         self.wanted.turn(self.model_name)
 
     @property
@@ -158,7 +162,7 @@ class Session:
             ExpressionError, RequestError, BundleError: it cannot be played; nothing has changed.
         """
         state = self.state
-        state.gliding = None
+        state.gliding, state.switch = None, None
         if moment.model not in (state.invocation.model, self.model_name):
             if self._models is None:
                 raise RequestError(f"it was made with {moment.model}, and no other model is here")
@@ -166,14 +170,18 @@ class Session:
             request = model.fitted(moment.request)
             model.check(request)
             state.switch = replace(moment, request=request, model=model.name)
+            if doubt := moment.doubt(model.digest):
+                state.complain(doubt)
             return
         way = glide_between(state.request, moment.request, seconds) if seconds else None
         if way is None:
             self.change(moment.request)
-            return
-        self._check(way.start)
-        self._check(moment.request)
-        state.begin_glide(way)
+        else:
+            self._check(way.start)
+            self._check(moment.request)
+            state.begin_glide(way)
+        if doubt := moment.doubt(self.moment.digest):
+            state.say(doubt)
 
     def open_file(self, path: Path) -> None:
         """Play on where a picture, film or take was made, or take the cues of a file; say what
@@ -181,21 +189,20 @@ class Session:
         """
         try:
             if kind_in(path) == "cue list":
-                self.cues.set(*read_cues(path))
-                self.state.say(f"{len(self.cues.kept)} cues of {path.name}")
+                self.cues.open(path)
             else:
-                self.go(moment_in(path))
                 self.state.say(f"opened {path.name}")
+                self.go(moment_in(path, self.state.complain))
         except MorphError as error:
             self.state.complain(str(error))
 
     def undo(self) -> None:
         """Go back to what was asked for before."""
-        self._step(self.past.undo(), "nothing to undo")
+        self._step(self.past.undo, "nothing to undo")
 
     def redo(self) -> None:
         """Go to what was undone last."""
-        self._step(self.past.redo(), "nothing to redo")
+        self._step(self.past.redo, "nothing to redo")
 
     def copy_command(self) -> None:
         """Put the command that opens this view again on the clipboard."""
@@ -215,7 +222,6 @@ class Session:
         if self._difference is None or self._difference[0] != marked:
             first, second = (self.state.cache.peek(request) for request in marked)
             if first is None or second is None:
-                self.wanted.add(marked)
                 return self.state.frame
             self._difference = marked, difference(first, second, self.state.request)
         return self._difference[1]
@@ -225,13 +231,10 @@ class Session:
 
         What it will show is rendered meanwhile, so that it arrives on the beat.
         """
-        if not self.beats.holds:
+        if self.beats.holds:
+            self.beats.hold(run)
+        else:
             run()
-            return
-        self.beats.hold(run)
-        coming = self.state.preview(run)
-        if coming not in self.state.cache:
-            self.wanted.add((coming,))
 
     def tap(self) -> None:
         """Beat time: a few taps make a tempo."""
@@ -299,16 +302,65 @@ class Session:
             controller.close()
         self.worker.stop(lambda: print("ending as soon as the model is open", flush=True))
 
-    def _step(self, moment: Moment | None, otherwise: str) -> None:
-        if moment is None:
-            self.state.say(otherwise)
-            return
+    def _poll(self, controller: Controller, now: float) -> None:
+        """Let a controller act; whatever fails in it, the picture goes on."""
         try:
-            self.go(moment)
+            controller.poll(self, now)
+        except Exception as error:  # a device's library may raise anything
+            problem = f"{type(controller).__name__}: {one_line(error)}"
+            if self.state.notice != problem:  # said again when its notice is gone, not every turn
+                self.state.complain(problem)
+
+    def _step(self, step: Callable[[Callable[[Moment], None]], bool], otherwise: str) -> None:
+        self.state.gliding = None
+        self._note(self.beats.now)
+        try:
+            if step(self.go):
+                self.state.playhead = replace(self.state.playhead, playing=False)
+            else:
+                self.state.say(otherwise)
         except MorphError as error:
             self.state.say(str(error))
-        else:
-            self.state.playhead = replace(self.state.playhead, playing=False)
+
+    def _note(self, now: float) -> None:
+        """Let undo know what is asked for; what a glide passes is nothing to come back to."""
+        if self.state.gliding is None and self.state.switch is None:
+            playing = self.state.playhead.playing
+            self.past.observe(replace(self.moment, digest=""), now, playing=playing)
+
+    def _look_ahead(self, now: float) -> None:
+        """Have drawn what will be asked for at each beat that something waits for."""
+        waiting, state = self.beats.waiting, self.state
+        thought_of = waiting, state.request, state.playhead.playing
+        if not waiting or thought_of == self._ahead:
+            return
+        self._ahead = thought_of
+
+        def arrive() -> dict[float, Request]:
+            asked, clock = {}, now
+            for due, run in waiting:
+                state.advance(max(due - clock, 0.0))
+                run()
+                asked[due], clock = state.request, due
+            return asked
+
+        coming = state.preview(arrive).values()
+        self.wanted.add_first(tuple(one for one in coming if one not in state.cache))
+
+    def _want_difference(self) -> None:
+        """Have drawn what the marks' difference needs; say so and end it if that cannot be."""
+        marked = self.state.marked() if self.state.panels.difference else None
+        known = self._difference is not None and self._difference[0] == marked
+        if marked is None or known or all(one in self.state.cache for one in marked):
+            self._marked = None
+            return
+        problem = self.wanted.take_problem()
+        if marked == self._marked and problem is not None:
+            self.state.panels.difference = False
+            self.state.complain(problem)
+            return
+        self._marked = marked
+        self.wanted.add(marked)
 
     def _switch_model(self) -> None:
         """Let another model take over; the old picture stays until its first is there."""
@@ -327,7 +379,7 @@ class Session:
     def _play_with(self, model: Model, request: Request) -> None:
         state = self.state
         self._folders[self.model_name] = state.invocation.model
-        self.keeping.finish_recording()
+        self.keeping.stop_recording()
         self.keeping.give_up_grid()
         state.invocation = replace(state.invocation, model=model.name, size=None)
         state.cache = FrameCache(self._budget or default_budget(model.picture))
@@ -360,8 +412,9 @@ class Session:
         """Play on with the model before, if this one failed to open; False if there is none."""
         if self._before is None or self.worker.info is not None or self._models is None:
             return False
-        why = self.worker.failure
+        why, failed = self.worker.failure, self.model_name
         moment, self._before = self._before, None
         self._play_with(self._models.find(moment.model), moment.request)
+        self.past.forget(failed, replace(self.moment, digest=""))
         self.state.complain(f"{why}: playing on with {moment.model}")
         return True

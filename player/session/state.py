@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from player.session.drawing.memory import default_budget
 from player.session.drawing.scan import Speeds
@@ -19,6 +20,7 @@ from runtime.language.expression import parse
 from runtime.language.line import Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
+T = TypeVar("T")
 NOTICE_SECONDS = 4.0
 HINT = "/ types other words   F1 for the keys"
 
@@ -65,8 +67,11 @@ class PlayerState:
         """what is to be played with another model, taken by the session"""
         self.learning = False
         """whether the next action by key is meant for the next moved knob"""
-        self.learn_action = ""
-        """the action that a knob is to be bound to, taken by whoever hears knobs"""
+        self.learn_action: tuple[str, float | None] | None = None
+        """the action that a knob is to be bound to and what its key gives it, taken by whoever
+        hears knobs"""
+        self.hears_knobs = False
+        """whether somebody does"""
         self.pace = 0.0
         """seconds that a frame takes, 0 until that is known"""
         self.printed: list[str] = []
@@ -74,16 +79,18 @@ class PlayerState:
 
     def change(self, request: Request) -> None:
         """Stand at another request, which may have another expression."""
-        self.base = request
         self.expression = parse(request.expression)
         self.axis: Axis = Line.through(request).axis if self.moves else "t"
         """what the seek bar, ← and →, and playing move along"""
-        place = Line(request, self.axis).place
-        self.playhead = self.playhead.rest_at(place, request.u if self.has_pad else 0.5)
+        line = Line(request, self.axis)
+        self.base = request if self.has_pad or self.axis == "u" else request.at(request.t, 0.5)
+        self.playhead = self.playhead.rest_at(line.place, request.u if self.has_pad else 0.5)
 
     @property
     def request(self) -> Request:
         """The picture asked for."""
+        if not self.playhead.grain:  # as it was opened: finer than the playhead moves
+            return self.base
         if self.axis == "t":
             return self.playhead.request(self.base)
         return Line(self.base, self.axis).at(self.playhead.t)
@@ -113,7 +120,7 @@ class PlayerState:
         elif self.gliding is not None:
             self._follow(self.gliding, dt)
         else:
-            self.playhead = self.playhead.play(dt)
+            self.playhead = self.playhead.play(dt, pad=self.has_pad)
 
     def begin_glide(self, way: Glide) -> None:
         """Follow a glide from its start; whoever moves by hand ends it."""
@@ -123,7 +130,9 @@ class PlayerState:
         self.gliding, self.glided, self._glide_head = way, 0.0, self.playhead
 
     def _follow(self, way: Glide, dt: float) -> None:
-        if self.playhead != self._glide_head or self.base.expression != way.start.expression:
+        head, last = self.playhead, self._glide_head
+        moved = (head.x, head.y, head.playing) != (last.x, last.y, last.playing)
+        if moved or self.base.expression != way.start.expression:
             self.gliding = None
             return
         self.glided += dt
@@ -157,12 +166,12 @@ class PlayerState:
             self.playhead = replace(self.playhead, warp=None)
             self.say("raw time: this line is not scanned yet")
 
-    def preview(self, run: Callable[[], None]) -> Request:
-        """Return the picture that would be asked for after ``run``, which is not done."""
+    def preview(self, run: Callable[[], T]) -> T:
+        """Return what ``run`` returns; what it does to the state is not done."""
         before = dict(vars(self))
+        self.printed = []
         try:
-            run()
-            return self.request
+            return run()
         finally:
             vars(self).update(before)
 
@@ -196,7 +205,7 @@ class PlayerState:
         """Play or pause."""
         if self._at_rest():
             return
-        self.playhead = self.playhead.toggle()
+        self.playhead = self.playhead.toggle(pad=self.has_pad)
 
     def change_speed(self, doublings: float) -> None:
         """Play at 2^``doublings`` times the speed."""
@@ -264,11 +273,14 @@ class PlayerState:
 
     def toggle_between(self) -> None:
         """Let playing stay between the marks, or run the whole line again."""
-        self.playhead = replace(self.playhead, between=not self.playhead.between)
-        if not self.playhead.between:
+        self.playhead = head = replace(self.playhead, between=not self.playhead.between)
+        a, b = head.mark_a, head.mark_b
+        if not head.between:
             self.say("playing the whole line")
-        elif None in self.marks:
+        elif a is None or b is None:
             self.say("playing between A and B, once both are set")
+        elif a[0] == b[0] and (a[1] == b[1] or not self.has_pad):
+            self.say("playing between A and B, once they lie apart")
         else:
             self.say("playing between A and B")
 
@@ -310,6 +322,9 @@ class PlayerState:
 
     def learn_knob(self) -> None:
         """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        if not self.hears_knobs:
+            self.say("no knob is heard: start with --midi")
+            return
         self.learning = not self.learning
         self.say("press the key of an action, then move the knob" if self.learning else "")
 

@@ -24,9 +24,9 @@ _WORD = re.compile(r"[^\W\d_][\w'’-]*$")
 class History:
     """The expressions that were played, newest last, each once."""
 
-    def __init__(self, words: Sequence[str] = ()) -> None:
-        """Begin with those of earlier sessions."""
-        self.words = tuple(dict.fromkeys(words))[-MOST:]
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.words: tuple[str, ...] = ()
 
     def add(self, expression: str) -> None:
         """Note an expression that is played."""

@@ -97,6 +97,14 @@ class Typist:
             return False
         return True
 
+    def point(self, place: int, session: Session, *, select: bool) -> None:
+        """Put the cursor before a character; ``select`` keeps the other end of the selection.
+
+        While an input method composes, the cursor is where it writes.
+        """
+        if not self._composed:
+            self._set(self._line.move(place, select=select), session)
+
     def _press(self, key: int, mods: int, session: Session) -> None:
         select, word = bool(mods & SHIFT), bool(mods & CTRL)
         line = self._line
@@ -224,5 +232,5 @@ def pasted() -> str:
     """Return the clipboard's text, empty where there is none."""
     try:
         return pygame.scrap.get_text()
-    except pygame.error:
+    except (pygame.error, UnicodeDecodeError):  # another program may put there what is no text
         return ""

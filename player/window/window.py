@@ -10,7 +10,7 @@ from statistics import fmean
 
 import pygame
 
-from player.session.actions import find
+from player.session.actions import NAMES, find
 from player.session.drawing.worker import Renderer
 from player.session.keep.firstpicture import FirstPicture
 from player.session.models import Models
@@ -29,11 +29,14 @@ from player.window.parts.hover import Hover
 from player.window.typist import Typist, copy
 from runtime.request import Request
 
-HERTZ = 60
+HERTZ = 75
+"""Turns a second that the loop aims at: beside a busy engine the system wakes it up to 3 ms late,
+so that 60 are what hold."""
 LONGEST_TURN = 0.1
 """Seconds that one turn may stand for: after a stall the picture does not leap."""
 
 
+TITLE = "wordmorph"
 CLICK = 6
 """Pixels that the mouse may move in a click."""
 DOUBLE_SECONDS = 0.35
@@ -97,10 +100,12 @@ class Window:
         self._hover: Hover | None = None
         self._pulled = 0
         self._clicked_at = float("-inf")
+        self._clicked_from = self.state.playhead
         self._controllers = controllers
         self._drag: str | None = None
         self._hertz = 0
         self._size = (0, 0)
+        self._title = TITLE
         self.canvas = Canvas(picture)
 
     def run(self, max_seconds: float | None = None) -> Request:
@@ -136,7 +141,7 @@ class Window:
             self._size,
             fullscreen=self._fullscreen,
             smallest=smallest_window(desktop, scale),
-            title=f"wordmorph  {self.state.base.expression}",
+            title=TITLE,
         )
         self.session.measures.scaled_by = self.canvas.screen.name
         self.session.measures.reach("window")
@@ -152,20 +157,22 @@ class Window:
             if now - counted >= 0.5:
                 self._hertz = round(1 / fmean(list(self.intervals)[-HERTZ:]))
                 counted = now
+            self.session.beats.now = now  # taps are heard before the session turns
             for event in pygame.event.get():
                 self._handle(event, now)
             self._turn(min(dt, LONGEST_TURN), now)
             clock.tick(HERTZ if self._threads else 0)
 
     def _turn(self, dt: float, now: float) -> None:
-        if self._drag in (None, "picture"):
-            self.session.turn(dt, now, self._controls.velocity(now))
-        else:
+        if self._drag in ("bar", "pad"):
             self.session.turn(0.0, now)
+        else:
+            self.session.turn(dt, now, self._controls.velocity(now))
         if self.state.panels.fullscreen != self._fullscreen:
             self._toggle_fullscreen()
         self._print()
         self._typist.tend(self.session)
+        self._entitle()
         if self.state.copied:
             if not copy(self.state.copied):
                 self.state.printed.append(self.state.copied)
@@ -191,6 +198,10 @@ class Window:
         elif event.type == pygame.KEYUP:
             if self._controls.release(self._along(event.key), event.mod):
                 self.state.rest()
+        elif event.type == pygame.TEXTEDITING and event.text:
+            # an input method took a key that was meant for us; where none does, text input stays
+            # on, for without it SDL names keys as on a keyboard of the United States
+            pygame.key.stop_text_input()
         elif event.type == pygame.WINDOWFOCUSLOST:
             self._controls.drop()
         elif event.type == pygame.WINDOWEXPOSED:
@@ -212,7 +223,7 @@ class Window:
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
         if bound is not None and self.state.learning and bound[0].name != "learn":
-            self.state.learning, self.state.learn_action = False, bound[0].name
+            self.state.learning, self.state.learn_action = False, (bound[0].name, bound[1].value)
         elif bound is not None and not bound[0].held:
             action, pressed = bound
             if action.name == "help" and self._turn_page():
@@ -239,27 +250,36 @@ class Window:
         layout = self.canvas.layout
         if layout is None:
             return
-        if layout.bar.union(layout.strip).inflate(8, 12).collidepoint(position):
+        typing = self._typist.typing
+        if typing is not None and editline.box_of(layout).collidepoint(position):
+            self._drag = "field"
+            place = editline.place_at(layout, typing, position[0])
+            select = bool(pygame.key.get_mods() & SHIFT)
+            self._typist.point(place, self.session, select=select)
+        elif layout.bar.union(layout.strip).inflate(8, 12).collidepoint(position):
             self._drag = "bar"
         elif layout.pad.collidepoint(position):
             self._drag = "pad"
         elif layout.cues.collidepoint(position):
             number = cuestrip.number_at(layout.cues, len(self.session.cues.kept), position)
             if number is not None:
-                gliding = bool(pygame.key.get_mods() & SHIFT)
-                self.session.cues.recall(number, gliding=gliding)
+                shift = bool(pygame.key.get_mods() & SHIFT)
+                NAMES["glide_cue" if shift else "cue"].perform(self.session, number)
         elif layout.picture.collidepoint(position):
             self._drag, self._pulled = "picture", 0
-        self._pull(position)
+        if self._drag in ("bar", "pad"):
+            self._pull(position)
 
     def _let_go(self, now: float) -> None:
         """End a drag; on the picture, a click plays and a double click shows the whole of it."""
         dragged, self._drag = self._drag, None
         if dragged != "picture" or self._pulled > CLICK:
             return
-        if now - self._clicked_at < DOUBLE_SECONDS:
+        if now - self._clicked_at < DOUBLE_SECONDS and self.state.panels.zoom > 1:
             self.state.panels.zoom = 1
-        self._clicked_at = now
+            self.state.playhead = self._clicked_from  # where the first click began to play
+            return
+        self._clicked_at, self._clicked_from = now, self.state.playhead
         self.state.play()
 
     def _pull(self, position: tuple[int, int], by: tuple[int, int] = (0, 0)) -> None:
@@ -272,6 +292,9 @@ class Window:
             t, u = pad.place(layout.pad, position)
             self.state.seek(t)
             self.state.seek_u(u)
+        elif self._drag == "field" and self._typist.typing is not None:
+            place = editline.place_at(layout, self._typist.typing, position[0])
+            self._typist.point(place, self.session, select=True)
         elif self._drag == "picture":
             self._pulled += abs(by[0]) + abs(by[1])
             self.canvas.pan(*by, self.state.panels.zoom)
@@ -302,6 +325,13 @@ class Window:
             self.state.move_along(event.x)
         else:
             self.state.move_along(event.y + event.x)
+
+    def _entitle(self) -> None:
+        """Let the window bear the words that are played."""
+        title = f"{TITLE}  {self.state.base.expression}"
+        if title != self._title and self.canvas.screen is not None:
+            self._title = title
+            self.canvas.screen.entitle(title)
 
     def _toggle_fullscreen(self) -> None:
         self._fullscreen = not self._fullscreen

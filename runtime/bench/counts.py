@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import openvino as ov
 
-from runtime.engines.openvino.core import CORE
+from runtime.engines.openvino.graph import fixed_model
 from runtime.errors import BundleError, last_line
 
 WIDTHS = {"f32": 4, "bf16": 2, "f16": 2, "int8": 1}
@@ -52,15 +53,7 @@ def count(path: Path, batch: int = 1) -> Work:
         BundleError: a file that cannot be read, or whose shapes depend on more than the batch.
     """
     try:
-        model = CORE.read_model(path)
-        shapes = {
-            port: [batch, *port.partial_shape[1:]]
-            for port in model.inputs
-            if port.partial_shape.is_dynamic
-        }
-        if shapes:
-            model.reshape(shapes)
-        return count_model(model)
+        return count_model(fixed_model(path, batch))
     except RuntimeError as error:
         raise BundleError(f"the work in {path} cannot be counted: {last_line(error)}") from None
 
@@ -86,6 +79,24 @@ def count_model(model: ov.Model) -> Work:
         prod(port.shape) * port.element_type.size for port in (*model.inputs, *model.outputs)
     )
     return Work(flop, weights, io_bytes, activations)
+
+
+def flop_behind(model: ov.Model, inputs: Collection[str]) -> float:
+    """Return the flop of all that depends on one of the ``inputs``, by their names.
+
+    Raises:
+        RuntimeError: a shape is not known.
+    """
+    behind: set[str] = set()
+    flop = 0.0
+    for node in model.get_ordered_ops():
+        sources = (port.get_source_output().get_node().get_name() for port in node.inputs())
+        if node.get_type_name() == "ShapeOf":
+            continue  # which is known, whatever the input holds
+        if node.get_friendly_name() in inputs or not behind.isdisjoint(sources):
+            behind.add(node.get_name())
+            flop += _flop(node)
+    return flop
 
 
 def _flop(node: Any) -> float:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
+import msgspec
 import numpy as np
 
 from runtime.bench.limits import Limits
 from runtime.bench.machine import Machine
 from runtime.errors import BundleError
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,40 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """Frames nobody waits for, in the engine's largest batch, as films and grids are rendered."""
+    """Frames nobody waits for, as films and grids are rendered."""
 
     batch: int
+    """the engine's largest, or 1 where fewer frames than that were timed"""
     ms: Spread
     """a frame"""
+
+
+@dataclass(frozen=True, slots=True)
+class Denoising:
+    """GFLOP of one run of the denoiser, by what they depend on."""
+
+    text: float
+    """what is computed for every frame"""
+    noise: float
+    """what hears no text: computed once for each seed"""
+    step: float
+    """what depends on the step alone, the projections of its time"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """All operations of a kind in one graph, in one run of it."""
+
+    stage: str
+    """``denoise`` or ``decode``"""
+    operation: str
+    kernel: str
+    """the engine runtime's name for the code that ran"""
+    count: int
+    ms: float
+    """the median of several runs"""
+    share: float
+    """of all operations of the graph, 0 to 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +103,15 @@ class PeerFigures:
     open_seconds: float | None = None
     """until it was ready: loading, compiling, the first frame"""
     note: str = ""
+    others: float | None = None
+    """share of all cores that neither it nor ours used meanwhile, 0 to 1"""
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
     """One run. Milliseconds unless the name says otherwise."""
 
+    format: Literal[1]
     model: str
     digest: str
     random_weights: bool
@@ -103,58 +135,44 @@ class Benchmark:
     new_word: Spread
     """what a frame of words never met before takes"""
     peak_bytes: int
+    """of a process that does nothing else, the engine cache being warm"""
     others: float | None
-    """share of all cores that other programs used meanwhile, 0 to 1"""
+    """share of all cores that other programs used while ours drew alone, 0 to 1"""
     limits: Limits
+    """of the engine's precision"""
     peers: tuple[PeerFigures, ...] = ()
+    command: str | None = None
+    """what measures the same again"""
+    more_limits: tuple[Limits, ...] = ()
+    """of the other precisions that a graph computes in"""
+    denoising: Denoising | None = None
+    """None for an engine that computes all of it for every frame"""
+    layers: tuple[Layer, ...] | None = None
+    """None if they were not asked for, empty if the engine does not tell"""
 
     @property
     def fps(self) -> float:
         """Frames a second, one at a time: by the median."""
         return 1e3 / self.frame.median
 
+    @property
+    def busiest(self) -> float | None:
+        """The largest share of all cores that other programs used during a part; None: unknown."""
+        known = (self.others, *(peer.others for peer in self.peers))
+        return max((share for share in known if share is not None), default=None)
+
     def to_json(self) -> str:
         """Return everything as text that ``from_json`` reads."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
+        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
 
 
 def from_json(text: str) -> Benchmark:
-    """Read what ``to_json`` wrote.
+    """Read what ``to_json`` wrote; what older figures lack is as if it had not been measured.
 
     Raises:
         BundleError: text of another kind, or of another version.
     """
     try:
-        raw = json.loads(text)
-        if raw.pop("format") != FORMAT:
-            raise BundleError("benchmark figures of another version: measure again")
-        machine = raw["machine"]
-        fill = raw["fill"]
-        return Benchmark(
-            **{
-                **raw,
-                "machine": Machine(**{**machine, "features": tuple(machine["features"])}),
-                "frame": Spread(**raw["frame"]),
-                "stages": {name: _stage(stage) for name, stage in raw["stages"].items()},
-                "fill": Fill(fill["batch"], Spread(**fill["ms"])),
-                "scrub": _spread(raw["scrub"]),
-                "new_word": Spread(**raw["new_word"]),
-                "limits": Limits(**raw["limits"]),
-                "peers": tuple(_peer(peer) for peer in raw["peers"]),
-            }
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"these are no benchmark figures ({error!r})") from None
-
-
-def _spread(raw: Mapping[str, Any] | None) -> Spread | None:
-    return None if raw is None else Spread(**raw)
-
-
-def _stage(raw: Mapping[str, Any]) -> Stage:
-    return Stage(**{**raw, "ms": Spread(**raw["ms"])})
-
-
-def _peer(raw: Mapping[str, Any]) -> PeerFigures:
-    spreads = {name: _spread(raw[name]) for name in ("ms", "ours_ms", "ratio")}
-    return PeerFigures(**{**raw, **spreads})
+        return msgspec.json.decode(text, type=Benchmark)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BundleError(f"these are no benchmark figures of this version ({error})") from None

@@ -13,6 +13,8 @@ from runtime.bench.counts import Work
 from runtime.bench.timing import best_seconds
 from runtime.errors import EngineError, last_line
 
+CPU = ("openvino", "onnxruntime-cpu")
+"""engine runtimes that run on the processor"""
 SIDES = (512, 1024, 2048)
 """of the square matrices; the best rate counts, for it is what the others fall short of"""
 CHAIN = 4
@@ -48,7 +50,7 @@ class Limits:
 
 def measure_limits(backend: str, precision: str) -> Limits:
     """Measure the rates of what a ``backend`` runs on, in the ``precision`` it computes in."""
-    if backend in ("openvino", "onnxruntime-cpu"):
+    if backend in CPU:
         try:
             return Limits(precision, openvino_rate(precision), copy_rate())
         except (EngineError, RuntimeError) as error:

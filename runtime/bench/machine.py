@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -112,12 +113,14 @@ def driver_version() -> str | None:
 
 
 class Watch:
-    """Watches what the machine does from its making on."""
+    """Watches what the machine does from its making on. Children of this process are its own, as
+    long as they live; one that ends meanwhile may count as another program.
+    """
 
     def __init__(self) -> None:
         """Start watching."""
         self._start = time.perf_counter()
-        self._own = sum(os.times()[:2])
+        self._own = _own_seconds()
         self._busy = _busy_seconds()
 
     def others(self) -> float | None:
@@ -125,9 +128,25 @@ class Watch:
         busy, seconds = _busy_seconds(), time.perf_counter() - self._start
         if busy is None or self._busy is None or not seconds:
             return None
-        own = sum(os.times()[:2]) - self._own
+        own = _own_seconds() - self._own
         share = (busy - self._busy - own) / (seconds * (os.cpu_count() or 1))
         return min(max(share, 0.0), 1.0)
+
+
+def _own_seconds() -> float:
+    """Return the processor time of this process and its children, those that ended too where the
+    system says it.
+    """
+    try:
+        me = psutil.Process()
+        family = (me, *me.children(recursive=True))
+    except (psutil.Error, OSError, RuntimeError):  # a container may hide them
+        return float(sum(os.times()[:4]))
+    seconds = 0.0
+    for process in family:
+        with suppress(psutil.Error):  # it has just ended
+            seconds += sum(process.cpu_times()[:4])  # user, system, and both of ended children
+    return seconds
 
 
 def _busy_seconds() -> float | None:

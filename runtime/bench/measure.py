@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.bench.counts import Work, count, count_model
-from runtime.bench.figures import Fill, Spread, Stage
+from runtime.bench.counts import Work, count, count_model, flop_behind
+from runtime.bench.figures import Denoising, Fill, Spread, Stage
 from runtime.bench.limits import Limits
+from runtime.engines.cpu import peak_bytes
 from runtime.engines.openvino.engine import OpenVinoEngine
 from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import fixed_model
-from runtime.engines.openvino.prologue import split
+from runtime.engines.openvino.prologue import TEXT, split
 from runtime.pipeline import Pipeline
-from runtime.request import Frame, Request
+from runtime.request import Request
 
 WARM_UP = 3
 """frames before the clock starts: the first ones load kernels and fill caches"""
@@ -59,6 +60,11 @@ def warm_up(pipeline: Pipeline, first: Request) -> None:
         pipeline.render(first.at(t))
 
 
+def timings(pipeline: Pipeline, requests: Sequence[Request]) -> list[Mapping[str, float]]:
+    """Draw requests one by one; return the milliseconds of each by stage. No picture is kept."""
+    return [pipeline.render(request).timings for request in requests]
+
+
 def precision_of(pipeline: Pipeline, role: str) -> str:
     """Return what a graph computes in; for what is no graph, what the engine does."""
     engine = pipeline.engine
@@ -68,10 +74,13 @@ def precision_of(pipeline: Pipeline, role: str) -> str:
 
 
 def stages(
-    pipeline: Pipeline, frames: Sequence[Frame], limits: Callable[[str], Limits]
+    pipeline: Pipeline,
+    timed: Sequence[Mapping[str, float]],
+    steps: int,
+    limits: Callable[[str], Limits],
 ) -> dict[str, Stage]:
-    """Return where the time of frames went, beside the least that each part's graph can take by
-    the ``limits`` of the precision it computes in.
+    """Return where the time of frames in so many ``steps`` went, as ``timings`` has it, beside the
+    least that each part's graph can take by the ``limits`` of the precision it computes in.
 
     Counted is what the engine computes for a frame while somebody moves between two words.
 
@@ -80,10 +89,9 @@ def stages(
     Raises:
         BundleError: a graph whose work cannot be counted.
     """
-    steps = frames[0].request.steps
     return {
         name: _stage(
-            Spread.of([frame.timings[name] for frame in frames]),
+            Spread.of([taken[name] for taken in timed]),
             _runs(pipeline, GRAPHS[name], steps) if name in GRAPHS else [],
             limits(precision_of(pipeline, GRAPHS.get(name, ""))),
         )
@@ -128,31 +136,63 @@ def _stage(ms: Spread, runs: Sequence[Work], limits: Limits) -> Stage:
     )
 
 
+def denoising(pipeline: Pipeline) -> Denoising | None:
+    """Return what the denoiser's work depends on, or None where the engine does not part it.
+
+    Raises:
+        BundleError: a graph whose work cannot be counted.
+    """
+    path = pipeline.bundle.path("denoiser")
+    model = fixed_model(path)
+    if not isinstance(pipeline.engine, OpenVinoEngine) or split(fixed_model(path)) is None:
+        return None
+    text, both = (flop_behind(model, names) for names in (TEXT, TEXT | {"sample", "noise"}))
+    whole = count(path).flop
+    return Denoising(text / 1e9, (both - text) / 1e9, (whole - both) / 1e9)
+
+
 def filling(pipeline: Pipeline, requests: Sequence[Request]) -> Fill:
-    """Time frames that nobody waits for, in the engine's largest batch."""
-    largest = max(pipeline.engine.batches)
-    pipeline.render_many(requests[:largest])
-    times = []
-    for batch in batches(requests, largest):
-        start = time.perf_counter()
-        pipeline.render_many(batch)
-        times.append((time.perf_counter() - start) * 1e3 / len(batch))
-    return Fill(max(pipeline.engine.batches), Spread.of(times))
+    """Time frames that nobody waits for, as films are rendered: in the engine's largest batch and,
+    on a GPU, the next one begun before the last is taken out.
 
-
-def batches(requests: Sequence[Request], size: int) -> Iterator[Sequence[Request]]:
-    """Cut into batches of ``size``, leaving out a shorter rest unless it is all there is."""
-    if len(requests) < size:
-        yield requests
-    for start in range(0, len(requests) - size + 1, size):
-        yield requests[start : start + size]
+    A rest that fills no batch is left out, unless it is all there is: then single frames are timed.
+    """
+    pipeline.render_many(requests[: max(pipeline.engine.batches)])
+    batch = max(pipeline.engine.batches)  # the first one may have shown that there is no room
+    if len(requests) < batch:
+        batch = 1
+    times, start = [], time.perf_counter()
+    for number, _ in enumerate(pipeline.frames(requests[: len(requests) // batch * batch]), 1):
+        if number % batch == 0:
+            taken = time.perf_counter()
+            times.append((taken - start) * 1e3 / batch)
+            start = taken
+    return Fill(batch, Spread.of(times))
 
 
 def new_words(pipeline: Pipeline, first: Request, count: int = NEW_WORDS) -> Spread:
-    """Time frames of expressions the pipeline never met: parsing, tokens, text encoder and all."""
+    """Time frames of expressions the pipeline never met: parsing, tokens, text encoder and all.
+
+    They are drawn with the seed, steps, edit and interpolation of ``first``.
+    """
     times = []
     for number in range(count):
+        request = replace(first, expression=f"word {number} -> other {number}", t=0.5)
         start = time.perf_counter()
-        pipeline.render(pipeline.request(f"word {number} -> other {number}", 0.5, seed=first.seed))
+        pipeline.render(request)
         times.append((time.perf_counter() - start) * 1e3)
     return Spread.of(times)
+
+
+def peak_memory(model: str, backend: str, precision: str, first: Request) -> int:
+    """Return the most memory in bytes that this process ever held, after it opened ``model`` and
+    drew positions of ``first``, a batch and new words. To be run in a process of its own.
+
+    Raises:
+        MorphError: whatever opening or rendering raises.
+    """
+    with Pipeline.open(model, backend=backend, precision=precision) as pipeline:
+        warm_up(pipeline, first)
+        filling(pipeline, positions(first, 2 * max(pipeline.engine.batches)))
+        new_words(pipeline, first, 1)
+        return peak_bytes()

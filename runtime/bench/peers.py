@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bench.figures import PeerFigures, Spread
+from runtime.bench.machine import Watch
 from runtime.engines.choose import BACKENDS
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.perception.psnr import peak_signal_to_noise
@@ -76,9 +77,9 @@ def engine_rival(model: str, asked: str, on_gpu: bool) -> Rival:
     name, _, precision = asked.partition(":")
     if name not in BACKENDS:
         raise RequestError(
-            f"nothing is called {asked!r} here: use --against diffusers, or an engine runtime as "
+            f"nothing is called {asked!r} here: use --against diffusers, an engine runtime as "
             f"--backend names it ({', '.join(BACKENDS)}), perhaps with a precision, as in "
-            "openvino:f32"
+            "openvino:f32, or whole or batch for ours run otherwise"
         )
     if name == "onnxruntime" and not on_gpu:
         name = "onnxruntime-cpu"
@@ -105,8 +106,10 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
         return PeerFigures(rival.name, one_line(error))
     try:
         first: float | None = None
-        theirs, ours, likeness = [], [], []
+        theirs, ours, likeness, watch = [], [], [], Watch()
         for turn, request in enumerate([requests[0]] * TURNS + list(requests)):
+            if turn == TURNS:
+                watch = Watch()
             try:
                 pixels, milliseconds = peer.draw(pipeline, request)
             except MorphError as error:
@@ -120,6 +123,7 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
                 theirs.append(milliseconds)
                 ours.append(own)
                 likeness.append(peak_signal_to_noise(pixels, frame.pixels))
+        others = watch.others()
     finally:
         peer.close()
     return PeerFigures(
@@ -130,4 +134,5 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
         psnr=min(likeness),
         open_seconds=first,
         note=peer.note,
+        others=others,
     )

@@ -56,19 +56,30 @@ def _draw_stages(axes: Axes, result: Benchmark) -> None:
 
 
 def _draw_roof(axes: Axes, result: Benchmark) -> None:
-    limits = result.limits
-    if limits.flop_per_second is None or limits.bytes_per_second is None:
+    roofs = [
+        (limits.precision, limits.flop_per_second / 1e9, limits.bytes_per_second / 1e9)
+        for limits in (result.limits, *result.more_limits)
+        if limits.flop_per_second is not None and limits.bytes_per_second is not None
+    ]
+    if not roofs:
         axes.text(0.5, 0.5, "the machine's rates are unknown", ha="center", color=_FAINT)
         axes.set_axis_off()
         return
-    peak, bandwidth = limits.flop_per_second / 1e9, limits.bytes_per_second / 1e9
-    ridge = peak / bandwidth
-    at = np.geomspace(ridge / 30, ridge * 100, 200)
-    axes.loglog(at, np.minimum(peak, at * bandwidth), color=_ROOF)
-    for name, stage in result.stages.items():
-        if stage.gflop and stage.gflops and stage.bytes:
-            x = stage.gflop * 1e9 / stage.bytes
-            axes.loglog([x], [stage.gflops], "o", color=_TAKEN)
-            axes.annotate(name, (x, stage.gflops), (6, -10), textcoords="offset points", fontsize=9)
+    points = {
+        name: (stage.gflop * 1e9 / stage.bytes, stage.gflops)
+        for name, stage in result.stages.items()
+        if stage.gflop and stage.gflops and stage.bytes
+    }
+    ridges = [peak / bandwidth for _, peak, bandwidth in roofs]
+    farthest = max([x for x, _ in points.values()], default=0.0)
+    at = np.geomspace(min(ridges) / 30, max(max(ridges) * 100, farthest * 3), 200)
+    for precision, peak, bandwidth in roofs:
+        axes.loglog(at, np.minimum(peak, at * bandwidth), color=_ROOF)
+        axes.annotate(
+            precision, (at[-1], peak), (0, 3), textcoords="offset points", ha="right", color=_FAINT
+        )
+    for name, point in points.items():
+        axes.loglog(*point, "o", color=_TAKEN)
+        axes.annotate(name, point, (6, -10), textcoords="offset points", fontsize=9)
     axes.set_xlabel("operations for each byte that must move", fontsize=9)
-    axes.set_ylabel(f"GFLOP/s in {limits.precision}", fontsize=9)
+    axes.set_ylabel("GFLOP/s", fontsize=9)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 from runtime.bench import measure
-from runtime.bench.figures import Benchmark, Spread
+from runtime.bench.apart import in_child
+from runtime.bench.figures import FORMAT, Benchmark, Spread
+from runtime.bench.layers import layers as slowest
 from runtime.bench.limits import measure_limits
 from runtime.bench.machine import Watch, this_machine
 from runtime.bench.peers import Rival, compare
-from runtime.engines.cpu import peak_bytes
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
 SCRUBS = 30
-CPU = ("openvino", "onnxruntime-cpu")
-"""engine runtimes that run on the processor"""
+PROFILED = 20
+"""frames whose operations are timed"""
 
 
 def bench_bundle(
@@ -25,20 +27,42 @@ def bench_bundle(
     *,
     frames: int,
     turns: int = 0,
-    rivals: Callable[[bool], Sequence[Rival]] = lambda on_gpu: (),
+    rivals: Callable[[Pipeline], Sequence[Rival]] = lambda ours: (),
     scrub: Callable[[Pipeline, Request, int], list[float]] | None = None,
     random_weights: bool = False,
+    command: str | None = None,
+    layers: int = 0,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Benchmark:
     """Open a pipeline and measure it on ``frames`` positions of ``first``'s morph along t.
 
-    ``rivals`` is told whether ours runs on a GPU and names whom ``turns`` frames are drawn in
-    turn with. ``scrub`` returns so many latencies of a front end, in milliseconds. ``progress``
-    hears a short text at the start of every part.
+    ``rivals`` is given ours and names whom ``turns`` frames are drawn in turn with. ``scrub``
+    returns so many latencies of a front end, in milliseconds. ``layers`` is how many kinds of
+    operations of each graph are listed. ``progress`` hears a short text at the start of every
+    part. ``command`` is what measures the same again.
+
+    Memory is that of another process, opened last: this one has made and kept much else.
 
     Raises:
         MorphError: whatever opening or rendering raises.
     """
+    result, model = _measured(open_pipeline, first, frames, turns, rivals, scrub, layers, progress)
+    progress("memory, in a process of its own")
+    peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
+    return replace(result, random_weights=random_weights, command=command, peak_bytes=peak)
+
+
+def _measured(
+    open_pipeline: Callable[[], Pipeline],
+    first: Request,
+    frames: int,
+    turns: int,
+    rivals: Callable[[Pipeline], Sequence[Rival]],
+    scrub: Callable[[Pipeline, Request, int], list[float]] | None,
+    layers: int,
+    progress: Callable[[str], None],
+) -> tuple[Benchmark, str]:
+    """Return all but the memory, and the folder of what was measured."""
     progress("opening the model")
     opened = measure.open_timed(open_pipeline, first)
     with opened.pipeline as pipeline:
@@ -47,23 +71,25 @@ def bench_bundle(
         positions = measure.positions(first, frames)
         progress(f"{frames} frames, one by one")
         watch = Watch()
-        timed = [pipeline.render(request) for request in positions]
-        others = watch.others()
+        timed = measure.timings(pipeline, positions)
         progress("frames in batches, new words, scrubbing")
         fill = measure.filling(pipeline, positions)
         new_word = measure.new_words(pipeline, first, min(measure.NEW_WORDS, frames))
         waits = [] if scrub is None else scrub(pipeline, first, min(SCRUBS, frames))
-        peak = peak_bytes()
         progress("the machine's own rates")
         limits = cache(partial(measure_limits, engine.name))
+        stages = measure.stages(pipeline, timed, first.steps, limits)
+        computed = {measure.precision_of(pipeline, role) for role in measure.GRAPHS.values()}
+        others = watch.others()
         peers = []
-        for rival in rivals(engine.name not in CPU):
+        for rival in rivals(pipeline):
             progress(f"in turn with {rival.name}")
             peers.append(compare(pipeline, rival, measure.positions(first, turns)))
-        return Benchmark(
+        result = Benchmark(
+            format=FORMAT,
             model=pipeline.bundle.manifest.model,
             digest=pipeline.bundle.digest(),
-            random_weights=random_weights,
+            random_weights=False,
             width=pipeline.size[0],
             height=pipeline.size[1],
             steps=first.steps,
@@ -74,13 +100,17 @@ def bench_bundle(
             machine=this_machine(),
             open_seconds=opened.seconds,
             first_frame_ms=opened.first_frame_ms,
-            frame=Spread.of([frame.timings["total"] for frame in timed]),
-            stages=measure.stages(pipeline, timed, limits),
+            frame=Spread.of([taken["total"] for taken in timed]),
+            stages=stages,
             fill=fill,
             scrub=Spread.of(waits) if waits else None,
             new_word=new_word,
-            peak_bytes=peak,
+            peak_bytes=0,
             others=others,
             limits=limits(engine.precision),
+            more_limits=tuple(limits(name) for name in sorted(computed - {engine.precision})),
             peers=tuple(peers),
+            denoising=measure.denoising(pipeline),
+            layers=slowest(pipeline, positions[:PROFILED], layers) if layers else None,
         )
+        return result, str(pipeline.bundle.folder)

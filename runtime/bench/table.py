@@ -11,7 +11,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.bench.figures import Benchmark, PeerFigures, Spread, Stage, from_json
+from runtime.bench.figures import (
+    Benchmark,
+    Denoising,
+    Layer,
+    PeerFigures,
+    Spread,
+    Stage,
+    from_json,
+)
+from runtime.bench.limits import CPU
 from runtime.errors import MorphError, TargetError
 
 BEGIN = "<!-- bench: written by python -m runtime.bench.table -->"
@@ -27,7 +36,8 @@ def lines(result: Benchmark) -> list[str]:
         ("engine", f"{result.engine} {result.precision}"),
         ("device", result.device),
         ("machine", f"{machine.processor}, {machine.cores} cores, {machine.system}"),
-        ("others on it", _percent(result.others)),
+        ("versions", _versions(result, tuple(machine.versions))),
+        ("others on it", _percent(result.busiest)),
         ("open", f"{result.open_seconds:.2f} s; first frame {result.first_frame_ms:.1f} ms"),
         ("live", f"{result.fps:.1f} fps ({result.frame.count} frames)"),
         ("a frame", _ms(result.frame)),
@@ -37,7 +47,9 @@ def lines(result: Benchmark) -> list[str]:
         ("new words", _ms(result.new_word)),
         ("peak memory", f"{result.peak_bytes / 1e9:.2f} GB"),
         ("limit", _limits(result)),
+        *([] if result.denoising is None else [("kept", _kept(result.denoising))]),
         *((f"against {peer.name}", _peer(peer)) for peer in result.peers),
+        *([] if result.layers is None else _layers(result.layers)),
     ]
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {text}" for name, text in rows]
@@ -48,18 +60,16 @@ def section(results: Sequence[Benchmark]) -> str:
     parts = [BEGIN]
     for result in results:
         random = " with random weights" if result.random_weights else ""
-        machine = result.machine
-        packages = ", ".join(
-            f"{name} {machine.versions[name]}"
-            for name in ("python", result.engine.split("-")[0])
-            if name in machine.versions
-        )
         parts += [
             f"**{result.model}**{random}, {result.width}x{result.height}, {_steps(result)}, "
-            f"{result.engine} {result.precision}, on {machine.cores} cores of {machine.processor} "
-            f"({', '.join(machine.features) or machine.system}; {packages}); other programs used "
-            f"{_percent(result.others)} of them meanwhile:",
+            f"{result.engine} {result.precision}, on {_place(result)}; other programs used "
+            f"{_percent(result.busiest)} of the cores meanwhile:",
             "",
+            *(
+                []
+                if result.command is None
+                else ["```console", f"{result.command} --json", "```", ""]
+            ),
             "| what | median (10 to 90 %) | GFLOP | GFLOP/s | of the limit |",
             "| --- | --- | --- | --- | --- |",
             _row("a frame", result.frame, _total(result)),
@@ -69,14 +79,27 @@ def section(results: Sequence[Benchmark]) -> str:
             _row("a frame of new words", result.new_word),
             "",
             f"{result.fps:.1f} frames a second; {result.open_seconds:.1f} s to open, "
-            f"{result.peak_bytes / 1e9:.1f} GB at the peak. {_limits(result)}.",
+            f"{result.peak_bytes / 1e9:.1f} GB at the peak. {_limits(result)}."
+            + ("" if result.denoising is None else f" {_kept(result.denoising)}."),
             "",
         ]
         if result.peers:
             parts += [
-                f"| in turn with {result.model} | its frame | its time over ours | likeness |",
-                "| --- | --- | --- | --- |",
+                f"| in turn with {result.model} | its frame | our frame, in turn | "
+                "its time over ours | likeness |",
+                "| --- | --- | --- | --- | --- |",
                 *(_peer_row(peer) for peer in result.peers),
+                "",
+            ]
+        if result.layers:
+            parts += [
+                "| operations | kernel | how many | in one run | of the graph |",
+                "| --- | --- | --- | --- | --- |",
+                *(
+                    f"| {one.stage}: {one.operation} | {one.kernel} | {one.count} | "
+                    f"{one.ms:.2f} ms | {_percent(one.share)} |"
+                    for one in result.layers
+                ),
                 "",
             ]
     return "\n".join([*parts, END])
@@ -144,6 +167,24 @@ def _total(result: Benchmark) -> Stage | None:
     )
 
 
+def _place(result: Benchmark) -> str:
+    """Return what the engine ran on, and with what."""
+    machine = result.machine
+    own = result.engine.replace("_", "-")
+    named = _versions(result, ("python", own.removesuffix("-cpu"), f"{own}-gpu"))
+    processor = (
+        f"{machine.cores} cores of {machine.processor} "
+        f"({', '.join(machine.features) or machine.system}; {named})"
+    )
+    return processor if result.engine in CPU else f"{result.device}, with {processor}"
+
+
+def _versions(result: Benchmark, names: Sequence[str]) -> str:
+    """Return the versions of those of ``names`` that were there."""
+    versions = result.machine.versions
+    return ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
+
+
 def _row(what: str, ms: Spread, stage: Stage | None = None) -> str:
     counted = ["", "", ""]
     if stage is not None and stage.gflop is not None:
@@ -153,17 +194,22 @@ def _row(what: str, ms: Spread, stage: Stage | None = None) -> str:
 
 def _peer_row(peer: PeerFigures) -> str:
     if peer.ms is None or peer.ratio is None or peer.psnr is None:
-        return f"| {peer.name} | does not run here: {peer.reason} | | |"
+        return f"| {peer.name} | does not run here: {peer.reason} | | | |"
     note = f" ({peer.note})" if peer.note else ""
-    return f"| {peer.name}{note} | {_ms(peer.ms)} | {_times(peer.ratio)} | {peer.psnr:.1f} dB |"
+    ours = "" if peer.ours_ms is None else _ms(peer.ours_ms)
+    return (
+        f"| {peer.name}{note} | {_ms(peer.ms)} | {ours} | {_times(peer.ratio)} | "
+        f"{peer.psnr:.1f} dB |"
+    )
 
 
 def _peer(peer: PeerFigures) -> str:
     if peer.ms is None or peer.ratio is None or peer.psnr is None:
         return f"does not run here: {peer.reason}"
+    ours = "" if peer.ours_ms is None else f", ours in turn with it {_ms(peer.ours_ms)}"
     return (
-        f"it takes {_times(peer.ratio)} our time: {_ms(peer.ms)}; frames alike to {peer.psnr:.1f} "
-        f"dB or better; ready after {peer.open_seconds:.0f} s ({peer.note})"
+        f"it takes {_times(peer.ratio)} our time: {_ms(peer.ms)}{ours}; frames alike to "
+        f"{peer.psnr:.1f} dB or better; ready after {peer.open_seconds:.0f} s ({peer.note})"
     )
 
 
@@ -176,14 +222,34 @@ def _stage(stage: Stage) -> str:
     return text
 
 
+def _kept(work: Denoising) -> str:
+    whole = work.text + work.noise + work.step
+    return (
+        f"{100 * (work.noise + work.step) / whole:.0f} % of the denoiser's {whole:.2f} GFLOP hear "
+        f"no text and run once for each seed; {100 * work.step / whole:.1f} % depend on the step "
+        "alone"
+    )
+
+
+def _layers(layers: Sequence[Layer]) -> list[tuple[str, str]]:
+    if not layers:
+        return [("layers", "not measured: only openvino tells what each takes")]
+    return [
+        (
+            f"{one.stage}, {one.operation}",
+            f"{one.ms:.2f} ms in one run, {_percent(one.share)}: {one.count} of {one.kernel}",
+        )
+        for one in layers
+    ]
+
+
 def _limits(result: Benchmark) -> str:
     limits = result.limits
-    said = []
-    if limits.flop_per_second is not None:
-        said.append(
-            f"matrix products in {limits.precision} ran at {limits.flop_per_second / 1e9:.0f} "
-            "GFLOP/s"
-        )
+    said = [
+        f"matrix products in {one.precision} ran at {one.flop_per_second / 1e9:.0f} GFLOP/s"
+        for one in (limits, *result.more_limits)
+        if one.flop_per_second is not None
+    ]
     if limits.bytes_per_second is not None:
         said.append(f"copying at {limits.bytes_per_second / 1e9:.1f} GB/s, read and written")
     if limits.reason is not None:

@@ -7,13 +7,12 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.bundles.files import FileRecord
+from runtime.bundles.files import FileRecord, read_regular
 from runtime.errors import BundleError
 
 FILE = "vocabulary.json"
@@ -87,11 +86,7 @@ def vocabulary_in(folder: Path) -> Vocabulary | None:
 
 def _read(path: Path) -> bytes:
     try:
-        found = path.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
-            raise BundleError(f"{path} is no plain file of at most {MAX_BYTES} bytes")
-        with path.open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES)
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error.strerror})") from None
 

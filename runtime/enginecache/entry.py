@@ -14,9 +14,11 @@ import shlex
 import stat
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from runtime.bundles.files import FileRecord, sha256_file
 from runtime.durable import fsync, write_aside
@@ -68,6 +70,14 @@ class Entry:
             return 0.0
 
 
+class _Manifest(msgspec.Struct, frozen=True):
+    format: int
+    model: str
+    key: Mapping[str, str]
+    files: Mapping[str, FileRecord]
+    notes: Mapping[str, Any]
+
+
 def contents(folder: Path) -> dict[str, Path]:
     """Return every file of ``folder`` but its manifest, by relative name."""
     inside = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -91,19 +101,13 @@ def seal(
     files = {}
     for name, path in contents(folder).items():
         if known and name in known:
-            files[name] = asdict(known[name])
+            files[name] = known[name]
         else:
             fsync(path)
-            files[name] = asdict(sha256_file(path))
-    raw = {
-        "format": FORMAT,
-        "model": key.model,
-        "key": dict(key.fields),
-        "files": files,
-        "notes": dict(notes or {}),
-    }
+            files[name] = sha256_file(path)
+    manifest = _Manifest(FORMAT, key.model, key.fields, files, notes or {})
     with write_aside(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
 
 
 def read_entry(folder: Path) -> Entry:
@@ -114,18 +118,12 @@ def read_entry(folder: Path) -> Entry:
     """
     check_owner(folder)
     try:
-        raw = json.loads(read_own(folder / MANIFEST))
-        if raw["format"] != FORMAT:
-            raise EngineError(f"{folder} has format {raw['format']}, this program reads {FORMAT}")
-        return Entry(
-            folder,
-            str(raw["model"]),
-            {str(name): str(value) for name, value in raw["key"].items()},
-            {name: FileRecord(**record) for name, record in raw["files"].items()},
-            dict(raw["notes"]),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EngineError(f"{folder}/{MANIFEST} cannot be read ({error!r})") from None
+        made = msgspec.json.decode(read_own(folder / MANIFEST), type=_Manifest)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise EngineError(f"{folder}/{MANIFEST} cannot be read ({error})") from None
+    if made.format != FORMAT:
+        raise EngineError(f"{folder} has format {made.format}, this program reads {FORMAT}")
+    return Entry(folder, made.model, made.key, made.files, made.notes)
 
 
 def difference(key: Key, entries: Sequence[Entry]) -> str:

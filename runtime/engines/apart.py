@@ -26,7 +26,7 @@ CLOSING_S = 10.0
 
 
 class ApartEngine:
-    """An engine that runs in a process of its own; the protocol is ``runtime.engines.Engine``."""
+    """An engine in a process of its own; the protocol is ``runtime.engines.engine.Engine``."""
 
     def __init__(self, folder: Path, precision: str, backend: str) -> None:
         """Start the process and open the bundle in ``folder`` there.

@@ -86,7 +86,7 @@ def _too_old(cudart: ModuleType, served: int) -> str:
 
 def _no_device(served: int) -> str:
     hidden = os.environ.get(VISIBLE)
-    if hidden is not None:
+    if hidden is not None and hidden.split(",")[0].strip() != "0":  # where there is one, 0 is it
         return f"{VISIBLE}={hidden} hides every NVIDIA GPU: unset it"
     return (
         f"there is an NVIDIA driver, for CUDA {_version(served)}, but it finds no GPU: "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.manifest import Step
-from runtime.errors import EngineError
+from runtime.errors import EngineError, NotFinite
 
 Floats = NDArray[np.float32]
 
@@ -91,6 +91,17 @@ class Overlapping(Protocol):
         """
 
 
+@runtime_checkable
+class Interruptible(Protocol):
+    """An engine, or what renders with one, whose frame can be given up while it is drawn."""
+
+    def interrupt(self) -> None:
+        """End the frame that is being drawn, from any thread: its ``render`` raises Interrupted.
+
+        Where none is, nothing happens; the next is not touched.
+        """
+
+
 def one_by_one(
     render: Callable[[Floats, Floats | None], Rendered],
     weights: Floats,
@@ -123,21 +134,21 @@ TOTAL = "total"
 
 
 def check_total(total: Floats | None) -> None:
-    """Raise EngineError if the decoder made values that are not finite: as colours they look real.
+    """Raise NotFinite if the decoder made values that are not finite: as colours they look real.
 
     ``total`` f32 [B] are the sums of the pictures before they were rounded.
     """
     if total is not None and not np.isfinite(total).all():
-        raise EngineError(
+        raise NotFinite(
             "the decoder drew values that are not finite: build the model again with "
             "--precision f32, or from another file"
         )
 
 
 def check_finite(latent: Floats) -> None:
-    """Raise EngineError if a latent that was computed in the graphs' own precision overflowed."""
+    """Raise NotFinite if a latent that was computed in the graphs' own precision overflowed."""
     if not np.isfinite(latent).all():
-        raise EngineError(
+        raise NotFinite(
             "the latent is not finite: build the model again with --precision f32, "
             "or try another seed or expression"
         )

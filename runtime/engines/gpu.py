@@ -9,11 +9,8 @@ from typing import Any
 from runtime.engines import driver
 from runtime.errors import DeviceLost, EngineError, first_line
 
-NO_GPU = driver.NO_GPU
 NO_MEMORY = "close other programs that use the GPU, or build the model again with a smaller --size"
 """what a user can do when the GPU's memory is full"""
-
-
 LOST = frozenset({4, 46, 214, 700, 702, 709, 710, *range(714, 720), 999})
 """CUDA's errors after which every call of a process fails until it ends: a wrong address, a kernel
 that failed, a driver that was reset, a machine that slept (numbers of ``cudaError_t``)"""
@@ -82,12 +79,12 @@ def find_gpu(cudart: ModuleType | None = None) -> Gpu | None:
         if not check(cudart.cudaGetDeviceCount(), "looking for GPUs"):
             return None
         device = check(cudart.cudaGetDevice(), "choosing a GPU")
-        facts = check(cudart.cudaGetDeviceProperties(device), "asking the GPU's name")
+        found = check(cudart.cudaGetDeviceProperties(device), "asking the GPU's name")
         driver = check(cudart.cudaDriverGetVersion(), "asking the driver's version")
     except EngineError:
         return None
-    name = facts.name.decode(errors="replace") if isinstance(facts.name, bytes) else facts.name
-    return Gpu(str(name), f"{facts.major}.{facts.minor}", f"{driver // 1000}.{driver % 1000 // 10}")
+    name = found.name.decode(errors="replace") if isinstance(found.name, bytes) else found.name
+    return Gpu(str(name), f"{found.major}.{found.minor}", f"{driver // 1000}.{driver % 1000 // 10}")
 
 
 def no_gpu_line() -> str:

@@ -55,6 +55,22 @@ class Morph:
         """Return every station, then the two ends of the axis where there is one."""
         return self.stations + (() if self.axis is None else (self.axis.start, self.axis.end))
 
+    def weights_at(self, t: float, u: float) -> dict[str, float]:
+        """Return phrase → weight of the sum that stands at (t, u), both in [0, 1]."""
+        last = len(self.stations) - 1
+        index = min(int(t * last), max(last - 1, 0))
+        share = t * last - index
+        parts = [(1 - share, self.stations[index])]
+        if share > 0:
+            parts.append((share, self.stations[index + 1]))
+        if self.axis is not None:
+            parts += [(1 - u, self.axis.start), (u, self.axis.end)]
+        weights: dict[str, float] = {}
+        for factor, terms in parts:
+            for term in terms:
+                weights[term.phrase] = weights.get(term.phrase, 0.0) + factor * term.weight
+        return weights
+
     def __str__(self) -> str:
         """Return the canonical text, without brackets."""
         text = " -> ".join(format_sum(station) for station in self.stations)

@@ -31,20 +31,36 @@ Pixels = NDArray[np.uint8]
 MAX_FPS = 240
 
 
-class Film(Protocol):
+class Film:
     """An open film that takes frames in order."""
+
+    def __init__(self, encoder: _Encoder, target: Path) -> None:
+        """Write by ``encoder``, whose failures name ``target``."""
+        self._encoder, self._target = encoder, target
 
     @property
     def frames(self) -> int:
         """How many frames were written."""
+        return self._encoder.frames
 
-    def write(self, pixels: Pixels) -> None:
+    def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
         """Add a frame, uint8 [H, W, 3] of the film's size.
+
+        ``own`` are settings of this frame in place of the film's, kept where it is a file of its
+        own.
 
         Raises:
             TargetError: the disk is full or fails.
             ValueError: another shape or type.
         """
+        wide, high = self._encoder.size
+        if pixels.dtype != np.uint8 or pixels.shape != (high, wide, 3):
+            raise ValueError(f"a frame is uint8 {(high, wide, 3)}, not {pixels.shape}")
+        with writing(self._target):
+            if isinstance(self._encoder, _Folder):
+                self._encoder.write(pixels, own)
+            else:
+                self._encoder.write(pixels)
 
 
 def check_fps(fps: float, kind: str = "mp4") -> Fraction:
@@ -70,7 +86,8 @@ def open_film(
       every half second for the seek bar. Odd sides are padded by one repeated row or column,
       because 4:2:0 needs even ones and 4:4:4 is not played by browsers and phones.
     - ``.gif``: 256 colours of its own for every frame, endless.
-    - a folder (no suffix, or a name ending in ``/``): 00000.png, 00001.png …
+    - a folder (no suffix, or a name ending in ``/``): 00000.png, 00001.png …, each with its own
+      settings.
 
     The film is written beside its target and moved there when the block ends; when the block
     raises, or Ctrl-C ends it, it is removed and what was there before stays.
@@ -97,7 +114,7 @@ def open_film(
             else:
                 film = _Folder(partial, size, settings)
         try:
-            yield _Named(film, path)
+            yield Film(film, path)
             if film.frames == 0:
                 raise TargetError(f"{target}: no frames, nothing was written")
             if kind == "folder":  # looked at when we began, and rendering may take hours
@@ -143,7 +160,9 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         settings = json.loads(text)
     except FileNotFoundError:
         raise MorphError(f"{path} does not exist") from None
-    except (ValueError, TypeError):
+    except Image.DecompressionBombError:
+        raise MorphError(f"{path} is too large a picture to be opened") from None
+    except (ValueError, TypeError, RecursionError):
         settings = None
     except encoder_errors():
         settings = None
@@ -161,22 +180,6 @@ class _Encoder(Protocol):
     def write(self, pixels: Pixels) -> None: ...
     def finish(self) -> None: ...
     def abandon(self) -> None: ...
-
-
-class _Named:
-    """A film whose failing writes name its target."""
-
-    def __init__(self, film: _Encoder, target: Path) -> None:
-        self._film, self._target = film, target
-
-    @property
-    def frames(self) -> int:
-        return self._film.frames
-
-    def write(self, pixels: Pixels) -> None:
-        _check(pixels, self._film.size)
-        with writing(self._target):
-            self._film.write(pixels)
 
 
 class _Gif:
@@ -203,21 +206,14 @@ class _Folder:
     def __init__(self, path: Path, size: tuple[int, int], settings: Mapping[str, Any]) -> None:
         self.path, self.size, self.settings, self.frames = path, size, settings, 0
 
-    def write(self, pixels: Pixels) -> None:
+    def write(self, pixels: Pixels, own: Mapping[str, Any] | None = None) -> None:
         name = f"{self.frames:05d}.png"
-        _save_png(self.path / name, pixels, {**self.settings, "frame": self.frames})
+        settings = {**self.settings, **(own or {}), "frame": self.frames}
+        _save_png(self.path / name, pixels, settings)
         self.frames += 1
 
-    def finish(self) -> None:
-        pass
-
-    def abandon(self) -> None:
-        pass
-
-
-def _check(pixels: Pixels, size: tuple[int, int]) -> None:
-    if pixels.dtype != np.uint8 or pixels.shape != (size[1], size[0], 3):
-        raise ValueError(f"a frame is uint8 {(size[1], size[0], 3)}, not {pixels.shape}")
+    def finish(self) -> None: ...  # nothing is open between frames
+    def abandon(self) -> None: ...
 
 
 def _save_png(path: Path, pixels: Pixels, settings: Mapping[str, Any]) -> None:

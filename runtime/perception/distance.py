@@ -45,7 +45,7 @@ def describe_frame(pixels: Pixels) -> Descriptor:
     - where its edges are and how strong: the luma gradient at three scales, less a core that
       hides noise, averaged over cells of 1/32 of the side, so that it hardly feels a shift.
 
-    Everything but the core is linear, so distances between looks obey the triangle inequality.
+    Everything but the core is linear, so distances of descriptors obey the triangle inequality.
     The parts follow the multi-scale comparisons of Laparra et al. 2016 (normalised Laplacian
     pyramid) and Ding et al. 2020 (pooled structure and texture), without trained weights.
 
@@ -108,13 +108,13 @@ def smoothness(distances: ArrayLike) -> float:
     return float(min(1.0, 1 - gini))
 
 
-def storm_share(distances: ArrayLike, worst: float = 0.05) -> float:
-    """Return the share of the path, in [0, 1], in the ``worst`` share of the distances."""
+def storm_share(distances: ArrayLike) -> float:
+    """Return the share of the path, in [0, 1], in the largest twentieth of the distances."""
     values = np.sort(np.asarray(distances, np.float64))[::-1]
     total = values.sum()
     if total == 0:
         return 0.0
-    count = max(1, round(worst * len(values)))
+    count = max(1, round(0.05 * len(values)))
     return float(values[:count].sum() / total)
 
 

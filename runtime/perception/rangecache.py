@@ -15,11 +15,12 @@ from typing import Any
 
 import platformdirs
 
+from runtime.durable import rename
 from runtime.perception.walk import BEYOND, BRISK, FAST, OTHER, STEP
 from runtime.request import Request
 
 RULES = (2, STEP, BEYOND, FAST, BRISK, OTHER)
-"""What decides a range besides the model and the request: change the 1 with the rules."""
+"""What decides a range besides the model and the request: raise the 2 with the rules."""
 
 
 def ranges_root() -> Path:
@@ -60,6 +61,6 @@ def keep_range(key: str, low: float, high: float, more: Mapping[str, Any]) -> No
         try:
             text = json.dumps({"low": low, "high": high, **more}, indent=1)
             partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
+            rename(partial, path)
         finally:
             partial.unlink(missing_ok=True)

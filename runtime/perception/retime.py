@@ -43,7 +43,7 @@ def measure(descriptor_at: Callable[[float], Descriptor], count: int) -> tuple[F
     Returns positions [N] and the change between them [N-1]. The posts of
     ``runtime.perception.change`` are looked at first, and pairs of frames next to each other for
     their noise; an interval is halved while it holds more than the share of one of ``count``
-    frames, noise apart, and is wider than 1/4 of a frame, so 8·``count`` looks and those posts are
+    frames, noise apart, and is wider than 1/4 of a frame, so 8·``count`` frames and those posts are
     the most, a film's worth is usual, and a few are held at a time. A finest interval that still
     holds more is a jump: no spacing smooths it, so it counts as one frame's share and nothing
     stands still.

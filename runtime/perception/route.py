@@ -115,18 +115,6 @@ def _node(place: Point) -> _Node:
 
 
 def _station(morph: Morph, t: float, u: float) -> Sum:
-    last = len(morph.stations) - 1
-    index = min(int(t * last), max(last - 1, 0))
-    share = t * last - index
-    parts: list[tuple[float, Sum]] = [(1 - share, morph.stations[index])]
-    if share > 0:
-        parts.append((share, morph.stations[index + 1]))
-    if morph.axis is not None:
-        parts += [(1 - u, morph.axis.start), (u, morph.axis.end)]
-    weights: dict[str, float] = {}
-    for factor, terms in parts:
-        for term in terms:
-            weights[term.phrase] = weights.get(term.phrase, 0.0) + factor * term.weight
-    rounded = {phrase: round(weight, 3) + 0.0 for phrase, weight in weights.items()}
+    rounded = {phrase: round(weight, 3) for phrase, weight in morph.weights_at(t, u).items()}
     kept = tuple(Term(weight, phrase) for phrase, weight in rounded.items() if weight)
     return kept or (Term(0.0, morph.first.phrase),)

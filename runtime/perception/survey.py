@@ -63,7 +63,7 @@ def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor
     """Measure a film from its frames' descriptors, in order; keeps REACH of them at a time.
 
     Raises:
-        ValueError: fewer looks than positions, or fewer than two, or positions not increasing.
+        ValueError: fewer descriptors than positions, or fewer than two; positions not increasing.
     """
     at = np.asarray(positions, np.float64)
     if len(at) < 2 or not np.all(np.diff(at) > 0):

@@ -15,7 +15,7 @@ from runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class FramePairs:
     """Frames uint8 [N, 2, H, W, 3], each with its neighbour, and what one took."""
 
     pixels: NDArray[np.uint8]
@@ -24,8 +24,8 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Figures of one precision against f32."""
+class Fidelity:
+    """How like f32 one precision draws, and how fast."""
 
     psnr_db: float
     """median over frames of PSNR over 255 levels"""
@@ -36,7 +36,7 @@ class Verdict:
     frame_ms: float
 
 
-def draw(pipeline: Pipeline, requests: Sequence[Request]) -> Drawn:
+def draw(pipeline: Pipeline, requests: Sequence[Request]) -> FramePairs:
     """Render every request and its neighbour; a frame is timed after one that is not."""
     pipeline.render(requests[0])
     pairs, took = [], []
@@ -44,14 +44,14 @@ def draw(pipeline: Pipeline, requests: Sequence[Request]) -> Drawn:
         frames = [pipeline.render(one) for one in (request, neighbour(request))]
         pairs.append(np.stack([frame.pixels for frame in frames]))
         took += [frame.timings["denoise"] + frame.timings["decode"] for frame in frames]
-    return Drawn(np.stack(pairs), float(np.median(took)))
+    return FramePairs(np.stack(pairs), float(np.median(took)))
 
 
-def compare(got: Drawn, exact: Drawn) -> Verdict:
+def compare(got: FramePairs, exact: FramePairs) -> Fidelity:
     """Judge frames by those of the same requests in f32."""
     psnr, noise = [], []
     for ours, theirs in zip(got.pixels, exact.pixels, strict=True):
         error = ours.astype(np.float32) - theirs.astype(np.float32)
         psnr.append(peak_signal_to_noise(ours[0], theirs[0]))
         noise.append(float(np.sqrt(np.mean((error[1] - error[0]) ** 2))))
-    return Verdict(float(np.median(psnr)), float(min(psnr)), float(np.median(noise)), got.frame_ms)
+    return Fidelity(float(np.median(psnr)), float(min(psnr)), float(np.median(noise)), got.frame_ms)

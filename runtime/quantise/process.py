@@ -22,7 +22,7 @@ from runtime.engines.openvino.int8 import GRAPHS, LEAST_DB, Int8, files_of, is_f
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from runtime.quantise.frames import sample_requests
-from runtime.quantise.judge import Drawn, Verdict, compare, draw
+from runtime.quantise.judge import Fidelity, FramePairs, compare, draw
 from runtime.quantise.quantise import Scope, import_nncf, quantise
 from runtime.quantise.record import record
 
@@ -71,7 +71,7 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
     stage("measuring")
     best = best_precision()
     rival = compare(_drawn(bundle, best, None, judged), exact) if best != "f32" else None
-    verdicts: list[Verdict] = []
+    tried: list[Fidelity] = []
     made: dict[str, Scope] = {}
     for choice in CHOICES:
         for role, scope in choice.items():
@@ -80,21 +80,21 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
                 quantise(bundle.path(role), role, inputs[role], out / GRAPHS[role], scope)
                 made[role] = scope
         stage("measuring")
-        verdicts.append(compare(_drawn(bundle, "int8", Int8.of(out, choice), judged), exact))
-        if is_faithful(asdict(verdicts[-1]), None if rival is None else asdict(rival)):
-            chosen = len(verdicts) - 1
+        tried.append(compare(_drawn(bundle, "int8", Int8.of(out, choice), judged), exact))
+        if is_faithful(asdict(tried[-1]), None if rival is None else asdict(rival)):
+            chosen = len(tried) - 1
             break
     else:
         chosen = OTHERWISE
-    verdict = verdicts[chosen]
+    taken = tried[chosen]
     for role in made:
-        if role not in CHOICES[chosen] or verdict.psnr_db < LEAST_DB:
+        if role not in CHOICES[chosen] or taken.psnr_db < LEAST_DB:
             for name in files_of(role):
                 (out / name).unlink()
     return {
         "scopes": dict(CHOICES[chosen]),
-        "int8": asdict(verdict),
-        "tried": [asdict(one) for one in verdicts],
+        "int8": asdict(taken),
+        "tried": [asdict(one) for one in tried],
         "rival": None if rival is None else asdict(rival),
         "rival_precision": best,
         "f32_ms": exact.frame_ms,
@@ -103,7 +103,7 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
     }
 
 
-def _drawn(bundle: Bundle, precision: str, graphs: Int8 | None, judged: Any) -> Drawn:
+def _drawn(bundle: Bundle, precision: str, graphs: Int8 | None, judged: Any) -> FramePairs:
     with Pipeline(bundle, OpenVinoEngine(bundle, precision, graphs)) as pipeline:
         return draw(pipeline, judged)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -14,10 +15,11 @@ from export.build import build
 from export.checkpoints.presets import ModelSpec
 from runtime.bundles.bundle import Bundle
 from tests.support import checkpoints
+from tests.support.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="session")
-def checkpoint_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def checkpoint_of(tmp_path_factory: pytest.TempPathFactory) -> Checkpoints:
     """Return a function from a family to the folder of a checkpoint; do not write there."""
     root = tmp_path_factory.mktemp("checkpoints")
     return cache(lambda family: checkpoints.make(root / family, family))
@@ -25,7 +27,7 @@ def checkpoint_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], P
 
 @pytest.fixture(scope="session")
 def bundle_of(
-    checkpoint_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+    checkpoint_of: Checkpoints, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Bundle]:
     """Return a function from a family to its bundle; do not write there."""
     root = tmp_path_factory.mktemp("bundles")
@@ -35,6 +37,12 @@ def bundle_of(
         return build(spec, root / family)
 
     return cache(made)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, checkpoint_of: Checkpoints) -> Path:
+    """A checkpoint of its own, to be damaged."""
+    return Path(shutil.copytree(checkpoint_of("sd15"), tmp_path / "mine"))
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, TargetError
 from runtime.perception.psnr import peak_signal_to_noise
 from tests.support import checkpoints
+from tests.support.checkpoints import Checkpoints
 from tests.support.reference import EDITS, Diffusers, our_frame
 from tests.support.seeds import draw_seed
 
-Checkpoints = Callable[[str], Path]
 Bundles = Callable[[str], Bundle]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,8 +13,8 @@ import pytest
 from export.exporter import export_apart
 from runtime.engines.childprocess import ORPHAN_WAIT_S, run_child
 from runtime.errors import BuildError
+from tests.support.checkpoints import Checkpoints
 
-Checkpoints = Callable[[str], Path]
 OPTIONS = {"steps": [1], "precision": "f32"}
 
 

@@ -6,34 +6,28 @@ import builtins
 import io
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from player.cli import main
 from runtime.bundles.library import built_in
+from tests.support import cli as support
 
 Cli = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+def cli(cli: support.Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Run ``wordmorph …`` in a folder of its own: (exit status, all it printed)."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("COLUMNS", "400")
 
     def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["wordmorph", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        assert "Traceback" not in err
+        status, out, err = cli(*words)
         assert len(err.splitlines()) <= 1 or words[0] == "render"  # a progress bar
-        assert ended.value.code is None or isinstance(ended.value.code, int)
-        return ended.value.code or 0, out + err
+        return status, out + err
 
     return run
 

@@ -1,7 +1,7 @@
 """Type-check what calls TensorRT against its real signatures.
 
-``tests/support/tensorrt_api`` holds the signatures of each version. The code imports ``tensorrt``
-for its types whichever module runs, so each stub stands in under that name.
+``tests/support/tensorrt_api`` holds, of each version's signatures, what the code uses. It imports
+``tensorrt`` for its types whichever module runs, so each stub stands in under that name.
 """
 
 from __future__ import annotations

@@ -8,15 +8,23 @@ amplified, and a tiny decoder's range is centred and widened.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import pytest
 import torch
 import transformers
 
+from export.checkpoints.checkpoint import open_folder
+from export.peers.randomweights import hearing, saying, visible
+from export.quiet import quiet
+from runtime.errors import BuildError
+
+Checkpoints = Callable[[str], Path]
+"""from a family to the folder of a checkpoint"""
 LENGTH = 77
 MERGES = (
     "c a", "ca t</w>", "k i", "ki t", "kit t", "kitt e", "kitte n</w>", "t a", "ta b", "tab b",
@@ -144,14 +152,7 @@ def text_encoder(kind: str, words: Any, config: Mapping[str, Any]) -> Any:
         "pad_token_id": words.pad_token_id,
         **config,
     }
-    model = getattr(transformers, kind)(transformers.CLIPTextConfig(**settings))
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if name.endswith("token_embedding.weight"):
-                weight.mul_(30)
-            elif ".self_attn.v_proj." in name or ".self_attn.out_proj." in name:
-                weight.mul_(8)  # what the words say reaches the rows of the padding
-    return model
+    return saying(getattr(transformers, kind)(transformers.CLIPTextConfig(**settings)), 8)
 
 
 def unet(family: Family, width: int, sample_size: int) -> Any:
@@ -169,19 +170,7 @@ def unet(family: Family, width: int, sample_size: int) -> Any:
         "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * (levels - 1),
         **family.unet,
     }
-    model = diffusers.UNet2DConditionModel(**settings)
-    make_it_hear(model, family.gain)
-    return model
-
-
-def make_it_hear(model: Any, gain: float) -> None:
-    """Amplify the cross-attention (``to_v`` and ``to_out`` by ``gain``) and ``conv_out`` (by 3)."""
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if ".attn2.to_v." in name or ".attn2.to_out." in name:
-                weight.mul_(gain)
-            elif name.startswith("conv_out."):
-                weight.mul_(3)
+    return hearing(diffusers.UNet2DConditionModel(**settings), family.gain)
 
 
 def vae(family: Family) -> Any:
@@ -206,11 +195,7 @@ def vae(family: Family) -> Any:
         num_encoder_blocks=(1, *(blocks,) * (levels - 1)),
         num_decoder_blocks=(*(blocks,) * (levels - 1), 1),
     )
-    with torch.no_grad():
-        for weight in model.decoder.parameters():
-            weight.mul_(1.6)
-        model.decoder.layers[-1].bias.fill_(0.5)
-    return model
+    return visible(model)
 
 
 def make(
@@ -254,3 +239,18 @@ def make(
     )
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def refusal(folder: Path) -> str:
+    """Return the one line that opening and loading everything in ``folder`` ends in."""
+
+    def everything() -> None:
+        opened = open_folder(folder)
+        for component in opened.loaders:
+            opened.load(component)
+
+    with pytest.raises(BuildError) as caught, quiet():
+        everything()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message

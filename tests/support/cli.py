@@ -23,6 +23,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
         with pytest.raises(SystemExit) as ended:
             main()
         out, err = capfd.readouterr()
+        assert "Traceback" not in err
         code = ended.value.code
         assert code is None or isinstance(code, int)
         return code or 0, out, err

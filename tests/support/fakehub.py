@@ -43,6 +43,9 @@ class FakeHub(http.server.ThreadingHTTPServer):
         self.sent: list[tuple[str, int]] = []
         self.stalls = False
         """whether a download breaks off in the middle"""
+        self.expires = False
+        """whether the address of the next download runs out in the middle of it"""
+        self.expired = False
 
     @property
     def address(self) -> str:
@@ -115,9 +118,14 @@ class Answer(http.server.BaseHTTPRequestHandler):
         if asked:
             start, status = int(asked[1]), 206
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        if body and self.server.expired:
+            self._refuse(body, 403, "")
+            return
+        self.server.expired = False  # asked for its metadata, the hub signs anew
         if body:
             self.server.sent.append((name, start))
-        if body and self.server.stalls:
+        if body and (self.server.stalls or self.server.expires):
+            self.server.expired, self.server.expires = self.server.expires, False
             self.send_response(status)
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()

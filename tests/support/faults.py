@@ -38,6 +38,7 @@ FAULTS = {
     21: "code in a model folder",
     22: "a model name that is a path",
     23: "an engine of somebody else's, or without a manifest",
+    26: "a gamepad or MIDI device that is unplugged, and plugged in again",
     28: "no network",
     29: "an engine that was built again draws a little otherwise, or something else",
 }

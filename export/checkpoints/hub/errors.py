@@ -25,6 +25,11 @@ class Unfetched(BuildError):
         self.hub, self.reason, self.is_final = hub, reason, is_final
 
 
+def altered(hub: Hub, name: str) -> Unfetched:
+    """Return what is raised for a file that is not what it must be."""
+    return Unfetched(hub, f"sends a damaged or altered {name}, or another one")
+
+
 def unreachable() -> tuple[type[BaseException], ...]:
     """Return what is raised when the hub cannot be asked: the HTTP client's errors and OSError.
 
@@ -51,6 +56,8 @@ def explained(hub: Hub) -> Iterator[None]:
     except HFValidationError:
         raise Unfetched(hub, "is not the name of a hub repository", is_final=True) from None
     except unreachable() as error:
+        raise _explain(hub, error) from None
+    except ValueError as error:  # what is damaged cannot be fetched anew offline
         raise _explain(hub, error) from None
 
 

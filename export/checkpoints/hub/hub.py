@@ -8,15 +8,16 @@ hub client's own settings and work here too.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
 
-from export.checkpoints.hub.errors import OTHERWISE, Unfetched, explained, unreachable
-from export.checkpoints.hub.resume import fetch_large
+from export.checkpoints.hub.errors import OTHERWISE, Unfetched, altered, explained, unreachable
+from export.checkpoints.hub.resume import Progress, fetch_large, large_files
 from export.checkpoints.presets import Hub
 from export.checkpoints.tensorfile import CONVERT, PICKLES
 from runtime.bundles.files import sha256_file
@@ -28,6 +29,10 @@ LARGE = re.compile(r"[0-9a-f]{64}")
 """the name of a large file in the hub's cache: its sha256"""
 
 T = TypeVar("T")
+
+
+def in_silence(text: str) -> None:
+    """Tell nobody how far a download is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +96,20 @@ def commit_of(hub: Hub) -> str:
             return Path(known).parents[name.count("/")].name
 
 
-def fetch(hub: Hub, patterns: list[str]) -> Fetched:
+def fetch(hub: Hub, patterns: Sequence[str], progress: Progress = in_silence) -> Fetched:
     """Return a local folder with the files of ``hub`` that match, from the cache if it has them.
 
-    Its mirrors are tried in order where it cannot be had. A file that is not what it must be, or
-    not what its name in the cache says, is fetched once more.
+    Its mirrors are tried in order where they cannot be had. What is named without a ``*`` must be
+    there.
 
     Raises:
-        BuildError: no place has it: no network, no such repository, commit or file, no right to
+        BuildError: no place has them: no network, no such repository, commit or file, no right to
             read it, or damaged files; with the reason of each.
     """
-    return _anywhere(hub, lambda place: _fetch(place, patterns))
+    return anywhere(hub, lambda place: _all_of(place, patterns, progress))
 
 
-def fetch_file(hub: Hub) -> Path:
+def fetch_file(hub: Hub, progress: Progress = in_silence) -> Path:
     """Return the local copy of the one file that ``hub`` names.
 
     Raises:
@@ -116,27 +121,38 @@ def fetch_file(hub: Hub) -> Path:
 
     def one(place: Hub) -> Path:
         assert place.file is not None
-        path = _fetch(place, [place.file]).folder / place.file
-        if not path.is_file():
-            raise Unfetched(place, f"has no file {place.file}")
-        return path
+        return _all_of(place, [place.file], progress).folder / place.file
 
-    return _anywhere(hub, one)
+    return anywhere(hub, one)
+
+
+def _all_of(place: Hub, patterns: Sequence[str], progress: Progress) -> Fetched:
+    fetched = fetch_here(place, patterns, progress)
+    for name in patterns:
+        if "*" not in name and not (fetched.folder / name).is_file():
+            raise Unfetched(place, f"has no file {name}")
+    return fetched
 
 
 def refuse_pickles(hub: Hub) -> None:
-    """Raise BuildError if a repository holds its weights in a format that can run code."""
+    """Raise Unfetched if a repository holds its weights in a format that can run code."""
     from huggingface_hub import HfApi
 
     with contextlib.suppress(*unreachable()):
         names = HfApi().list_repo_files(hub.repo, revision=hub.revision)
         pickles = [name for name in names if name.endswith(PICKLES)]
         if pickles:
-            raise BuildError(f"{hub.repo} has its weights in {pickles[0]}: {CONVERT}")
+            raise Unfetched(hub, f"has its weights in {pickles[0]}: {CONVERT}")
 
 
-def _anywhere(hub: Hub, get: Callable[[Hub], T]) -> T:
-    """Return what ``get`` makes of the first place of ``hub`` that has it."""
+def anywhere(hub: Hub, get: Callable[[Hub], T]) -> T:
+    """Return what ``get`` makes of the first place of ``hub`` that has it.
+
+    ``get`` raises Unfetched for a place that has not what is wanted.
+
+    Raises:
+        BuildError: no place has it, with the reason of each.
+    """
     failed: list[Unfetched] = []
     for place in _places(hub):
         try:
@@ -162,24 +178,49 @@ def _places(hub: Hub) -> Iterator[Hub]:
         )
 
 
-def _fetch(hub: Hub, patterns: list[str]) -> Fetched:
+def fetch_here(hub: Hub, patterns: Sequence[str], progress: Progress = in_silence) -> Fetched:
+    """Return a local folder with the files of one place that match, from the cache if it has them.
+
+    A file that is not what it must be, or not what its name in the cache says, is fetched once
+    more.
+
+    Raises:
+        Unfetched: the place cannot be read, or sends damaged files.
+    """
     from huggingface_hub import hf_hub_download, snapshot_download
 
+    def is_wanted(name: str) -> bool:
+        return any(fnmatch(name, pattern) for pattern in patterns)
+
     with explained(hub):
-        with contextlib.suppress(*unreachable()):  # what is missing then, the client says
-            fetch_large(hub, patterns)
-        folder = Path(snapshot_download(hub.repo, revision=hub.revision, allow_patterns=patterns))
+        try:
+            known = {name: one for name, one in large_files(hub).items() if is_wanted(name)}
+        except unreachable():  # the client looks into its cache, and says what is missing
+            known = {}
+        for name, sha256 in known.items():
+            if hub.sha256.get(name, sha256) != sha256:
+                raise altered(hub, name)
+        fetch_large(hub, known, progress)
+        folder = Path(
+            snapshot_download(hub.repo, revision=hub.revision, allow_patterns=list(patterns))
+        )
+        known |= hub.sha256
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
-            wanted = any(fnmatch(name, pattern) for pattern in patterns)
-            if path.is_file() and wanted and _is_wrong(path, hub.sha256.get(name)):
+            if path.is_file() and is_wanted(name) and _is_wrong(path, known.get(name)):
+                if not path.is_symlink():
+                    path.unlink()  # the client leaves alone what is no link
                 hf_hub_download(hub.repo, name, revision=folder.name, force_download=True)
-                if _is_wrong(path, hub.sha256.get(name)):
-                    raise Unfetched(hub, f"sends a damaged or altered {name}, or another one")
+                if _is_wrong(path, known.get(name)):
+                    raise altered(hub, name)
     return Fetched(folder, replace(hub, revision=folder.name))
 
 
 def _is_wrong(path: Path, wanted: str | None) -> bool:
-    blob = path.resolve()
-    known = wanted or (blob.name if LARGE.fullmatch(blob.name) else None)
-    return known is not None and sha256_file(blob).sha256 != known
+    """Whether a file is not ``wanted``, or else not what the blob it links to is named after.
+
+    That blob may be a link itself, into a store that the client's repositories share.
+    """
+    blob = os.path.basename(os.readlink(path)) if path.is_symlink() else ""
+    known = wanted or (blob if LARGE.fullmatch(blob) else None)
+    return known is not None and sha256_file(path.resolve()).sha256 != known

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from player.session.keep import firstpicture
-from player.session.keep.remembered import Memory, memory_path, remember
+from player.session.keep.remembered import Memory, memory_path, recall, remember
 from player.session.motion.moment import Moment
 from player.session.session import Session
+from runtime.bundles.library import BUILT_IN, known_models
 from runtime.durable import write_aside
 from runtime.errors import MorphError
 from runtime.request import Request
@@ -21,38 +23,34 @@ from runtime.request import Request
 def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
     """Give a session the words typed before, and its cues: those of a file where there is one.
 
-    A cue file that cannot be read is said and left as it is; the rest is played.
+    A cue file that cannot be read is said and left as it is, and the cues are those of before.
     """
     for words in memory.words:
         session.history.add(words)
     session.history.add(session.state.base.expression)
+    session.cues.set(memory.cues, memory.glide_seconds)
     if cues is None:
-        session.cues.set(memory.cues, memory.glide_seconds)
         return
     try:
         session.cues.open(cues)
     except MorphError as error:
-        print(f"wordmorph: {error}", file=sys.stderr)
-        session.state.say(str(error))
+        problem = f"{error}; cues are kept with the session"
+        print(f"wordmorph: {problem}", file=sys.stderr)
+        session.state.say(problem)
 
 
-def leave_behind(
-    session: Session, memory: Memory, began: Request, *, cues_elsewhere: bool, stats: Path | None
-) -> None:
+def leave_behind(session: Session, began: Request, *, stats: Path | None) -> None:
     """Remember where a session ended, keep the pictures that the next may open with, where this one
     ``began`` and ended, and write its figures where that was asked for.
-
-    Where its cues have a file of their own, those of ``memory`` stay as they were.
     """
-    last = Moment(session.state.request, session.state.invocation.model)
-    kept = memory.cues if cues_elsewhere else [cue.moment for cue in session.cues.kept]
-    seconds = memory.glide_seconds if cues_elsewhere else session.cues.glide_seconds
     try:
-        remember(memory_path(), last, session.history.words, kept, seconds)
+        remember(
+            memory_path(), _to_go_on_with(session), session.history.words, *session.cues.unfiled
+        )
     except OSError as error:
         print(f"this session will not be remembered: {error.strerror or error}", file=sys.stderr)
     info, cache = session.state.info, session.state.cache
-    for request in dict.fromkeys((began, last.request)):
+    for request in dict.fromkeys((began, session.state.request)):
         frame = cache.peek(request)
         if frame is not None and info is not None:
             firstpicture.keep(frame, info.settings)
@@ -66,3 +64,19 @@ def leave_behind(
             partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         print(f"{stats} cannot be written: {error.strerror or error}", file=sys.stderr)
+
+
+def _to_go_on_with(session: Session) -> Moment | None:
+    """Return where the next session opens: where this one ended, or where the one before did if the
+    model failed to open, or nowhere if that would fail likewise.
+    """
+    model = session.state.invocation.model
+    if model not in known_models():  # a folder, to be found from wherever the next session starts
+        model = os.path.abspath(model)
+    if session.state.info is not None or session.worker.failure is None:
+        return Moment(session.state.request, model)
+    with suppress(MorphError):
+        before = recall(memory_path()).last
+        if before is None or before.model != model or model == BUILT_IN:
+            return before
+    return None

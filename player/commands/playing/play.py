@@ -138,7 +138,7 @@ def play(
         with interruptible(None):
             last = window.run()
     finally:
-        leave_behind(session, begin.memory, request, cues_elsewhere=cues is not None, stats=stats)
+        leave_behind(session, request, stats=stats)
     invocation = window.state.invocation
     print("this view again:")
     print(f"  {play_command(last, invocation)}")

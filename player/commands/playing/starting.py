@@ -12,8 +12,9 @@ from player.session.keep.remembered import Memory, memory_path, recall
 from player.session.models import Model
 from player.session.motion.moment import Moment
 from player.session.opening import is_file_to_open, moment_in
-from player.session.reproduce import Invocation
+from player.session.reproduce import Invocation, free_path
 from player.session.words import STARTER, TRY
+from runtime.durable import rename
 from runtime.errors import BundleError, MorphError
 from runtime.request import Request
 
@@ -58,7 +59,7 @@ def starting(
             invocation, model, library, _typed(model, expression, t, u, sampling), memory, hint
         )
     if expression is not None:
-        moment = moment_in(Path(expression))
+        moment = moment_in(Path(expression), _say)
         hint = f"opened {Path(expression).name}"
     else:
         moment = memory.last
@@ -75,6 +76,10 @@ def starting(
             options = {"t": t, "u": u, **asdict(sampling)}
             chosen = {name: value for name, value in options.items() if name in typed}
             request = replace(model.fitted(moment.request), **chosen)
+            doubt = "" if "model" in typed else moment.doubt(model.digest)
+            if doubt:
+                _say(doubt)
+                hint = doubt
         model.check(request)
     except MorphError as error:
         if expression is not None:
@@ -96,10 +101,23 @@ def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling
     return request
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _remembered() -> Memory:
-    """Return what the last session left; one that cannot be read is said and counts as none."""
+    """Return what the last session left; one that cannot be read counts as none and is kept aside,
+    as this session will leave its own.
+    """
+    path = memory_path()
     try:
-        return recall(memory_path())
+        return recall(path)
     except MorphError as error:
-        print(f"the last session is forgotten: {error}", file=sys.stderr)
+        aside = free_path(path.parent, f"{path.stem}-unread", path.suffix)
+        try:
+            rename(path, aside)
+        except OSError:
+            _say(f"the last session is forgotten: {error}")
+        else:
+            _say(f"the last session is forgotten: {error}; it is kept as {aside}")
         return Memory()

@@ -15,6 +15,7 @@ from player.session.drawing.worker import (
     Worker,
 )
 from runtime.cache import FrameCache
+from runtime.engines.engine import Interruptible
 from runtime.errors import EngineError
 from runtime.mixing.mix import Plan
 from runtime.request import Frame, Request
@@ -27,9 +28,9 @@ BETWEEN_TICKS = 0.00013
 def scrub_latencies(renderer: Renderer, first: Request, count: int, seed: int = 0) -> list[float]:
     """Return the milliseconds from asking for each of ``count`` new positions to its frame.
 
-    As in the player, idle time fills the cache in between: a request waits for the frame that is
-    being filled, and then for its own. Each comes at a random moment of such a frame, drawn from
-    ``seed``. The renderer stays open.
+    As in the player, idle time fills the cache in between: each request comes at a random moment
+    of a frame that is being filled, drawn from ``seed``, and waits for it where the renderer is not
+    ``Interruptible``, and then for its own. The renderer stays open.
 
     Raises:
         EngineError: a frame failed, or none came for two minutes.
@@ -70,12 +71,16 @@ class _Kept:
     def settings(self) -> dict[str, Any]:
         return self.renderer.settings()
 
+    def interrupt(self) -> None:
+        if isinstance(self.renderer, Interruptible):
+            self.renderer.interrupt()
+
     def close(self) -> None: ...
 
 
 def _ask(worker: Worker, request: Request) -> float:
     start = time.perf_counter()
-    worker.requests.put(PendingRequest(request))
+    worker.ask(PendingRequest(request))
     while True:
         result = worker.results.take(PATIENCE_SECONDS)
         if worker.failure is not None:

@@ -17,7 +17,8 @@ from player.session.drawing.mailbox import Latest
 from player.session.drawing.scan import Speeds, division
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
-from runtime.errors import EngineError, one_line
+from runtime.engines.engine import Interruptible
+from runtime.errors import EngineError, Interrupted, one_line
 from runtime.mixing.mix import Plan
 from runtime.perception.map import Sketch
 from runtime.planner import PlanKey, plan_key
@@ -130,6 +131,10 @@ class Worker:
         self._planned: PlanKey | None = None
         self._failures = 0
         self._idle = True
+        self._gives_way = False
+        """whether what is drawn now is no request's picture"""
+        self._giving_way = threading.Lock()
+        """held while ``_gives_way`` changes, and while it must not"""
         self._moving = False
         """whether the last turn answered somebody"""
         self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
@@ -151,13 +156,25 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
         self._thread.start()
 
+    def ask(self, pending: PendingRequest) -> None:
+        """Leave a request, from any thread. If a picture must be drawn for it, one that nobody
+        looks at yet is given up, and drawn later: on a slow engine that is much of the wait.
+        """
+        self.requests.put(pending)
+        if pending.request in self.cache:
+            return
+        with self._giving_way:
+            if self._gives_way:
+                self._interrupt()
+
     def stop(self, patience: Callable[[], None] = lambda: None) -> None:
-        """Finish the frame in flight, release the engine and end the thread.
+        """Give up the frame in flight, release the engine and end the thread.
 
         ``patience`` is called if that takes a while: a model in the midst of opening cannot be
         interrupted. One that does not open for ``STUCK_SECONDS`` more is left to itself.
         """
         self.requests.close()
+        self._interrupt()
         if self._thread is not None:
             self._thread.join(PATIENCE_SECONDS)
             if self._thread.is_alive():
@@ -258,17 +275,37 @@ class Worker:
             return self._lines.catch_up(line, have)
         request = line.at(index / DIVISIONS)
         try:
-            self._render(request)
+            self._render_giving_way(request)
             self._lines.learn(request)
             self._failures = 0
             self.filled += 1
+        except Interrupted:
+            pass
         except Exception:  # reported if and when somebody asks for that very picture
             self._failures += 1
         return True
 
-    def _render_priority(self, request: Request) -> bool:
+    def _render_giving_way(self, request: Request) -> None:
+        """Draw a frame that a request's picture comes before; raises Interrupted where it did."""
+        with self._giving_way:
+            if self.requests.waiting():
+                raise Interrupted("somebody waits")
+            self._gives_way = True
         try:
             self._render(request)
+        finally:
+            with self._giving_way:
+                self._gives_way = False
+
+    def _interrupt(self) -> None:
+        if isinstance(self._renderer, Interruptible):
+            self._renderer.interrupt()
+
+    def _render_priority(self, request: Request) -> bool:
+        try:
+            self._render_giving_way(request)
+        except Interrupted:
+            pass
         except Exception as error:  # told to whoever sent us
             self.priority_error = one_line(error)
             self.priority = ()

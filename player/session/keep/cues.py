@@ -20,6 +20,7 @@ from player.session.motion.moment import (
     moment_of,
     moment_to_json,
 )
+from player.session.reproduce import free_path
 from player.session.state import PlayerState
 from runtime.durable import write_aside
 from runtime.errors import MorphError
@@ -55,18 +56,42 @@ class Cues:
         self.glide_seconds = 2.0
         self.path: Path | None = None
         """the file that is written when the cues change"""
+        self._unfiled: tuple[list[Moment], float] = [], self.glide_seconds
         self.version = 0
         """changes with the cues"""
 
     def open(self, path: Path) -> None:
-        """Take the cues of a file, if it is there, and write it from now on.
+        """Take the cues of a file for those that are there, and write it from now on.
+
+        Where some of it cannot be read that is said, and a new file beside it is written instead.
 
         Raises:
-            KeptFileError: it cannot be read; it will not be written either.
+            KeptFileError: nothing of it can be read, or those that are there cannot be kept;
+                nothing has changed.
         """
-        if path.exists():
-            self.set(*read_cues(path))
-        self.path = path
+        lost: list[str] = []
+        found = read_cues(path, lost.append) if path.exists() else ([], self.glide_seconds)
+        if self.path is None:
+            self._unfiled = self.unfiled
+        else:
+            try:
+                self._write(self.path)
+            except OSError as error:
+                why = f"{self.path} cannot be written: {error.strerror or error}"
+                raise KeptFileError(f"{path} is not opened: {why}") from None
+        self.set(*found)
+        self.path = free_path(path.parent, path.stem, path.suffix) if lost else path
+        if lost:
+            self._state.complain(f"{lost[0]}; cues are kept in {self.path.name}")
+        elif self.kept:
+            self._state.say(f"{len(self.kept)} cues of {path.name}")
+
+    @property
+    def unfiled(self) -> tuple[list[Moment], float]:
+        """The cues that have no file and the seconds of their glides: those before ``open``."""
+        if self.path is None:
+            return [cue.moment for cue in self.kept], self.glide_seconds
+        return self._unfiled
 
     def set(self, moments: Sequence[Moment], glide_seconds: float) -> None:
         """Take other cues for those that are there."""
@@ -131,9 +156,13 @@ class Cues:
         if self.path is None:
             return
         try:
-            write_cues(self.path, [cue.moment for cue in self.kept], self.glide_seconds)
+            self._write(self.path)
         except OSError as error:
             self._state.complain(f"{self.path} cannot be written: {error.strerror or error}")
+
+    def _write(self, path: Path) -> None:
+        if self.kept or path.exists():
+            write_cues(path, [cue.moment for cue in self.kept], self.glide_seconds)
 
     def _find(self, number: int) -> Cue | None:
         if not 1 <= number <= len(self.kept):
@@ -151,11 +180,16 @@ def cues_to_json(moments: Sequence[Moment], glide_seconds: float) -> dict[str, A
     return {"glide_seconds": glide_seconds, "cues": [moment_to_json(one) for one in moments]}
 
 
-def cues_of(given: object, where: str) -> tuple[list[Moment], float]:
+def cues_of(
+    given: object, where: str, left_out: Callable[[str], None] | None = None
+) -> tuple[list[Moment], float]:
     """Return the moments and the seconds of a glide as ``cues_to_json`` made them.
 
+    ``left_out`` is told in one line of cues that cannot be read, where others can.
+
     Raises:
-        KeptFileError: the fields are not those of a cue list.
+        KeptFileError: the fields are not those of a cue list, or no cue can be read; without
+            ``left_out``, one that cannot.
     """
     fields = check_fields(given, {"glide_seconds": (int, float), "cues": (list,)}, where)
     listed, seconds = fields.get("cues", []), float(fields.get("glide_seconds", 2.0))
@@ -163,17 +197,30 @@ def cues_of(given: object, where: str) -> tuple[list[Moment], float]:
         raise KeptFileError(f"{where} has {len(listed)} cues: {MOST} are the most")
     if not 0.0 <= seconds <= 3600.0:
         raise KeptFileError(f"{where}: glide_seconds is not between 0 and 3600")
-    moments = [moment_of(one, f"{where}, cue {i}") for i, one in enumerate(listed, 1)]
+    moments: list[Moment] = []
+    problems: list[KeptFileError] = []
+    for number, one in enumerate(listed, 1):
+        try:
+            moments.append(moment_of(one, f"{where}, cue {number}"))
+        except KeptFileError as error:
+            problems.append(error)
+    if problems and (left_out is None or not moments):
+        raise problems[0]
+    if problems and left_out is not None:
+        left_out(f"{problems[0]} ({len(problems)} of {len(listed)} cues are left out)")
     return moments, seconds
 
 
-def read_cues(path: Path) -> tuple[list[Moment], float]:
+def read_cues(
+    path: Path, left_out: Callable[[str], None] | None = None
+) -> tuple[list[Moment], float]:
     """Return the moments of a cue file and the seconds of its glides.
 
     Raises:
-        KeptFileError: the file cannot be read, is damaged or newer; one line.
+        KeptFileError: the file cannot be read, is damaged or newer, as ``cues_of``; one line.
     """
-    return cues_of(load(path, KIND, {"glide_seconds": (int, float), "cues": (list,)}), str(path))
+    fields = load(path, KIND, {"glide_seconds": (int, float), "cues": (list,)})
+    return cues_of(fields, str(path), left_out)
 
 
 def write_cues(path: Path, moments: Sequence[Moment], glide_seconds: float) -> None:

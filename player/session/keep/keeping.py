@@ -51,8 +51,7 @@ class Keeping:
         """Start recording, or stop and finish the file."""
         state = self._state
         if self.recorder is not None:
-            self.recorder.stop()
-            self.finishing, self.recorder = self.recorder, None
+            self.stop_recording()
         elif self.finishing is not None:
             state.say("the last recording is still being written")
         elif state.frame is None:
@@ -72,6 +71,12 @@ class Keeping:
             )
             state.say(f"recording to {path}")
 
+    def stop_recording(self) -> None:
+        """Record no more; the file is finished meanwhile, which ``advance_recording`` notices."""
+        if self.recorder is not None:
+            self.recorder.stop()
+            self.finishing, self.recorder = self.recorder, None
+
     def advance_recording(self, now: float) -> None:
         """Record the picture on show at ``now`` seconds; notice a film that is whole or failed."""
         if self.recorder is not None and self._state.frame is not None:
@@ -86,9 +91,7 @@ class Keeping:
     def finish_recording(self) -> None:
         """Finish the file being recorded, if any, and say what became of it; may take a while."""
         state = self._state
-        if self.recorder is not None:
-            self.recorder.stop()
-            self.finishing, self.recorder = self.recorder, None
+        self.stop_recording()
         recorder, self.finishing = self.finishing, None
         if recorder is None:
             return

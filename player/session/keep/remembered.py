@@ -58,9 +58,13 @@ def recall(path: Path) -> Memory:
 
 
 def remember(
-    path: Path, last: Moment, words: Sequence[str], cues: Sequence[Moment], glide_seconds: float
+    path: Path,
+    last: Moment | None,
+    words: Sequence[str],
+    cues: Sequence[Moment],
+    glide_seconds: float,
 ) -> None:
-    """Write the file; it appears whole.
+    """Write the file, without ``last`` where there is nothing to go on with; it appears whole.
 
     Raises:
         OSError: it cannot be written; what was there stays.
@@ -70,7 +74,7 @@ def remember(
     fields = {
         "kind": f"wordmorph {KIND}",
         "format": FORMAT,
-        "last": moment_to_json(last),
+        **({} if last is None else {"last": moment_to_json(last)}),
         "words": list(words),
         "cues": cues_to_json(cues, glide_seconds),
     }

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from player.session.motion.moment import (
     FORMAT,
+    MOST_BYTES,
     KeptFileError,
     Moment,
+    check_fields,
     load,
     request_of,
     request_to_json,
@@ -23,6 +26,9 @@ KIND = "take"
 SUFFIX = ".take.json"
 MOST_EVENTS = 1_000_000
 MOST_SECONDS = 24 * 3600.0
+_BETWEEN = ",\n  "
+_FRAME_BYTES = 200
+"""what a take has besides its events, at most"""
 _SOON = 1e-6
 """seconds by which rounding may put an event after the frame it belongs to"""
 
@@ -46,23 +52,46 @@ class Take:
 
 
 class TakeRecorder:
-    """Notes what is asked for, every turn."""
+    """Notes what is asked for, every turn, as long as a take can be read."""
 
     def __init__(self, path: Path, now: float) -> None:
         """Begin at ``now`` seconds, for a file at ``path``."""
         self.path = path
+        self.full = False
+        """whether the take ended before the recording, as it has no more room"""
         self._started = self._now = now
         self._events: list[tuple[float, Moment]] = []
+        self._bytes = 0
 
     def observe(self, moment: Moment, now: float) -> None:
         """Note what is asked for at ``now`` seconds, if it is something new."""
+        before = self._events[-1][1] if self._events else None
+        at, line = now - self._started, ""
+        if before != moment:
+            line = _line(at, moment, before)
+        room = MOST_BYTES - _FRAME_BYTES - self._bytes - len(line.encode())
+        if self.full or room < 0 or at > MOST_SECONDS or len(self._events) == MOST_EVENTS:
+            self.full = True
+            return
         self._now = now
-        if not self._events or self._events[-1][1] != moment:
-            self._events.append((now - self._started, moment))
+        if line:
+            self._bytes += len(line.encode()) + len(_BETWEEN)
+            self._events.append((at, moment))
 
     def take(self) -> Take:
         """Return what was noted."""
-        return Take(tuple(self._events[:MOST_EVENTS]), self._now - self._started)
+        return Take(tuple(self._events), self._now - self._started)
+
+
+def _line(at: float, moment: Moment, before: Moment | None) -> str:
+    """Return the line of an event: when it is, and what it changes."""
+    changed: dict[str, Any] = {"at": round(at, 9)}
+    if before is None or (moment.model, moment.digest) != (before.model, before.digest):
+        changed |= {"model": moment.model, "digest": moment.digest}
+    fields = request_to_json(moment.request)
+    known: dict[str, Any] = {} if before is None else request_to_json(before.request)
+    changed |= {n: v for n, v in fields.items() if n not in known or known[n] != v}
+    return json.dumps(changed, ensure_ascii=False)
 
 
 def write_take(path: Path, take: Take) -> None:
@@ -71,41 +100,44 @@ def write_take(path: Path, take: Take) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    lines: list[str] = []
-    before: Moment | None = None
-    for at, moment in take.events:
-        changed: dict[str, Any] = {"at": round(at, 9)}
-        if before is None or (moment.model, moment.digest) != (before.model, before.digest):
-            changed |= {"model": moment.model, "digest": moment.digest}
-        fields = request_to_json(moment.request)
-        known: dict[str, Any] = {} if before is None else request_to_json(before.request)
-        changed |= {n: v for n, v in fields.items() if n not in known or known[n] != v}
-        lines.append(json.dumps(changed, ensure_ascii=False))
-        before = moment
+    befores = [None, *(moment for _, moment in take.events)]
+    lines = [_line(*event, before) for event, before in zip(take.events, befores, strict=False)]
     text = (
         f'{{"kind": "wordmorph {KIND}", "format": {FORMAT}, "seconds": {round(take.seconds, 9)},\n'
-        ' "events": [\n  ' + ",\n  ".join(lines) + "\n ]}\n"
+        ' "events": [\n  ' + _BETWEEN.join(lines) + "\n ]}\n"
     )
     with write_aside(path.resolve()) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def read_take(path: Path) -> Take:
+def read_take(path: Path, left_out: Callable[[str], None] | None = None) -> Take:
     """Read what ``write_take`` wrote.
 
+    ``left_out`` is told in one line of an event that cannot be read: the take ends before it, as
+    those after it say only what changed.
+
     Raises:
-        KeptFileError: no such file, damaged, or of a newer format; one line.
+        KeptFileError: no such file, damaged from its first event, or of a newer format; without
+            ``left_out``, damaged anywhere; one line.
     """
     fields = load(path, KIND, {"seconds": (int, float), "events": (list,)})
-    listed, seconds = fields.get("events", []), fields.get("seconds", 0.0)
+    listed, seconds = fields.get("events", []), float(fields.get("seconds", 0.0))
     if not 1 <= len(listed) <= MOST_EVENTS:
         raise KeptFileError(f"{path} has {len(listed)} events: a take has 1 to {MOST_EVENTS}")
     if not 0 <= seconds <= MOST_SECONDS:
         raise KeptFileError(f"{path}: seconds is not between 0 and {MOST_SECONDS:.0f}")
     events: list[tuple[float, Moment]] = []
     for number, given in enumerate(listed, 1):
-        events.append(_event(given, f"{path}, event {number}", events[-1] if events else None))
-    return Take(tuple(events), float(seconds))
+        try:
+            event = _event(given, f"{path}, event {number}", events[-1] if events else None)
+        except KeptFileError as error:
+            if left_out is None or not events:
+                raise
+            seconds = min(seconds, events[-1][0])
+            left_out(f"{error}; the take ends before it, at {seconds:.1f} s")
+            break
+        events.append(event)
+    return Take(tuple(events), seconds)
 
 
 def _event(given: object, where: str, before: tuple[float, Moment] | None) -> tuple[float, Moment]:
@@ -119,6 +151,7 @@ def _event(given: object, where: str, before: tuple[float, Moment] | None) -> tu
     model, digest = given.get("model", before and before[1].model), given.get("digest", "")
     if not isinstance(model, str) or not model or not isinstance(digest, str):
         raise KeptFileError(f"{where} has no model")
+    check_fields({"model": model, "digest": digest}, {"model": (str,), "digest": (str,)}, where)
     if "model" not in given and before is not None:
         digest = before[1].digest
     request = request_of(rest, where, None if before is None else before[1].request)

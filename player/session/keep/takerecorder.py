@@ -34,7 +34,7 @@ class Takes:
 
     def _finish(self) -> None:
         recorded, self._take = self._take, None
-        if recorded is None or self._recorder is None or self._recorder.error is not None:
+        if recorded is None:
             return
         try:
             write_take(recorded.path, recorded.take())
@@ -44,4 +44,5 @@ class Takes:
         else:
             film = recorded.path.name.removesuffix(SUFFIX)
             again = f"wordmorph render {recorded.path.name} -o {film}-again.mp4 --fps 60"
-            self._state.printed.append(f"recorded {recorded.path}\n  {again}")
+            room = f"; it ends at {recorded.take().seconds:.0f} s: no more fits" * recorded.full
+            self._state.printed.append(f"recorded {recorded.path}{room}\n  {again}")

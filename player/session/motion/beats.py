@@ -31,9 +31,9 @@ class Beats:
         return bool(self.quantum) and self.tempo is not None
 
     @property
-    def waiting(self) -> int:
-        """How many actions wait."""
-        return len(self._waiting)
+    def waiting(self) -> tuple[tuple[float, Callable[[], None]], ...]:
+        """What waits, and when in seconds it is due, the next first."""
+        return tuple(sorted(self._waiting, key=lambda one: one[0]))
 
     def hold(self, run: Callable[[], None]) -> float:
         """Do something at the next beat or bar; return when that is, in seconds."""
@@ -45,7 +45,7 @@ class Beats:
     def turn(self, now: float) -> None:
         """Do what is due at ``now`` seconds."""
         self.now = now
-        due = [one for one in self._waiting if one[0] <= now]
+        due = [one for one in self.waiting if one[0] <= now]
         if due:
             self._waiting = [one for one in self._waiting if one[0] > now]
             for at, run in due:

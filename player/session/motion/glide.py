@@ -51,19 +51,5 @@ def sum_at(request: Request) -> Sum | None:
     if not parsed.whole or len(parsed.morphs) != 1 or request.interp != "lerp":
         return None
     (morph,) = parsed.morphs
-    along = request.t * (len(morph.stations) - 1)
-    low = min(int(along), max(len(morph.stations) - 2, 0))
-    share = along - low
-    parts = [(morph.stations[low], 1.0 - share)]
-    if share:
-        parts.append((morph.stations[low + 1], share))
-    if morph.axis is not None:
-        parts += [(morph.axis.start, 1.0 - request.u), (morph.axis.end, request.u)]
-    weights: dict[str, float] = {}
-    for phrases, factor in parts:
-        for term in phrases:
-            weights[term.phrase] = weights.get(term.phrase, 0.0) + term.weight * factor
-    kept = {phrase: weight for phrase, weight in weights.items() if weight}
-    if not kept:
-        return None
-    return tuple(Term(weight, phrase) for phrase, weight in kept.items())
+    weights = morph.weights_at(request.t, request.u)
+    return tuple(Term(weight, phrase) for phrase, weight in weights.items() if weight) or None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +18,9 @@ FORMAT = 1
 """The version of cue files and takes; a file of a later one is refused."""
 MOST_BYTES = 64_000_000
 """A take of an hour at 60 changes a second has about 10 MB."""
+_LARGEST = 1 << 64
+"""No number of ours is near it, and a float cannot hold one of hundreds of digits."""
+_KIND = re.compile(rb'"kind"\s*:\s*"wordmorph (take|cue list)"')
 SETTINGS = tuple(field.name for field in fields(Request))
 _KINDS: dict[str, tuple[type, ...]] = {
     "expression": (str,),
@@ -43,6 +48,12 @@ class Moment:
     request: Request
     model: str
     digest: str = ""
+
+    def doubt(self, digest: str) -> str:
+        """Return what to say if the model of ``digest`` may draw something else; mostly nothing."""
+        if not (self.digest and digest) or self.digest == digest:
+            return ""
+        return f"{self.model} has another content than when this was made: it may look different"
 
 
 def request_to_json(request: Request) -> dict[str, Any]:
@@ -75,6 +86,10 @@ def check_fields(
             raise KeptFileError(f"{where} has an unknown field {str(name)[:40]!r}")
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise KeptFileError(f"{where}: {name} cannot be {json.dumps(value)[:40]}")
+        if isinstance(value, int) and abs(value) >= _LARGEST:
+            raise KeptFileError(f"{where}: {name} cannot be {str(value)[:20]}…")
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise KeptFileError(f"{where}: {name} is no text: it has half a character")
     return given
 
 
@@ -122,7 +137,10 @@ def load(path: Path, kind: str, known: Mapping[str, tuple[type, ...]]) -> dict[s
             that are not ``known``. One line that names the file.
     """
     try:
-        if path.stat().st_size > MOST_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise KeptFileError(f"{path} is no file")
+        if status.st_size > MOST_BYTES:
             raise KeptFileError(f"{path} is too large for a {kind}")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -152,11 +170,11 @@ def load(path: Path, kind: str, known: Mapping[str, tuple[type, ...]]) -> dict[s
 def kind_in(path: Path) -> str:
     """Return ``take`` or ``cue list`` for a JSON file of this program, else an empty string."""
     try:
-        with path.open(encoding="utf-8") as file:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:  # opening a pipe would wait
+            return ""
+        with path.open("rb") as file:
             start = file.read(200)
+            found = _KIND.search(start + file.read()) if start.lstrip()[:1] == b"{" else None
     except (OSError, ValueError):
         return ""
-    for kind in ("take", "cue list"):
-        if f'"kind": "wordmorph {kind}"' in start:
-            return kind
-    return ""
+    return "" if found is None else found[1].decode()

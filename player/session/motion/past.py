@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from player.session.motion.moment import Moment
@@ -36,21 +37,41 @@ class Past:
         self._here = moment
         self._moved_at = now
 
-    def undo(self) -> Moment | None:
-        """Return the moment before this one, None at the first."""
-        return self._step(self._before, self._after)
+    def undo(self, go: Callable[[Moment], None]) -> bool:
+        """Let ``go`` play the moment before this one; False at the first.
 
-    def redo(self) -> Moment | None:
-        """Return the moment that ``undo`` left, None where there is none."""
-        return self._step(self._after, self._before)
+        Raises:
+            MorphError: ``go`` cannot; that moment is forgotten, or it would stand in the way.
+        """
+        return self._step(self._before, self._after, go)
 
-    def _step(self, source: list[Moment], target: list[Moment]) -> Moment | None:
+    def redo(self, go: Callable[[Moment], None]) -> bool:
+        """Let ``go`` play the moment that ``undo`` left; False where there is none.
+
+        Raises:
+            MorphError: as ``undo``.
+        """
+        return self._step(self._after, self._before, go)
+
+    def forget(self, model: str, here: Moment) -> None:
+        """Forget what was played with a model that does not open; ``here`` is played instead."""
+        for moments in (self._before, self._after):
+            moments[:] = [one for one in moments if one.model != model]
+            if moments and moments[-1] == here:
+                moments.pop()
+        self._here = here
+
+    def _step(
+        self, source: list[Moment], target: list[Moment], go: Callable[[Moment], None]
+    ) -> bool:
         if not source or self._here is None:
-            return None
+            return False
+        there = source.pop()
+        go(there)
         target.append(self._here)
-        self._here = source.pop()
+        self._here = there
         self._moved_at = float("-inf")
-        return self._here
+        return True
 
 
 def _moved(first: Moment, second: Moment) -> bool:

@@ -71,7 +71,8 @@ class Playhead:
     ``x`` and ``y`` count ticks along t and u; they are whole after a step or a seek, and may be
     fractions while moving. ``grain`` is what the shown position is rounded to: whole divisions
     while gliding or playing, so that a second pass meets the cached frames, single ticks after a
-    fine step.
+    fine step. 0 is for a position between two ticks where something was opened: until the playhead
+    moves, it stands for exactly that.
     """
 
     x: float = 0.0
@@ -88,18 +89,20 @@ class Playhead:
     warp: Warp | None = field(default=None, compare=False)
 
     def rest_at(self, t: float, u: float) -> Playhead:
-        """Return the same playhead resting at the tick nearest to (t, u), in raw time."""
-        return replace(
-            self, x=float(round(t * TICKS)), y=float(round(u * TICKS)), grain=1, warp=None
-        )
+        """Return the same playhead resting at the tick nearest to (t, u), in raw time; ``grain``
+        says whether that is exactly there.
+        """
+        x, y = round(t * TICKS), round(u * TICKS)
+        grain = int((x / TICKS, y / TICKS) == (t, u))
+        return replace(self, x=float(x), y=float(y), grain=grain, warp=None)
 
     @property
     def point(self) -> Point:
         """The shown position in whole ticks."""
-        grain = self.grain
+        grain = self.grain or 1
         if self.warp is not None and self.warp.steep(self.x / TICKS):
             grain = 1
-        return _snap(self.x, grain), _snap(self.y, self.grain)
+        return _snap(self.x, grain), _snap(self.y, self.grain or 1)
 
     @property
     def t(self) -> float:
@@ -147,13 +150,16 @@ class Playhead:
             direction=self._facing(vx),
         )
 
-    def play(self, dt: float) -> Playhead:
-        """Move for ``dt`` seconds at the playing speed; ``loop`` says what happens at an end."""
+    def play(self, dt: float, *, pad: bool = True) -> Playhead:
+        """Move for ``dt`` seconds at the playing speed; ``loop`` says what happens at an end.
+
+        Without ``pad`` there is one axis, and marks that differ in u alone are one place.
+        """
         if not self.playing:
             return self
-        low, high = (self._seen(edge) for edge in self.stretch)
+        here, low, high = self._along(pad)
         span = high - low
-        gone = min(max(self._seen(self.x), low), high) - low
+        gone = min(max(here, low), high) - low
         way = RATE * FINE * self.speed * dt
         if self.loop == "bounce":
             travelled = ((gone if self.direction > 0 else 2 * span - gone) + way) % (2 * span)
@@ -166,29 +172,20 @@ class Playhead:
             moved = replace(self, playing=not (over and self.loop == "once"))
             if over:
                 gone = gone % span if self.loop == "wrap" else min(max(gone, 0.0), span)
-        return replace(moved, x=self._unseen(low + gone), grain=FINE)
+        return replace(moved._placed(low + gone, pad), grain=FINE)
 
-    @property
-    def stretch(self) -> tuple[float, float]:
-        """The ends, in ticks, of what is played: the marks where that is wanted, else the line."""
-        if self.between and self.mark_a is not None and self.mark_b is not None:
-            low, high = sorted((self.mark_a[0], self.mark_b[0]))
-            if low < high:
-                return float(low), float(high)
-        return 0.0, float(TICKS)
-
-    def toggle(self) -> Playhead:
+    def toggle(self, *, pad: bool = True) -> Playhead:
         """Play or pause; from an end, play away from it, or begin anew where that is the loop."""
         if self.playing:
             return replace(self.at_rest(), playing=False)
-        low, high = self.stretch
+        here, low, high = self._along(pad)
         direction = self.direction
         if self.loop == "bounce":
-            direction = 1 if self.x <= low else -1 if self.x >= high else direction
-        elif direction > 0 and self.x >= high:
-            return replace(self, playing=True, x=low)
-        elif direction < 0 and self.x <= low:
-            return replace(self, playing=True, x=high)
+            direction = 1 if here <= low else -1 if here >= high else direction
+        elif direction > 0 and here >= high:
+            return replace(self._placed(low, pad), playing=True)
+        elif direction < 0 and here <= low:
+            return replace(self._placed(high, pad), playing=True)
         return replace(self, playing=True, direction=direction)
 
     def next_loop(self) -> Playhead:
@@ -219,6 +216,35 @@ class Playhead:
         """Rest at a position."""
         rest = replace(self.at_rest(), playing=False)
         return replace(rest, x=float(target[0]), y=float(target[1]))
+
+    def _way(self, pad: bool) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the ends (x, y) of what is played: the marks where that is wanted and they lie
+        apart, else those of the line.
+        """
+        if self.between and self.mark_a is not None and self.mark_b is not None:
+            (x, y), (last_x, last_y) = sorted((self.mark_a, self.mark_b))
+            if x != last_x or (pad and y != last_y):
+                return (x, y if pad else self.y), (last_x, last_y if pad else self.y)
+        return (0.0, self.y), (float(TICKS), self.y)
+
+    def _along(self, pad: bool) -> tuple[float, float, float]:
+        """Return where on the way we are and its two ends, in ticks of u where u alone changes on
+        it, else in ticks of time as it is moved in.
+        """
+        (x, y), (last_x, last_y) = self._way(pad)
+        if x == last_x:
+            return self.y, y, last_y
+        return self._seen(self.x), self._seen(x), self._seen(last_x)
+
+    def _placed(self, place: float, pad: bool) -> Playhead:
+        """Return the same playhead at a place of the way, counted as ``_along`` does."""
+        (x, y), (last_x, last_y) = self._way(pad)
+        if x == last_x:
+            return replace(self, x=float(x), y=place)
+        here = self._unseen(place)
+        if y == last_y:  # marks of one u leave u to whoever moves it
+            return replace(self, x=here)
+        return replace(self, x=here, y=y + (last_y - y) * (here - x) / (last_x - x))
 
     def _moved(self, x: float, dx: float) -> float:
         if not dx:

@@ -194,7 +194,7 @@ class Stage:
                 shown.refusal(message.n, RequestError("watching: ask for control to play"))
             )
             return
-        viewer.last_input = time.perf_counter()
+        viewer.last_input = self.session.beats.now = time.perf_counter()
         self.touched = True
         self._foresee(None)
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import pygame
 from pygame import Rect
 
@@ -19,26 +21,47 @@ def box_of(layout: Layout) -> Rect:
     return Rect(0, max(layout.picture.bottom - height, 0), layout.window.width, height)
 
 
+def place_at(layout: Layout, typing: Typing, x: int) -> int:
+    """Return before which character of the text the cursor goes where the mouse is at ``x``."""
+    font, text = theme.fonts().title, typing.line.text
+    along = x - _text_left(_field(layout, typing), typing)
+
+    def twice_the_middle(index: int) -> int:
+        return font.size(text[:index])[0] + font.size(text[: index + 1])[0]
+
+    return bisect_left(range(len(text)), 2 * along, key=twice_the_middle)
+
+
+def _field(layout: Layout, typing: Typing) -> Rect:
+    """Return the box that the text is seen in, right of the prompt."""
+    box, padding = box_of(layout), theme.px(PADDING)
+    left = 2 * padding + theme.fonts().body.size(typing.prompt)[0]
+    return Rect(left, box.top + padding, max(box.right - padding - left, 1), theme.px(FIELD))
+
+
+def _text_left(field: Rect, typing: Typing) -> int:
+    """Return the x at which the text begins, left of the field where the text is longer."""
+    before = typing.line.text[: typing.line.cursor] + typing.composed
+    cursor = theme.fonts().title.size(before)[0]
+    # what is left of the field stays there until the cursor comes near the right edge
+    return field.left - max(cursor - field.width + theme.px(24), 0)
+
+
 def draw(surface: pygame.Surface, layout: Layout, typing: Typing) -> None:
     """Draw the text with cursor and selection, and below it what is wrong or what Tab offers."""
     box = box_of(layout)
     surface.fill(theme.ROOM, box)
     pygame.draw.line(surface, theme.ACCENT, box.topleft, box.topright, theme.px(2))
     font, padding = theme.fonts().title, theme.px(PADDING)
-    top = box.top + padding
-    prompt = theme.write(
-        surface, theme.fonts().body, typing.prompt, theme.DIM, (padding, top + theme.px(4))
-    )
-    field = Rect(prompt.right + padding, top, 0, theme.px(FIELD))
-    field.width = max(box.right - padding - field.left, 1)
+    field = _field(layout, typing)
+    prompt_at = padding, field.top + theme.px(4)
+    theme.write(surface, theme.fonts().body, typing.prompt, theme.DIM, prompt_at)
     line = typing.line
     before, after = line.text[: line.cursor], line.text[line.cursor :]
     shown = before + typing.composed + after
+    left = _text_left(field, typing)
     cursor = font.size(before + typing.composed)[0]
-    # what is left of the field stays there until the cursor comes near the right edge
-    shift = max(cursor - field.width + theme.px(24), 0)
     surface.set_clip(field)
-    left = field.left - shift
     low, high = line.selection
     if low != high:
         start, end = font.size(line.text[:low])[0], font.size(line.text[:high])[0]

@@ -27,7 +27,7 @@ class Hover:
 
     def same(self, other: Hover | None) -> bool:
         """Tell whether the two look alike."""
-        return other is not None and (self.place, self.frame) == (other.place, other.frame)
+        return other is not None and self.place == other.place and self.frame is other.frame
 
 
 def draw(surface: pygame.Surface, layout: Layout, view: View, hover: Hover) -> None:

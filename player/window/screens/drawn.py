@@ -50,6 +50,10 @@ class DrawnScreen:
         """The window's (width, height)."""
         return pygame.display.get_window_size()
 
+    def entitle(self, title: str) -> None:
+        """Give the window another title."""
+        pygame.display.set_caption(title)
+
     def resize(self, size: tuple[int, int], *, fullscreen: bool) -> None:
         """Fill the screen, or leave it for a window of (width, height) where it was.
 

@@ -88,6 +88,10 @@ class ScaledScreen:
         """The window's (width, height)."""
         return self._window.size
 
+    def entitle(self, title: str) -> None:
+        """Give the window another title."""
+        self._window.title = title
+
     def resize(self, size: tuple[int, int], *, fullscreen: bool) -> None:
         """Fill the screen, or leave it for a window of (width, height) where it was.
 

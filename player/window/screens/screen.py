@@ -29,6 +29,9 @@ class Screen(Protocol):
     def size(self) -> tuple[int, int]:
         """The window's (width, height)."""
 
+    def entitle(self, title: str) -> None:
+        """Give the window another title."""
+
     def resize(self, size: tuple[int, int], *, fullscreen: bool) -> None:
         """Fill the screen, or leave it for a window of (width, height) where it was.
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bench import measure
+from runtime.bench.apart import in_child
 from runtime.bench.figures import Spread
+from runtime.bench.limits import CPU
 from runtime.bench.machine import Watch, gpu_bytes, this_card, this_machine
-from runtime.bench.run import CPU, SCRUBS
-from runtime.bench.verify.apart import in_child
+from runtime.bench.run import SCRUBS
 from runtime.bench.verify.verdicts import (
     FORMAT,
     Bounds,
@@ -264,13 +265,13 @@ def _speed(
     one = (time.perf_counter() - start) / measure.WARM_UP
     count = max(min(frames, FEWEST), min(frames, int(SECONDS / one)))
     positions = measure.positions(first, count)
-    timed = [pipeline.render(request) for request in positions]
+    timed = measure.timings(pipeline, positions)
     fill = measure.filling(pipeline, positions)
     waits = [] if scrub is None else scrub(pipeline, first, min(SCRUBS, count))
     return Speed(
         open_seconds=opened.seconds,
         first_frame_ms=opened.first_frame_ms,
-        frame=Spread.of([frame.timings["total"] for frame in timed]),
+        frame=Spread.of([taken["total"] for taken in timed]),
         batch=fill.batch,
         batched=fill.ms,
         new_word=measure.new_words(pipeline, first, min(measure.NEW_WORDS, count)),

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
+from runtime.enginecache.cache import EngineCache
+from runtime.enginecache.entry import Key
 from runtime.engines.abandon import abandon
 from runtime.engines.engine import (
     TOTAL,
@@ -26,11 +28,12 @@ from runtime.engines.engine import (
     one_by_one,
     warn_no_batches,
 )
-from runtime.engines.gpu import find_gpu, no_gpu_line
+from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
-from runtime.errors import DeviceLost, EngineError
+from runtime.engines.proof import proof_key, read_proof
+from runtime.errors import DeviceLost, EngineError, Interrupted
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -70,7 +73,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
     Raises:
         EngineError: another precision than the bundle's graphs compute in, or ONNX Runtime did
             not give the provider asked for (it would have run on the CPU without a word), or not
-            for every costly operator.
+            for every costly operator, or its frames were found to be others than the CPU's.
     """
     made = bundle.manifest.precision
     if precision not in ("auto", made):
@@ -78,11 +81,23 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
             f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
             f"build it again with --precision {precision}"
         )
+    if backend == "onnxruntime" and read_proof(EngineCache(), likeness_key(bundle)) is False:
+        raise EngineError(
+            f"{backend} was seen to draw other pictures of {bundle.manifest.model} on this GPU "
+            "than the CPU: play with --backend openvino, or build it with --precision f32"
+        )
     return OnnxRuntimeEngine(bundle, backend)
 
 
+def likeness_key(bundle: Bundle) -> Key:
+    """Return the name of the proof of a bundle's frames on this machine's GPU."""
+    version = str(load_onnxruntime().__version__)
+    measured = {"bundle": bundle.digest()}
+    return proof_key(bundle.manifest.model, "onnxruntime", version, Gpu(_gpu_name(), ""), measured)
+
+
 class OnnxRuntimeEngine:
-    """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.Engine``."""
+    """A bundle in ONNX Runtime sessions; the protocol is ``runtime.engines.engine.Engine``."""
 
     def __init__(self, bundle: Bundle, backend: str) -> None:
         """Load the graphs; buffers and CUDA graphs are made when a shape is first rendered."""
@@ -103,6 +118,7 @@ class OnnxRuntimeEngine:
         self._no_batches = False
         self._count = 0  # of loops ever made, so that no two name their CUDA graphs alike
         self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
+        self._interrupted = False
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -118,9 +134,12 @@ class OnnxRuntimeEngine:
 
     def load_basis(self, basis: Floats, pooled: Floats | None) -> None:
         """See ``Engine.load_basis``."""
-        self._basis.update_inplace(np.ascontiguousarray(basis, np.float32))
-        if self._pooled is not None and pooled is not None:
-            self._pooled.update_inplace(np.ascontiguousarray(pooled, np.float32))
+        try:
+            self._basis.update_inplace(np.ascontiguousarray(basis, np.float32))
+            if self._pooled is not None and pooled is not None:
+                self._pooled.update_inplace(np.ascontiguousarray(pooled, np.float32))
+        except Exception as error:
+            raise failure("upload of the words", error) from None
 
     def load_noise(self, noise: Floats) -> None:
         """See ``Engine.load_noise``."""
@@ -131,9 +150,10 @@ class OnnxRuntimeEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``."""
+        """See ``Engine.render``; Interrupted where ``interrupt`` was called meanwhile."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
+        self._go_on(True)
         ran = None
         if not (self._no_batches and len(weights) > 1):
             ran = self._run(weights, pooled_weights, steps)
@@ -145,6 +165,18 @@ class OnnxRuntimeEngine:
         check_finite(latent)
         check_total(total)
         return rendered
+
+    def interrupt(self) -> None:
+        """See ``Interruptible``; on the CPU alone, for a CUDA graph runs to its end."""
+        if self._device == "cpu":
+            self._go_on(False)
+
+    def _go_on(self, going: bool) -> None:
+        """Let what runs go on, or end after the operator that it is at."""
+        self._interrupted = not going
+        for loop in tuple(self._loops.values()):
+            for options in loop.options:
+                options.terminate = not going
 
     def close(self) -> None:
         """See ``Engine.close``."""
@@ -165,6 +197,8 @@ class OnnxRuntimeEngine:
                 loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
             ran = loop.run(weights, pooled_weights)
         except Exception as error:
+            if self._interrupted:
+                raise Interrupted("the frame was given up") from None
             failed = failure("denoiser or decoder", error)
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)
@@ -207,7 +241,10 @@ class OnnxRuntimeEngine:
 
     def _buffer(self, shape: tuple[int, ...], kind: Any = np.float32) -> Any:
         values = np.zeros(shape, kind)
-        return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+        try:
+            return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
+        except Exception as error:
+            raise failure("buffers of a frame", error) from None
 
 
 class _Loop:
@@ -253,7 +290,7 @@ class _Loop:
         if any(node.name == TOTAL for node in engine._decoder.get_outputs()):
             gives[TOTAL] = self._total = engine._buffer((batch,))
         self._decode = _bind(engine._decoder, {"latent": sample}, gives)
-        self._options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
+        self.options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
 
     def load_noise(self, noise: Floats, sigma: float) -> None:
         def batched(one: Floats) -> Floats:
@@ -275,10 +312,10 @@ class _Loop:
         self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
         if self._pooled_weights is not None and pooled_weights is not None:
             self._pooled_weights.update_inplace(np.ascontiguousarray(pooled_weights, np.float32))
-        for binding, options in zip(self._bindings, self._options, strict=False):
+        for binding, options in zip(self._bindings, self.options, strict=False):
             self._engine._denoiser.run_with_iobinding(binding, options)
         denoised = time.perf_counter()
-        self._engine._decoder.run_with_iobinding(self._decode, self._options[-1])
+        self._engine._decoder.run_with_iobinding(self._decode, self.options[-1])
         pixels, latent = np.array(self._pixels.numpy()), self._latent.numpy()
         total = None if self._total is None else self._total.numpy()
         done = time.perf_counter()

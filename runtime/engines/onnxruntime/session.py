@@ -65,7 +65,12 @@ def foreign_operators(session: Any, provider: str) -> list[str]:
 
 
 def failure(what: str, error: Exception) -> EngineError:
-    """Return what ONNX Runtime said as an error of one line, with what to do if that is known."""
+    """Return what ONNX Runtime said as an error of one line, with what to do if that is known.
+
+    One of ours stays as it is.
+    """
+    if isinstance(error, EngineError):
+        return error
     reason = first_line(error)
     number = CUDA_ERROR.search(str(error))
     said = str(error).lower()

@@ -25,7 +25,7 @@ from runtime.engines.openvino.int8 import GRAPHS, Int8, int8_graphs, worthwhile
 from runtime.engines.openvino.narrow import narrow
 from runtime.engines.openvino.prologue import Denoiser, Parts, split
 from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
-from runtime.errors import EngineError
+from runtime.errors import EngineError, Interrupted
 
 PRECISIONS = ("f32", "bf16", "int8")
 FAITHFUL_DB = 35.0
@@ -75,7 +75,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> Op
 
 
 class OpenVinoEngine:
-    """A bundle compiled for the CPU; the protocol is ``runtime.engines.Engine``."""
+    """A bundle compiled for the CPU; the protocol is ``runtime.engines.engine.Engine``."""
 
     name = "openvino"
     batches = (1,)  # four at a time take less each, but a key would wait for four frames
@@ -106,6 +106,7 @@ class OpenVinoEngine:
         self._noise: Floats | None = None
         self._noises = 0
         """how many were loaded"""
+        self._interrupted = False
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -127,7 +128,8 @@ class OpenVinoEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``."""
+        """See ``Engine.render``; Interrupted where ``interrupt`` was called meanwhile."""
+        self._interrupted = False
         if self._noise is None:
             raise EngineError("render was called before load_noise")
         self._text.release_if_idle()
@@ -161,11 +163,23 @@ class OpenVinoEngine:
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 
+    def interrupt(self) -> None:
+        """See ``Interruptible``; a graph ends after the layer that it is at."""
+        self._interrupted = True
+        self._denoiser.cancel()
+        self._decoder.cancel()
+
     def _run(self, role: str, index: int = 0, key: object = None) -> None:
-        if role == "denoiser":
-            self._denoiser.run(index, key)
-        else:
-            infer(self._decoder, role)
+        try:
+            if role == "denoiser" and not self._interrupted:
+                self._denoiser.run(index, key)
+            elif not self._interrupted:
+                infer(self._decoder, role)
+        except EngineError:
+            if not self._interrupted:
+                raise
+        if self._interrupted:
+            raise Interrupted("the frame was given up") from None
 
     def precision_of(self, role: str) -> str:
         """What a graph computes in: those that were quantised in ``int8``, others in the best."""
@@ -191,6 +205,13 @@ class OpenVinoEngine:
         ]
 
     def _open(self, role: str, blob: Path, read: Callable[[], ov.Model]) -> Graph:
+        try:
+            return open_graph(read, blob, self._settings())
+        except Exception as error:  # its C++ errors come as many types
+            raise cannot_compile(self._bundle, role, error) from None
+
+    def _settings(self) -> dict[Any, Any]:
+        """What the graphs are compiled with."""
         best = best_precision() if self.precision == "int8" else self.precision
         config: dict[Any, Any] = {
             hint.inference_precision: ov.Type.bf16 if best == "bf16" else ov.Type.f32,
@@ -198,20 +219,21 @@ class OpenVinoEngine:
         }
         if self.precision == "f32":
             config[hint.execution_mode] = hint.ExecutionMode.ACCURACY
-        try:
-            return open_graph(read, blob, config)
-        except Exception as error:  # its C++ errors come as many types
-            raise cannot_compile(self._bundle, role, error) from None
+        return config
 
     def _read(self, role: str) -> ov.Model:
         if self._int8 is not None and role in self._int8.roles:
-            return fixed_model(self._int8.folder / GRAPHS[role])
-        model = fixed_model(self._bundle.path(role))
+            return self._fixed(self._int8.folder / GRAPHS[role])
+        model = self._fixed(self._bundle.path(role))
         if role == "decoder":
             fold(model)
         if self.precision != "f32" and best_precision() == "bf16":
             narrow(model)
         return model
+
+    def _fixed(self, graph: Path) -> ov.Model:
+        """Read a graph and fix its batch."""
+        return fixed_model(graph)
 
 
 def _known(parts: Parts | None) -> Parts:

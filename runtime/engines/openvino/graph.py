@@ -93,11 +93,13 @@ def give_back(*files: Path) -> None:
                 )
 
 
-def fixed_model(graph: Path) -> ov.Model:
-    """Read a graph and fix its batch at 1."""
+def fixed_model(graph: Path, batch: int = 1) -> ov.Model:
+    """Read a graph and fix its batch."""
     model = CORE.read_model(graph)
     shapes = {
-        port: [1, *port.partial_shape[1:]] for port in model.inputs if port.partial_shape.is_dynamic
+        port: [batch, *port.partial_shape[1:]]
+        for port in model.inputs
+        if port.partial_shape.is_dynamic
     }
     if shapes:
         model.reshape(shapes)

@@ -103,8 +103,9 @@ def worthwhile(bundle: Bundle, cache: EngineCache | None = None) -> bool:
 
 
 def is_faithful(ours: Mapping[str, float], rival: Mapping[str, float] | None) -> bool:
-    """Whether int8 frames are as ``worthwhile`` says, by the figures of a ``Verdict`` each; without
-    a ``rival`` f32 is the alternative.
+    """Whether int8 frames are as ``worthwhile`` says, by ``Fidelity`` of each.
+
+    Without a ``rival`` f32 is the alternative.
     """
     noise = CALM if rival is None else rival["neighbour_noise"]
     return bool(

@@ -79,6 +79,11 @@ class Denoiser:
                 self._given = before
         infer(self._request, "denoiser")
 
+    def cancel(self) -> None:
+        """End what runs, from any thread; ``run`` fails then."""
+        for request in (self._request, *self._before):
+            request.cancel()
+
 
 def split(model: ov.Model) -> Parts | None:
     """Cut a denoiser of fixed shapes into what does not depend on the text and the rest.

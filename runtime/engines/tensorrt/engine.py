@@ -26,11 +26,17 @@ from runtime.engines.engine import (
     warn_no_batches,
 )
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
+from runtime.engines.proof import read_proof
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
 from runtime.engines.tensorrt.module import PACKAGES, load_module
 from runtime.engines.tensorrt.network import Network
-from runtime.engines.tensorrt.plans import BATCHES, RTX_CAPABILITIES
+from runtime.engines.tensorrt.plans import (
+    BATCHES,
+    RTX_CAPABILITIES,
+    build_command,
+    plans_key,
+)
 from runtime.errors import DeviceLost, EngineError
 
 Made = tuple[NDArray[np.uint8], Floats, Floats | None]
@@ -60,16 +66,26 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
 
     Raises:
         EngineError: they were not built (with what differs and the command that builds them), do
-            not verify, cannot be loaded, or compute in another precision than asked for.
+            not verify, were never seen to draw what the CPU draws, cannot be loaded, or compute in
+            another precision than asked for.
     """
     gpu = find_gpu()
     if gpu is None:
         raise EngineError(no_gpu_line())
-    return TensorRtEngine(bundle, precision, backend, gpu, EngineCache())
+    cache = EngineCache()
+    engine = TensorRtEngine(bundle, precision, backend, gpu, cache)
+    if not read_proof(cache, plans_key(bundle, backend, engine.version, gpu, engine.plans)):
+        engine.close()
+        model = bundle.manifest.model
+        raise EngineError(
+            f"the {backend} engines of {model} were not yet compared with the CPU; "
+            f"run: {build_command(model)}"
+        )
+    return engine
 
 
 class TensorRtEngine:
-    """A bundle's three engines on one GPU; the protocol is ``runtime.engines.Engine``."""
+    """A bundle's three engines on one GPU; the protocol is ``runtime.engines.engine.Engine``."""
 
     def __init__(
         self, bundle: Bundle, precision: str, backend: str, gpu: Gpu, cache: EngineCache
@@ -86,6 +102,9 @@ class TensorRtEngine:
         self.name, self.precision, self.device = backend, manifest.precision, gpu.name
         self._manifest = manifest
         self._networks = {role: Network(bundle, role, backend, gpu, cache) for role in ROLES}
+        self.version = str(load_module(backend).__version__)
+        self.plans = {role: network.sha256 for role, network in self._networks.items()}
+        """role → the sha256 of its engine"""
         self._gpu = Device()
         try:
             self._text = self._networks["text_encoder"].context(self._gpu, 0)

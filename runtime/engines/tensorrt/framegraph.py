@@ -144,6 +144,8 @@ class FrameGraph:
         slot.busy = False
         if not self.ready:
             self.ready = True
+            for stage in self._stages.values():
+                stage.network.at_rest()
             if self._capturing:
                 self._settle(slot)
         return pixels, latent, total
@@ -162,8 +164,6 @@ class FrameGraph:
 
     def _settle(self, slot: Slot) -> None:
         """Capture after a plain run: the first one allocates, which no graph may."""
-        for stage in self._stages.values():
-            stage.network.at_rest()
         if all(s.network.is_capturable(s.context, self._gpu) for s in self._stages.values()):
             self._capture(slot)
         else:

@@ -58,7 +58,8 @@ class Network:
                 f"{_other_driver(entry, gpu)}; {again}"
             )
         self._engine = engine
-        self._jit = _JitCache(backend, cache, entry.files[PLAN].sha256, gpu)
+        self.sha256 = entry.files[PLAN].sha256
+        self._jit = _JitCache(backend, cache, self.sha256, gpu)
 
     def has(self, name: str) -> bool:
         """Whether the engine has a tensor of that name."""
@@ -167,8 +168,9 @@ class _JitCache:
     def keep(self) -> None:
         if self._kernels is None:
             return
-        data = bytes(memoryview(self._kernels.serialize()))
-        if data == self._known:
+        made = self._kernels.serialize()
+        data = b"" if made is None else bytes(memoryview(made))
+        if not data or data == self._known:
             return
 
         def write(folder: Path) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import platform
 import shlex
+from collections.abc import Mapping
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Manifest
 from runtime.enginecache.entry import Key
 from runtime.engines.gpu import Gpu
+from runtime.engines.proof import proof_key
 
 BATCHES = (1, 4)
 """One optimisation profile each: a live frame, and a batch for films, grids and storms."""
@@ -22,6 +24,8 @@ JIT = "jit.cache"
 CODE = 1
 """Raise it when the builder's code changes what an engine computes."""
 LEVEL = 3
+"""the builder's own default: 4 tries more and takes minutes more, for a gain that was not measured,
+and tiling likewise"""
 
 RTX_CAPABILITIES = ("7.5", "8.6", "8.9", "12.0", "12.1")
 """the compute capabilities of RTX cards; data-centre GPUs (8.0, 9.0, 10.0) are not among them"""
@@ -81,6 +85,18 @@ def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) 
             "code": str(CODE),
         },
     )
+
+
+def plans_key(
+    bundle: Bundle, backend: str, version: str, gpu: Gpu, plans: Mapping[str, str]
+) -> Key:
+    """Return the name of the proof of a bundle's three engines, given by role and sha256.
+
+    It holds wherever the engines do.
+    """
+    card = Gpu("any", gpu.capability) if backend == "tensorrt_rtx" else gpu
+    measured = {"bundle": bundle.digest(), **plans}  # an engine may be another model's, unchanged
+    return proof_key(bundle.manifest.model, backend, version, card, measured)
 
 
 def weight_files(manifest: Manifest, role: str) -> list[str]:

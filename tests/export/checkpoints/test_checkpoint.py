@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +18,7 @@ from export.graphs.tokens import PROBES, write_tokenizer
 from export.quiet import quiet
 from runtime.errors import BuildError
 from tests.support import checkpoints
-
-Checkpoints = Callable[[str], Path]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, checkpoint_of: Checkpoints) -> Path:
-    """A checkpoint of its own, to be damaged."""
-    return Path(shutil.copytree(checkpoint_of("sd15"), tmp_path / "mine"))
-
-
-def refusal(folder: Path) -> str:
-    """The one line that opening and loading everything ends in."""
-
-    def everything() -> None:
-        opened = open_folder(folder)
-        for component in opened.loaders:
-            opened.load(component)
-
-    with pytest.raises(BuildError) as caught, quiet():
-        everything()
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+from tests.support.checkpoints import refusal
 
 
 def test_every_component_loads_in_f32(folder: Path) -> None:

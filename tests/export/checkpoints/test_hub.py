@@ -56,6 +56,15 @@ def refused(hub: Hub) -> str:
     return text
 
 
+@pytest.fixture(params=["links", "no links"])
+def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the client's cache can hold links; on many a Windows it cannot."""
+    made: bool = request.param == "links"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_SYMLINKS", not made)
+    return made
+
+
+@pytest.mark.usefixtures("links")
 @pytest.mark.parametrize("harm", ["flipped", "truncated"])
 def test_a_damaged_file_is_fetched_once_more(hub: FakeHub, harm: str) -> None:
     blob = fetch_file(LORA).resolve()
@@ -65,6 +74,62 @@ def test_a_damaged_file_is_fetched_once_more(hub: FakeHub, harm: str) -> None:
     assert hub.sent == [(FILE, 0)] * 2
     fetch_file(LORA)
     assert len(hub.sent) == 2
+
+
+def test_a_damaged_file_is_one_line_without_a_network(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = fetch_file(LORA).resolve()
+    blob.write_bytes(blob.read_bytes()[:-9])
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE forbids the network" in refused(LORA)
+
+
+@pytest.mark.usefixtures("links")
+@pytest.mark.parametrize("by", ["us", "the client"])
+def test_what_is_in_the_cache_is_not_fetched_again_nor_kept_twice(
+    hub: FakeHub, tmp_path: Path, by: str
+) -> None:
+    from huggingface_hub import hf_hub_download
+
+    if by == "us":
+        fetch_file(LORA)
+    else:
+        hf_hub_download("owner/model", FILE, revision=COMMITS[0])
+    size = len(hub.model.files[FILE])
+    assert load_file(fetch_file(LORA))["x"].tolist() == VALUES.tolist()
+    assert hub.sent == [(FILE, 0)]
+    whole = [
+        path
+        for path in (tmp_path / "cache").rglob("*")
+        if not path.is_symlink() and path.is_file() and path.stat().st_size == size
+    ]
+    assert len(whole) == 1, whole
+
+
+def test_blobs_that_repositories_share_are_what_they_are_named_after(
+    hub: FakeHub, checkpoint_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The client moves what it fetched into one store, named after another hash than sha256."""
+    store = pytest.importorskip("huggingface_hub.utils._shared_blobs")
+    folder = checkpoint_of("sdxs")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            hub.model.files[path.relative_to(folder).as_posix()] = path.read_bytes()
+    spec = ModelSpec("m", Hub("owner/model", COMMITS[0]), "")
+    cache = tmp_path / "cache"
+    for path in open_checkpoint(spec).weights.values():
+        blob = path.parent / os.readlink(path)
+        size = blob.stat().st_size
+        other = hashlib.sha256(b"xet" + path.name.encode() + blob.name.encode()).hexdigest()
+        assert store.publish_blob_to_shared_store(
+            blob_path=str(blob.resolve()), xet_hash=other, cache_dir=cache, expected_size=size
+        )
+        assert path.resolve().name == other
+    hub.sent.clear()
+    again = open_checkpoint(spec)
+    assert again.load("vae") is not None
+    assert hub.sent == [], "fetched again"
 
 
 def test_a_branch_is_the_commit_that_it_is_now(hub: FakeHub) -> None:
@@ -94,17 +159,56 @@ def test_without_a_network_a_branch_is_what_it_was(
 
 
 def test_a_connection_that_drops_is_one_line_and_goes_on_where_it_was(
-    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """What comes of every answer is half of the file, so the second gives nothing."""
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
     hub.model.files[FILE] = save({"x": np.arange(1e5)})
     hub.stalls = True
     assert "what has come is kept" in refused(LORA)
+    assert [start for _, start in hub.sent].count(0) == 1, "it began anew"
     hub.stalls = False
     hub.sent.clear()
     assert len(load_file(fetch_file(LORA))["x"]) == 100_000
     ((_, start),) = hub.sent
     assert start > len(hub.model.files[FILE]) // 2 - 2000, "what had come was fetched again"
+    assert not list((tmp_path / "cache").rglob("*part"))
+
+
+def test_how_far_a_download_is_can_be_told(hub: FakeHub, tmp_path: Path) -> None:
+    """In tenths of a gigabyte: this file has none, so that it is told once."""
+    told: list[str] = []
+    assert fetch_file(LORA, told.append).is_file()
+    assert told == [f"{FILE}, 0.0 of 0.0 GB"]
+    fetch_file(LORA, told.append)
+    assert len(told) == 1, "nothing came"
+
+
+def test_an_address_that_runs_out_is_asked_for_again(
+    hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub signs the address of a large file for an hour; a slow link takes longer."""
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 100)
+    hub.expires = True
+    assert load_file(fetch_file(LORA))["x"].tolist() == VALUES.tolist()
+    (_, first), (_, second) = hub.sent
+    assert first == 0
+    assert second > len(hub.model.files[FILE]) // 2 - 200, "it began anew"
+
+
+def test_a_part_is_removed_when_another_program_has_fetched_the_whole(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    from huggingface_hub import hf_hub_download
+
+    name = hashlib.sha256(hub.model.files[FILE]).hexdigest()
+    blobs = tmp_path / "cache" / "models--owner--model" / "blobs"
+    blobs.mkdir(parents=True)
+    part = blobs / f"{name}.wordmorph-part"
+    part.write_bytes(hub.model.files[FILE][:50])
+    hf_hub_download("owner/model", FILE, revision=COMMITS[0])
+    fetch_file(LORA)
+    assert not part.exists()
 
 
 def test_a_part_that_is_damaged_is_thrown_away(hub: FakeHub, tmp_path: Path) -> None:
@@ -170,6 +274,35 @@ def test_mirrors_are_tried_in_order_and_the_place_is_kept(hub: FakeHub) -> None:
     assert "a/gated asks for consent" in text
     assert "b/other sends a damaged or altered fur.safetensors" in text
     assert "HF_ENDPOINT" in text
+
+
+def test_a_place_that_lacks_files_gives_way_to_its_mirrors(
+    hub: FakeHub, checkpoint_of: Callable[[str], Path]
+) -> None:
+    """The mirror has half-size weights only, which its own row says."""
+    folder = checkpoint_of("sdxs")
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    hub.repos["a/empty"] = Repo(files={"README.md": b"moved"})
+    hub.repos["b/pickles"] = Repo(
+        files={name.replace(".safetensors", ".bin"): data for name, data in files.items()}
+    )
+    hub.repos["c/half"] = Repo(
+        files={name.replace(".saf", ".fp16.saf"): data for name, data in files.items()}
+    )
+    mirrors = (Hub("b/pickles", COMMITS[0]), Hub("c/half", COMMITS[0], variant="fp16"))
+    source = Hub("a/empty", COMMITS[0], mirrors=mirrors)
+    opened = open_checkpoint(ModelSpec("m", source, ""))
+    assert opened.source == {"hub": "c/half", "revision": COMMITS[0]}
+    with pytest.raises(BuildError) as caught:
+        open_checkpoint(ModelSpec("m", Hub("a/empty", COMMITS[0], mirrors=mirrors[:1]), ""))
+    assert "a/empty has no model_index.json" in str(caught.value)
+    assert "b/pickles has its weights in" in str(caught.value)
+    tiny = Hub("a/empty", COMMITS[0], mirrors=(Hub("owner/model", COMMITS[0]),))
+    assert fetch(tiny, [FILE]).hub.repo == "owner/model"
 
 
 def test_mirrors_do_not_change_what_a_model_is() -> None:

@@ -19,8 +19,7 @@ from export.checkpoints.resolve import open_checkpoint, parse_lora
 from export.quiet import quiet
 from runtime.errors import BuildError
 from tests.support import checkpoints
-
-Checkpoints = Callable[[str], Path]
+from tests.support.checkpoints import Checkpoints
 
 
 @pytest.fixture

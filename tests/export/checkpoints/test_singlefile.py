@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,7 @@ from export.graphs import sampling
 from export.quiet import quiet
 from runtime.errors import BuildError
 from tests.support import checkpoints, ldm
-from tests.support.checkpoints import FAMILIES
-
-Checkpoints = Callable[[str], Path]
+from tests.support.checkpoints import FAMILIES, Checkpoints
 
 
 def reduced(folder: Checkpoint) -> Architecture:

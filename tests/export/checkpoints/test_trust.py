@@ -19,19 +19,12 @@ from export.checkpoints.presets import ModelSpec
 from export.quiet import quiet
 from runtime.errors import BuildError
 
-Checkpoints = Callable[[str], Path]
 FILES = {
     "text_encoder": "text_encoder/model.safetensors",
     "unet": "unet/diffusion_pytorch_model.safetensors",
     "vae": "vae/diffusion_pytorch_model.safetensors",
 }
 STRANGE = torch.full((3, 5), 0.25)
-
-
-@pytest.fixture
-def folder(tmp_path: Path, checkpoint_of: Checkpoints) -> Path:
-    """A checkpoint of its own, to be tampered with."""
-    return Path(shutil.copytree(checkpoint_of("sd15"), tmp_path / "mine"))
 
 
 def load(folder: Path, component: str) -> Any:

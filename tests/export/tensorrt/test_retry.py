@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines import gpu
+from runtime.engines.engine import Rendered
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt import device
+from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
 from runtime.engines.tensorrt.module import make_log
-from runtime.errors import BuildError, TargetError
+from runtime.errors import BuildError, EngineError, TargetError
 from tests.support.building import ignore
 from tests.support.fakecuda import FakeCuda
 from tests.support.faketensorrt import MAGIC, make_module, make_plan
@@ -174,6 +177,7 @@ def test_no_engine_of_tensorrt_11_3_is_refittable(
     tmp_path: Path,
     script: Callable[..., list[Job]],
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", make_module("tensorrt", FakeCuda(), version))
     jobs = script({})
@@ -181,6 +185,10 @@ def test_no_engine_of_tensorrt_11_3_is_refittable(
     builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", None, cache, Options(refit=True))
     builder.build("decoder", ignore, ignore)
     assert [one.refit for one in jobs] == [refit]
+    bundle = write_tiny(tmp_path / "b")
+    build_engines(bundle, "tensorrt", cache=cache, options=Options(refit=True), gpu=CARD)
+    said = "--refit is left out: engines of TensorRT 11.3"
+    assert (said in capsys.readouterr().err) is not refit
 
 
 def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
@@ -211,6 +219,88 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
     assert "\n" not in str(caught.value)
     assert not [entry for entry in cache.entries() if entry.fields["kind"] == "tensorrt"]
     assert len(list((cache.root / QUARANTINE).iterdir())) == 3
+
+
+def broken(graph: Path) -> bytes:
+    """Return a plan of ``graph`` whose weights are no numbers."""
+    model = onnx.load(graph)
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32 and array.ndim > 1:
+            tensor.CopyFrom(numpy_helper.from_array(array * np.float32(np.nan), tensor.name))
+    return MAGIC + bytes(model.SerializeToString())
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_engines_that_draw_no_numbers_are_not_kept(
+    tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
+    script({})
+    honest = vars(retry)["run"]
+
+    def overflowing(job: Job, show: Any) -> dict[str, Any]:
+        notes: dict[str, Any] = honest(job, show)
+        if "denoiser" in job.graph:
+            Path(job.plan).write_bytes(broken(Path(job.graph)))
+        return notes
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retry, "run", overflowing)
+        with pytest.raises(BuildError, match=r"not finite.* in quarantine"):
+            build_engines(bundle, "tensorrt", cache=cache)
+    assert not cache.entries()
+    assert len(build_engines(bundle, "tensorrt", cache=cache)) == 3
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_a_batch_is_tried_too(
+    tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Films come in fours, from kernels of their own."""
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
+    script({})
+    render = TensorRtEngine.render
+
+    def crooked(self: TensorRtEngine, *given: Any) -> Rendered:
+        rendered = render(self, *given)
+        pixels = rendered.pixels.copy()
+        pixels[1:] = 255 - pixels[1:]
+        return replace(rendered, pixels=pixels)
+
+    monkeypatch.setattr(TensorRtEngine, "render", crooked)
+    with pytest.raises(BuildError, match="draw something else"):
+        build_engines(bundle, "tensorrt", cache=cache)
+
+
+@pytest.mark.parametrize("harm", ["Ctrl-C", "no memory"])
+def test_engines_that_nobody_has_looked_at_yet_are_not_played(
+    tmp_path: Path,
+    script: Callable[..., list[Job]],
+    fake_gpu: FakeCuda,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: str,
+) -> None:
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: cache.root)
+    jobs = script({})
+
+    def interrupt(*given: object) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if harm == "Ctrl-C":
+            patch.setattr(built, "psnr_against_cpu", interrupt)
+        else:
+            patch.setattr(fake_gpu, "free_bytes", 10)
+        with pytest.raises((KeyboardInterrupt, BuildError)):
+            build_engines(bundle, "tensorrt", cache=cache)
+    assert len(jobs) == 3
+    with pytest.raises(EngineError, match="compared with the CPU; run: wordmorph build"):
+        open_engine(bundle, "auto")
+    build_engines(bundle, "tensorrt", cache=cache)
+    assert len(jobs) == 3, "they were built already"
+    open_engine(bundle, "auto").close()
 
 
 def altered(graph: Path, share: float) -> bytes:
@@ -287,6 +377,34 @@ def test_a_refitted_engine_that_draws_something_else_is_built_anew(
     assert [job.refit for job in jobs] == [False] * 3
     assert not any(entry.notes.get("refitted") for entry in entries)
     assert len(list((cache.root / QUARANTINE).iterdir())) == 3
+
+
+@pytest.mark.usefixtures("fake_gpu")
+def test_refit_is_what_was_asked_for_last(
+    tmp_path: Path, script: Callable[..., list[Job]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b")
+    jobs = script({})
+
+    def build(*, refit: bool) -> list[bool]:
+        jobs.clear()
+        build_engines(bundle, "tensorrt", cache=cache, options=Options(refit=refit))
+        return [job.refit for job in jobs]
+
+    assert build(refit=False) == [False] * 3
+    assert build(refit=False) == []
+    with pytest.MonkeyPatch.context() as patch:  # one that is there is no base for itself
+        patch.setattr(Builder, "_base", lambda *given: "")
+        assert build(refit=True) == [True] * 3
+        assert "it cannot be refitted, building it again" in capsys.readouterr().err
+        assert build(refit=True) == []
+        assert build(refit=False) == [False] * 3
+        assert "draws slower, building it again" in capsys.readouterr().err
+        script({(3, True): NO_REFIT})
+        build_engines(bundle, "tensorrt", cache=cache, options=Options(refit=True))
+        tried = script({(3, True): NO_REFIT})
+        build_engines(bundle, "tensorrt", cache=cache, options=Options(refit=True))
+        assert not tried, "what cannot be had is not tried for ever"
 
 
 @pytest.mark.usefixtures("fake_gpu")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from PIL import Image
 
 from player.cli import main
 from player.commands import bench as bench_module
+from runtime.bundles.library import built_in
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
@@ -22,16 +25,38 @@ def test_json_and_plot_of_one_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plot = tmp_path / "bench.png"
-    words = ("--frames", "4", "--turns", "2", "--against", "onnxruntime", "--plot", str(plot))
-    assert run(monkeypatch, *words, "--json") in (None, 0)
+    words = ("--frames", "4", "--turns", "2", "--against", "onnxruntime", "--against", "whole")
+    more = ("--layers", "2", "--plot", str(plot), "--json")
+    assert run(monkeypatch, *words, *more) in (None, 0)
     found = json.loads(capsys.readouterr().out)
     assert found["model"] == "critters"
     assert found["scrub"]["count"] == 4
-    (peer,) = found["peers"]
-    assert peer["ratio"]["count"] == 2
+    assert found["command"] == (
+        "wordmorph bench --against onnxruntime --against whole --frames 4 --turns 2 --layers 2 "
+        "--seed 0 --steps 1 'cat -> kitten'"
+    )
+    assert [peer["name"] for peer in found["peers"]] == ["onnxruntime", "whole"]
+    assert [peer["ratio"]["count"] for peer in found["peers"]] == [2, 2]
+    assert len(found["layers"]) == 4
     assert found["machine"]["versions"]["openvino"]
     with Image.open(plot) as drawn:
         assert drawn.size == (1344, 588)
+
+
+def test_the_command_kept_is_what_was_typed_without_folders(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = tmp_path / "my model"
+    shutil.copytree(built_in(), made)
+    words = ("--frames", "2", "--model", str(made), "--interp", "slerp", "--precision", "f32")
+    assert run(monkeypatch, *words, "--json", "--", "-1/2*tabby + cat -> dog") in (None, 0)
+    command = json.loads(capsys.readouterr().out)["command"]
+    assert str(tmp_path) not in command
+    assert shlex.split(command) == [
+        *("wordmorph", "bench", "--frames", "2", "--seed", "0", "--steps", "1"),
+        *("--interp", "slerp", "--model", "my model", "--precision", "f32"),
+        *("--", "-1/2*tabby + cat -> dog"),
+    ]
 
 
 def test_without_torch_diffusers_is_reported_with_what_adds_it(
@@ -48,6 +73,7 @@ def test_without_torch_diffusers_is_reported_with_what_adds_it(
     [
         (("--frames", "0"), "use 1 or more"),
         (("--turns", "0"), "use 1 or more"),
+        (("--layers", "-1"), "use 0 or more"),
         (("--against", "tensorflow"), "nothing is called 'tensorflow' here"),
         (("--random-weights", "sd3"), "use sd-turbo, sd15, sdxl, critters"),
         (("--plot", "bench.pdf"), "bench.pdf"),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from PIL import Image
 
 from runtime.errors import RequestError, TargetError
 from runtime.output.film import read_settings
-from tests.player.commands.commandline import Run, runner
+from tests.player.commands.commandline import Run
 from tests.support.drawn import DrawnPipeline
 
 NOTE = "cat -> kitten | -3/7*tabby .. +3/7*tabby"
@@ -19,12 +18,6 @@ NOTE = "cat -> kitten | -3/7*tabby .. +3/7*tabby"
 @pytest.fixture
 def pipeline() -> DrawnPipeline:
     return DrawnPipeline((96, 96))
-
-
-@pytest.fixture
-def run(pipeline: DrawnPipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    return runner(pipeline, monkeypatch)
 
 
 def test_draws_the_notes_grid(run: Run, pipeline: DrawnPipeline) -> None:

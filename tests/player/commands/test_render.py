@@ -15,7 +15,7 @@ from PIL import Image
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.output.film import read_settings
 from runtime.request import Request
-from tests.player.commands.commandline import Run, runner
+from tests.player.commands.commandline import Run
 from tests.support.drawn import DrawnPipeline, morph
 from tests.support.seeds import draw_seed
 
@@ -25,12 +25,6 @@ SIZE = (64, 48)
 @pytest.fixture
 def pipeline() -> DrawnPipeline:
     return DrawnPipeline(SIZE)
-
-
-@pytest.fixture
-def run(pipeline: DrawnPipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    return runner(pipeline, monkeypatch)
 
 
 def folder(name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,15 @@ from player.commands.playing.play import play
 from player.commands.playing.starting import starting
 from player.commands.render import render
 from player.options import Sampling
-from player.session.keep.remembered import remember
+from player.session.keep.remembered import recall, remember
 from player.session.keep.takefile import Take, read_take, write_take
 from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
 from player.session.session import Session
 from player.session.words import STARTER
+from runtime.bundles.library import built_in
 from runtime.errors import BundleError, MorphError
-from runtime.output.film import save_still
+from runtime.output.film import read_settings, save_still
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -110,6 +114,68 @@ def test_another_model_can_be_chosen_and_one_that_is_not_here_is_one_line(take: 
     assert (take.parent / "a.mp4").stat().st_size > 1000
 
 
+def test_the_film_of_a_take_says_how_it_was_made_and_by_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "models" / "mine"
+    shutil.copytree(built_in(), folder)
+    path = tmp_path / "my first.take.json"
+    moment = Moment(Request("cat -> kitten", t=0.5), "critters", "0" * 64)
+    write_take(path, Take(((0.0, moment),), 0.1))
+    run(path.name, "-o", "a.mp4", "--fps", "29.97", "--model", "models/mine", "--precision", "f32")
+    settings = read_settings("a.mp4")
+    assert shlex.split(settings["command"]) == [
+        *("wordmorph", "render", "my first.take.json", "-o", "a.mp4", "--fps", "29.97"),
+        *("--model", "mine", "--precision", "f32"),
+    ]
+    assert "models" not in json.dumps(settings)
+    assert settings["digest"] != "0" * 64
+
+
+def test_a_take_of_a_model_that_was_built_anew_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for digest, said in (("0" * 64, 1), ("", 0)):
+        moment = Moment(Request("cat -> kitten", t=0.5), "critters", digest)
+        later = replace(moment, request=Request("cat"))
+        write_take(Path("a.take.json"), Take(((0.0, moment), (0.05, later)), 0.1))
+        result = CliRunner().invoke(app, ["a.take.json", "-o", "a.mp4", "--force"])
+        assert result.exit_code == 0, result.output
+        assert result.stderr.count("may look different") == said
+        begin("a.take.json")
+        assert capfd.readouterr().err.count("may look different") == said
+
+
+def test_what_can_be_read_of_a_take_is_rendered(take: Path) -> None:
+    harmed = json.loads(take.read_text())
+    harmed["seconds"] = 2.0
+    harmed["events"] += [{"at": 0.5, "t": 0.75}, {"at": 1.0, "t": "x"}]
+    take.write_text(json.dumps(harmed))
+    result = CliRunner().invoke(app, [str(take), "-o", str(take.parent / "a.mp4")])
+    assert result.exit_code == 0, result.output
+    assert "event 3" in result.stderr
+    assert "10 frames, 0.5 s" in result.stdout
+
+
+def test_a_picture_of_a_folder_opens_where_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("-o", "film/", "--frames", "5", "--bounce", "--seed", "3", "cat -> kitten")
+    for number, t in enumerate((0.0, 0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25)):
+        assert begin(f"film/{number:05d}.png")[0] == Request("cat -> kitten", t=t, seed=3)
+    events = (
+        (0.0, Moment(Request("cat -> kitten", t=0.5), "critters")),
+        (0.05, Moment(Request("dog -> fox", t=0.123456, seed=4), "critters")),
+    )
+    write_take(Path("a.take.json"), Take(events, 0.1))
+    run("a.take.json", "-o", "take/", "--fps", "20")
+    for number, (_, moment) in enumerate(events):
+        assert begin(f"take/{number:05d}.png")[0] == moment.request
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -148,9 +214,15 @@ def test_without_an_expression_the_player_opens_where_it_was_left(
     remember(session_file, Moment(last, "far-away"), [], [], 1.0)
     assert begin()[0].expression == STARTER
     assert "far-away" in capsys.readouterr().err
-    session_file.write_text("{")
-    assert begin()[0].expression == STARTER
-    assert "damaged" in capsys.readouterr().err
+    for content in ("{", '{"kind": "wordmorph session", "format": 99}'):
+        session_file.write_text(content)
+        assert begin()[0].expression == STARTER
+        said = capsys.readouterr().err
+        assert "damaged" in said or "newer" in said
+        (aside,) = session_file.parent.glob("session-unread*.json")
+        assert str(aside) in said
+        assert aside.read_text() == content  # this session will leave its own in its place
+        aside.unlink()
 
 
 def test_a_file_opens_where_it_was_made(tmp_path: Path, take: Path) -> None:
@@ -216,7 +288,12 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     from player.window.window import Window
 
     real = Window.run
-    monkeypatch.setattr(Window, "run", lambda window: real(window, 0.5))
+
+    def run(window: Window) -> Request:
+        window.session.cues.keep(window.session.moment)
+        return real(window, 0.5)
+
+    monkeypatch.setattr(Window, "run", run)
     cues = tmp_path / "set.json"
     cues.write_text("[")
     alone = typer.Typer()
@@ -225,6 +302,7 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     assert result.exit_code == 0, result.output
     assert f"{cues} is damaged" in result.output
     assert cues.read_text() == "["
+    assert [cue.request.expression for cue in recall(session_file).cues] == ["cat"]
 
 
 def test_the_program_alone_opens_the_player(

@@ -39,7 +39,7 @@ def test_the_strip_shows_rows_and_the_edit(model: str) -> None:
     assert "cat     +0.750  5 ← 5" in text
     assert "dog     +0.250  5 ← 5" in text
     assert "aligned" not in text
-    assert "hull" not in text
+    assert "extrapolating" not in text
 
 
 def test_unequal_token_counts_show_their_alignment(model: str) -> None:
@@ -60,7 +60,7 @@ def test_one_row_by_index(model: str) -> None:
     assert "0 BOS | 1 a | 2 cat ←edit | 3 EOS |" in text
 
 
-def test_a_weight_beyond_the_hull_is_shown(model: str) -> None:
+def test_a_weight_below_0_is_shown_as_extrapolating(model: str) -> None:
     text = printed(model, "cat | -3/7*tabby .. +3/7*tabby", "--u", "0")
     assert "-0.429" in text
     assert "extrapolating" in text

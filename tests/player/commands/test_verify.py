@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from player.cli import main
-from runtime.bench.verify import apart
+from runtime.bench import apart
 from runtime.bench.verify.verdicts import from_json
 from runtime.bench.verify.verify import Drawn
+from tests.support.cli import Cli
 from tests.support.tinybundle import write_tiny
-
-Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+def cli(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
     """Run ``wordmorph verify …`` in a folder of its own: (exit status, stdout, stderr)."""
     (tmp_path / "jane").mkdir()
     monkeypatch.chdir(tmp_path / "jane")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["wordmorph", "verify", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        assert ended.value.code is None or isinstance(ended.value.code, int)
-        return ended.value.code or 0, out, err
-
-    return run
+    return partial(cli, "verify")
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from tests.player.fakes import session_of, ticking
 
 
 class Pad:
-    def __init__(self) -> None:
+    def __init__(self, number: int = 0) -> None:
+        self.number = number
         self.axes = [0.0, 0.0]
         self.pressed: set[int] = set()
         self.plugged = True
@@ -32,12 +33,41 @@ class Pad:
         return number in self.pressed
 
     def get_init(self) -> bool:
-        return self.plugged
+        return True  # SDL's handle stays open
+
+    def get_instance_id(self) -> int:
+        return self.number
 
     def get_name(self) -> str:
         return "a pad"
 
 
+@pytest.mark.fault(26)
+@pytest.mark.parametrize("other", [False, True])
+def test_a_pad_out_and_in_within_a_second_plays_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool
+) -> None:
+    pads = [Pad(0)]
+    monkeypatch.setattr(pygame.joystick, "get_count", lambda: len(pads))
+    monkeypatch.setattr(pygame.joystick, "Joystick", lambda number: pads[number])
+    session = session_of(tmp_path)
+    session.start()
+    session.controllers.append(Gamepad())
+    turn = ticking(session)
+    turn(2)
+    pads[:] = [Pad(1)]
+    if other:  # another pad stays plugged in all the time
+        pads.append(Pad(2))
+    turn(90)
+    pads[0].axes = [1.0, 0.0]
+    turn(60)
+    assert session.state.request.t == pytest.approx(0.1, abs=0.01)
+    del pads[0]
+    turn(90)
+    assert ("gone" in session.state.notice) != other
+
+
+@pytest.mark.fault(26)
 def test_the_stick_glides_on_both_axes_and_buttons_act(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

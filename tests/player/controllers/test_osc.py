@@ -4,15 +4,24 @@ import math
 import random
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
-from player.controllers.inbox import MOST
-from player.controllers.osc import OscIn, OscOut, addresses, is_loopback, parse_endpoint
+from player.controllers.inbox import MOST, Inbox
+from player.controllers.osc import (
+    TOLD,
+    OscIn,
+    OscOut,
+    addresses,
+    is_loopback,
+    page,
+    parse_endpoint,
+)
 from player.session.actions import ACTIONS
 from player.session.session import Session
 from runtime.errors import RequestError
@@ -88,10 +97,70 @@ def test_a_flood_costs_one_message_and_rubbish_nothing(session: Session) -> None
                 OscMessageBuilder("/wordmorph/tokens").build().dgram, ("127.0.0.1", osc.port)
             )
     time.sleep(0.5)
-    assert len(osc.inbox._numbers) <= len(ACTIONS)
-    assert len(osc.inbox._presses) <= MOST
+    assert len(osc.inbox._asked) <= MOST
     send(session, "/wordmorph/seek", 0.5)
     assert session.state.request.t == 0.5
+    assert f"{osc.inbox.dropped} messages dropped" in session.state.notice
+
+
+def wait_for(session: Session, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+        session.turn(0.0, time.monotonic())
+
+
+def test_a_bundle_for_later_stops_nobody(session: Session) -> None:
+    (osc,) = session.controllers
+    assert isinstance(osc, OscIn)
+    later = OscBundleBuilder(int(time.time()) + 30)
+    message = OscMessageBuilder("/wordmorph/seek_u")
+    message.add_arg(0.75)
+    later.add_content(message.build())
+    client = SimpleUDPClient("127.0.0.1", osc.port)
+    client.send(later.build())
+    client.send_message("/wordmorph/seek", 0.3)
+    wait_for(session, lambda: session.state.request.t == 0.3)
+    assert session.state.request.u == 0.75
+
+
+def test_text_that_is_none_is_a_line_and_no_traceback(
+    session: Session, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (osc,) = session.controllers
+    assert isinstance(osc, OscIn)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        datagram = b"/wordmorph/seek\0,s\0\0\xff\xfe\xfd\0"
+        sender.sendto(datagram, ("127.0.0.1", osc.port))
+    wait_for(session, lambda: "cannot be read" in session.state.notice)
+    assert capfd.readouterr().err == ""
+    send(session, "/wordmorph/seek", 0.5)
+    assert session.state.request.t == 0.5
+
+
+def test_what_came_in_one_turn_is_done_in_its_order(session: Session) -> None:
+    inbox = Inbox("test")
+    for place, mark in ((0.1, "mark_a"), (0.9, "mark_b")):
+        inbox.put("seek", 0.4)
+        inbox.put("seek", place)
+        inbox.put(mark)
+    inbox.put("move", 1.0)
+    inbox.put("move", 2.0)
+    inbox.drain(session, 0.0)
+    a, b = session.state.marks
+    assert (a, b) == (((400, 2000), 0), ((3600, 2000), 0))
+    assert session.state.request.t == pytest.approx(0.9075)
+
+
+def test_many_saves_in_one_turn_are_one_picture(session: Session, tmp_path: Path) -> None:
+    session.turn(0.0, 0.0)
+    inbox = Inbox("test")
+    for _ in range(20):
+        inbox.put("save")
+        inbox.put("tokens")
+    inbox.drain(session, 0.0)
+    assert len(list(tmp_path.glob("*.png"))) == 1
 
 
 def test_what_is_shown_is_told_when_it_changes(session: Session) -> None:
@@ -102,7 +171,8 @@ def test_what_is_shown_is_told_when_it_changes(session: Session) -> None:
         session.turn(0.0, 0.0)
         out.poll(session, 0.0)
         told = b"".join(heard.recv(1000) for _ in range(6))
-        assert b"/wordmorph/state/expression" in told
+        assert all(f"/wordmorph/state/{name}".encode() in told for name in TOLD)
+        assert told.count(b"/wordmorph/state/") == len(TOLD)
         out.poll(session, 0.0)
         heard.settimeout(0.2)
         with pytest.raises(TimeoutError):
@@ -113,6 +183,9 @@ def test_the_page_of_addresses_is_the_table_of_actions() -> None:
     rows = addresses()
     assert [row[0] for row in rows] == [f"/wordmorph/{action.name}" for action in ACTIONS]
     assert ("/wordmorph/seek", "f 0 … 1 of the way, 0.5 if left out", "jump to tenths") in rows
+    kept = Path(__file__).parents[3] / "docs" / "osc.md"
+    again = "run: python -m player.controllers.osc > docs/osc.md"
+    assert kept.read_text(encoding="utf-8") == page(), again
 
 
 @pytest.mark.parametrize("text", ["", "x", "1:2:x", "70000", "-1"])

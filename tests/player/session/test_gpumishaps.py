@@ -14,6 +14,7 @@ from player.session.drawing.worker import PendingRequest, Renderer, Result, Work
 from runtime.bundles.bundle import Bundle
 from runtime.cache import FrameCache
 from runtime.engines.apart import ApartEngine
+from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine
 from runtime.errors import DeviceLost, EngineError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
@@ -29,9 +30,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 @pytest.fixture
 def bundle(machine: Machine, tmp_path: Path) -> Bundle:
     """A tiny bundle with a tokenizer, its engines built for the fake GPU."""
-    made = write_worded(tmp_path / "b", 5)
-    machine.build(made)
-    return made
+    return machine.build(write_worded(tmp_path / "b", 5))
 
 
 def worker(open_renderer: Callable[[], Renderer]) -> Worker:
@@ -40,7 +39,7 @@ def worker(open_renderer: Callable[[], Renderer]) -> Worker:
 
 
 def ask(played: Worker, request: Request) -> Result:
-    played.requests.put(PendingRequest(request))
+    played.ask(PendingRequest(request))
     if played.info is None:
         played.open()
     played.turn(0.0)
@@ -148,6 +147,35 @@ def test_a_gpu_that_stays_lost_is_one_line_until_it_is_back(
         assert ask(played, request(1, 0.5)).error == first.error, "and no second warning"
         gone = False
         assert ask(played, request(1, 0.75)).frame is not None
+    played.stop()
+
+
+class Broken:
+    """A buffer of ONNX Runtime on a GPU that was lost."""
+
+    def update_inplace(self, values: object) -> None:
+        raise RuntimeError("CUDA failure 700: an illegal memory access was encountered ; GPU=0")
+
+
+@pytest.mark.fault(18)
+def test_onnx_runtimes_gpu_that_is_lost_while_words_go_up_is_reopened(tmp_path: Path) -> None:
+    """On its CPU provider, whose upload fails in the words of the CUDA provider."""
+    pytest.importorskip("onnxruntime")
+    bundle = write_worded(tmp_path / "b", 5)
+    engines: list[OnnxRuntimeEngine] = []
+
+    def reopen() -> OnnxRuntimeEngine:
+        engines.append(OnnxRuntimeEngine(bundle, "onnxruntime-cpu"))
+        return engines[-1]
+
+    played = worker(lambda: Pipeline(bundle, reopen(), reopen=reopen))
+    before = ask(played, request(1))
+    assert before.frame is not None
+    engines[0]._basis = Broken()
+    with pytest.warns(RuntimeWarning, match=r"stopped answering in the upload.* of its own"):
+        after = ask(played, Request("kitten -> cat", seed=1, steps=1))
+    assert after.frame is not None, after.error
+    assert len(engines) == 2
     played.stop()
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from player.session.models import Model
 from player.session.motion.moment import Moment
-from player.session.motion.playhead import TICKS, Playhead
+from player.session.motion.playhead import TICKS, Playhead, Point
 from player.session.session import Session
 from player.session.words import complete
 from runtime.errors import BundleError, EngineError, RequestError
+from runtime.output.film import open_film, save_still
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn
 
@@ -138,11 +143,71 @@ def test_the_difference_of_the_marks_is_what_the_pixels_say(session: Session) ->
     assert session.picture() is session.state.frame
 
 
+def test_a_mark_that_cannot_be_drawn_is_said_once_and_the_difference_is_given_up(
+    tmp_path: Path,
+) -> None:
+    fake = FakeRenderer(refuse=(0.75,))
+    session = session_of(tmp_path, open_renderer=lambda: fake, t=0.25)
+    session.start()
+    turn(session, 3)
+    session.state.mark_a()
+    session.state.seek(0.75)
+    session.state.mark_b()
+    session.state.seek(0.25)
+    session.state.toggle_difference()
+    for _ in range(20):
+        turn(session, 1)
+        session.picture()
+    assert not session.state.panels.difference
+    assert "the latent is not finite" in session.state.notice
+    assert len(session.state.printed) == 1
+    session.state.toggle_difference()  # whoever asks again is told again
+    turn(session, 20)
+    assert len(session.state.printed) == 2
+
+
+def test_a_known_difference_stays_although_its_pictures_were_dropped(session: Session) -> None:
+    session.state.mark_a()
+    session.state.seek(0.75)
+    session.state.mark_b()
+    session.state.toggle_difference()
+    turn(session, 5)
+    shown = session.picture()
+    assert shown is not session.state.frame
+    for request in session.state.marked() or ():
+        session.state.cache.forget(request)
+    turn(session, 1)
+    assert session.picture() is shown
+
+
+def test_changing_the_model_does_not_wait_for_the_film_that_is_recorded(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = threading.Event()
+
+    @contextmanager
+    def slow(*given: Any) -> Iterator[Any]:
+        with open_film(*given) as film:
+            yield film
+            release.wait(20)
+
+    monkeypatch.setattr("player.session.keep.filmrecorder.open_film", slow)
+    session.keeping.record()
+    turn(session, 30)
+    session.settings.next_model()
+    turn(session, 2)
+    assert session.keeping.finishing is not None, "it was waited for"
+    assert session.model_name == "large"
+    release.set()
+    session.keeping.finishing.wait()
+    turn(session, 1)
+    assert session.keeping.finishing is None
+    assert any("recorded" in line and ".mp4" in line for line in session.state.printed)
+
+
 def marked(loop: str, *, direction: int = 1) -> Playhead:
     head = Playhead().rest_at(0.2, 0.5).mark("a").jump((TICKS // 2, TICKS // 2)).mark("b")
     head = head.jump((TICKS * 3 // 10, TICKS // 2)).toggle()
-    from dataclasses import replace
-
     return replace(head, between=True, loop=loop, direction=direction)  # type: ignore[arg-type]
 
 
@@ -167,6 +232,52 @@ def test_playing_stays_between_the_marks(
         assert 0.2 <= head.t <= 0.5
     assert head.t == pytest.approx(t, abs=0.003)
     assert head.playing == playing
+
+
+def places(head: Playhead, seconds: float) -> list[tuple[float, float]]:
+    seen = []
+    for _ in range(round(seconds * 60)):
+        head = head.play(1 / 60)
+        seen.append((head.t, head.u))
+    return seen
+
+
+def between(first: Point, second: Point) -> Playhead:
+    head = Playhead().jump(first).mark("a").jump(second).mark("b")
+    return replace(head, between=True).toggle()
+
+
+def test_marks_that_differ_in_u_alone_are_played_between_along_u() -> None:
+    seen = places(between((TICKS // 4, TICKS // 5), (TICKS // 4, TICKS // 2)), 20)
+    assert {t for t, _ in seen} == {0.25}
+    across = [u for _, u in seen]
+    assert min(across) == 0.2
+    assert max(across) == 0.5
+    assert len(set(across)) > 100
+
+
+def test_marks_that_differ_in_both_axes_are_played_between_in_a_straight_line() -> None:
+    seen = places(between((TICKS // 5, 0), (TICKS // 2, TICKS)), 20)
+    assert min(t for t, _ in seen) == 0.2
+    assert max(t for t, _ in seen) == 0.5
+    for t, u in seen:
+        assert u == pytest.approx((t - 0.2) / 0.3, abs=0.01)
+
+
+def test_marks_of_one_u_leave_u_to_whoever_moves_it() -> None:
+    head = between((TICKS // 5, TICKS // 2), (TICKS // 2, TICKS // 2)).seek(None, 0.9)
+    assert {u for _, u in places(head, 3)} == {0.9}
+
+
+def test_without_a_second_axis_marks_count_along_the_one_there_is(session: Session) -> None:
+    head = Playhead().jump((0, 0)).mark("a").jump((0, TICKS)).mark("b").jump((0, TICKS // 2))
+    session.state.playhead = head
+    session.state.toggle_between()
+    assert "once they lie apart" in session.state.notice
+    session.state.play()
+    turn(session, 60)
+    assert session.state.request.t > 0
+    assert session.state.request.u == 0.5
 
 
 def test_what_stopped_at_the_end_begins_anew(session: Session) -> None:
@@ -215,3 +326,56 @@ def test_the_counts_of_requests_add_up_and_nothing_queues(tmp_path: Path) -> Non
     unknown = figures["scrub_unknown_ms"]
     assert unknown["count"] > 5
     assert 20 <= unknown["p50"] <= 200  # the frame in flight and its own, at 20 ms each
+
+
+@pytest.mark.parametrize(
+    ("expression", "t", "u"),
+    [
+        ("cat -> kitten", 0.123456, 0.5),
+        ("cat -> kitten", 1e-5, 0.5),
+        ("cat -> kitten | -tabby .. tabby", 0.25, 1 / 3),
+        ("cat | -tabby .. tabby", 0.0, 0.654321),
+    ],
+)
+def test_what_was_made_between_two_ticks_opens_exactly_there(
+    tmp_path: Path, expression: str, t: float, u: float
+) -> None:
+    made = Request(expression, t=t, u=u, seed=5)
+    still = tmp_path / "made.png"
+    save_still(still, picture(made), {**asdict(made), "model": "critters", "digest": ""})
+    session = session_of(tmp_path)
+    session.start()
+    turn(session, 2)
+    session.open_file(still)
+    turn(session, 3)
+    assert session.state.request == made
+    frame = session.picture()
+    assert frame is not None
+    assert np.array_equal(frame.pixels, picture(made))
+    session.state.change_seed(1)
+    assert session.state.request == replace(made, seed=6)
+    session.state.mark_a()
+    session.state.home()
+    turn(session, 1)
+    place = session.state.request.t if session.state.axis == "t" else session.state.request.u
+    assert place == 0.0
+    session.state.move_along(1)
+    place = session.state.request.t if session.state.axis == "t" else session.state.request.u
+    assert place == 1 / 400
+
+
+def test_a_controller_that_fails_never_stops_the_picture(session: Session) -> None:
+    class Broken:
+        def poll(self, session: Session, now: float) -> None:
+            raise ValueError("the port\nis gone")
+
+        def close(self) -> None:
+            pass
+
+    session.controllers.append(Broken())
+    session.state.seek(0.5)
+    turn(session, 30)
+    frame = session.picture()
+    assert frame is not None
+    assert frame.request.t == 0.5
+    assert session.state.printed == ["Broken: ValueError: the port is gone"]

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from player.session.drawing.scan import Speeds
 from player.session.drawing.worker import PendingRequest, Worker
@@ -18,9 +17,9 @@ from runtime.perception.storms import StormReport, find_storms
 from runtime.perception.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
+from tests.player.session.drawing.test_scan import MOMENTS, seen
 
 pytestmark = pytest.mark.slow
-MOMENTS = (25, 50, 100, 401)
 LINES = ("a yacht on a calm sea -> a yacht in a storm", "kyoto -> tokyo", "cat -> dog -> fox")
 
 
@@ -48,7 +47,7 @@ class Rendered:
 
     def scan(self) -> dict[int, Speeds]:
         worker = Worker(lambda: self, FrameCache())  # type: ignore[arg-type, return-value]
-        worker.requests.put(PendingRequest(self.request))
+        worker.ask(PendingRequest(self.request))
         worker.open()
         told: dict[int, Speeds] = {}
         while len(worker.cache) < 401 or not told[401].complete:
@@ -60,12 +59,6 @@ class Rendered:
     def storms(self, frames: int) -> StormReport:
         at = [round(400 * i / (frames - 1)) / 400 for i in range(frames)]
         return find_storms(survey(at, map(self.look, at)), self.look)
-
-
-def seen(speeds: Speeds) -> NDArray[np.float64]:
-    total = np.concatenate([[0.0], np.cumsum(speeds.values)])
-    share: NDArray[np.float64] = total / total[-1]
-    return share
 
 
 def stormy(report: StormReport) -> tuple[float, float, float]:

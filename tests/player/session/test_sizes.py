@@ -54,10 +54,10 @@ def test_a_picture_of_another_size_is_a_line_and_the_next_one_is_shown() -> None
 
     worker = Worker(Odd, FrameCache())
     said = []
-    worker.requests.put(PendingRequest(BASE))
+    worker.ask(PendingRequest(BASE))
     worker.open()
     for t in (0.0, 0.5, 0.75):
-        worker.requests.put(PendingRequest(BASE.at(t)))
+        worker.ask(PendingRequest(BASE.at(t)))
         worker.turn()
         result = worker.results.take()
         assert result is not None

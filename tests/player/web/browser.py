@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,8 +112,3 @@ def problems(browser: webdriver.Chrome) -> list[str]:
         if entry["level"] in ("SEVERE", "WARNING")
         and "WebSocket connection" not in entry["message"]
     ]
-
-
-def shot(browser: webdriver.Chrome, path: Path) -> None:
-    """Save what is on show."""
-    browser.save_screenshot(str(path))

@@ -159,6 +159,20 @@ def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path:
             client.until(lambda: not client.state["difference"])
 
 
+def test_a_tap_on_the_page_counts_when_it_is_heard(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        client = Client(served)
+        client.until(lambda: client.state.get("engine"))
+        began = time.perf_counter()
+        client.hears(client.say(do="act", name="tap", value=None))
+        first = time.perf_counter()
+        time.sleep(0.3)
+        client.hears(client.say(do="act", name="tap", value=None))
+        tempo = served.session.beats.tempo
+        assert tempo is not None
+        assert began <= tempo.start <= first
+
+
 def test_another_model_is_met_anew(tmp_path: Path) -> None:
     with serving(tmp_path, models=Two()) as served:
         client = Client(served)

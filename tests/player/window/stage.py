@@ -21,15 +21,16 @@ class Conductor:
 
     def __init__(self) -> None:
         self.script: Script | None = None
-        self._turn = 0
+        self.turn = 0
+        """how many turns have begun: the time, times HERTZ"""
         self._until: Callable[[], bool] = lambda: True
 
     def __call__(self) -> float:
-        self._turn += 1
-        assert self._turn < MOST_TURNS, "what the script waits for does not happen"
-        if self.script is not None and self._turn > 2 and self._until():
+        self.turn += 1
+        assert self.turn < MOST_TURNS, "what the script waits for does not happen"
+        if self.script is not None and self.turn > 2 and self._until():
             self._advance(self.script)
-        return self._turn / HERTZ
+        return self.turn / HERTZ
 
     def _advance(self, script: Script) -> None:
         try:
@@ -39,8 +40,8 @@ class Conductor:
             self._until = lambda: False
             return
         if isinstance(wait, int):
-            due = self._turn + wait
-            self._until = lambda: self._turn >= due
+            due = self.turn + wait
+            self._until = lambda: self.turn >= due
         else:
             self._until = wait
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 import av
@@ -91,8 +92,9 @@ def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
     assert np.abs(frames[0] - picture(Request("cat -> kitten"))).mean() < 6
 
 
-def test_quitting_completes_the_recording_and_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("interrupt", [False, True])
+def test_quitting_and_ctrl_c_complete_the_recording_and_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interrupt: bool
 ) -> None:
     player, conductor = stage(FakeRenderer(), folder=tmp_path)
 
@@ -100,28 +102,15 @@ def test_quitting_completes_the_recording_and_says_so(
         yield exact(player)
         tap(pygame.K_r)
         yield 30
+        if interrupt:
+            raise KeyboardInterrupt
 
     conductor.script = script()
-    player.run()
-    (path,) = tmp_path.glob("*.mp4")
-    assert len(film_of(path)) >= 9
-    assert f"recorded {path}" in capsys.readouterr().out
-
-
-def test_ctrl_c_completes_the_recording_too(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_r)
-        yield 30
-        raise KeyboardInterrupt
-
-    conductor.script = script()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) if interrupt else nullcontext():
         player.run()
     (path,) = tmp_path.glob("*.mp4")
     assert len(film_of(path)) >= 9
+    assert f"recorded {path}" in capsys.readouterr().out
     assert not pygame.display.get_init()
 
 

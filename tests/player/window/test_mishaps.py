@@ -196,10 +196,10 @@ def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
     fake = FakeRenderer()
     worker = Worker(lambda: fake, FrameCache(600 * frame))
     first, second = Request("cat -> kitten"), Request("cat -> kitten", seed=1)
-    worker.requests.put(PendingRequest(first))
+    worker.ask(PendingRequest(first))
     worker.open()
     for request in (first, second):
-        worker.requests.put(PendingRequest(request))
+        worker.ask(PendingRequest(request))
         for _ in range(1000):
             worker.turn()
     assert len(worker.cache.positions(second)) == 401
@@ -210,7 +210,7 @@ def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
 def test_a_line_larger_than_the_cache_stops_being_filled() -> None:
     fake = FakeRenderer()
     worker = Worker(lambda: fake, FrameCache(100 * SIZE * SIZE * 3))
-    worker.requests.put(PendingRequest(Request("cat -> kitten")))
+    worker.ask(PendingRequest(Request("cat -> kitten")))
     worker.open()
     for _ in range(1000):
         worker.turn()

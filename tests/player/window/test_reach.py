@@ -9,17 +9,29 @@ import pygame
 import pytest
 from numpy.typing import NDArray
 
+from player.controllers.midi import Midi
 from player.session.actions import HELP
+from player.session.motion.tempo import Tempo
 from player.window import theme
 from player.window.layout import share_x
 from player.window.parts import cuestrip
 from player.window.parts import help as keys_help
-from player.window.window import Window
+from player.window.window import HERTZ, Window
 from runtime.output.film import save_still
 from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import Script, exact, mouse, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+class NoPorts:
+    """No MIDI input; what is played is given to ``Midi.hear``."""
+
+    def names(self) -> tuple[str, ...]:
+        return ()
+
+    def open(self, name: str, hear: object) -> None:
+        raise AssertionError(name)
 
 
 def pixels() -> NDArray[np.uint8]:
@@ -53,6 +65,37 @@ def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -
 
     conductor.script = script()
     player.run()
+
+
+def test_the_tip_shows_the_picture_of_the_seed_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    player, conductor = stage(FakeRenderer())
+    shown: list[NDArray[np.uint8]] = []
+
+    def script() -> Script:
+        yield exact(player)
+        layout = player.canvas.layout
+        assert layout is not None
+        at = share_x(layout.bar, 0.5), layout.bar.centery
+        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
+        monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
+        mouse(pygame.MOUSEBUTTONDOWN, at)
+        mouse(pygame.MOUSEBUTTONUP, at)
+        tip = pygame.Rect(0, 0, 40, 40)
+        tip.midbottom = at[0], layout.bar.top - 50
+        for key in ((), (pygame.K_n,), (pygame.K_n, pygame.KMOD_SHIFT)):
+            if key:
+                tap(*key)
+            yield 3
+            yield exact(player)
+            yield 10
+            shown.append(pixels()[box(tip)])
+
+    conductor.script = script()
+    player.run()
+    assert (shown[0] != shown[1]).any()  # both are known, and are of the same place
+    assert (shown[0] == shown[2]).all()
 
 
 def drag(start: tuple[int, int], by: tuple[int, int]) -> None:
@@ -91,6 +134,91 @@ def test_an_enlarged_picture_is_dragged_as_far_as_its_edge_and_a_double_click_re
 
     conductor.script = script()
     player.run()
+
+
+def test_a_double_click_shows_the_whole_picture_and_moves_nothing() -> None:
+    player, conductor = stage(FakeRenderer())
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_3)
+        tap(pygame.K_z)
+        yield 3
+        before = player.state.request
+        layout = player.canvas.layout
+        assert layout is not None
+        for _ in range(2):
+            mouse(pygame.MOUSEBUTTONDOWN, layout.picture.center)
+            mouse(pygame.MOUSEBUTTONUP, layout.picture.center)
+            yield 15  # as slowly as a double click may be
+        assert player.state.panels.zoom == 1
+        assert player.state.request == before
+        assert not player.state.playhead.playing
+
+    conductor.script = script()
+    player.run()
+
+
+def test_a_click_on_a_cue_waits_for_the_beat_as_its_key_does() -> None:
+    player, conductor = stage(FakeRenderer())
+
+    def script() -> Script:
+        yield exact(player)
+        for code in (pygame.K_7, pygame.K_m, pygame.K_HOME):
+            tap(code)
+            yield 3
+        beats = player.session.beats
+        beats.tempo, beats.quantum = Tempo(60.0, beats.now - 0.1), 1
+        layout = player.canvas.layout
+        assert layout is not None
+        (first,) = cuestrip.places(layout.cues, 1)
+        mouse(pygame.MOUSEBUTTONDOWN, first.center)
+        mouse(pygame.MOUSEBUTTONUP, first.center)
+        yield 20
+        assert player.state.request.t == 0.0
+        yield HERTZ
+        assert player.state.request.t == 0.7
+
+    conductor.script = script()
+    player.run()
+
+
+def test_a_tap_counts_when_it_is_heard() -> None:
+    player, conductor = stage(FakeRenderer())
+    heard: list[float] = []
+
+    def script() -> Script:
+        yield exact(player)
+        for _ in range(4):
+            tap(pygame.K_k)
+            heard.append(conductor.turn / HERTZ)
+            yield HERTZ // 2
+
+    conductor.script = script()
+    player.run()
+    tempo = player.session.beats.tempo
+    assert tempo is not None
+    assert tempo.start == pytest.approx(heard[0], abs=1e-6)
+
+
+def test_the_title_of_the_window_follows_the_words() -> None:
+    player, conductor = stage(FakeRenderer())
+    titles = []
+
+    def script() -> Script:
+        yield exact(player)
+        titles.append(pygame.display.get_caption()[0])
+        player.session.write("dog -> fox")
+        yield 2
+        titles.append(pygame.display.get_caption()[0])
+        tap(pygame.K_z, pygame.KMOD_CTRL)
+        yield 2
+        titles.append(pygame.display.get_caption()[0])
+
+    conductor.script = script()
+    player.run()
+    words = "cat -> kitten", "dog -> fox", "cat -> kitten"
+    assert titles == [f"wordmorph  {one}" for one in words]
 
 
 def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:
@@ -265,3 +393,38 @@ def test_every_key_is_on_some_page(size: tuple[int, int], monkeypatch: pytest.Mo
         theme.use_scale(1.0)
         theme.forget()
         pygame.font.quit()
+
+
+def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> None:
+    player, conductor = stage(FakeRenderer(), folder=tmp_path)
+    midi = Midi(NoPorts(), tmp_path / "midi.json")
+    player.session.controllers.append(midi)
+    done = []
+
+    def script() -> Script:
+        yield exact(player)
+        for place in (0.25, 0.75):
+            player.state.seek(place)
+            yield 2
+            tap(pygame.K_m)
+            yield 2
+        for note, key, mod in ((60, pygame.K_F2, 0), (61, pygame.K_F3, 0), (62, pygame.K_n, 1)):
+            tap(pygame.K_l)
+            yield 2
+            tap(key, pygame.KMOD_SHIFT * mod)
+            yield 2
+            midi.hear([0x90, note, 100])
+            yield 2
+        seed = player.state.request.seed
+        for note, place in ((60, 0.25), (61, 0.75)):
+            midi.hear([0x90, note, 100])
+            yield 2
+            assert player.state.request.t == place
+        midi.hear([0x90, 62, 100])
+        yield 2
+        assert player.state.request.seed == (seed - 1) % 2**32
+        done.append(True)
+
+    conductor.script = script()
+    player.run()
+    assert done

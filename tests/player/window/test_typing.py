@@ -9,9 +9,10 @@ import pygame
 import pytest
 
 from player.session.models import Model
+from player.window.parts import editline
 from player.window.window import Window
 from tests.player.fakes import SIZE, FakeRenderer
-from tests.player.window.stage import Script, exact, stage, tap
+from tests.player.window.stage import Script, exact, mouse, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
@@ -160,6 +161,30 @@ def test_an_input_method_composes_at_the_cursor_and_keeps_its_keys() -> None:
     assert play(script).state.request.expression == "猫"
 
 
+def test_an_input_method_that_takes_keys_outside_the_field_is_shut_out_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(pygame.key, "stop_text_input", lambda: done.append("stop"))
+    monkeypatch.setattr(pygame.key, "start_text_input", lambda: done.append("start"))
+
+    def script(player: Window) -> Script:
+        yield exact(player)
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="", start=0, length=0))
+        yield 2
+        assert done == []
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="n", start=0, length=1))
+        yield 2
+        assert done == ["stop"]
+        key(pygame.K_SLASH, "/")
+        yield 2
+        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="ね", start=0, length=1))
+        yield 2
+        assert done == ["stop", "start"]
+
+    play(script)
+
+
 def test_a_seed_is_typed() -> None:
     def script(player: Window) -> Script:
         yield exact(player)
@@ -189,5 +214,80 @@ def test_playing_goes_on_while_words_are_typed() -> None:
         write("cat -> [")
         yield 60
         assert player.state.request.t > here + 0.03
+
+    play(script)
+
+
+def test_the_mouse_places_the_cursor_and_selects_and_does_not_play() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        write("cat -> owl")
+        yield 2
+        layout, typing = player.canvas.layout, player._typist.typing
+        assert layout is not None
+        assert typing is not None
+        box = editline.box_of(layout)
+        left = next(x for x in range(box.width) if editline.place_at(layout, typing, x) == 1)
+        right = next(x for x in range(box.width) if editline.place_at(layout, typing, x) == 3)
+        y = box.top + 20
+        mouse(pygame.MOUSEBUTTONDOWN, (left, y))
+        yield 2
+        mouse(pygame.MOUSEMOTION, (right, y))
+        yield 2
+        mouse(pygame.MOUSEBUTTONUP, (right, y))
+        yield 2
+        typing = player._typist.typing
+        assert typing is not None
+        assert typing.line.selected == "at"
+        write("ow")
+        yield 2
+        assert typed(player) == "cow -> owl"
+        mouse(pygame.MOUSEBUTTONDOWN, (box.right - 2, y))
+        mouse(pygame.MOUSEBUTTONUP, (box.right - 2, y))
+        yield 2
+        write("s")
+        yield 2
+        assert typed(player) == "cow -> owls"
+        assert not player.state.playhead.playing
+        assert player.state.request.t == 0.0
+
+    play(script)
+
+
+def test_where_the_mouse_is_in_a_long_text_is_where_the_cursor_goes() -> None:
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        write("a " * 150)
+        yield 2
+        layout, typing = player.canvas.layout, player._typist.typing
+        assert layout is not None
+        assert typing is not None
+        box = editline.box_of(layout)
+        places = [editline.place_at(layout, typing, x) for x in range(box.width)]
+        assert places == sorted(places)
+        assert places[-1] == 300  # the end is seen, and its beginning is not
+        assert places[0] > 100
+
+    play(script)
+
+
+def test_a_clipboard_that_holds_no_text_pastes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_text() -> str:
+        return b"\xff".decode()
+
+    monkeypatch.setattr(pygame.scrap, "get_text", no_text)
+
+    def script(player: Window) -> Script:
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        write("owl")
+        key(pygame.K_v, mod=pygame.KMOD_CTRL)
+        yield 2
+        assert typed(player) == "owl"
 
     play(script)

@@ -66,10 +66,11 @@ def test_without_a_second_axis_up_and_down_do_nothing() -> None:
     assert perform(FakeRenderer(), pygame.K_UP, expression="cat -> kitten").u == 0.5
 
 
-def test_where_only_the_second_axis_moves_left_and_right_go_along_it() -> None:
-    fake = FakeRenderer()
-    last = perform(fake, pygame.K_4, pygame.K_RIGHT, expression="cat | -tabby .. tabby")
+def test_where_only_the_second_axis_moves_left_and_right_go_along_it_and_up_too() -> None:
+    line = "cat | -tabby .. tabby"
+    last = perform(FakeRenderer(), pygame.K_4, pygame.K_RIGHT, expression=line)
     assert (last.t, last.u) == (0.0, 0.4025)
+    assert perform(FakeRenderer(), pygame.K_UP, expression=line).u == 0.5025
 
 
 def test_seeds_go_forward_and_back() -> None:
@@ -328,6 +329,26 @@ def test_escape_closes_the_help_then_leaves_full_screen_then_quits() -> None:
     assert seen == [(True, True, False), (False, True, False), (False, False, False)]
 
 
+def test_escape_brings_the_panel_back_before_it_leaves_full_screen() -> None:
+    player, conductor = stage(FakeRenderer())
+    seen = []
+
+    def script() -> Script:
+        yield exact(player)
+        tap(pygame.K_f)
+        tap(pygame.K_v)
+        yield 3
+        for _ in range(2):
+            tap(pygame.K_ESCAPE)
+            yield 3
+            panels = player.state.panels
+            seen.append((panels.clean, panels.fullscreen, player.state.closing))
+
+    conductor.script = script()
+    player.run()
+    assert seen == [(False, True, False), (False, False, False)]
+
+
 def test_what_is_asked_is_not_said_of_the_picture_on_show() -> None:
     player, conductor = stage(FakeRenderer())
     lines = []
@@ -373,15 +394,3 @@ def test_the_wheel_moves_and_a_click_on_the_picture_plays() -> None:
     conductor.script = script()
     player.run()
     assert playing == [True, False]
-
-
-def test_up_and_down_move_where_only_the_second_axis_does() -> None:
-    player, conductor = stage(FakeRenderer(), "cat | -tabby .. tabby")
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_UP)
-        yield 2
-
-    conductor.script = script()
-    assert player.run().u == pytest.approx(0.5 + 1 / 400)

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import openvino as ov
+import openvino.opset13 as ops
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.bench.counts import count
+from runtime.bench.counts import count, count_model, flop_behind
 from runtime.bench.limits import Limits
 from runtime.errors import BundleError
 
@@ -48,6 +50,21 @@ def test_every_multiply_add_counts_twice_and_every_weight_once(tmp_path: Path, b
     assert work.bytes("bf16") == 2 * work.weights + work.io_bytes
     read_and_written = 4 * 64 + 6 * 64 + 6 * 64 + 6 * 64 + 6 * 64 + 10
     assert work.activations == batch * read_and_written
+
+
+def test_work_is_told_apart_by_what_it_depends_on() -> None:
+    """x → product → sum with another product of y, seen through its shape by x's part too."""
+    x, y = (ops.parameter([2, 3], np.float32, name=name) for name in "xy")
+    ones = ops.constant(np.ones((3, 5), np.float32))
+    wide = ops.constant(np.ones((5, 7), np.float32))
+    of_x = ops.matmul(ops.reshape(x, ops.shape_of(y), False), ones, False, False)
+    of_both = ops.add(of_x, ops.matmul(y, ones, False, False))
+    model = ov.Model([ops.matmul(of_both, wide, False, False)], [x, y])
+    own, last = 2 * 2 * 3 * 5, 2 * 2 * 5 * 7
+    assert flop_behind(model, {"x"}) == own + last
+    assert flop_behind(model, {"y"}) == own + last
+    assert flop_behind(model, {"x", "y"}) == 2 * own + last == count_model(model).flop
+    assert flop_behind(model, {"z"}) == 0
 
 
 def test_a_file_that_is_no_graph_is_named(tmp_path: Path) -> None:

@@ -300,6 +300,17 @@ def test_prune_leaves_alone_what_is_locked(tmp_path: Path) -> None:
     assert EngineCache(tmp_path).prune(older_than_s=-1)[0] == 3
 
 
+@pytest.mark.parametrize("change", [('"bytes": 4', '"bytes": "4"'), ('"format": 1', '"format": 2')])
+def test_an_entry_that_this_program_did_not_write_is_no_entry(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    cache = EngineCache(tmp_path)
+    manifest = put(cache, make_key()).folder / "manifest.json"
+    assert len(cache.entries()) == 1
+    manifest.write_text(manifest.read_text().replace(*change))
+    assert cache.entries() == []
+
+
 def test_an_entry_made_for_something_else_names_the_field(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
     manifest = put(cache, make_key()).folder / "manifest.json"

@@ -38,8 +38,7 @@ def test_on_a_cpu(tmp_path: Path, opener: object, colour: float) -> None:
 @pytest.mark.parametrize("batch", [1, 4])
 def test_on_a_gpu(machine: Machine, tmp_path: Path, batch: int, colour: float) -> None:
     """On the fake: the decoder's other output comes down with the pixels."""
-    bundle = write_tiny(tmp_path / "spoilt", 1, colour=colour)
-    machine.build(bundle)
+    bundle = machine.build(write_tiny(tmp_path / "spoilt", 1, colour=colour))
     engine = machine.open(bundle)
     for _ in range(2):  # plainly, then captured
         with pytest.raises(EngineError, match="decoder drew values that are not finite"):

@@ -151,6 +151,8 @@ def test_a_container_and_a_hidden_card_are_told_apart(
     assert no_gpu_line(plain) == (  # type: ignore[arg-type]
         "CUDA_VISIBLE_DEVICES=-1 hides every NVIDIA GPU: unset it"
     )
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert "hides" not in no_gpu_line(plain)  # type: ignore[arg-type]
     (tmp_path / "container").touch()
     change(plain, driver=0)
     assert "--gpus all" in no_gpu_line(plain)  # type: ignore[arg-type]

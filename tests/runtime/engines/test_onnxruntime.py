@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 from runtime.bundles.manifest import ROLES
+from runtime.enginecache.cache import EngineCache
+from runtime.engines import choose
 from runtime.engines.gpu import Gpu
 from runtime.engines.onnxruntime import engine as engine_module
 from runtime.engines.onnxruntime import session as ortsession
-from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine, available, open_engine
+from runtime.engines.onnxruntime.engine import (
+    OnnxRuntimeEngine,
+    available,
+    likeness_key,
+    open_engine,
+)
 from runtime.engines.onnxruntime.probe import MODEL, provider_fault
 from runtime.engines.onnxruntime.session import foreign_operators, open_session
+from runtime.engines.proof import keep_proof
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
@@ -182,6 +190,48 @@ def test_a_batch_that_does_not_fit_is_rendered_frame_by_frame(
     assert engine.batches == (1,)
     made = render_tiny(engine, 2, 4, 2).pixels
     assert np.abs(made.astype(int) - expect_tiny(5, 2, 4, 2)).max() <= 1
+
+
+def test_no_memory_for_the_words_is_passed_over_by_auto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the CPU provider, whose buffers fail in the words of the CUDA provider."""
+    bundle = write_tiny(tmp_path, 5)
+
+    def full(*given: object) -> None:
+        raise RuntimeError("Failed to allocate memory for requested buffer of size 9000000")
+
+    monkeypatch.setattr("onnxruntime.OrtValue.ortvalue_from_numpy", full)
+    monkeypatch.setattr(choose, "usable", lambda name: None)
+    monkeypatch.setattr(choose, "AUTO", ("onnxruntime-cpu", "openvino"))
+    said: list[str] = []
+    engine = choose.choose(bundle, "auto", "f32", said.append)
+    assert engine.name == "openvino"
+    (line,) = said
+    assert "close other programs that use the GPU" in line
+    assert "\n" not in line
+    engine.close()
+
+
+def test_frames_that_were_seen_to_be_others_are_not_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``wordmorph build`` found out counts at every start, until a build says otherwise."""
+    bundle = write_tiny(tmp_path / "b", 5)
+    cache = EngineCache(tmp_path / "cache")
+    monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: cache.root)
+    monkeypatch.setattr(
+        engine_module,
+        "OnnxRuntimeEngine",
+        lambda bundle, backend: OnnxRuntimeEngine(bundle, f"{backend}-cpu"),
+    )
+    open_engine(bundle, "auto", "onnxruntime").close()
+    keep_proof(cache, likeness_key(bundle), 12.0, is_like=False)
+    with pytest.raises(EngineError, match=r"other pictures .*--backend openvino") as caught:
+        open_engine(bundle, "auto", "onnxruntime")
+    assert "\n" not in str(caught.value)
+    keep_proof(cache, likeness_key(bundle), 50.0, is_like=True)
+    open_engine(bundle, "auto", "onnxruntime").close()
 
 
 def test_a_single_frame_that_fails_is_an_error(

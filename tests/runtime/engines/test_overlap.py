@@ -27,9 +27,7 @@ from tests.support.tinybundle import (
 
 @pytest.fixture
 def bundle(machine: Machine, tmp_path: Path) -> Bundle:
-    made = write_worded(tmp_path / "b", 5)
-    machine.build(made)
-    return made
+    return machine.build(write_worded(tmp_path / "b", 5))
 
 
 def film(count: int, seed: int = 1, steps: int = 2) -> list[Request]:
@@ -55,9 +53,7 @@ def log_of(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_two_frames_under_way_are_each_their_own(machine: Machine, tmp_path: Path) -> None:
     """The fake does nothing before somebody waits, so a shared buffer would show."""
-    bundle = write_tiny(tmp_path / "b", 5, pooled=True)
-    machine.build(bundle)
-    engine = machine.open(bundle)
+    engine = machine.open(machine.build(write_tiny(tmp_path / "b", 5, pooled=True)))
     render_tiny(engine, 1, 1, 2, pooled=True)
     taken = []
     seeds = [draw_seed() for _ in range(5)]
@@ -78,9 +74,7 @@ def test_two_frames_under_way_are_each_their_own(machine: Machine, tmp_path: Pat
 
 
 def test_a_third_frame_gives_up_the_first(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
-    engine = machine.open(bundle)
+    engine = machine.open(machine.build(write_tiny(tmp_path / "b", 5)))
     render_tiny(engine, 1, 1, 1)
     made = [inputs(1, 3)[1][index : index + 1] for index in range(3)]
     begun = [engine.begin(weights, None, STEPS[1]) for weights in made]

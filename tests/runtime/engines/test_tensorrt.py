@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runtime.bundles.bundle import Bundle
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines import driver
 from runtime.engines.tensorrt import plans
@@ -26,11 +27,15 @@ from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, wr
 SURFACE = surfaces()
 
 
+@pytest.fixture
+def bundle(machine: Machine, tmp_path: Path) -> Bundle:
+    """A tiny bundle of seed 5, its engines built for the fake GPU."""
+    return machine.build(write_tiny(tmp_path / "b", 5))
+
+
 @pytest.mark.parametrize("pooled", [False, True])
 def test_frames_are_those_of_the_graphs(machine: Machine, tmp_path: Path, pooled: bool) -> None:
-    bundle = write_tiny(tmp_path / "b", 5, pooled=pooled)
-    machine.build(bundle)
-    engine = machine.open(bundle)
+    engine = machine.open(machine.build(write_tiny(tmp_path / "b", 5, pooled=pooled)))
     for batch in (1, 4):
         for steps in (1, 2, 3, 1):
             for seed in (1, 2, 1):  # run plainly, then as a captured graph, with other noise
@@ -43,9 +48,7 @@ def test_frames_are_those_of_the_graphs(machine: Machine, tmp_path: Path, pooled
 
 
 def test_a_frame_is_one_graph_with_one_copy_each_way(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b", pooled=True)
-    machine.build(bundle)
-    engine = machine.open(bundle)
+    engine = machine.open(machine.build(write_tiny(tmp_path / "b", pooled=True)))
     render_tiny(engine, 1, 1, 3, pooled=True)
     weights = np.random.default_rng(0).normal(size=(1, 8, TOKENS)).astype(np.float32)
     machine.cuda.calls.clear()
@@ -59,9 +62,7 @@ def test_a_frame_is_one_graph_with_one_copy_each_way(machine: Machine, tmp_path:
 
 
 @pytest.mark.fault(17)
-def test_a_failed_capture_warns_once_and_frames_go_on(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
+def test_a_failed_capture_warns_once_and_frames_go_on(machine: Machine, bundle: Bundle) -> None:
     engine = machine.open(bundle)
     machine.cuda.capturable = False
     with warnings.catch_warnings(record=True) as caught:
@@ -76,11 +77,9 @@ def test_a_failed_capture_warns_once_and_frames_go_on(machine: Machine, tmp_path
 
 
 def test_networks_that_cannot_be_recorded_capture_themselves(
-    machine: Machine, tmp_path: Path
+    machine: Machine, bundle: Bundle
 ) -> None:
     """TensorRT-RTX alone says so; the fake refuses to be recorded where it has said so."""
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
     engine = machine.open(bundle)
     machine.cuda.networks_capturable = machine.backend != "tensorrt_rtx"
     with warnings.catch_warnings():
@@ -106,10 +105,8 @@ def test_networks_that_cannot_be_recorded_capture_themselves(
 
 @pytest.mark.parametrize("error", ["cudaErrorIllegalAddress", "cudaErrorUnknown"])
 def test_a_gpu_that_is_lost_is_told_from_other_failures(
-    machine: Machine, tmp_path: Path, error: str
+    machine: Machine, bundle: Bundle, error: str
 ) -> None:
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)
     machine.cuda.lost = machine.cuda.cudaError_t[error]
@@ -121,9 +118,7 @@ def test_a_gpu_that_is_lost_is_told_from_other_failures(
 
 
 def test_the_text_encoder_runs_and_frees_what_it_took(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b", pooled=True)
-    machine.build(bundle)
-    engine = machine.open(bundle)
+    engine = machine.open(machine.build(write_tiny(tmp_path / "b", pooled=True)))
     before = set(machine.cuda.device)
     ids = np.arange(TOKENS)[None].astype(np.int64)
     rows, pooled = engine.encode((ids,))
@@ -137,10 +132,8 @@ def test_the_text_encoder_runs_and_frees_what_it_took(machine: Machine, tmp_path
 
 @pytest.mark.fault(15)
 def test_shapes_outside_the_profiles_are_refused_with_those_inside(
-    machine: Machine, tmp_path: Path
+    machine: Machine, bundle: Bundle
 ) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)
     for shape in ((2, 8, TOKENS), (3, 8, TOKENS), (1, 8, TOKENS + 1)):
@@ -168,9 +161,7 @@ def test_an_absent_engine_says_what_differs_and_what_builds_it(
         machine.open(other)
 
 
-def test_only_tensorrt_is_tied_to_the_card(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
+def test_only_tensorrt_is_tied_to_the_card(machine: Machine, bundle: Bundle) -> None:
     machine.cuda.name = "Fake 4080"
     if machine.backend == "tensorrt_rtx":
         machine.open(bundle).close()
@@ -181,10 +172,8 @@ def test_only_tensorrt_is_tied_to_the_card(machine: Machine, tmp_path: Path) -> 
 
 @pytest.mark.fault(1)
 def test_an_altered_engine_never_reaches_tensorrt(
-    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
     entry = machine.cache.find(machine.key(bundle, "text_encoder"))
     assert entry is not None
     plan = entry.folder / plans.PLAN
@@ -202,40 +191,35 @@ def test_an_altered_engine_never_reaches_tensorrt(
 
 
 @pytest.mark.fault(4)
+@pytest.mark.parametrize(
+    ("plan", "notes", "message"),
+    [
+        (b"of another version", {}, "Serialization assertion failed; run: wordmorph build"),
+        (
+            b"of another driver",
+            {"driver": "12.4"},
+            r"under a driver for CUDA 12\.4, this one is for 13\.1",
+        ),
+    ],
+)
 def test_what_tensorrt_refuses_is_an_error_with_its_own_words(
-    machine: Machine, tmp_path: Path
+    machine: Machine, tmp_path: Path, plan: bytes, notes: dict[str, str], message: str
 ) -> None:
     bundle = write_tiny(tmp_path / "b")
 
     def write(folder: Path) -> dict[str, Any]:
-        (folder / plans.PLAN).write_bytes(b"of another version")
-        return {}
+        (folder / plans.PLAN).write_bytes(plan)
+        return notes
 
     machine.cache.get_or_build(machine.key(bundle, "text_encoder"), write)
-    with pytest.raises(EngineError, match="Serialization assertion failed; run: wordmorph build"):
-        machine.open(bundle)
-
-
-def test_a_driver_that_has_changed_since_is_named_where_loading_fails(
-    machine: Machine, tmp_path: Path
-) -> None:
-    bundle = write_tiny(tmp_path / "b")
-
-    def write(folder: Path) -> dict[str, Any]:
-        (folder / plans.PLAN).write_bytes(b"of another driver")
-        return {"driver": "12.4"}
-
-    machine.cache.get_or_build(machine.key(bundle, "text_encoder"), write)
-    with pytest.raises(EngineError, match=r"under a driver for CUDA 12\.4, this one is for 13\.1"):
+    with pytest.raises(EngineError, match=message):
         machine.open(bundle)
 
 
 @pytest.mark.fault(3)
 def test_an_engine_filed_under_another_gpus_name_says_which_field_differs(
-    machine: Machine, tmp_path: Path
+    machine: Machine, bundle: Bundle
 ) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
     manifest = machine.cache.folder(machine.key(bundle, "text_encoder")) / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"8.9"', '"8.6"'))
     with pytest.raises(EngineError, match=r"capability is 8\.9, built for 8\.6"):
@@ -243,9 +227,7 @@ def test_an_engine_filed_under_another_gpus_name_says_which_field_differs(
 
 
 @pytest.mark.fault(4)
-def test_no_memory_for_a_context_is_an_error(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
+def test_no_memory_for_a_context_is_an_error(machine: Machine, bundle: Bundle) -> None:
     machine.cuda.free_bytes = 10
     message = r"cannot run the text encoder: .*OutOfMemory; close other programs"
     with pytest.raises(EngineError, match=message) as caught:
@@ -253,9 +235,7 @@ def test_no_memory_for_a_context_is_an_error(machine: Machine, tmp_path: Path) -
     assert "\n" not in str(caught.value)
 
 
-def test_a_latent_that_is_not_finite_is_an_error(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
+def test_a_latent_that_is_not_finite_is_an_error(machine: Machine, bundle: Bundle) -> None:
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)
     engine.load_noise(np.full((1, 3, 4, 8), np.nan, np.float32))
@@ -264,9 +244,7 @@ def test_a_latent_that_is_not_finite_is_an_error(machine: Machine, tmp_path: Pat
     engine.close()
 
 
-def test_compiled_kernels_are_kept_for_the_next_start(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    machine.build(bundle)
+def test_compiled_kernels_are_kept_for_the_next_start(machine: Machine, bundle: Bundle) -> None:
     for _ in range(2):
         engine = machine.open(bundle)
         engine.encode((np.zeros((1, TOKENS), np.int64),))
@@ -274,6 +252,49 @@ def test_compiled_kernels_are_kept_for_the_next_start(machine: Machine, tmp_path
         engine.close()
     kinds = [entry.fields["kind"] for entry in machine.cache.entries()]
     assert kinds.count("jit") == (3 if machine.backend == "tensorrt_rtx" else 0)
+
+
+def test_kernels_of_a_batch_are_kept_where_networks_capture_themselves(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache grows with each context that has run; the fake's is a count."""
+    if machine.backend != "tensorrt_rtx":
+        pytest.skip("only tensorrt_rtx compiles kernels")
+    bundle = write_tiny(tmp_path / "b")
+    machine.build(bundle)
+    machine.cuda.networks_capturable = False
+    cache_kind: Any = machine.module
+    monkeypatch.setattr(
+        cache_kind.IRuntimeCache,
+        "serialize",
+        lambda self: f"{len(cache_kind.context_configs)}".encode(),
+    )
+
+    def kept() -> set[bytes]:
+        kinds = [one for one in machine.cache.entries() if one.fields["kind"] == "jit"]
+        return {(one.folder / plans.JIT).read_bytes() for one in kinds}
+
+    engine = machine.open(bundle)
+    render_tiny(engine, 1, 1, 1)
+    render_tiny(engine, 1, 1, 1)
+    before = kept()
+    render_tiny(engine, 1, 4, 1)
+    assert kept()
+    assert kept().isdisjoint(before), "those of the batch are lost"
+    engine.close()
+
+
+def test_kernels_that_cannot_be_serialised_cost_no_frame(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_tiny(tmp_path / "b", 5)
+    machine.build(bundle)
+    kind: Any = machine.module
+    monkeypatch.setattr(kind.IRuntimeCache, "serialize", lambda self: None)
+    engine = machine.open(bundle)
+    made = render_tiny(engine, 1, 1, 1).pixels
+    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 1)).max() <= 1
+    engine.close()
 
 
 def test_availability_is_none_or_a_line_with_a_command(

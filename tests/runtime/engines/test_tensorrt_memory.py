@@ -59,8 +59,7 @@ def test_the_fake_shows_the_race_with_the_default_stream() -> None:
 def test_a_batch_that_does_not_fit_is_rendered_frame_by_frame(
     machine: Machine, tmp_path: Path, pooled: bool
 ) -> None:
-    bundle = write_tiny(tmp_path / "b", 5, pooled=pooled)
-    machine.build(bundle)
+    bundle = machine.build(write_tiny(tmp_path / "b", 5, pooled=pooled))
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1, pooled=pooled)
     machine.cuda.free_bytes = 3000
@@ -83,8 +82,7 @@ def test_a_batch_that_fails_in_its_first_run_is_rendered_frame_by_frame(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TensorRT may ask for its scratch memory only then."""
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
+    bundle = machine.build(write_tiny(tmp_path / "b", 5))
     engine = machine.open(bundle)
     begin = FrameGraph.begin
 
@@ -105,8 +103,7 @@ def test_a_batch_that_fails_in_its_first_run_is_rendered_frame_by_frame(
 
 
 def test_a_single_frame_that_does_not_fit_says_what_to_do(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b", 5)
-    machine.build(bundle)
+    bundle = machine.build(write_tiny(tmp_path / "b", 5))
     engine = machine.open(bundle)
     free, machine.cuda.free_bytes = machine.cuda.free_bytes, 2000
     with pytest.raises(EngineError, match=r"close other programs.*with a smaller --size"):
@@ -118,8 +115,7 @@ def test_a_single_frame_that_does_not_fit_says_what_to_do(machine: Machine, tmp_
 
 
 def test_a_prompt_that_does_not_fit_leaves_nothing_behind(machine: Machine, tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b", pooled=True)
-    machine.build(bundle)
+    bundle = machine.build(write_tiny(tmp_path / "b", pooled=True))
     engine = machine.open(bundle)
     ids = np.arange(TOKENS)[None].astype(np.int64)
     before = set(machine.cuda.device)

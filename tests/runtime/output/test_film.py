@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import subprocess
 import sys
 import textwrap
+import zlib
 from pathlib import Path
 
 import av
@@ -171,6 +173,26 @@ def test_reading_settings_of_other_files(tmp_path: Path) -> None:
     for name in ("other.png", "text.mp4", "absent.gif", "."):
         with pytest.raises(MorphError, match=r"no settings|does not exist"):
             read_settings(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.mp4", "deep.gif", "vast.png"])
+def test_metadata_that_is_an_attack_is_a_line(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    if name == "vast.png":
+        header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+        chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + bytes(4))
+    else:
+        monkeypatch.setattr(film_module, "to_text", lambda settings: "[" * 100_000)
+        if name == "deep.png":
+            save_still(path, animal(32), SETTINGS)
+        else:
+            write(str(path), shots(2, (32, 32)))
+    with pytest.raises(MorphError, match=r"no settings|too large") as raised:
+        read_settings(path)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a/"])

@@ -10,7 +10,7 @@ import pytest
 from runtime.errors import EngineError
 from runtime.planner import Planner
 from runtime.quantise.frames import LINKS, neighbour, sample_requests
-from runtime.quantise.judge import Drawn, compare
+from runtime.quantise.judge import FramePairs, compare
 from runtime.quantise.process import CALIBRATION, CALIBRATION_SEED, JUDGED, JUDGED_SEED
 from tests.support.tinybundle import write_tiny
 
@@ -46,16 +46,16 @@ def test_a_model_that_reads_too_little_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_error_that_neighbours_share_is_no_noise() -> None:
-    exact = Drawn(np.full((3, 2, 8, 8, 3), 100, np.uint8), 9.0)
-    shared = Drawn(exact.pixels + np.uint8(2), 7.0)
-    verdict = compare(shared, exact)
-    assert verdict.psnr_db == pytest.approx(20 * np.log10(255 / 2))
-    assert (verdict.neighbour_noise, verdict.frame_ms) == (0.0, 7.0)
+    exact = FramePairs(np.full((3, 2, 8, 8, 3), 100, np.uint8), 9.0)
+    shared = FramePairs(exact.pixels + np.uint8(2), 7.0)
+    figures = compare(shared, exact)
+    assert figures.psnr_db == pytest.approx(20 * np.log10(255 / 2))
+    assert (figures.neighbour_noise, figures.frame_ms) == (0.0, 7.0)
     flickering = exact.pixels.copy()
     flickering[:, 1] += np.uint8(3)
-    assert compare(Drawn(flickering, 1.0), exact).neighbour_noise == pytest.approx(3.0)
+    assert compare(FramePairs(flickering, 1.0), exact).neighbour_noise == pytest.approx(3.0)
     one_bad = exact.pixels.copy()
     one_bad[2] += np.uint8(50)
-    verdict = compare(Drawn(one_bad, 1.0), exact)
-    assert verdict.psnr_db > 90
-    assert verdict.worst_psnr_db == pytest.approx(20 * np.log10(255 / 50))
+    figures = compare(FramePairs(one_bad, 1.0), exact)
+    assert figures.psnr_db > 90
+    assert figures.worst_psnr_db == pytest.approx(20 * np.log10(255 / 50))

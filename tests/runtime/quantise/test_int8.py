@@ -24,7 +24,7 @@ from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from runtime.quantise import process
 from runtime.quantise.frames import sample_requests
-from runtime.quantise.judge import Verdict, compare, draw
+from runtime.quantise.judge import Fidelity, compare, draw
 from runtime.quantise.process import CALIBRATION, CALIBRATION_SEED
 from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny, write_worded
 
@@ -165,12 +165,12 @@ def test_what_costs_too_much_quality_stays_as_it_is(
 ) -> None:
     """The child's own work, but for NNCF and the judgement."""
     bundle = write_worded(tmp_path / "worded", 5)
-    verdicts = [
-        Verdict(**one) for one in (*([] if best_precision() == "f32" else [RIVAL]), *figures)
+    measured = [
+        Fidelity(**one) for one in (*([] if best_precision() == "f32" else [RIVAL]), *figures)
     ]
     scopes: list[tuple[str, str]] = []
     monkeypatch.setattr(process, "import_nncf", lambda: None)
-    monkeypatch.setattr(process, "compare", lambda got, exact: verdicts.pop(0))
+    monkeypatch.setattr(process, "compare", lambda got, exact: measured.pop(0))
 
     def copy(graph: Path, role: str, inputs: object, target: Path, scope: str) -> None:
         scopes.append((role, scope))
@@ -181,7 +181,7 @@ def test_what_costs_too_much_quality_stays_as_it_is(
     out.mkdir()
     task = {"bundle": str(bundle.folder), "digest": bundle.digest(), "out": str(out)}
     notes = process.work(task, lambda *message: None, threading.Event())
-    assert not verdicts
+    assert not measured
     assert {path.name for path in out.iterdir()} == {
         name for role in roles for name in files_of(role)
     }

@@ -15,7 +15,6 @@ from tests.support.hostile.case import DRAWN, Case
 from tests.support.resealed import edit_manifest
 from tests.support.tinybundle import TOKENIZER
 
-Raw = dict[str, Any]
 DATA = "denoiser.onnx.data"
 FAR = 100_000_000_000
 """bytes of a sparse file that takes no room on the disk"""

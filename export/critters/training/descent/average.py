@@ -6,20 +6,21 @@ from typing import Any
 import torch
 from torch import nn
 
+DECAY = 0.998
+
 
 class Average:
     """An exponential moving average of the weights of some modules."""
 
-    def __init__(self, *modules: nn.Module, decay: float = 0.998) -> None:
+    def __init__(self, *modules: nn.Module) -> None:
         """Start from the present weights."""
         self.modules = modules
         self.copies = [copy.deepcopy(module).requires_grad_(False) for module in modules]
-        self.decay = decay
 
     @torch.no_grad()
     def update(self, done: int) -> None:
         """Move towards the present weights, after ``done`` updates; faster in the first ones."""
-        rate = 1 - min(self.decay, (1 + done) / (10 + done))
+        rate = 1 - min(DECAY, (1 + done) / (10 + done))
         for mean, module in zip(self.copies, self.modules, strict=True):
             torch._foreach_lerp_(list(mean.parameters()), list(module.parameters()), rate)
 

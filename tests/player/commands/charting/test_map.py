@@ -38,12 +38,6 @@ def pipeline() -> Sea:
     return Sea((48, 48))
 
 
-@pytest.fixture
-def run(pipeline: Sea, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    return runner(pipeline, monkeypatch)
-
-
 def test_the_calmest_way_is_told_with_its_expression_and_is_calmer(run: Run, pipeline: Sea) -> None:
     told = json.loads(run("map", NOTE, "--frames", "300", "--json"))
     assert len(pipeline.asked) == told["rendered"] <= 300
@@ -88,13 +82,10 @@ def test_slerp_has_no_expression_for_its_way(run: Run) -> None:
     assert told["ways"]["calmest"]["path"] > 0
 
 
-def test_ctrl_c_leaves_no_file(
-    pipeline: Sea, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_ctrl_c_leaves_no_file(run: Run, pipeline: Sea) -> None:
     pipeline.stop_after = 100
     with pytest.raises(SystemExit) as stopped:
-        runner(pipeline, monkeypatch)("map", NOTE, "-o", "map.png")
+        run("map", NOTE, "-o", "map.png")
     assert stopped.value.args[0] == 130
     assert os.listdir() == []
 

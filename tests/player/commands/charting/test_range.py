@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -25,8 +24,6 @@ from tests.player.commands.commandline import Run, runner
 from tests.runtime.perception.test_range import Axis
 from tests.support.drawn import DrawnPipeline
 
-Opener = Callable[..., DrawnPipeline]
-
 
 class Tabby(DrawnPipeline):
     """Storms below -0.6 of whatever is added, and below -0.4 where t is 1."""
@@ -46,13 +43,6 @@ def _ends(expression: str) -> tuple[float, float]:
 @pytest.fixture
 def pipeline() -> Tabby:
     return Tabby((64, 64))
-
-
-@pytest.fixture
-def run(pipeline: Tabby, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return runner(pipeline, monkeypatch)
 
 
 def test_says_the_interval_and_the_expression_that_uses_it(run: Run) -> None:

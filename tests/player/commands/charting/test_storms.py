@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from PIL import Image
 from runtime.errors import RequestError, TargetError
 from runtime.output.film import read_settings
 from runtime.request import Frame, Request
-from tests.player.commands.commandline import Run, runner
+from tests.player.commands.commandline import Run
 from tests.runtime.perception.test_storms import Planted
 from tests.support.drawn import DrawnPipeline
 
@@ -27,9 +26,8 @@ class Stormy(DrawnPipeline):
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    monkeypatch.chdir(tmp_path)
-    return runner(Stormy((64, 64)), monkeypatch)
+def pipeline() -> Stormy:
+    return Stormy((64, 64))
 
 
 def test_table_names_what_was_planted(run: Run) -> None:
@@ -83,8 +81,3 @@ def test_bad_input_is_one_line(run: Run, words: str, error: type[Exception], mes
     with pytest.raises(error, match=message):
         run("storms", "cat -> kitten", *words.split())
     assert os.listdir() == []
-
-
-def test_nothing_moves(run: Run) -> None:
-    with pytest.raises(RequestError, match="nothing moves"):
-        run("storms", "cat")

@@ -21,7 +21,6 @@ import player.window.window
 from player.commands.playing.play import play
 from runtime.errors import (
     BundleError,
-    DisplayError,
     ExpressionError,
     MorphError,
     RequestError,
@@ -160,14 +159,6 @@ def test_a_size_the_model_cannot_make_closes_the_window_with_one_line(dummy_disp
     assert isinstance(result.exception, RequestError)
     assert "7x7" in str(result.exception)
     assert not pygame.display.get_init()
-
-
-def test_without_a_display_nothing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SDL_VIDEODRIVER", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    result = CliRunner().invoke(app, ["cat -> kitten"])
-    assert isinstance(result.exception, DisplayError)
-    assert "wordmorph render" in str(result.exception)
 
 
 def test_a_tokenizer_of_another_length_is_refused_before_a_window_opens(

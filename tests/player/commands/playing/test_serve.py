@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -59,7 +58,7 @@ def test_it_prints_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
     [
         (("--model", "nothing-like-this"), "nothing-like-this"),
         (("cat -> (kitten",), r"\^"),
-        (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:8765"),
+        (("--host", "192.0.2.1"), r"\Awordmorph: cannot listen on 192\.0\.2\.1:8765.*\n\Z"),
         (("--port", "99999"), "--port 99999 is no port"),
         (("--steps", "77"), "no table for 77 steps"),
     ],
@@ -73,16 +72,6 @@ def test_what_cannot_be_served_is_one_line(
     assert re.search(line, err), err
     assert "Traceback" not in err
     assert "token=" not in out
-
-
-def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        process = serve("--port", str(port), home=tmp_path)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert err.startswith(f"wordmorph: cannot listen on 127.0.0.1:{port}")
-    assert err.count("\n") == 1
 
 
 def test_an_open_address_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ def test_many_lines_stay_within_the_budget_and_are_scanned_all_the_same() -> Non
     worker = Worker(lambda: FakeRenderer(size=side), cache)
     most = 0
     for seed in range(5):
-        worker.requests.put(PendingRequest(Request("cat -> kitten", seed=seed)))
+        worker.ask(PendingRequest(Request("cat -> kitten", seed=seed)))
         if worker.info is None:
             worker.open()
         for _ in range(2 * DIVISIONS):

@@ -40,7 +40,7 @@ class Rounded(Film):
 def scanned(fake: Film) -> dict[int, Speeds]:
     """Fill a line as idle time does; return what is told at each of the moments."""
     worker = Worker(lambda: fake, FrameCache())
-    worker.requests.put(PendingRequest(BASE))
+    worker.ask(PendingRequest(BASE))
     worker.open()
     told: dict[int, Speeds] = {}
     for _ in range(600):

@@ -9,12 +9,12 @@ import pytest
 
 from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import Scan
-from player.session.drawing.worker import PendingRequest, Result, Worker
+from player.session.drawing.worker import FAILURES, PendingRequest, Result, Worker
 from runtime.cache import FrameCache
-from runtime.errors import BundleError
+from runtime.errors import BundleError, Interrupted
 from runtime.language.line import Line
 from runtime.perception.distance import describe_frame, distance
-from runtime.request import Request
+from runtime.request import Frame, Request
 from tests.player.fakes import FakeRenderer, picture
 
 BASE = Request("cat -> kitten")
@@ -22,7 +22,7 @@ BASE = Request("cat -> kitten")
 
 def opened(fake: FakeRenderer, budget: int = 1 << 30) -> Worker:
     worker = Worker(lambda: fake, FrameCache(budget))
-    worker.requests.put(PendingRequest(BASE))
+    worker.ask(PendingRequest(BASE))
     worker.open()
     return worker
 
@@ -41,7 +41,7 @@ def test_a_live_request_comes_before_filling_and_only_the_newest_is_rendered() -
     for _ in range(5):
         worker.turn()
     for t in (0.11, 0.12, 0.13):
-        worker.requests.put(PendingRequest(BASE.at(t)))
+        worker.ask(PendingRequest(BASE.at(t)))
     worker.turn()
     assert fake.rendered[-1].t == 0.13
     assert not {0.11, 0.12} & {request.t for request in fake.rendered}
@@ -93,7 +93,7 @@ def test_filling_stays_inside_a_budget_that_cannot_hold_the_line() -> None:
 def test_the_second_axis_alone_is_a_line_too() -> None:
     fake = FakeRenderer()
     worker = Worker(lambda: fake, FrameCache())
-    worker.requests.put(PendingRequest(Request("cat | -tabby .. tabby")))
+    worker.ask(PendingRequest(Request("cat | -tabby .. tabby")))
     worker.open()
     for _ in range(500):
         worker.turn()
@@ -104,7 +104,7 @@ def test_the_second_axis_alone_is_a_line_too() -> None:
 def test_a_frame_that_fails_is_a_result_and_the_thread_lives_on() -> None:
     fake = FakeRenderer(refuse=(0.3, 0.5))
     worker = Worker(lambda: fake, FrameCache())
-    worker.requests.put(PendingRequest(BASE.at(0.3)))
+    worker.ask(PendingRequest(BASE.at(0.3)))
     worker.start()
     results: list[Result] = []
 
@@ -117,7 +117,7 @@ def test_a_frame_that_fails_is_a_result_and_the_thread_lives_on() -> None:
     assert results[0].error == "the latent is not finite: lower the weights"
     assert results[0].frame is None
     results.clear()
-    worker.requests.put(PendingRequest(BASE.at(0.4)))
+    worker.ask(PendingRequest(BASE.at(0.4)))
     until(received)
     assert results[0].frame is not None
     worker.stop()
@@ -130,7 +130,7 @@ def test_a_model_that_cannot_be_opened_is_a_failure_for_the_window_to_raise() ->
         raise BundleError("no such model")
 
     worker = Worker(refuse, FrameCache())
-    worker.requests.put(PendingRequest(BASE))
+    worker.ask(PendingRequest(BASE))
     worker.start()
     until(lambda: worker.failure is not None)
     assert isinstance(worker.failure, BundleError)
@@ -161,7 +161,7 @@ def test_stopping_a_thread_that_was_asked_nothing_opens_no_model() -> None:
 def test_stopping_ends_a_thread_that_waits_and_one_that_fills(frames: int, filling: bool) -> None:
     fake = FakeRenderer(seconds=0.01)
     worker = Worker(lambda: fake, FrameCache(frames * 64 * 64 * 3))
-    worker.requests.put(PendingRequest(BASE))
+    worker.ask(PendingRequest(BASE))
     worker.start()
     until(lambda: len(fake.rendered) >= 3)
     time.sleep(0.1)  # the one waits by now, the other is in the midst of a frame
@@ -171,3 +171,61 @@ def test_stopping_ends_a_thread_that_waits_and_one_that_fills(frames: int, filli
     assert fake.closed
     assert worker.failure is None
     assert len(fake.rendered) < 401, "stopping did not wait for the whole line"
+
+
+class Slow(FakeRenderer):
+    """Takes a long time over a frame, unless it is interrupted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawing: Request | None = None  # while it is
+        self.interrupted: list[Request] = []
+        self._end = threading.Event()
+
+    def render(self, request: Request) -> Frame:
+        self._end.clear()
+        self.drawing = request
+        filling = request.t > 0 and (request.t * 400).is_integer()
+        ended = self._end.wait(20.0 if filling else 0.0)
+        self.drawing = None
+        if ended:
+            self.interrupted.append(request)
+            raise Interrupted("given up")
+        return super().render(request)
+
+    def interrupt(self) -> None:
+        self._end.set()
+
+
+def test_a_frame_that_nobody_asked_for_gives_way_to_one_that_somebody_waits_for() -> None:
+    fake = Slow()
+    worker = Worker(lambda: fake, FrameCache())
+    worker.ask(PendingRequest(BASE))
+    worker.start()
+    until(lambda: fake.drawing is not None and fake.drawing.t == 1.0)  # it fills
+    worker.ask(PendingRequest(BASE))  # which is known: nobody waits for a render
+    time.sleep(0.05)
+    assert fake.drawing is not None
+    assert not fake.interrupted
+    worker.ask(PendingRequest(BASE.at(0.3001)))
+    until(lambda: BASE.at(0.3001) in worker.cache)
+    assert [request.t for request in fake.interrupted] == [1.0]
+    until(lambda: fake.drawing is not None)  # and goes on filling
+    started = time.perf_counter()
+    worker.stop()
+    assert time.perf_counter() - started < 5  # closing waits for no frame either
+    assert fake.closed
+
+
+def test_giving_way_is_no_failure_of_the_frame() -> None:
+    fake = Slow()
+    worker = Worker(lambda: fake, FrameCache())
+    worker.ask(PendingRequest(BASE))
+    worker.start()
+    for count in range(2 * FAILURES):
+        until(lambda: fake.drawing is not None)
+        worker.ask(PendingRequest(BASE.at(0.3001 + count / 1000)))
+        until(lambda: len(worker.cache) == 2 + count)  # noqa: B023
+    until(lambda: fake.drawing is not None)
+    worker.stop()
+    assert {request.t for request in fake.interrupted[:-1]} == {1.0}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from player.session.motion.tempo import Tempo
 from player.session.session import Session
 from runtime.request import Request
-from tests.player.fakes import picture, session_of, turn
+from tests.player.fakes import FakeRenderer, picture, session_of, turn
 
 
 @pytest.fixture
@@ -106,6 +108,33 @@ def test_whoever_moves_by_hand_ends_a_glide(session: Session) -> None:
     assert session.state.request == here
 
 
+@pytest.mark.parametrize(
+    ("action", "value"),
+    [("mark_a", None), ("mark_b", None), ("change_speed", 1), ("between", None), ("loop", None)],
+)
+def test_what_does_not_move_leaves_a_glide_going(
+    session: Session, action: str, value: float | None
+) -> None:
+    target = Request("dog -> fox", t=0.5, seed=4)
+    session.cues.set([Moment(target, "critters")], 1.0)
+    session.cues.recall(1, gliding=True)
+    turn(session, 20)
+    NAMES[action].perform(session, value)
+    turn(session, 50)
+    assert session.state.request == target
+
+
+def test_playing_or_pausing_ends_a_glide(session: Session) -> None:
+    session.cues.keep(session.moment)
+    session.state.seek(0.75)
+    session.cues.recall(1, gliding=True)
+    turn(session, 20)
+    session.state.play()
+    turn(session, 1)
+    assert session.state.gliding is None
+    assert session.state.playhead.playing
+
+
 def test_a_set_is_kept_in_its_file_and_opened_again(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "set.json"
     session.cues.open(path)
@@ -174,6 +203,11 @@ def test_the_sheet_of_these_tests_is_whole(tmp_path: Path) -> None:
         (sheet(cue_expression="cat -> ["), "cue 1"),
         (sheet(cue_model=""), "no model"),
         (sheet(cue_extra="x"), "unknown field 'extra'"),
+        (sheet(cue_t=10**400), "t cannot be"),
+        (sheet(cue_seed=-(10**400)), "seed cannot be"),
+        (sheet(glide_seconds=10**400), "glide_seconds cannot be"),
+        (sheet(cue_model="\ud800"), "half a character"),
+        (sheet(cue_expression="\udfff"), "half a character"),
         (sheet(cues=[{"model": "critters"}]), "no expression"),
     ],
 )
@@ -240,3 +274,114 @@ def test_a_recall_waits_for_the_beat_and_its_picture_is_there_by_then(
     for count in range(20):
         session.turn(1 / 60, 10.52 + count / 60)
     assert session.state.request == target
+
+
+def test_what_can_be_played_of_a_set_is_and_the_rest_stays_in_its_file(
+    session: Session, tmp_path: Path
+) -> None:
+    path = tmp_path / "set.json"
+    whole = sheet()
+    good = whole["cues"][0]
+    whole["cues"] = [good, good | {"t": 2.0}, good | {"t": 0.75}, 3]
+    path.write_text(json.dumps(whole))
+    data = path.read_bytes()
+    session.cues.open(path)
+    assert [cue.moment.request.t for cue in session.cues.kept] == [0.5, 0.75]
+    assert "cue 2" in session.state.notice
+    assert "2 of 4 cues are left out" in session.state.notice
+    assert "\n" not in session.state.notice
+    session.cues.keep(session.moment)
+    session.finish()
+    assert path.read_bytes() == data
+    assert len(read_cues(tmp_path / "set-2.json")[0]) == 3
+
+
+def test_another_set_that_is_dropped_leaves_the_one_that_was_open_as_it_is(
+    session: Session, tmp_path: Path
+) -> None:
+    mine, other = tmp_path / "my.json", tmp_path / "other.json"
+    write_cues(other, [Moment(Request("owl"), "critters")], 1.0)
+    session.cues.open(mine)
+    session.cues.keep(session.moment)
+    session.open_file(other)
+    assert [cue.moment.request.expression for cue in session.cues.kept] == ["owl"]
+    session.cues.keep(session.moment)
+    session.finish()
+    assert [moment.request.expression for moment in read_cues(mine)[0]] == ["cat -> kitten"]
+    assert len(read_cues(other)[0]) == 2
+
+
+def test_a_set_that_is_dropped_leaves_the_cues_that_have_no_file(
+    session: Session, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.json"
+    write_cues(other, [Moment(Request("owl"), "critters")], 1.0)
+    session.cues.keep(session.moment)
+    session.open_file(other)
+    session.cues.keep(session.moment)
+    moments, seconds = session.cues.unfiled
+    assert ([moment.request.expression for moment in moments], seconds) == (["cat -> kitten"], 2.0)
+
+
+def test_a_set_that_cannot_be_read_leaves_everything_when_it_is_dropped(
+    session: Session, tmp_path: Path
+) -> None:
+    harmed = tmp_path / "harmed.json"
+    harmed.write_text('{"kind": "wordmorph cue list", "format": 1, "cues": 3}')
+    session.cues.open(tmp_path / "my.json")
+    session.cues.keep(session.moment)
+    session.open_file(harmed)
+    assert "harmed.json" in session.state.notice
+    assert len(session.cues.kept) == 1
+    session.finish()
+    assert len(read_cues(tmp_path / "my.json")[0]) == 1
+    assert "cues" in harmed.read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes in folders")
+@pytest.mark.parametrize("name", ["pipe.json", "pipe.png", "pipe.mp4", "pipe"])
+def test_a_pipe_that_is_dropped_is_a_line(session: Session, tmp_path: Path, name: str) -> None:
+    if sys.platform == "win32":
+        raise NotImplementedError
+    os.mkfifo(tmp_path / name)
+    session.open_file(tmp_path / name)
+    assert name in session.state.notice
+    with pytest.raises(KeptFileError, match="no file"):
+        read_cues(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["cue list", "take"])
+@pytest.mark.parametrize("style", ["compact", "sorted", "indented"])
+def test_a_file_that_another_program_wrote_again_is_known(
+    session: Session, tmp_path: Path, style: str, kind: str
+) -> None:
+    path = tmp_path / "one.json"
+    made = sheet()
+    if kind == "take":
+        made = {"kind": "wordmorph take", "format": FORMAT, "seconds": 1.0}
+        made["events"] = [sheet()["cues"][0] | {"at": 0.0, "expression": "owl -> fox " + "x" * 300}]
+    options: dict[str, dict[str, Any]] = {
+        "compact": {"separators": (",", ":")},
+        "sorted": {"sort_keys": True},
+        "indented": {"indent": 4},
+    }
+    path.write_text(json.dumps(made, **options[style]))
+    session.open_file(path)
+    if kind == "take":
+        assert session.state.request.expression.startswith("owl -> fox")
+    else:
+        assert len(session.cues.kept) == 1
+
+
+def test_a_cue_of_a_model_that_was_built_anew_is_said(tmp_path: Path) -> None:
+    fake = FakeRenderer(metadata={"digest": "new"})
+    session = session_of(tmp_path, open_renderer=lambda: fake)
+    session.start()
+    turn(session, 3)
+    session.cues.set(
+        [Moment(Request("owl"), "critters", digest) for digest in ("old", "new", "")], 2.0
+    )
+    for number, said in ((1, True), (2, False), (3, False)):
+        session.state.say("")
+        session.cues.recall(number)
+        assert ("may look different" in session.state.notice) == said

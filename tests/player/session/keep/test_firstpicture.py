@@ -11,7 +11,6 @@ import pytest
 from player.commands.playing import lastsession
 from player.session.keep import firstpicture
 from player.session.keep.firstpicture import FirstPicture, keep, recall
-from player.session.keep.remembered import Memory
 from player.session.session import Session
 from runtime.output.film import save_still
 from runtime.request import Frame, Request
@@ -135,7 +134,7 @@ def test_play_leaves_where_it_began_and_where_it_ended_and_no_session_by_itself(
     played.finish()
     played.close()
     assert not cache.exists()
-    lastsession.leave_behind(played, Memory(), REQUEST, cues_elsewhere=False, stats=None)
+    lastsession.leave_behind(played, REQUEST, stats=None)
     for request in (REQUEST, played.state.request):
         found = recall(request, DIGEST)
         assert found is not None

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.session.keep.takefile import Take, read_take, write_take
+from player.session.keep import takefile
+from player.session.keep.takefile import Take, TakeRecorder, read_take, write_take
 from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from runtime.request import Request
-from tests.player.fakes import session_of
+from tests.player.fakes import session_of, ticking
 
 requests = st.builds(
     Request,
@@ -116,6 +117,10 @@ def test_the_take_of_these_tests_is_whole(tmp_path: Path) -> None:
         (whole(second_expression="cat -> ["), "event 2"),
         (whole(second_surprise=1), "unknown field"),
         (whole(second_model=3), "no model"),
+        (whole(second_model="\udc00"), "half a character"),
+        (whole(second_at=10**400), "event 2: at"),
+        (whole(second_t=10**400), "t cannot be"),
+        (whole(seconds=10**400), "seconds cannot be"),
         (whole(events=[{"at": 0.0, "t": 0.5}]), "no model"),
         (whole(events=[{"at": 0.0, "t": 0.5, "model": "critters"}]), "no expression"),
     ],
@@ -130,3 +135,70 @@ def test_a_harmed_take_is_one_line(
     assert says in str(raised.value)
     assert str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_take_is_played_up_to_the_event_that_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "one.take.json"
+    harmed = whole(seconds=2.0)
+    harmed["events"] += [{"at": 1.0, "t": 9}, {"at": 1.5, "t": 0.1}]
+    path.write_text(json.dumps(harmed))
+    said: list[str] = []
+    take = read_take(path, said.append)
+    assert [moment.request.t for _, moment in take.events] == [0.0, 0.25]
+    assert take.seconds == 0.5
+    (line,) = said
+    assert "event 3" in line
+    assert "\n" not in line
+    harmed["events"][0]["t"] = 9
+    path.write_text(json.dumps(harmed))
+    with pytest.raises(KeptFileError, match="event 1"):
+        read_take(path, said.append)
+
+
+@pytest.mark.parametrize("limit", ["MOST_SECONDS", "MOST_EVENTS", "MOST_BYTES"])
+def test_a_take_that_grows_too_large_ends_where_it_can_still_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    least = {"MOST_SECONDS": 2.0, "MOST_EVENTS": 120, "MOST_BYTES": 4000}[limit]
+    monkeypatch.setattr(takefile, limit, least)
+    path = tmp_path / "one.take.json"
+    recorder = TakeRecorder(path, 0.0)
+    asked = []
+    for frame in range(600):
+        request = Request("cat -> ünïcode", t=frame / 600)
+        recorder.observe(Moment(request, "critters"), frame / 60)
+        asked.append(request)
+    assert recorder.full
+    write_take(path, recorder.take())
+    if limit == "MOST_BYTES":
+        monkeypatch.setattr("player.session.motion.moment.MOST_BYTES", least)
+    shown = [one.request for one in read_take(path).moments(60)]
+    assert 50 < len(shown) < 200
+    assert shown == asked[: len(shown)]
+
+
+def test_the_take_outlives_a_film_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    session = session_of(tmp_path)
+    session.start()
+    ticks = ticking(session)
+    ticks(3)
+    monkeypatch.setattr("runtime.output.mp4.Mp4.write", failing)
+    session.keeping.record()
+    recorder = session.keeping.recorder
+    assert recorder is not None
+    session.state.seek(0.5)
+    ticks(2)
+    while not recorder.finished:
+        ticks(1)
+    ticks(2)
+    session.finish()
+    session.close()
+    assert not list(tmp_path.glob("*.mp4"))
+    (path,) = tmp_path.glob("*.take.json")
+    assert read_take(path).events[-1][1].request.t == 0.5
+    assert any(path.name in line for line in session.state.printed)

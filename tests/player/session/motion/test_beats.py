@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from hypothesis import strategies as st
 
 from player.session.actions import NAMES
 from player.session.motion.moment import Moment
+from player.session.motion.playhead import DIVISIONS
 from player.session.motion.tempo import Taps, Tempo, fit
 from player.session.session import Session
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, session_of
+from tests.player.fakes import FakeRenderer, session_of, ticking
 
 
 @given(
@@ -129,6 +131,67 @@ def test_cues_of_the_built_in_model_land_on_the_beat_for_a_minute(tmp_path: Path
     assert len(errors) >= 110
     assert errors.min() >= 0
     assert np.quantile(errors, 0.95) <= 1000 / 60 + 2
+
+
+def wait_for_bars(session: Session) -> Callable[[int], None]:
+    """Let jumps wait for a bar of 120 beats a minute; return what turns the session."""
+    turn = ticking(session)
+    turn(3)
+    session.beats.tempo, session.beats.quantum = Tempo(120.0, 0.0), 4
+    return turn
+
+
+def test_what_waits_is_rendered_as_it_will_be_together(tmp_path: Path) -> None:
+    fake = FakeRenderer()
+    session = session_of(tmp_path, open_renderer=lambda: fake)
+    session.start()
+    turn = wait_for_bars(session)
+    NAMES["seek"].perform(session, 0.5)
+    turn(2)
+    NAMES["change_seed"].perform(session, 1)
+    turn(60)
+    wanted = Request("cat -> kitten", t=0.5, seed=1)
+    assert session.state.request == Request("cat -> kitten")
+    assert wanted in session.state.cache
+    while session.beats.waiting:
+        turn(1)
+    assert session.state.frame is not None
+    assert session.state.frame.request == wanted
+
+
+def test_what_waits_while_playing_is_rendered_where_it_will_be(tmp_path: Path) -> None:
+    fake = FakeRenderer()
+    session = session_of(tmp_path, open_renderer=lambda: fake)
+    session.start()
+    turn = wait_for_bars(session)
+    session.state.play()
+    turn(10)
+    NAMES["change_seed"].perform(session, 7)
+    turn(40)
+    ahead = [request.t for request in fake.rendered if request.seed == 7]
+    assert session.state.request.seed == 0
+    while session.beats.waiting:
+        turn(1)
+    assert session.state.request.seed == 7
+    assert min(abs(t - session.state.request.t) for t in ahead) <= 1 / DIVISIONS + 1e-9
+
+
+def test_looking_ahead_does_nothing(tmp_path: Path) -> None:
+    session = session_of(tmp_path)
+    session.start()
+    turn = wait_for_bars(session)
+    session.cues.set([Moment(Request("dog -> fox", t=0.4, seed=3), "critters")], 1.0)
+    before = session.state.request
+    NAMES["glide_cue"].perform(session, 1)
+    NAMES["cue"].perform(session, 2)  # there is none
+    session.at_beat(lambda: session.state.complain("at the beat"))
+    turn(60)
+    assert session.state.printed == []
+    assert session.state.request == before
+    assert session.state.gliding is None
+    assert session.state.notice == ""
+    session.undo()
+    assert session.state.notice == "nothing to undo"
 
 
 def test_without_a_tempo_nothing_waits(tmp_path: Path) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from player.session.actions import find
+from player.session.models import Model
+from player.session.motion.moment import Moment
 from player.session.session import Session
-from tests.player.fakes import session_of
+from runtime.errors import BundleError, EngineError
+from runtime.request import Request
+from tests.player.fakes import SIZE, FakeRenderer, session_of
 
 
 @pytest.fixture
@@ -89,6 +93,113 @@ def test_what_is_done_after_an_undo_takes_the_place_of_what_was_undone(session: 
     session.redo()
     assert session.state.request.seed == 9
     session.undo()
+    assert session.state.request.seed == 1
+
+
+def test_a_glide_to_other_words_is_one_step(session: Session) -> None:
+    began = session.state.request
+    target = Request("dog -> fox", t=0.25, seed=4)
+    session.cues.set([Moment(target, session.model_name)], 1.0)
+    session.cues.recall(1, gliding=True)
+    pass_time(session, 2.0)
+    assert session.state.request == target
+    session.undo()
+    assert session.state.request == began
+    session.redo()
+    assert session.state.request == target
+
+
+def test_undo_in_the_midst_of_a_glide_returns_to_where_it_began(session: Session) -> None:
+    began = session.state.request
+    session.cues.set([Moment(Request("dog -> fox"), session.model_name)], 4.0)
+    session.cues.recall(1, gliding=True)
+    pass_time(session, 2.0)
+    assert session.state.request.expression not in (began.expression, "dog -> fox")
+    session.undo()
+    pass_time(session, 3.0)
+    assert session.state.request == began
+
+
+def test_what_is_done_in_the_same_turn_is_undone_first(session: Session) -> None:
+    session.settings.set_seed(1)
+    pass_time(session, 1.0)
+    session.settings.set_seed(2)
+    session.undo()
+    assert session.state.request.seed == 1
+
+
+class Shelf:
+    """Two models, of which one may be taken away or refuse to open."""
+
+    def __init__(self) -> None:
+        self.gone = self.shut = False
+
+    def names(self) -> tuple[str, ...]:
+        return ("critters", "large")
+
+    def find(self, name: str) -> Model:
+        if name == "large" and self.gone:
+            raise BundleError("unknown model 'large'")
+        return Model(name, (SIZE, SIZE), lambda: self.open(name))
+
+    def open(self, name: str) -> FakeRenderer:
+        if name == "large" and self.shut:
+            raise EngineError("this model is not for this machine")
+        return FakeRenderer()
+
+
+def played_with_two_models(folder: Path, shelf: Shelf) -> Session:
+    made = session_of(folder, open_renderer=FakeRenderer, models=shelf)
+    made.start()
+    pass_time(made, 1.0)
+    made.settings.set_seed(1)
+    pass_time(made, 1.0)
+    made.settings.next_model()
+    pass_time(made, 1.0)
+    made.settings.next_model()
+    pass_time(made, 1.0)
+    assert made.model_name == "critters"
+    made.settings.set_seed(2)
+    pass_time(made, 1.0)
+    return made
+
+
+def test_a_step_that_cannot_be_played_again_is_said_and_does_not_stand_in_the_way(
+    tmp_path: Path,
+) -> None:
+    shelf = Shelf()
+    session = played_with_two_models(tmp_path, shelf)
+    shelf.gone = True
+    session.undo()
+    pass_time(session, 0.2)
+    assert session.state.request.seed == 1
+    session.undo()
+    pass_time(session, 0.2)
+    assert "unknown model" in session.state.notice
+    session.redo()  # what was undone before is still there
+    pass_time(session, 0.2)
+    assert session.state.request.seed == 2
+    for _ in range(3):
+        session.undo()
+        pass_time(session, 0.2)
+    assert session.state.request.seed == 0
+
+
+def test_undo_goes_past_a_model_that_no_longer_opens(tmp_path: Path) -> None:
+    shelf = Shelf()
+    session = played_with_two_models(tmp_path, shelf)
+    shelf.shut = True
+    notices = []
+    for _ in range(5):
+        session.state.say("")
+        session.undo()
+        pass_time(session, 0.2)
+        notices.append(session.state.notice)
+        assert session.model_name == "critters"
+    assert sum("is not for this machine: playing on" in one for one in notices) == 1
+    assert session.state.request.seed == 0
+    session.redo()
+    pass_time(session, 0.2)
     assert session.state.request.seed == 1
 
 

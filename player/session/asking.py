@@ -50,7 +50,7 @@ class Asking:
         sought = self._coming or request
         if sought != self._sought:
             self._sought = sought
-            self.worker.ask(PendingRequest(sought, state.playhead.direction))
+            self.ask_again()
         if request == self._asked:
             return
         self._asked = request
@@ -58,6 +58,11 @@ class Asking:
         known = state.cache.get(request)
         self._measures.ask(request, known=known is not None)
         state.show(known or state.cache.nearest(request))
+
+    def ask_again(self) -> None:
+        """Have the render thread look at what is asked for, and at what else there is to do."""
+        sought = self._sought or self._state.request
+        self.worker.ask(PendingRequest(sought, self._state.playhead.direction))
 
     def draw_here(self) -> None:
         """Do the render thread's work between two turns, where there is none."""

@@ -417,7 +417,7 @@ class Session:
     def _draw_with(self, worker: Worker) -> None:
         """Let a render thread draw from now on."""
         self.asking = Asking(worker, self.state, self.measures, threads=self._threads)
-        self.wanted = Wanted(worker, self.state, self.keeping, self.cues, self.write)
+        self.wanted = Wanted(self.asking, self.state, self.keeping, self.cues, self.write)
 
     def _return_to_the_last_model(self) -> bool:
         """Play on with the model before, if this one failed to open; False if there is none."""

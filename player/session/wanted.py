@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from player.session.drawing.worker import PendingRequest, Worker
+from player.session.asking import Asking
 from player.session.keep.cues import Cues
 from player.session.keep.gridshot import GridShot
 from player.session.keep.keeping import Keeping
@@ -25,22 +25,24 @@ EXPRESSION_SECONDS = 30.0
 
 
 class Wanted:
-    """Tells ``worker`` what is wanted, and whoever wanted it what came of it."""
+    """Tells the render thread what is wanted, and whoever wanted it what came of it."""
 
     def __init__(
         self,
-        worker: Worker,
+        asking: Asking,
         state: PlayerState,
         keeping: Keeping,
         cues: Cues,
         write: Callable[[str], None],
     ) -> None:
-        """Want nothing yet; ``write`` plays an expression whose range was found.
+        """Want nothing yet of the render thread that ``asking`` asks.
 
-        It raises MorphError where that cannot be.
+        ``write`` plays an expression whose range was found; it raises MorphError where that cannot
+        be.
         """
         self._write = write
-        self._worker = worker
+        self._worker = asking.worker
+        self._ask_again = asking.ask_again
         self._state = state
         self._keeping = keeping
         self._cues = cues
@@ -151,5 +153,4 @@ class Wanted:
     def _put(self, requests: tuple[Request, ...]) -> None:
         """Let the render thread look what is wanted now."""
         self._worker.priority = requests
-        head = self._state.playhead
-        self._worker.ask(PendingRequest(self._state.request, head.direction))
+        self._ask_again()

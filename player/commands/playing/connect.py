@@ -9,11 +9,11 @@ from typing import cast
 
 from player.commands.common import interruptible
 from player.options import Sampling
-from player.session.drawing.worker import Renderer
+from player.session.models import Model
 from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
 from player.web.client.connection import Connection
-from player.web.client.remote import Follower, Plans, RemoteRenderer, first_request
+from player.web.client.remote import Follower, Plans, RemoteModels, first_request
 from runtime.request import EditScope, Interp, Request
 
 
@@ -21,26 +21,32 @@ from runtime.request import EditScope, Interp, Request
 class Remote:
     """What a window needs of a server."""
 
-    open_renderer: Callable[[], Renderer]
+    models: RemoteModels
+    model: Model
+    """what it plays"""
     request: Request
-    picture: tuple[int, int]
-    """(width, height) in pixels"""
-    check: Callable[[Request], None]
     follow: Callable[[], Controller]
     invocation: Invocation
     close: Callable[[], None]
 
 
 def connect_to(
-    address: str, expression: str | None, sampling: Sampling, *, t: float, u: float
+    address: str,
+    expression: str | None,
+    sampling: Sampling,
+    *,
+    t: float,
+    u: float,
+    lossless: bool = False,
 ) -> Remote:
-    """Reach a server; play an expression there, or what it plays already.
+    """Reach a server; play an expression there, or what it plays already. ``lossless`` has its
+    pictures sent as PNG.
 
     Raises:
         ExpressionError, RequestError: nobody answers, the token is not right, or the server's
             model cannot draw the expression.
     """
-    connection = Connection(address)
+    connection = Connection(address, lossless=lossless)
     try:
         request = first_request(
             connection,
@@ -58,14 +64,14 @@ def connect_to(
     except BaseException:
         connection.close()
         raise
-    width, height = connection.welcome["picture"]
+    models = RemoteModels(connection, plans)
+    model = models.find(models.names()[0])
     return Remote(
-        lambda: RemoteRenderer(connection, plans),
+        models,
+        model,
         request,
-        (int(width), int(height)),
-        plans.check,
-        lambda: Follower(connection),
-        Invocation(model=str(connection.welcome["model"])),
+        lambda: Follower(connection, models),
+        Invocation(model=model.name),
         connection.close,
     )
 
@@ -77,6 +83,7 @@ def play_there(
     *,
     t: float,
     u: float,
+    lossless: bool,
     zoom: float | None,
     ui_scale: float | None,
     fullscreen: bool,
@@ -87,17 +94,18 @@ def play_there(
     Raises:
         MorphError: as ``connect_to``; or no window can be opened.
     """
-    remote = connect_to(address, expression, sampling, t=t, u=u)
+    remote = connect_to(address, expression, sampling, t=t, u=u, lossless=lossless)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame
 
     try:
         window = Window(
-            remote.open_renderer,
+            remote.model.open,
             remote.request,
-            picture=remote.picture,
+            picture=remote.model.picture,
             invocation=remote.invocation,
-            check=remote.check,
+            check=remote.model.check,
+            models=remote.models,
             controllers=[remote.follow, *controllers],
             zoom=zoom,
             ui_scale=ui_scale,
@@ -108,4 +116,4 @@ def play_there(
     finally:
         remote.close()
     print("this view again, where the model is:")
-    print(f"  {play_command(last, remote.invocation)}")
+    print(f"  {play_command(last, window.state.invocation)}")

@@ -72,6 +72,9 @@ def play(
         str | None,
         typer.Option(metavar="URL", help="Let a wordmorph serve draw: the address it printed."),
     ] = None,
+    lossless: Annotated[
+        bool, typer.Option("--lossless", help="With --connect: pictures come as PNG, not JPEG.")
+    ] = False,
     typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""
@@ -98,12 +101,15 @@ def play(
             sampling,
             t=t,
             u=u,
+            lossless=lossless,
             zoom=zoom,
             ui_scale=ui_scale,
             fullscreen=fullscreen,
             controllers=_controllers(osc, osc_out, midi, link),
         )
         return
+    if lossless:
+        raise RequestError("--lossless is for --connect: what is drawn here loses nothing")
     if expression is not None and open_axis(expression) is not None:
         check_backend(invocation.backend)
         planner = open_planner(invocation)

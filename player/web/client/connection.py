@@ -6,8 +6,9 @@ import contextlib
 import json
 import secrets
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from player.web.server.access import CARRIER, SUBPROTOCOL
 from player.web.wire.pictures import unpack
-from runtime.errors import ExpressionError, MorphError, RequestError
+from runtime.errors import ExpressionError, Interrupted, MorphError, RequestError
 from runtime.request import Request
 
 OPEN_SECONDS = 10.0
@@ -25,6 +26,8 @@ AGAIN_SECONDS = (0.25, 0.5, 1.0, 2.0)
 BUDGET = 96 << 20
 """Bytes of pictures kept as they came."""
 MAX_PICTURE = 64 << 20
+_NONE = object()
+"""no answer; that to a picture asked for is None"""
 
 
 class Connection:
@@ -40,6 +43,14 @@ class Connection:
         self.state: dict[str, Any] = {}
         """what the server said last, by the names of docs/protocol.md; replaced whole"""
         self.welcome: dict[str, Any] = {}
+        self.version = 0
+        """another for each model, engine or precision met there, whose pictures are others"""
+        self._silent = self.problem = f"{self.place} does not answer"
+        """why the server is not there, where it is not"""
+        self._met = False
+        """whether it has said welcome since it was connected to"""
+        self._settings: Any = None
+        """what decides of the pictures kept here, None until that is known"""
         self._n = 0
         self._changed = threading.Condition()
         self._answers: dict[int, Any] = {}
@@ -76,32 +87,53 @@ class Connection:
         """Send a message that nothing answers."""
         self._send(message)
 
-    def call(self, message: Mapping[str, Any]) -> Any:
-        """Send a message and return its answer; waits as long as the server is away.
+    def call(
+        self,
+        message: Mapping[str, Any],
+        *,
+        seconds: float | None = None,
+        over: Callable[[], str] = lambda: "",
+    ) -> Any:
+        """Send a message and return its answer; it is sent again where the server went away, or
+        began to play with another model.
+
+        Waits up to ``seconds``, and no longer than ``over`` returns an empty string; who changes
+        what ``over`` says calls ``wake``. Without ``seconds`` a server that is away is waited for.
 
         Raises:
-            MorphError: the server refuses, or the connection is closed.
+            RequestError: the server refuses it; it is away, or does not answer in time.
+            Interrupted: what ``over`` said.
+            MorphError: the connection is closed.
         """
+        ends = None if seconds is None else time.monotonic() + seconds
         while True:
-            number = self.say(message)
+            if why := over():
+                raise Interrupted(f"{self.place}: {why}")
+            number = self.say(message) if self.connected else 0
             with self._changed:
-                if number:
-                    here = self._socket
-                    self._changed.wait_for(
-                        lambda number=number, here=here: (  # type: ignore[misc]
-                            number in self._answers or self._closed or self._socket is not here
-                        )
-                    )
-                else:
-                    self._changed.wait_for(lambda: self._closed or self.connected, 1.0)
+                here = self._socket, self.version
+
+                def done(number: int = number, here: object = here) -> bool:
+                    moved = (self._socket, self.version) != here if number else self.connected
+                    return bool(number in self._answers or self._closed or over() or moved)
+
+                if number or ends is None:
+                    left = None if ends is None else max(ends - time.monotonic(), 0.0)
+                    self._changed.wait_for(done, left if number else 1.0)
                 if self._closed:
                     raise MorphError(f"{self.place}: the connection is closed")
-                if number not in self._answers:
-                    continue
-                answer = self._answers.pop(number)
+                answer = self._answers.pop(number, _NONE)
             if isinstance(answer, MorphError):
                 raise answer
-            return answer
+            if answer is not _NONE:
+                return answer
+            if ends is not None and (not self.connected or time.monotonic() >= ends):
+                raise RequestError(f"{self.problem}: nothing has changed")
+
+    def wake(self) -> None:
+        """Let who waits look again whether that is over."""
+        with self._changed:
+            self._changed.notify_all()
 
     def picture(self, request: Request) -> bytes | None:
         """Return the picture of a request as it came, None where it has not come."""
@@ -111,17 +143,17 @@ class Connection:
                 self._pictures.move_to_end(request)
             return None if kept is None else kept[1]
 
-    def wait(self, name: str) -> Any:
-        """Return a value of the state as soon as it is there.
+    def opened(self) -> tuple[int, dict[str, Any]]:
+        """Return the version, and the settings of the model that plays, as soon as it is open.
 
         Raises:
             MorphError: the connection is closed.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self.state.get(name) is not None)
+            self._changed.wait_for(lambda: self._closed or self.state.get("settings") is not None)
             if self._closed:
                 raise MorphError(f"{self.place}: the connection is closed")
-            return self.state[name]
+            return self.version, dict(self.state["settings"])
 
     def close(self) -> None:
         """End the connection; whoever waits is told."""
@@ -161,10 +193,13 @@ class Connection:
                     wait = AGAIN_SECONDS[min(attempt, len(AGAIN_SECONDS) - 1)]
                     self._changed.wait_for(lambda: self._closed, wait)
                 attempt += 1
-                with contextlib.suppress(RequestError):
+                try:
                     found = None if self._closed else self._connect()
-                    with self._changed:
-                        self._socket = found
+                except RequestError as error:
+                    self.problem = str(error)
+                    continue
+                with self._changed:
+                    self._socket, self.problem = found, self._silent
                 continue
             attempt = 0
             with contextlib.suppress(ConnectionClosed, ValueError, KeyError, TypeError, OSError):
@@ -173,6 +208,7 @@ class Connection:
             socket.close()
             with self._changed:
                 self._socket = None
+                self._met = False
                 self.state = {}
                 self._forget()
                 self._changed.notify_all()
@@ -180,10 +216,11 @@ class Connection:
     def _hear(self, message: str | bytes) -> None:
         if isinstance(message, bytes):
             header, picture = unpack(message)
-            gone = self._keep(Request(**header["request"]), int(header["seq"]), picture)
+            if header["kind"] != "difference":  # that is made here, of the pictures of both marks
+                gone = self._keep(Request(**header["request"]), int(header["seq"]), picture)
+                if gone:
+                    self._send({"do": "forget", "seqs": gone})
             self._send({"do": "ack", "seq": header["seq"]})
-            if gone:
-                self._send({"do": "forget", "seqs": gone})
             if "answers" in header:
                 self._answer(header["answers"], None)
             return
@@ -192,11 +229,18 @@ class Connection:
         kind = said.pop("say")
         if kind == "welcome":
             with self._changed:
-                self.welcome = said
+                if self._met:  # and again: another model plays
+                    self.state = {**self.state, "settings": None}
+                    self._meet_another(None)
+                self._met, self.welcome = True, said
                 self._changed.notify_all()
         elif kind == "state":
+            settings = said.get("settings")
             with self._changed:
                 self.state = {**self.state, **said}
+                if settings is not None and self._settings not in (None, settings):
+                    self._meet_another(settings)
+                self._settings = settings or self._settings
                 self._changed.notify_all()
         elif kind == "refused":
             self._answer(said["n"], _error(said))
@@ -224,6 +268,13 @@ class Connection:
             self._pictures[request] = seq, picture
             self._bytes += len(picture)
             return gone[:512]
+
+    def _meet_another(self, settings: Any) -> None:
+        """Drop the pictures of a model that plays no more."""
+        self.version += 1
+        self._settings = settings
+        self._pictures.clear()
+        self._bytes = 0
 
     def _forget(self) -> None:
         """Number nothing by messages of a connection that is gone; the pictures stay."""

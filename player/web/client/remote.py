@@ -6,10 +6,12 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from player.session.models import Model
+from player.session.motion.moment import Moment
 from player.session.session import Session
 from player.web.client.connection import Connection
 from player.web.wire.pictures import decode
-from runtime.errors import EngineError, MorphError, RequestError
+from runtime.errors import BundleError, EngineError, MorphError, RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
 from runtime.mixing.tokens import Tokenizer, Tokens
@@ -17,6 +19,8 @@ from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
 PLANS = 64
+CHECK_SECONDS = 3.0
+"""How long a window waits to hear whether something can be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +54,20 @@ class Plans:
     def __init__(self, connection: Connection) -> None:
         """Ask over ``connection``; known plans are kept."""
         self._connection = connection
-        self._known: dict[tuple[PlanKey, int], Plan] = {}
+        self._known: dict[tuple[int, PlanKey, int], Plan] = {}
 
-    def __call__(self, request: Request) -> Plan:
+    def __call__(self, request: Request, seconds: float | None = None) -> Plan:
         """Return the plan of a request that the server's model can draw.
 
         Raises:
-            MorphError: the server refuses it.
+            RequestError: no answer came for ``seconds``, where that is given.
+            MorphError: the server refuses it, or the connection is closed.
         """
-        key = plan_key(request), request.steps
+        key = self._connection.version, plan_key(request), request.steps
         made = self._known.get(key)
         if made is None:
-            told = self._connection.call({"do": "tokens", "request": asdict(request)})
+            asked = {"do": "tokens", "request": asdict(request)}
+            told = self._connection.call(asked, seconds=seconds)
             made = plan(
                 parse(request.expression),
                 cast(Tokenizer, _Told(told)),
@@ -75,8 +81,12 @@ class Plans:
         return made
 
     def check(self, request: Request) -> None:
-        """Raise RequestError or ExpressionError if the server's model cannot render it."""
-        self(request)
+        """Raise RequestError or ExpressionError if the server's model cannot render it, or if the
+        server does not say so within ``CHECK_SECONDS``. What it plays it can.
+        """
+        played = Request(**self._connection.state.get("request", {"expression": ""}))
+        if (plan_key(request), request.steps) != (plan_key(played), played.steps):
+            self(request, CHECK_SECONDS)
 
 
 class RemoteRenderer:
@@ -90,7 +100,8 @@ class RemoteRenderer:
         """
         self._connection = connection
         self.plan = plans or Plans(connection)
-        self._settings = dict(connection.wait("settings"))
+        self._version, self._settings = connection.opened()
+        self._given_up = False
 
     @property
     def engine(self) -> _EngineInfo:
@@ -107,12 +118,14 @@ class RemoteRenderer:
         """Return the server's picture, from here if it came before; waits while it is away.
 
         Raises:
+            Interrupted: ``interrupt`` was called meanwhile, or another model plays there.
             MorphError: the server refuses it, or the connection is closed.
         """
         started = time.perf_counter()
+        self._given_up = False
         picture = self._connection.picture(request)
         if picture is None:
-            self._connection.call({"do": "ask", "request": asdict(request)})
+            self._connection.call({"do": "ask", "request": asdict(request)}, over=self._over)
             picture = self._connection.picture(request)
         if picture is None:
             raise EngineError(f"{self._connection.place} sent another picture than was asked for")
@@ -122,32 +135,85 @@ class RemoteRenderer:
             raise EngineError(f"a picture cannot be read: {error}") from None
         return Frame(pixels, request, {"total": (time.perf_counter() - started) * 1e3})
 
+    def interrupt(self) -> None:
+        """End the ``render`` that waits, from any thread; the next is not touched."""
+        self._given_up = True
+        self._connection.wake()
+
     def settings(self) -> dict[str, Any]:
-        """Return what the server's model and engine decide of a picture."""
-        return dict(self._settings)
+        """Return what the server's model and engine decide of a picture, and whether it lost
+        something on its way here.
+        """
+        lossy = {} if self._connection.welcome["lossless"] else {"received_as": "JPEG"}
+        return {**self._settings, **lossy}
 
     def close(self) -> None:
-        """End the connection."""
-        self._connection.close()
+        """Leave the connection to whoever opened it."""
+
+    def _over(self) -> str:
+        if self._version != self._connection.version:
+            return "another model plays there"
+        return "the picture was given up" if self._given_up else ""
+
+
+class RemoteModels:
+    """The one model that can be played: the server's."""
+
+    def __init__(self, connection: Connection, plans: Plans) -> None:
+        """Know what the server says of its model."""
+        self._connection = connection
+        self._plans = plans
+
+    def names(self) -> tuple[str, ...]:
+        """Return its name alone."""
+        return (str(self._connection.welcome["model"]),)
+
+    def find(self, name: str) -> Model:
+        """Return it.
+
+        Raises:
+            BundleError: it is another than ``name``.
+        """
+        connection, plans, welcome = self._connection, self._plans, self._connection.welcome
+        if name not in self.names():
+            raise BundleError(f"{connection.place} plays {self.names()[0]}, not {name}")
+        width, height = welcome["picture"]
+        return Model(
+            name,
+            (int(width), int(height)),
+            lambda: RemoteRenderer(connection, plans),
+            plans.check,
+            steps=tuple(welcome["steps"]),
+            default_steps=welcome["steps"][0],
+        )
 
 
 class Follower:
     """Keeps a session here and the one at the server at the same place."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, models: RemoteModels) -> None:
         """Tell over ``connection`` what is played here while it performs, else follow."""
         self._connection = connection
+        self._models = models
         self._agreed: Request | None = None
         self._sent = 0
+        self._instance = connection.welcome["instance"]
+        self._version = connection.version
 
     def poll(self, session: Session, now: float) -> None:
         """Tell the server of a new place here, or go where it is."""
         state = self._connection.state
         if not state:
-            session.state.say(f"{self._connection.place} does not answer: trying again")
+            session.state.say(f"{self._connection.problem}: trying again")
             self._sent = 0
             return
         here, there = session.state.request, Request(**state["request"])
+        if self._is_anew() and self._connection.performs:
+            self._sent = self._connection.say({"do": "change", "request": asdict(here)})
+            self._agreed = here
+        if self._version != self._connection.version:
+            self._open_model(session, here if state["heard"] < self._sent else there)
+            return
         if self._agreed is None:
             self._agreed = there
         if here != self._agreed and self._connection.performs:
@@ -161,7 +227,21 @@ class Follower:
             self._follow(session, there)
 
     def close(self) -> None:
-        """Nothing is held open that the renderer does not close."""
+        """End the connection, so that nobody waits for a server that is away."""
+        self._connection.close()
+
+    def _is_anew(self) -> bool:
+        """Tell, once, that the server was started again and nobody has played there."""
+        welcome, before = self._connection.welcome, self._instance
+        self._instance = welcome["instance"]
+        return self._instance != before and not welcome["touched"]
+
+    def _open_model(self, session: Session, request: Request) -> None:
+        """Let the session begin anew with the model that plays there."""
+        self._version = self._connection.version
+        model = self._models.find(self._models.names()[0])
+        self._agreed = model.fitted(request)
+        session.state.switch = Moment(self._agreed, model.name)
 
     def _tell(self, session: Session, here: Request) -> None:
         agreed = self._agreed

@@ -42,7 +42,6 @@ const session = new Session(head, picture, store, {
   },
   learned: (message) => {
     if ("kept" in message) kept.notice();
-    if (!session.state.difference) picture.lift();
     dirty = true;
   },
   refused: (message, words) => {
@@ -69,12 +68,27 @@ const field = new Field($("write"), { write: (expression) => session.write(expre
 const { state } = session;
 
 $("close").addEventListener("click", () => $("help").close());
+// Keys are the player's again once a setting is chosen with the mouse, entered or left.
 for (const name of SETTINGS) {
-  $(name).addEventListener("change", (event) => {
-    const number = name === "seed" || name === "steps";
-    const value = number ? Math.trunc(Number(event.target.value)) : event.target.value;
-    if (number && !(value >= 0)) return show();
-    session.change({ [name]: value }, event.timeStamp);
+  const setting = $(name);
+  let pointed = false;
+  setting.addEventListener("mousedown", () => { pointed = true; });
+  setting.addEventListener("keydown", (event) => {
+    pointed = false;
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    if (event.key === "Escape") setting.value = state.request[name];
+    $("bar").focus();
+  });
+  setting.addEventListener("change", (event) => {
+    const { value } = setting;
+    if (value === "" || !setting.checkValidity()) {
+      setting.value = state.request[name];
+      say(value === "" ? "" : setting.validationMessage, true);
+    } else {
+      const number = name === "seed" || name === "steps";
+      session.change({ [name]: number ? Number(value) : value }, event.timeStamp);
+    }
+    if (pointed) $("bar").focus();
   });
 }
 
@@ -130,7 +144,7 @@ function showRest(now) {
   if (overlays.measures) showPairs($("measures"), readouts.page());
   showRoles(state, session.you, (want, to) => session.control(want, to));
   showKept(state.kept ?? [], (number, name) => kept.download(number, name));
-  showCues(state.cues, (value) => session.act({ do: "act", name: "cue", value }));
+  showCues(state.cues, (name, value) => session.act({ do: "act", name, value }));
   const button = (name) => $("transport").querySelector(`[data-action="${name}"]`);
   if (button("play")) setText(button("play"), state.playing ? "Pause" : "Play");
   button("record")?.setAttribute("aria-pressed", String(state.recording !== null));

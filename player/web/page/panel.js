@@ -157,10 +157,13 @@ export function showCues(cues, press) {
   box.hidden = !cues?.length;
   if (box.dataset.text === text) return;
   box.dataset.text = text;
-  box.replaceChildren(make("span", "Cues"), ...(cues ?? []).map((words, index) => {
+  box.replaceChildren(make("span", "Cues"), ...(cues ?? []).map(([words], index) => {
     const button = make("button", String(index + 1), { type: "button", title: words });
     button.setAttribute("aria-label", `cue ${index + 1}: ${words}`);
-    button.addEventListener("click", () => press(index + 1));
+    button.addEventListener("click", (event) => {
+      const name = event.shiftKey ? "glide_cue" : event.ctrlKey || event.metaKey ? "drop_cue" : "cue";
+      press(name, index + 1);
+    });
     return button;
   }));
 }

@@ -2,6 +2,8 @@
 
 import { distance, keyOf, seriesOf } from "./store.js";
 
+const TRAIL = 1024; // steps of what was asked for
+
 export class Picture {
   constructor(canvas, store) {
     this.canvas = canvas;
@@ -14,33 +16,43 @@ export class Picture {
     this.decoding = "";
     this.waiting = []; // inputs that no picture has answered yet: {key, at}
     this.latencies = []; // milliseconds from input to the picture that answers it
-    this.asked = new Map(); // key → when it was last asked for
-    this.ages = []; // how old the picture on show was, a display frame each, while it was behind
+    this.trail = []; // what was asked for, and since when: {request, series, at}
+    this.ages = []; // for each display frame whose picture was behind: since when it was passed
     this.shown = 0; // display frames that showed another picture
     this.draws = 0;
     this.last = "";
-    this.laid = false; // whether something lies on it that answers no request
+    this.covering = null; // a picture that answers no request and lies on it
+    this.laid = false; // whether that is drawn by now
+    this.era = 0; // another after `forget`
   }
 
-  // Show a picture that answers no request, until `lift`.
-  async lay(blob) {
+  // Show a picture that answers no request; null shows again what is asked for.
+  async cover(blob) {
+    if (blob === this.covering) return;
+    this.covering = blob;
+    if (!blob) {
+      if (this.laid) this.forget();
+      this.laid = false;
+      if (this.want) this.ask(this.want);
+      return;
+    }
     try {
       const image = await decode(blob);
-      this.laid = true;
-      this.paint(image);
+      if (this.covering === blob) {
+        this.laid = true;
+        this.paint(image);
+      }
       image.close?.();
     } catch {
       // as in `consider`
     }
   }
 
-  // Show again what is asked for.
-  lift() {
-    if (!this.laid) return;
-    this.laid = false;
+  // Count what is on show as no picture of what is asked for: whatever comes next is better.
+  forget() {
     this.drawn = null;
-    this.drawnKey = "";
-    if (this.want) this.ask(this.want);
+    this.drawnKey = this.decoding = "";
+    this.era += 1;
   }
 
   // Ask for a picture because of an input at `at` milliseconds, or of none.
@@ -48,7 +60,10 @@ export class Picture {
     const before = this.wanted;
     this.want = request;
     this.wanted = keyOf(request);
-    if (this.wanted !== before) this.remember(before);
+    if (this.wanted !== before) {
+      this.trail.push({ request, series: seriesOf(request), at: performance.now() });
+      if (this.trail.length > TRAIL) this.trail.shift();
+    }
     if (at !== null && this.wanted !== before && this.wanted !== this.drawnKey) {
       this.waiting.push({ key: this.wanted, at });
       if (this.waiting.length > 512) this.waiting.shift();
@@ -61,16 +76,19 @@ export class Picture {
   async consider(key) {
     if (key === this.drawnKey || key === this.decoding || !this.better(key)) return;
     const kept = this.store.get(key);
+    const { era } = this;
     this.decoding = key;
     try {
       const image = await decode(kept.blob);
       // what was meanwhile wanted, or drawn, may lie nearer
-      if (key === this.wanted || this.better(key)) this.draw(key, kept.request, image);
+      if (era === this.era && (key === this.wanted || this.better(key))) {
+        this.draw(key, kept.request, image);
+      }
       image.close?.();
     } catch {
       // a picture that cannot be decoded is not drawn
     } finally {
-      if (this.decoding === key) this.decoding = "";
+      if (era === this.era && this.decoding === key) this.decoding = "";
     }
   }
 
@@ -85,7 +103,7 @@ export class Picture {
       return elsewhere || distance(candidate, this.want) < distance(this.drawn, this.want);
     }
     // on the way to another seed or setting, what was asked for later
-    return elsewhere && (this.asked.get(key) ?? 0) > (this.asked.get(this.drawnKey) ?? 0);
+    return elsewhere && (this.passed(candidate) ?? 0) > (this.passed(this.drawn) ?? 0);
   }
 
   paint(image) {
@@ -110,22 +128,36 @@ export class Picture {
     }
   }
 
-  // Note when a picture was last what was asked for.
-  remember(key) {
-    this.asked.delete(key);
-    this.asked.set(key, performance.now());
-    if (this.asked.size > 512) this.asked.delete(this.asked.keys().next().value);
+  // When what was asked for last went past a request's place, or to another series than its; null
+  // where it never was there.
+  passed(request) {
+    const series = seriesOf(request);
+    for (let i = this.trail.length - 1; i > 0; i -= 1) {
+      const [from, to] = [this.trail[i - 1], this.trail[i]];
+      if (from.series !== series) continue;
+      if (to.series !== series || lies(request, from.request, to.request)) return to.at;
+    }
+    return null;
   }
 
-  // Count, once a display frame, whether it shows another picture than the last.
+  // Count, once a display frame, whether it shows another picture than the last, and how old one
+  // is that is behind; one that waits for the place to get there is not.
   tick(now) {
-    if (this.drawnKey !== this.wanted && this.asked.has(this.drawnKey)) {
-      this.ages.push(now - this.asked.get(this.drawnKey));
+    if (this.drawn && this.drawnKey !== this.wanted) {
+      const passed = this.passed(this.drawn);
+      if (passed !== null) this.ages.push(Math.max(now - passed, 0));
       if (this.ages.length > 4096) this.ages.shift();
     }
     if (this.drawnKey !== this.last) this.shown += 1;
     this.last = this.drawnKey;
   }
+}
+
+// Whether a request lies on the straight way from one to another, not being that other.
+function lies(request, from, to) {
+  const along = (name) => Math.min(from[name], to[name]) <= request[name] &&
+    request[name] <= Math.max(from[name], to[name]);
+  return along("t") && along("u") && distance(request, to) > 0;
 }
 
 export async function decode(blob) {

@@ -54,7 +54,7 @@ export class Readouts {
     };
     return [
       ["input to picture, p50 / p99", spread(picture.latencies)],
-      ["age of a picture that is behind", spread(picture.ages)],
+      ["age of a picture that is behind, p50 / p99", spread(picture.ages)],
       ["pictures shown", `${picture.shown}, ${this.rate.toFixed(0)} a second`],
       ["received", `${mega(wire.received)} MB, ${mega(this.bytes)} MB a second`],
       ["kept here", `${store.pictures.size} pictures, ${mega(store.bytes)} MB`],

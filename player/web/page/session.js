@@ -1,11 +1,12 @@
 // The session as this page knows it: what the server said, and what this page told it.
 
 import { Lead } from "./lead.js";
-import { keyOf } from "./store.js";
+import { keyOf, seriesOf } from "./store.js";
 import { Wire } from "./wire.js";
 
 const MOVE_MS = 12; // between two moves that are told
 const ACTS = 256;
+const LISTED = 64; // messages about pictures that are here; the server bears only so many at once
 const JUMPS = {
   home: () => [0, null],
   end: () => [1, null],
@@ -32,6 +33,8 @@ export class Session {
     this.acts = []; // inputs whose request only the server knows yet: {n, at}
     this.writing = 0; // number of the expression that is being checked
     this.restoring = null; // what to play again on a server that was started anew
+    this.even = ""; // the series that is to be played in perceptual time, once its scan is whole
+    this.difference = null; // how the marks differ, where that is looked at
     this.made = ""; // what the model and engine decide of the pictures kept here
     this.listing = false; // whether the server is to be told which pictures are here
     this.wire = new Wire({
@@ -45,13 +48,18 @@ export class Session {
     return this.welcome?.you ?? 0;
   }
 
+  // Whether the server is there, and has said so.
+  get there() {
+    return Boolean(this.welcomed) && this.wire.connected;
+  }
+
   get performs() {
-    return this.welcome !== null && this.wire.connected && this.state.performer === this.you;
+    return this.there && this.state.performer === this.you;
   }
 
   get mayPlay() {
     if (this.performs) return true;
-    if (this.wire.connected && this.state.request) this.on.said("watching: ask to perform first", true);
+    if (this.there && this.state.request) this.on.said("watching: ask to perform first", true);
     return false;
   }
 
@@ -71,10 +79,9 @@ export class Session {
   meet(message) {
     const { state, welcome } = this;
     const anew = welcome && welcome.instance !== message.instance;
-    if (anew && state.request && this.performs && !message.touched) {
-      this.restoring = structuredClone({ ...state });
-    }
-    if (this.welcomed) this.store.clear(); // another model on the same connection
+    if (message.touched) this.restoring = null;
+    else if (anew && state.request) this.restoring = structuredClone({ ...state });
+    if (this.welcomed) this.drop(); // another model on the same connection
     for (const name of Object.keys(state)) delete state[name];
     Object.assign(this, {
       welcome: message, welcomed: true, listing: true, lost: "", unsaid: false, acts: [], writing: 0,
@@ -88,13 +95,17 @@ export class Session {
   learn(message) {
     const { state, head } = this;
     Object.assign(state, message);
+    if ("heard" in message) this.wire.answered(message.heard);
     if ("warp" in message) head.warp = state.warp;
     if (message.settings) this.know(JSON.stringify(message.settings));
     if (this.restoring) this.restore();
+    if (this.even) this.makeEven();
     // what was told later than the server has heard stands; else the server knows better
     if (!this.unsaid && !this.dragging && !head.held.size && state.heard >= this.sent) {
       head.at(state.x, state.y);
     }
+    if (message.difference === false) this.difference = null;
+    this.picture.cover(state.difference ? this.difference : null);
     const answered = this.acts.findLastIndex((one) => one.n <= state.heard);
     const since = answered < 0 ? null : this.acts.splice(0, answered + 1).at(-1).at;
     this.follow(since);
@@ -107,17 +118,25 @@ export class Session {
 
   // The pictures kept here count as long as the same model and engine would draw them again.
   know(made) {
-    if (this.made && this.made !== made) this.store.clear();
+    if (this.made && this.made !== made) this.drop();
     this.made = made;
     if (!this.listing) return;
     this.listing = false;
-    for (const part of this.store.listed()) this.wire.plain({ do: "have", ...part });
+    for (const part of [...this.store.listed()].slice(-LISTED)) this.wire.plain({ do: "have", ...part });
+  }
+
+  // Another model, engine or precision draws from now on: nothing that is here counts any more.
+  drop() {
+    this.store.clear();
+    this.picture.forget();
   }
 
   pictured(header, blob) {
     const done = () => this.wire.ack(header.seq);
     if (header.kind === "difference") {
-      this.picture.lay(blob).then(done);
+      this.difference = blob;
+      if (this.state.difference) this.picture.cover(blob).then(done);
+      else done(); // on its way here it was overtaken, or it came before the news
       return;
     }
     const key = keyOf(header.request);
@@ -136,22 +155,45 @@ export class Session {
     this.on.changed();
   }
 
-  // A server that was started anew plays on where this page stood.
+  // A server that was started anew plays on where this page stood, unless somebody else came first.
   restore() {
-    if (!this.performs) return;
-    const { request, marks, x, y } = this.restoring;
-    const { ticks } = this.head;
+    const { state: now, restoring: then } = this;
     this.restoring = null;
+    if (!this.performs) return;
+    const { ticks } = this.head;
     const say = (message) => this.wire.say(message);
+    const act = (name, value = null) => say({ do: "act", name, value });
+    for (const [, request] of then.cues ?? []) {
+      if (!request) continue; // another model's
+      say({ do: "change", request });
+      act("keep_cue");
+    }
+    const { request } = then;
     say({ do: "change", request });
-    for (const [name, along, across, seed] of marks ?? []) {
+    for (const [name, along, across, seed] of then.marks ?? []) {
       say({ do: "change", request: { seed } });
       say({ do: "move", x: Math.round(along * ticks), y: Math.round(across * ticks) });
-      say({ do: "act", name: `mark_${name.toLowerCase()}`, value: null });
+      act(`mark_${name.toLowerCase()}`);
     }
-    if (marks?.length) say({ do: "change", request: { seed: request.seed } });
-    this.sent = say({ do: "move", x, y });
+    if (then.marks?.length) say({ do: "change", request: { seed: request.seed } });
+    if (then.speed !== now.speed) act("change_speed", Math.round(Math.log2(then.speed / now.speed)));
+    const loops = this.welcome.loops;
+    const turns = loops.indexOf(then.loop) - loops.indexOf(now.loop);
+    for (let left = (turns + loops.length) % loops.length; left; left -= 1) act("loop");
+    if (then.between && !now.between) act("between");
+    this.sent = say({ do: "move", x: then.x, y: then.y });
+    if (then.playing) this.sent = act("play");
+    if (then.perceptual) this.even = seriesOf(request);
     this.acts.push({ n: this.sent, at: performance.now() });
+  }
+
+  // Go on in perceptual time as soon as the line is known, if it is still the one that is played.
+  makeEven() {
+    const { state } = this;
+    if (!this.performs || state.heard < this.sent) return;
+    const elsewhere = state.perceptual || seriesOf(state.request) !== this.even;
+    if (state.scanned || elsewhere) this.even = "";
+    if (state.scanned && !elsewhere) this.act({ do: "act", name: "perceptual", value: null });
   }
 
   // ---- to the server

@@ -1,6 +1,9 @@
 // The wire: one WebSocket, found again when it was lost. docs/protocol.md says what goes over it.
 
 const AGAIN_MS = [250, 500, 1000, 2000, 4000];
+const ANSWER_MS = 5000; // for the server to act on what it was told; a dead tunnel ends nothing
+const OPEN_MS = 15_000; // for its welcome: newcomers may have to wait for their turn
+const WATCH_MS = 1000;
 const FINAL = new Map([
   [4409, "this page is open elsewhere"],
 ]);
@@ -14,6 +17,7 @@ export class Wire {
     this.n = 0;
     this.seq = 0; // of the last message heard, on any connection
     this.attempts = 0;
+    this.due = 0; // when the server must have answered, 0 where it owes nothing
     this.received = 0;
     const query = new URLSearchParams(location.search);
     this.token = query.get("token") ?? "";
@@ -27,6 +31,7 @@ export class Wire {
       sessionStorage.setItem("client", this.client);
     } catch { /* as above */ }
     this.open();
+    setInterval(() => this.watch(), WATCH_MS);
   }
 
   open() {
@@ -36,24 +41,55 @@ export class Wire {
     const socket = new WebSocket(`${scheme}://${location.host}/wire?${query}`, offered);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    socket.onmessage = (event) => this.read(event.data);
+    this.due = performance.now() + OPEN_MS;
+    let opened = false;
+    socket.onopen = () => { opened = true; };
+    socket.onmessage = (event) => {
+      if (this.socket === socket) this.read(event.data);
+    };
     socket.onclose = (event) => {
-      if (this.socket !== socket) return;
-      const final = FINAL.get(event.code);
-      this.lost(final ?? (event.reason || "the server does not answer"), Boolean(final));
-      if (final) return;
-      const wait = AGAIN_MS[Math.min(this.attempts++, AGAIN_MS.length - 1)];
-      setTimeout(() => this.open(), wait);
+      if (this.socket === socket) this.over(event.code, event.reason, opened);
     };
   }
 
+  over(code, reason, opened) {
+    this.socket = null;
+    this.due = 0;
+    const final = FINAL.get(code);
+    this.lost(final ?? (reason || "the server does not answer"), Boolean(final));
+    if (final) return;
+    const wait = AGAIN_MS[Math.min(this.attempts++, AGAIN_MS.length - 1)];
+    setTimeout(() => this.again(opened), wait);
+  }
+
+  // A browser does not say why it was not let in; the page's own address does.
+  async again(opened) {
+    if (!opened && await status(location.href) === 403) {
+      this.lost("the server has another token now: open the address that it printed", true);
+    } else this.open();
+  }
+
+  // Give up a link over which no answer comes, and find another.
+  watch() {
+    if (!this.due || performance.now() < this.due) return;
+    const { socket } = this;
+    this.over(0, "", true);
+    socket.close();
+  }
+
+  // Hear up to which number the server acted on what it was told.
+  answered(n) {
+    this.due = n < this.n ? performance.now() + ANSWER_MS : 0;
+  }
+
   get connected() {
-    return this.socket.readyState === WebSocket.OPEN;
+    return this.socket?.readyState === WebSocket.OPEN;
   }
 
   // Sends a message; returns its number, 0 if there is nobody to send it to.
   say(message) {
     if (!this.connected) return 0;
+    this.due ||= performance.now() + ANSWER_MS;
     this.socket.send(JSON.stringify({ ...message, n: ++this.n }));
     return this.n;
   }
@@ -71,7 +107,7 @@ export class Wire {
       const message = JSON.parse(data);
       this.seq = message.seq;
       this.ack(message.seq);
-      if (message.say === "welcome") this.attempts = 0;
+      if (message.say === "welcome") this.attempts = this.due = 0;
       this.heard(message);
       return;
     }
@@ -81,6 +117,15 @@ export class Wire {
     this.seq = header.seq;
     const blob = new Blob([new Uint8Array(data, 4 + length)], { type: header.type });
     this.pictured(header, blob);
+  }
+}
+
+// The status that an address answers with, 0 where nobody does.
+async function status(address) {
+  try {
+    return (await fetch(address, { cache: "no-store", signal: AbortSignal.timeout(OPEN_MS) })).status;
+  } catch {
+    return 0;
   }
 }
 

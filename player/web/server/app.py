@@ -13,13 +13,14 @@ from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from player.web.server.access import SUBPROTOCOL, Access
-from player.web.server.door import Door
+from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
-from player.web.wire.messages import MAX_BYTES, WireError, read
+from player.web.wire.messages import MAX_BYTES, Ask, Have, Tokens, WireError, read
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -38,6 +39,8 @@ TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+WATCHERS_SHARE = 0.1
+"""of the event loop's time for all that watchers ask it to look up: the rest is for playing"""
 _CLIENT = re.compile(r"[0-9a-f]{0,32}")
 _SEQ = re.compile(r"[0-9]{0,15}")
 
@@ -52,9 +55,11 @@ def page_files() -> Mapping[str, tuple[bytes, str]]:
     return found
 
 
-def make_app(stage: Stage, access: Access) -> Starlette:
+def make_app(stage: Stage, access: Access) -> ASGIApp:
     """Return the ASGI application that shows ``stage`` to whom ``access`` lets in."""
     files, door = page_files(), Door()
+    outer = Door(rate=PAGE_RATE, burst=PAGE_BURST)
+    turnstile = asyncio.Lock()
 
     def refused() -> Response:
         return PlainTextResponse("forbidden\n", 403, headers=HEADERS)
@@ -93,6 +98,7 @@ def make_app(stage: Stage, access: Access) -> Starlette:
         seq = socket.query_params.get("seq", "")
         plain = _CLIENT.fullmatch(client) and _SEQ.fullmatch(seq)
         if not may_ask(socket) or not access.knows_offer(offered) or not plain:
+            await outer.let_in()  # to be told so
             await socket.close(1008)
             return
         if not stage.is_here(client) and not await door.let_in():
@@ -108,10 +114,10 @@ def make_app(stage: Stage, access: Access) -> Starlette:
             lossless=socket.query_params.get("lossless") == "1",
             seq=int(seq or "0"),
         )
-        if not await _converse(stage, socket, viewer):
+        if not await _converse(stage, socket, viewer, turnstile):
             door.blame()
 
-    return Starlette(
+    inside = Starlette(
         routes=[
             Route("/", index),
             Route("/page/{name}", page),
@@ -120,9 +126,22 @@ def make_app(stage: Stage, access: Access) -> Starlette:
         ]
     )
 
+    async def paced(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not await outer.let_in():
+            headers = {**HEADERS, "Connection": "close"}
+            await PlainTextResponse("too many\n", 503, headers=headers)(scope, receive, send)
+        else:
+            await inside(scope, receive, send)
 
-async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:
-    """Serve one viewer until either side ends it; False if it broke the rules."""
+    return paced
+
+
+async def _converse(
+    stage: Stage, socket: WebSocket, viewer: Viewer, turnstile: asyncio.Lock
+) -> bool:
+    """Serve one viewer until either side ends it; False if it broke the rules. Those who watch come
+    through the ``turnstile`` one by one with what takes time.
+    """
     sender = asyncio.create_task(viewer.send())
     code, reason = 1000, ""
     try:
@@ -134,17 +153,23 @@ async def _converse(stage: Stage, socket: WebSocket, viewer: Viewer) -> bool:
             if text is None or len(text) > MAX_BYTES:
                 code, reason = 1003, "text, please"
                 break
-            if not viewer.link.allows(time.perf_counter()):
+            began = time.perf_counter()
+            if not viewer.link.allows(began):
                 code, reason = 4429, "too many messages"
                 break
             try:
-                stage.hear(viewer, read(text))
+                message = read(text)
+                stage.hear(viewer, message)
             except WireError as error:
                 code, reason = 4400, str(error)
                 break
+            if isinstance(message, Ask | Tokens | Have) and stage.roles.performer is not viewer:
+                taken = time.perf_counter() - began
+                async with turnstile:
+                    await asyncio.sleep(taken / WATCHERS_SHARE)
     finally:
         stage.leave(viewer)
         sender.cancel()
-    with contextlib.suppress(TimeoutError, RuntimeError, WebSocketDisconnect):
-        await asyncio.wait_for(socket.close(code, reason), 5)
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(code, reason)
     return False

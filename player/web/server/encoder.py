@@ -28,8 +28,8 @@ class Encoder:
         """Return a picture as PNG, or as JPEG unless ``lossless``; ``keep`` it for the next viewer
         where its request alone says what it shows.
         """
-        key = frame.request, lossless
-        picture = self._encoded.get(key) if keep else None
+        key, encoded = (frame.request, lossless), self._encoded
+        picture = encoded.get(key) if keep else None
         if picture is None:
             if lossless or frame.pixels.size > QUICK:
                 loop = asyncio.get_running_loop()
@@ -38,15 +38,15 @@ class Encoder:
                 )
             else:
                 picture = encode(frame.pixels, lossless=lossless)
-            if keep:
-                self._encoded[key] = picture
-            if len(self._encoded) > ENCODED:
-                self._encoded.popitem(last=False)
+            if keep:  # with those that were here as it began, should another model play by now
+                encoded[key] = picture
+            if len(encoded) > ENCODED:
+                encoded.popitem(last=False)
         return picture
 
     def clear(self) -> None:
         """Forget every picture: another model makes others of the same requests."""
-        self._encoded.clear()
+        self._encoded = OrderedDict()
 
     def close(self) -> None:
         """Let go of the threads."""

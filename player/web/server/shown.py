@@ -78,6 +78,8 @@ def moving(view: View, head: Playhead) -> dict[str, Any]:
         "playing": view.playing,
         "speed": view.speed,
         "direction": head.direction,
+        "loop": view.loop,
+        "between": view.between,
         "perceptual": view.perceptual,
         "pad": view.pad,
         "moves": view.moves,
@@ -91,8 +93,8 @@ def moving(view: View, head: Playhead) -> dict[str, Any]:
     }
 
 
-def resting(view: View, head: Playhead) -> dict[str, Any]:
-    """Return what may come a little later."""
+def resting(view: View, head: Playhead, model: str) -> dict[str, Any]:
+    """Return what may come a little later; ``model`` plays, by the name that cues have of it."""
     line = view.line
     places = [index for place in view.cached if (index := division(place)) is not None]
     speeds = view.speeds if view.speeds is not None and view.speeds.line == line else None
@@ -101,11 +103,15 @@ def resting(view: View, head: Playhead) -> dict[str, Any]:
         "cached": [list(span) for span in _spans(places)],
         "hits": view.hits,
         "speeds": None if speeds is None else _curve(speeds),
+        "scanned": speeds is not None and speeds.complete,
         "warp": None if head.warp is None else np.round(head.warp.cumulative, 6).tolist(),
         "stations": [[place, words] for place, words in line.stations],
         "ends": _ends(view),
         "rows": "" if view.plan is None else _rows(view.plan),
-        "cues": [_words_of(cue.moment.request) for cue in view.cues],
+        "cues": [
+            [_words_of(moment.request), asdict(moment.request) if moment.model == model else None]
+            for moment in (cue.moment for cue in view.cues)
+        ],
         "tokens": [] if view.plan is None else tokens_to_json(view.plan, view),
     }
     return values

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from player.session.actions import NAMES
 from player.session.drawing.mailbox import Latest
 from player.session.drawing.worker import Result
-from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Playhead
+from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Loop, Playhead
 from player.session.session import Session
 from player.web.server import shown
 from player.web.server.encoder import Encoder
@@ -34,7 +35,7 @@ from player.web.wire.messages import (
 )
 from runtime.errors import MorphError, RequestError
 from runtime.planner import Planner
-from runtime.request import Request
+from runtime.request import Frame, Request
 
 HERTZ = 60
 IDLE_SECONDS = 0.25
@@ -88,13 +89,19 @@ class Stage:
         """another for each start, so that a page notices"""
         self.touched = False
         """whether anybody has played since the start"""
+        self._numbers = itertools.count(1)
+        """of viewers, none of them twice: one that was dismissed may end later"""
         self._foreseen = False
         """whether the performer said where it will be"""
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._encoder = Encoder()
+        self._left: Frame | None = None
+        """the last model's picture, on show until the first of the one that plays"""
         self._resting: dict[str, Any] = {}
         self._rested = 0.0
+        self._missing: tuple[Request, ...] = ()
+        """what was asked for and had not come, in the order in which it is drawn"""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -126,9 +133,8 @@ class Stage:
 
     def enter(self, socket: Socket, *, client: str, lossless: bool, seq: int = 0) -> Viewer:
         """Let somebody in; who performs if nobody else does. ``seq`` is what it heard last."""
-        number = max(self.viewers, default=0) + 1
         viewer = Viewer(
-            number,
+            next(self._numbers),
             socket,
             self._encoder.encode,
             self.session.state.cache,
@@ -141,7 +147,7 @@ class Stage:
                 self._dismiss(other, 4409, "this page is open elsewhere")
         self.roles.enter(viewer)
         viewer.reply(self._welcome(viewer))
-        self.viewers[number] = viewer
+        self.viewers[viewer.number] = viewer
         self._wake.set()
         return viewer
 
@@ -156,7 +162,9 @@ class Stage:
         self._wake.set()
 
     def hear(self, viewer: Viewer, message: Message) -> None:
-        """Act on what a viewer says."""
+        """Act on what a viewer says; one that was dismissed says nothing."""
+        if viewer.number not in self.viewers:
+            return
         if isinstance(message, Ack):
             viewer.link.ack(message.seq, time.perf_counter())
             viewer.poke()
@@ -274,7 +282,7 @@ class Stage:
 
         async def close() -> None:
             with contextlib.suppress(Exception):  # it is gone either way
-                await asyncio.wait_for(viewer.close(code, reason), 5)
+                await viewer.close(code, reason)
 
         task = asyncio.ensure_future(close())
         self._closing.add(task)
@@ -287,6 +295,7 @@ class Stage:
             return
         self._model = name
         self.planner = self._open_planner(name)
+        self._left = self.session.state.frame
         self._encoder.clear()
         self._resting = {}
         for viewer in self.viewers.values():
@@ -299,6 +308,9 @@ class Stage:
     def _tend_asks(self) -> None:
         cache, wanted = self.session.state.cache, self.session.wanted
         problem = wanted.take_problem()
+        failed = None  # drawing ends at the first that cannot be drawn
+        if problem is not None:
+            failed = next((request for request in self._missing if request not in cache), None)
         missing: list[Request] = []
         for viewer in self.viewers.values():
             left = []
@@ -306,13 +318,14 @@ class Stage:
                 frame = cache.peek(request)
                 if frame is not None:
                     viewer.found.append((n, frame, since))
-                elif problem is not None:
+                elif problem is not None and request == failed:
                     viewer.reply(shown.refusal(n, RequestError(problem)))
                 else:
                     left.append((n, request, since))
                     missing.append(request)
             viewer.asks = left
-        wanted.add_first(tuple(missing))
+        self._missing = tuple(dict.fromkeys(missing))
+        wanted.add_first(self._missing)
 
     def _tell(self, now: float) -> None:
         session, performer = self.session, self.roles.performer
@@ -320,7 +333,7 @@ class Stage:
         head = session.state.playhead
         moving = shown.moving(view, head)
         if now - self._rested >= LATER_SECONDS or not self._resting:
-            self._resting = shown.resting(view, head)
+            self._resting = shown.resting(view, head, session.model_name)
             self._rested = now
         common = {
             **moving,
@@ -334,6 +347,7 @@ class Stage:
             "settings": None if session.state.info is None else dict(session.state.info.settings),
         }
         line = view.line if view.moves else None
+        on_show = session.state.frame if session.state.frame is not self._left else None
         shown_now = session.picture()
         difference = shown_now if view.difference and shown_now is not session.state.frame else None
         for viewer in self.viewers.values():
@@ -344,7 +358,7 @@ class Stage:
                 "trip": None if trip is None else round(trip * 1e3),
             }
             foreseen = session.asking.arrived if viewer is performer and self._foreseen else None
-            viewer.frame = foreseen or session.state.frame
+            viewer.frame = foreseen or on_show
             viewer.difference = difference
             viewer.line = line
             viewer.place = view.place
@@ -359,6 +373,7 @@ class Stage:
             "you": viewer.number,
             "instance": self.instance,
             "touched": self.touched,
+            "lossless": viewer.lossless,
             "model": manifest.model,
             "picture": [manifest.width, manifest.height],
             "steps": sorted(manifest.steps),
@@ -368,6 +383,7 @@ class Stage:
             "ticks": TICKS,
             "glide": GLIDE,
             "speeds_offered": list(SPEEDS),
+            "loops": list(get_args(Loop)),
         }
 
     def _patience(self) -> float:

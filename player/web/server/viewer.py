@@ -79,6 +79,9 @@ class Viewer:
         self._told: dict[str, Any] = {}
         self._changed = asyncio.Event()
         self._on_line: tuple[Line, set[float]] | None = None
+        self._full: Line | None = None
+        """a line that does not fit into the client's cache: what is sent ahead would drive out what
+        was, for ever"""
         self._laid: Frame | None = None
 
     def reply(self, message: dict[str, Any]) -> None:
@@ -91,8 +94,13 @@ class Viewer:
         self._changed.set()
 
     def forget(self, seqs: tuple[int, ...]) -> None:
-        """Hear that the client dropped pictures."""
-        self.link.forget(seqs)
+        """Hear that the client dropped pictures; if one in flight drove out others of its line,
+        that has no more room there.
+        """
+        dropped, line = self.link.forget(seqs), self.line
+        if line is not None and self.link.in_flight:
+            others = [one for one in dropped if Line(one, line.axis).start == line]
+            self._full = line if others else self._full
         self._on_line = None
 
     def have(self, requests: Mapping[Request, int]) -> None:
@@ -132,7 +140,7 @@ class Viewer:
                 self._told = dict(self.state)
                 await self._tell({"say": "state", **new})
                 return True
-        if not link.takes_picture:
+        if self._replies or not link.takes_picture:  # a model's pictures come after its welcome
             return False
         fresh, self._laid = self.difference is not self._laid, self.difference
         if self.difference is not None and fresh:
@@ -157,8 +165,10 @@ class Viewer:
         await self._socket.send_text(text)
 
     async def _show(self, frame: Frame, header: dict[str, Any]) -> None:
-        kept = header["kind"] != "difference"
+        kept, cache = header["kind"] != "difference", self._cache
         picture = await self._encode(frame, self.lossless, kept)
+        if self._cache is not cache:  # another model plays by now
+            return
         seq = self.link.send_picture(frame.request if kept else None, time.perf_counter())
         if kept:
             self._note(frame.request)
@@ -180,7 +190,7 @@ class Viewer:
     def _ahead(self) -> Frame | None:
         """Return the picture nearest to the playhead on its line that is here and not there."""
         line = self.line
-        if line is None:
+        if line is None or line == self._full:
             return None
         positions = self._cache.positions(line.request, line.axis)
         if self._on_line is None or self._on_line[0] != line:

@@ -15,6 +15,8 @@ CHUNK = 4096
 smallest messages, and nobody else is served while they are told apart."""
 LINGER_SECONDS = 0.5
 """for the other side to read why it is closed; what it still sends is not read"""
+CLOSING_SECONDS = 5.0
+"""for a slow link to carry away what was sent before; then the connection is cut"""
 
 
 class WireProtocol(WebSocketsSansIOProtocol):
@@ -33,7 +35,12 @@ class WireProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
 
     async def send(self, message: Any) -> None:
-        """Send what the application says; read after it accepted, and no more after it closed."""
+        """Send what the application says; read after it accepted, and no more after it closed.
+
+        A connection that takes nothing any more is cut, so that nobody waits for it.
+        """
+        if message["type"] == "websocket.close" and self.handshake_complete:
+            self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
         await super().send(message)
         if self.transport.is_closing():
             return

@@ -93,12 +93,12 @@ class Link:
         self.known.clear()
         self._by_seq.clear()
 
-    def forget(self, seqs: tuple[int, ...]) -> None:
-        """Hear that the other side dropped pictures."""
-        for seq in seqs:
-            request = self._by_seq.pop(seq, None)
-            if request is not None:
-                self.known.pop(request, None)
+    def forget(self, seqs: tuple[int, ...]) -> list[Request]:
+        """Hear that the other side dropped pictures; return which they are."""
+        dropped = [self._by_seq.pop(seq) for seq in seqs if seq in self._by_seq]
+        for request in dropped:
+            self.known.pop(request, None)
+        return dropped
 
     def dead(self, now: float) -> bool:
         """Whether something has been in flight for too long."""

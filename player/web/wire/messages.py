@@ -145,9 +145,9 @@ def read(text: str) -> Message:
         return Forget(tuple(_checked(seq) for seq in seqs))
     if kind == "have":
         fields, places = _fields(said.get("request")), said.get("places")
-        if "expression" not in fields or not isinstance(places, list):
-            raise WireError("no list of pictures")
-        if len(places) > MAX_FORGOTTEN:
+        if "expression" not in fields or not fields.keys().isdisjoint(("t", "u")):
+            raise WireError("no request without a position")
+        if not isinstance(places, list) or len(places) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Have(fields, tuple(_place(place) for place in places))
     if kind == "control":

@@ -173,3 +173,13 @@ def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> 
     NAMES["range"].perform(session)
     assert session.state.notice
     assert "\n" not in session.state.notice
+
+
+def test_what_else_is_wanted_does_not_replace_what_is_foreseen(session: Session) -> None:
+    coming = session.state.request.at(0.7)
+    session.asking.foresee(coming)
+    session.asking.ask()
+    session.wanted.add((session.state.request.at(0.2),))
+    asked = session.worker.requests.take()
+    assert asked is not None
+    assert asked.request == coming

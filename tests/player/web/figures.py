@@ -40,14 +40,17 @@ class Figures:
     render: float
     """milliseconds that the model takes"""
     oldest: float = 0.0
-    """milliseconds; of pictures on show that were behind"""
+    """milliseconds since its place was passed, of any picture on show that was behind"""
+    behind: int = 0
+    """display frames whose picture was behind"""
     in_flight: int = 0
 
     def __str__(self) -> str:
         return (
             f"{self.rate:.0f} pictures a second (the model: {1e3 / max(self.render, 0.1):.0f}); "
             f"input to picture p50 {self.p50:.0f} ms, p99 {self.p99:.0f} ms of {self.inputs}; "
-            f"oldest on show {self.oldest:.0f} ms; {self.in_flight} in flight at most"
+            f"oldest on show {self.oldest:.0f} ms of {self.behind} frames behind; "
+            f"{self.in_flight} in flight at most"
         )
 
 
@@ -68,6 +71,7 @@ def figures(browser: webdriver.Chrome, served: Served, rate: float = 0.0) -> Fig
         rate,
         float(np.mean(times)) if times else 0.0,
         max(ages, default=0.0),
+        len(ages),
         max((viewer.link.most_in_flight for viewer in viewers), default=0),
     )
 

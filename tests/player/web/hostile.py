@@ -1,6 +1,6 @@
 """What hostile clients cost whoever performs.
 
-    python -m tests.player.web.hostile
+    python -m tests.player.web.hostile [ATTACK …]
 
 ``wordmorph serve`` with the built-in model and every attacker are processes of their own; attackers
 run at the lowest priority, as they would on machines of theirs. One performer moves over positions
@@ -11,14 +11,17 @@ with each attack, in several rounds by turns, and by how much the server grew me
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import random
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
@@ -30,11 +33,25 @@ from websockets.typing import Subprotocol
 
 from player.web.wire.pictures import unpack
 
+WORDS = ("cat", "kitten", "tabby", "dog", "fox", "lion", "sea", "sofa")
 SECONDS = 3.0
 ROUNDS = 5
 UNSENT = "100 MB, unsent"
 """no attack: what an attacker on the same machine costs by making what it would send"""
-ATTACKS = ("never acknowledge", "flood", "rubbish", "100 MB", UNSENT, "100 sockets")
+ATTACKS = (
+    "never acknowledge",
+    "flood",
+    "rubbish",
+    "100 MB",
+    UNSENT,
+    "100 sockets",
+    "ask",
+    "tokens",
+    "change",
+    "have",
+    "pages",
+    "no token",
+)
 CLI = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 
 
@@ -106,6 +123,37 @@ class Performer:
         return (self.pictures - before) / (time.monotonic() - began)
 
 
+def flood(client: ClientConnection, message: Callable[[int], dict[str, object]]) -> None:
+    """Send as many messages as a viewer may, until the connection ends; read and acknowledge."""
+    for n in itertools.count(1):
+        client.send(json.dumps({"n": n, **message(n)}))
+        ends = time.monotonic() + 1 / 280
+        while (left := ends - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                said = client.recv(timeout=left)
+                seq = (unpack(said)[0] if isinstance(said, bytes) else json.loads(said))["seq"]
+                if n % 2:  # the rest of what may be sent
+                    client.send(json.dumps({"do": "ack", "seq": seq}))
+
+
+def request(n: int) -> dict[str, object]:
+    """Return a request that nobody made before, over 20 words."""
+    words = " ".join(random.choice(WORDS) for _ in range(20))
+    return {"expression": f"{words} -> {words} fox", "seed": n}
+
+
+INQUIRIES: dict[str, Callable[[int], dict[str, object]]] = {
+    "ask": lambda n: {"do": "ask", "request": request(n)},
+    "tokens": lambda n: {"do": "tokens", "request": request(n)},
+    "change": lambda n: {"do": "change", "request": request(n)},
+    "have": lambda n: {
+        "do": "have",
+        "request": {"expression": "cat", "seed": n},
+        "places": [[seq, seq / 512, 0.5] for seq in range(512)],
+    },
+}
+
+
 def attack(what: str, port: str, token: str) -> None:
     """Attack for ever."""
     if sys.platform != "win32":
@@ -126,20 +174,31 @@ def attack(what: str, port: str, token: str) -> None:
                 join(port, token).send("x" * 100_000_000)
             elif what == UNSENT:
                 Frame(Opcode.TEXT, b"x" * 100_000_000).serialize(mask=True)
+            elif what in INQUIRIES:
+                flood(join(port, token), INQUIRIES[what])
+            elif what == "pages":
+                while True:
+                    with socket.create_connection(("127.0.0.1", int(port))) as raw:
+                        raw.sendall(b"GET /page/main.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                        raw.recv(1 << 16)
+            elif what == "no token":
+                while True:
+                    with contextlib.suppress(WebSocketException):
+                        join(port, "x" * 43)
             elif what == "100 sockets":
                 held += [join(port, token) for _ in range(100 - len(held))]
         time.sleep(0.05)
 
 
 def main() -> None:
-    """Print a line for each attack."""
-    if len(sys.argv) == 4:
+    """Print a line for each attack, or for those that are named."""
+    if len(sys.argv) == 4 and sys.argv[2].isdigit():
         attack(*sys.argv[1:])
     with tempfile.TemporaryDirectory() as home, server(Path(home)) as (process, port, token):
         performer = Performer(port, token)
         performer.listen(time.monotonic() + 4)
         print(f"{os.cpu_count()} cores, load {psutil.getloadavg()[0]:.1f}")
-        for what in ATTACKS:
+        for what in sys.argv[1:] or ATTACKS:
             calm, attacked = [], []
             memory = process.memory_info().rss
             for _ in range(ROUNDS):

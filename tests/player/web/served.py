@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from player.session.drawing.worker import Renderer
-from player.session.models import Models
+from player.session.models import Model, Models
 from player.session.session import Session
 from player.web.server.access import Access, names_of
 from player.web.server.serve import bind, make_server, run
 from player.web.server.stage import Stage
 from player.web.wire.pictures import unpack
 from runtime.planner import Planner
+from runtime.request import Frame, Request
 from tests.player.fakes import SIZE, FakeRenderer
 
 TOKEN = "t" * 43
@@ -49,6 +50,25 @@ class Served:
         return self.stage.session
 
 
+class Negative(FakeRenderer):
+    """Draws the negative of what ``FakeRenderer`` draws."""
+
+    def render(self, request: Request) -> Frame:
+        frame = super().render(request)
+        return replace(frame, pixels=255 - frame.pixels)
+
+
+class Two:
+    """The model that a server of ours starts with, and a slow one that draws negatives."""
+
+    def names(self) -> tuple[str, ...]:
+        return "critters", "other"
+
+    def find(self, name: str) -> Model:
+        drawn = FakeRenderer if name == "critters" else lambda: Negative(seconds=0.05)
+        return Model(name, (SIZE, SIZE), drawn)
+
+
 @contextmanager
 def serving(
     folder: Path,
@@ -59,6 +79,7 @@ def serving(
     port: int = 0,
     lossless: bool = False,
     models: Models | None = None,
+    token: str = TOKEN,
 ) -> Iterator[Served]:
     """Serve an expression with the built-in model's words; pictures are plain gradients unless
     ``open_renderer`` opens something better.
@@ -81,7 +102,7 @@ def serving(
     def serve() -> None:
         try:
             stage = Stage(session, planner, lossless=lossless, open_planner=lambda name: planner)
-            server = make_server(stage, Access(TOKEN, names_of("127.0.0.1")))
+            server = make_server(stage, Access(token, names_of("127.0.0.1")))
             made.append((stage, server))
             ready.set()
             run(server, stage, listener)

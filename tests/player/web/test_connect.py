@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +15,20 @@ import pytest
 
 from player.commands.playing.connect import connect_to
 from player.options import Sampling
+from player.web.client.connection import Connection
+from player.web.client.remote import RemoteRenderer
 from player.window.window import Window
-from runtime.errors import ExpressionError, RequestError
-from tests.player.fakes import picture
+from runtime.errors import BundleError, ExpressionError, Interrupted, RequestError
+from runtime.request import Request
+from tests.player.fakes import FakeRenderer, picture
 from tests.player.web.browser import until
-from tests.player.web.served import Client, Served, serving
+from tests.player.web.served import Client, Served, Two, serving
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+def press(key: str) -> None:
+    pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=ord(key), mod=0, unicode=key))
 
 
 class Clock:
@@ -47,13 +57,11 @@ class Clock:
         here = window.state
         while here.frame is None or here.frame.request != here.request:
             yield
-        pygame.event.post(pygame.event.Event(pygame.KEYDOWN, key=pygame.K_5, mod=0, unicode="5"))
+        press("5")
         while there.playhead.point[0] != 2000 or here.frame.request.t != 0.5:
             yield
-        for unicode in "nn":
-            pygame.event.post(
-                pygame.event.Event(pygame.KEYDOWN, key=pygame.K_n, mod=0, unicode=unicode)
-            )
+        press("n")
+        press("n")
         while there.request.seed != 2 or here.frame.request != there.request:
             yield
         self.shown = here.frame
@@ -63,11 +71,12 @@ def open_window(served: Served, expression: str | None = None) -> tuple[Window, 
     remote = connect_to(served.url, expression, Sampling(), t=0.0, u=0.5)
     clock = Clock(served)
     window = Window(
-        remote.open_renderer,
+        remote.model.open,
         remote.request,
-        picture=remote.picture,
+        picture=remote.model.picture,
         invocation=remote.invocation,
-        check=remote.check,
+        check=remote.model.check,
+        models=remote.models,
         controllers=(remote.follow,),
         now=clock,
     )
@@ -109,9 +118,7 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
             while window.state.frame is None or window.state.frame.request.seed != 9:
                 performer.take(0.001)
                 yield
-            pygame.event.post(
-                pygame.event.Event(pygame.KEYDOWN, key=pygame.K_n, mod=0, unicode="n")
-            )
+            press("n")
             while not performer.state.get("asking"):
                 performer.take(0.001)
                 yield
@@ -122,3 +129,118 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
         last = window.run()
         assert clock.done
         assert (last.seed, last.t) == (9, 0.25)
+
+
+def test_the_difference_of_the_marks_is_nobodys_picture(tmp_path: Path) -> None:
+    with serving(tmp_path, lossless=True) as served:
+        performer = Client(served)
+        performer.until(lambda: performer.state.get("engine"))
+        for x, mark in ((400, "mark_a"), (3600, "mark_b")):
+            performer.say(do="move", x=x, y=2000)
+            performer.picture_at(x)
+            performer.say(do="act", name=mark, value=None)
+        connection = Connection(served.url)
+        renderer = RemoteRenderer(connection)
+        request = Request(**performer.state["request"])
+        until(lambda: connection.picture(request), what="the picture")
+        performer.say(do="act", name="difference", value=None)
+        performer.until(lambda: any(p[0]["kind"] == "difference" for p in performer.pictures))
+        until(lambda: connection.state["difference"], what="the news")
+        time.sleep(0.3)  # it may come after the news
+        np.testing.assert_array_equal(renderer.render(request).pixels, picture(request))
+        connection.close()
+
+
+def test_a_window_plays_on_with_the_servers_next_model(tmp_path: Path) -> None:
+    with serving(tmp_path, models=Two(), lossless=True) as served:
+        performer = Client(served)
+        performer.until(lambda: performer.state.get("engine"))
+        window, clock = open_window(served)
+
+        def shows(draw: int) -> bool:
+            performer.take(0.001)
+            frame = window.state.frame
+            drawn = None if frame is None else np.abs(draw - picture(frame.request).astype(int))
+            return drawn is not None and np.array_equal(frame.pixels, drawn)  # type: ignore[union-attr]
+
+        def script() -> Iterator[None]:
+            while not shows(0):
+                yield
+            performer.say(do="act", name="model", value=None)
+            while not shows(255):
+                yield
+            performer.say(do="move", x=2500, y=2000)
+            while window.state.request.t != 0.625 or not shows(255):
+                yield
+
+        clock.script = script()
+        clock.window = window
+        window.run()
+        assert clock.done
+        with pytest.raises(BundleError, match="plays critters, not other"):
+            window.session._models.find("other")  # type: ignore[union-attr]
+
+
+def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        window, clock = open_window(served)
+
+        def script() -> Iterator[None]:
+            while window.state.frame is None:
+                yield
+            served.stop()
+            press("n")  # a picture that nobody draws any more
+            while "answer" not in window.state.notice:
+                yield
+            with pytest.raises(RequestError, match=r"answer.*: nothing has changed"):
+                window.session.write("cat -> fox")
+            press("e")
+            for _ in range(5):
+                yield
+
+        clock.script = script()
+        clock.window = window
+        last = window.run()
+        assert clock.done
+        assert (last.expression, last.edit) == ("cat -> kitten", "word")
+        assert not [one for one in threading.enumerate() if one.name in ("render", "connection")]
+
+
+def test_a_window_brings_a_server_that_was_started_again_to_where_it_stood(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as opened:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        served = opened.enter_context(serving(tmp_path, port=port))
+        window, clock = open_window(served)
+
+        def script() -> Iterator[None]:
+            while window.state.frame is None:
+                yield
+            press("n")
+            press("7")
+            while served.session.state.request.t != 0.7:
+                yield
+            served.stop()
+            again = opened.enter_context(serving(tmp_path, "cat -> fox", port=port))
+            while again.session.state.request != window.state.request:
+                yield
+
+        clock.script = script()
+        clock.window = window
+        last = window.run()
+        assert clock.done
+        assert (last.expression, last.t, last.seed) == ("cat -> kitten", 0.7, 1)
+
+
+def test_a_picture_that_is_waited_for_is_given_up(tmp_path: Path) -> None:
+    with serving(tmp_path, open_renderer=lambda: FakeRenderer(seconds=0.3)) as served:
+        connection = Connection(served.url)
+        renderer = RemoteRenderer(connection)
+        timer = threading.Timer(0.05, renderer.interrupt)
+        timer.start()
+        with pytest.raises(Interrupted, match="given up"):
+            renderer.render(Request("cat -> kitten", 0.123, seed=5))
+        request = Request("cat -> kitten", 0.321, seed=5)
+        assert renderer.render(request).request == request, "the next was touched"
+        assert renderer.settings()["received_as"] == "JPEG"
+        connection.close()

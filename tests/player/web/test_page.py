@@ -16,7 +16,7 @@ from selenium.webdriver.common.keys import Keys
 from player.session.actions import HELP
 from tests.player.fakes import FakeRenderer
 from tests.player.web.browser import ask, key, open_browser, problems, resize, settled, until
-from tests.player.web.served import Client, Served, serving
+from tests.player.web.served import Client, Served, Two, serving
 
 DRAWN = "[w.picture.drawn.t, w.picture.drawn.u]"
 PAD = "cat -> kitten | -3/7*tabby .. +3/7*tabby"
@@ -34,6 +34,7 @@ def playing(
 ) -> Iterator[Served]:
     """Serve, and show the page until the end, which must not have complained."""
     with serving(folder, expression, open_renderer=lambda: FakeRenderer(seconds=seconds)) as served:
+        problems(browser)  # of the test before
         browser.get(served.url)
         settled(browser)
         until(lambda: browser.find_element(By.ID, "words").text, what="the whole page")
@@ -230,8 +231,21 @@ def test_a_cue_is_kept_and_recalled(browser: webdriver.Chrome, tmp_path: Path) -
         until(lambda: browser.find_elements(By.CSS_SELECTOR, "#cues button"), what="the cue")
         key(browser, "End")
         reach(browser, served, 4000, 2000)
-        browser.find_element(By.CSS_SELECTOR, "#cues button").click()
+        cue = browser.find_element(By.CSS_SELECTOR, "#cues button")
+        cue.click()
         reach(browser, served, 1200, 2000)
+        key(browser, "End")
+        reach(browser, served, 4000, 2000)
+        for modifier, done in (
+            (Keys.SHIFT, lambda: served.session.state.gliding is not None),
+            (Keys.CONTROL, lambda: not served.session.cues.kept),
+        ):  # for the keys that browsers keep
+            actions = webdriver.ActionChains(browser)
+            actions.key_down(modifier).click(cue).key_up(modifier).perform()
+            until(done)
+        key(browser, "?")
+        assert "F11" in browser.find_element(By.ID, "reserved").text
+        key(browser, "Escape")
 
 
 def test_every_control_has_a_name(browser: webdriver.Chrome, tmp_path: Path) -> None:
@@ -245,6 +259,8 @@ def test_every_control_has_a_name(browser: webdriver.Chrome, tmp_path: Path) -> 
                 met.add(role)
                 assert node.get("name", {}).get("value"), node
         assert {"button", "slider", "combobox", "spinbutton", "image"} <= met
+        # or every step of a glide would be spoken
+        assert browser.find_element(By.ID, "position").aria_role not in ("status", "alert", "log")
 
 
 def test_a_watcher_watches_and_asks(browser: webdriver.Chrome, tmp_path: Path) -> None:
@@ -280,23 +296,186 @@ def test_a_server_that_was_started_again_is_found_where_the_page_stood(
         settled(browser)
         key(browser, "3")
         until(lambda: served.session.state.playhead.point[0] == 1200)
-        key(browser, "a")
+        for name, shift in (("a", False), ("m", False), (".", False), ("J", True), ("j", False)):
+            key(browser, name, shift=shift)
         key(browser, "n")
         until(lambda: served.session.state.request.seed == 1)
         key(browser, "b")
         key(browser, "7")
         until(lambda: served.session.state.playhead.point[0] == 2800)
         settled(browser)
+        until(lambda: ask(browser, "w.state.request.seed === 1 && w.state.scanned"), 40, "the scan")
+        key(browser, "p")
+        until(lambda: ask(browser, "w.state.perceptual"))
     until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
     with serving(tmp_path, port=port) as served:
         until(lambda: served.session.state.playhead.point[0] == 2800, what="the old place")
         state = served.session.state
         assert state.request.seed == 1
         until(lambda: state.marks == (((1200, 2000), 0), ((1200, 2000), 1)))
+        (cue,) = served.session.cues.kept
+        assert (cue.moment.request.t, cue.moment.request.seed) == (0.3, 0)
+        head = state.playhead
+        assert (head.speed, head.loop, head.between) == (2.0, "wrap", True)
+        until(lambda: state.playhead.warp is not None, 40, "perceptual time again")
         until(lambda: not browser.find_element(By.ID, "veil").text)
         key(browser, "ArrowRight")
         until(lambda: state.playhead.point[0] == 2810)
         browser.get("about:blank")
+
+
+def port_of_its_own() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def test_a_page_overwrites_nothing_where_somebody_else_came_first(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    port = port_of_its_own()
+    with serving(tmp_path, port=port) as served:
+        browser.get(served.url)
+        settled(browser)
+        key(browser, "3")
+        until(lambda: served.session.state.playhead.point[0] == 1200)
+        browser.execute_script("globalThis.wordmorph.wire.open = () => {}")  # it comes later
+    with serving(tmp_path, port=port) as served:
+        first = Client(served)
+        first.until(lambda: first.state)
+        browser.execute_script("const w = wordmorph.wire; delete w.open; w.open()")
+        you = until(
+            lambda: ask(browser, "w.session.welcomed && w.state.performer && w.session.you")
+        )
+        first.say(do="change", request={"expression": "cat -> fox"})
+        first.until(lambda: first.state["request"]["expression"] == "cat -> fox")
+        first.until(lambda: you in first.state["viewers"])
+        first.tell(do="control", want=False, to=you)
+        first.until(lambda: first.state["performer"] == you)
+        until(lambda: ask(browser, "w.session.performs"))
+        key(browser, "ArrowRight")
+        until(lambda: served.session.state.playhead.point[0] == 10)
+        assert served.session.state.request.expression == "cat -> fox"
+        browser.get("about:blank")
+
+
+def test_a_page_that_watched_restores_what_it_saw_where_it_comes_first(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    port = port_of_its_own()
+    with serving(tmp_path, port=port) as served:
+        performer = Client(served)
+        performer.say(do="change", request={"seed": 9, "expression": "cat -> fox", "t": 0.3})
+        browser.get(served.url)
+        until(lambda: ask(browser, "w?.state.request?.seed === 9"))
+        assert not ask(browser, "w.session.performs")
+    with serving(tmp_path, port=port) as served:
+        state = served.session.state
+        until(lambda: (state.request.seed, state.request.t) == (9, 0.3), what="the old place")
+        assert state.request.expression == "cat -> fox"
+        browser.get("about:blank")
+
+
+def test_a_link_over_which_no_answer_comes_is_given_up(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        key(browser, "2")
+        reach(browser, served, 800, 2000)
+        until(lambda: ask(browser, "w.wire.due === 0"), what="an answer: this link is kept")
+        browser.execute_script("globalThis.wordmorph.wire.socket.onmessage = null")
+        key(browser, "3")
+        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+        until(lambda: not browser.find_element(By.ID, "veil").text, what="the server again")
+        key(browser, "ArrowRight")
+        until(lambda: served.session.state.playhead.point[0] == 1210)
+
+
+def test_a_page_whose_token_counts_no_more_says_so(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    port = port_of_its_own()
+    with serving(tmp_path, port=port) as served:
+        browser.get(served.url)
+        settled(browser)
+    with serving(tmp_path, port=port, token="u" * 43):
+        until(lambda: "another token" in browser.find_element(By.ID, "veil").text)
+        browser.get("about:blank")
+
+
+def test_keys_are_the_players_again_after_a_setting(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        state = served.session.state
+        seed = browser.find_element(By.ID, "seed")
+        key(browser, "#")
+        seed.send_keys(Keys.CONTROL, "a", Keys.NULL)
+        seed.send_keys("7", Keys.ENTER)
+        until(lambda: state.request.seed == 7)
+        key(browser, "ArrowRight")
+        reach(browser, served, 10, 2000)
+        for typed in (Keys.BACKSPACE, "9" * 20):  # no seed at all, and none there is
+            key(browser, "#")
+            seed.send_keys(Keys.CONTROL, "a", Keys.NULL)
+            seed.send_keys(typed, Keys.ENTER)
+        key(browser, "#")
+        seed.send_keys("5", Keys.ESCAPE)
+        webdriver.ActionChains(browser).click(browser.find_element(By.ID, "steps")).perform()
+        browser.find_element(By.CSS_SELECTOR, "#steps option[value='2']").click()
+        until(lambda: state.request.steps == 2)
+        key(browser, "ArrowRight")
+        reach(browser, served, 20, 2000)
+        assert (state.request.seed, state.request.steps) == (7, 2)
+
+
+def test_the_next_models_picture_is_shown(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with serving(tmp_path, models=Two(), lossless=True) as served:
+        browser.get(served.url)
+        settled(browser)
+        pixel = "Array.from(w.picture.context.getImageData(20, 20, 1, 1).data.slice(0, 3))"
+        before = ask(browser, pixel)
+        key(browser, "o")
+        until(lambda: ask(browser, pixel) == [255 - value for value in before], what="the negative")
+        browser.get("about:blank")
+
+
+def test_pictures_of_many_seeds_are_told_of_in_few_messages(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path):
+        browser.execute_script(
+            "const { store, state, wire } = wordmorph;"
+            "for (let seed = 1000; seed < 2000; seed += 1)"
+            "  store.put({ ...state.request, seed }, new Blob(['x']), 1);"
+            "wire.socket.close()"
+        )
+        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+        you = ask(browser, "w.session.you")
+        until(lambda: ask(browser, "w.session.you") != you and ask(browser, "w.state.settings"))
+        you = ask(browser, "w.session.you")
+        time.sleep(1.0)
+        assert ask(browser, "w.session.there && w.session.you") == you, "it was shown out"
+
+
+def test_a_finger_that_drifts_from_an_arrow_glides_on(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    resize(browser, 390, 844)
+    with playing(browser, tmp_path, PAD):
+        at = browser.execute_script(
+            "const b = document.querySelector('[data-arrow=\"Right\"]').getBoundingClientRect();"
+            "return {x: b.x + b.width / 2, y: b.y + b.height / 2}"
+        )
+        touch = "Input.dispatchTouchEvent"
+        browser.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [at]})
+        for away in (8, 30, 60, 90):
+            moved = {"x": at["x"], "y": at["y"] - away}
+            browser.execute_cdp_cmd(touch, {"type": "touchMove", "touchPoints": [moved]})
+            time.sleep(0.05)
+        assert ask(browser, "w.head.held.size") == 1
+        browser.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
+        assert ask(browser, "w.head.held.size") == 0
+    resize(browser, 1366, 768)
 
 
 def test_a_lost_link_is_found_again_and_nothing_that_is_here_is_sent_again(
@@ -334,6 +513,28 @@ def test_the_difference_of_the_marks_lies_on_the_picture_until_back(
         key(browser, "Escape")
         until(lambda: not ask(browser, "w.picture.laid"))
         until(lambda: picture.screenshot_as_png == plain, what="the picture again")
+
+
+def test_a_difference_that_is_decoded_too_late_is_not_shown(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path):
+        key(browser, "a")
+        key(browser, "End")
+        settled(browser)
+        key(browser, "b")
+        until(lambda: ask(browser, "w.state.marks.length") == 2)
+        browser.execute_script(
+            "const decode = createImageBitmap;"
+            "globalThis.createImageBitmap = (blob) =>"
+            "  new Promise((done) => setTimeout(() => done(decode(blob)), 500));"
+        )
+        key(browser, "d")
+        until(lambda: ask(browser, "w.session.difference"), what="the difference")
+        key(browser, "d")
+        until(lambda: not ask(browser, "w.state.difference"))
+        time.sleep(0.8)
+        assert not ask(browser, "w.picture.laid")
 
 
 def test_the_picture_is_looked_at_closely(browser: webdriver.Chrome, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from player.web.wire import messages
+from player.web.wire import flow, messages
 from tests.player.web.served import Client, serving
 
 TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -24,6 +24,12 @@ def test_every_field_that_is_sent_is_named(tmp_path: Path) -> None:
         assert {f'say: "{h["say"]}"' for h in client.heard if "say" in h} <= set(
             re.findall(r'say: "\w+"', TEXT)
         )
+
+
+def test_the_bounds_that_are_named_are_those_that_are_kept() -> None:
+    assert f"{flow.RATE:g} a second after {flow.BURST:g} at once" in TEXT
+    assert f"{messages.MAX_BYTES // 1024} KiB a message" in TEXT
+    assert f"at most {messages.MAX_FORGOTTEN}" in TEXT
 
 
 def test_every_message_that_is_read_is_named() -> None:

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
+from player.web.server import app
 from player.web.server.access import Access, kept_token, names_of
 from player.web.server.serve import bind
 from player.web.server.stage import MOST_VIEWERS
@@ -259,6 +260,49 @@ def test_the_performer_plays_on(
     assert attacked > 0.4 * calm, f"{attacked:.0f} pictures a second, {calm:.0f} before"
     grown = psutil.Process().memory_info().rss - memory
     assert grown < 150e6, f"{grown / 1e6:.0f} MB more"  # the test's own 100 MB are among them
+
+
+def test_a_flood_of_requests_is_turned_away_and_the_wire_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PAGE_RATE", 0.1)  # none more within this test
+    monkeypatch.setattr(app, "PAGE_BURST", 5)
+    with serving(tmp_path) as served:
+        client = Client(served)
+        found = [fetch(served, "/page/main.js")[0] for _ in range(8)]
+        assert found == [200] * 5 + [503] * 3
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            connect(served.wire, subprotocols=offer("x" * 43), proxy=None),
+        ):
+            pass
+        assert refused.value.response.status_code == 403
+        client.until(lambda: client.state.get("engine"))
+
+
+def test_what_watchers_look_up_takes_no_time_from_who_performs(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "WATCHERS_SHARE", 0.0005)
+
+    def look_up(client: Client, first: int) -> None:
+        for n in range(first, first + 30):
+            client.say(do="tokens", request={"expression": f"cat -> {'kitten ' * n}"})
+
+    def told(client: Client) -> int:
+        return sum(h.get("say") == "tokens" for h in client.heard)
+
+    performer, watcher = Client(served), Client(served)
+    performer.until(lambda: performer.state.get("engine"))
+    watcher.until(lambda: watcher.state)
+    look_up(watcher, 1)
+    look_up(performer, 31)
+    performer.until(lambda: told(performer) == 30)
+    performer.say(do="move", x=1230, y=2000)
+    performer.picture_at(1230)
+    while watcher.take(0.2) is not None:
+        pass
+    assert told(watcher) < 30
 
 
 def test_who_never_acknowledges_is_given_up(

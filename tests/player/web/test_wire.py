@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from player.session.actions import ACTIONS
-from player.session.models import Model
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
 from player.web.server.shown import PAGE_ACTIONS
@@ -20,8 +19,8 @@ from player.web.wire.pictures import decode, pack, unpack
 from runtime.errors import ExpressionError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture
-from tests.player.web.served import Client, serving
+from tests.player.fakes import FakeRenderer, picture
+from tests.player.web.served import Client, Two, serving
 
 
 def test_a_move_is_answered_by_its_picture(tmp_path: Path) -> None:
@@ -175,13 +174,6 @@ def test_a_tap_on_the_page_counts_when_it_is_heard(tmp_path: Path) -> None:
 
 
 def test_another_model_is_met_anew(tmp_path: Path) -> None:
-    class Two:
-        def names(self) -> tuple[str, ...]:
-            return "critters", "other"
-
-        def find(self, name: str) -> Model:
-            return Model(name, (SIZE, SIZE), FakeRenderer)
-
     with serving(tmp_path, models=Two()) as served:
         client = Client(served)
         client.until(lambda: client.pictures and client.state.get("engine"))
@@ -193,6 +185,19 @@ def test_another_model_is_met_anew(tmp_path: Path) -> None:
         client.until(lambda: client.state.get("engine"))
 
 
+def test_no_picture_of_the_last_model_comes_after_the_welcome_of_the_next(tmp_path: Path) -> None:
+    with serving(tmp_path, models=Two(), lossless=True) as served:
+        client = Client(served)
+        client.until(lambda: client.pictures and client.state.get("engine"))
+        client.say(do="act", name="model", value=None)
+        client.until(lambda: sum(h.get("say") == "welcome" for h in client.heard) == 2)
+        met = max(h["seq"] for h in client.heard if h.get("say") == "welcome")
+        came = client.until(lambda: [p for p in client.pictures if p[0]["seq"] > met])
+        for header, data in came:
+            drawn = 255 - picture(Request(**header["request"]))
+            np.testing.assert_array_equal(decode(data), drawn, str(header))
+
+
 def test_idle_time_sends_the_rest_of_the_line_ahead(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         client = Client(served)
@@ -200,6 +205,46 @@ def test_idle_time_sends_the_rest_of_the_line_ahead(tmp_path: Path) -> None:
         kinds = [p[0]["kind"] for p in client.pictures]
         assert kinds.count("ahead") >= 400 - kinds.count("live")
         assert len(client.pictures) == 401, "some were sent twice"
+
+
+def test_a_line_that_does_not_fit_into_the_clients_cache_is_not_sent_ahead_for_ever(
+    tmp_path: Path,
+) -> None:
+    with serving(tmp_path) as served:
+        client = Client(served, acks=False)
+        kept: list[int] = []
+        while (said := client.take(1.0 if len(kept) == 100 else 10.0)) is not None:
+            assert len(client.pictures) < 401, "the line is sent again and again"
+            if "say" not in said:
+                kept.append(said["seq"])
+            if len(kept) > 100:
+                client.tell(do="forget", seqs=[kept.pop(0)])
+            client.tell(do="ack", seq=said["seq"])
+        client.acks = True
+        client.say(do="move", x=3990, y=2000)  # what is asked for comes
+        client.picture_at(3990)
+
+
+def test_a_picture_that_cannot_be_drawn_is_refused_to_who_asked_for_it_alone(
+    tmp_path: Path,
+) -> None:
+    def renderer() -> FakeRenderer:
+        return FakeRenderer(seconds=0.1, refuse=(0.25,))
+
+    with serving(tmp_path, open_renderer=renderer) as served:
+        first, second = Client(served), Client(served)
+        first.until(lambda: first.state.get("engine"))
+        asked = {"expression": "cat -> kitten", "seed": 5}
+        bad = first.say(do="ask", request={**asked, "t": 0.25})
+        good = [second.say(do="ask", request={**asked, "t": t}) for t in (0.5, 0.75)]
+
+        def refused(client: Client) -> list[dict[str, object]]:
+            return [h for h in client.heard if h.get("say") == "refused"]
+
+        first.until(lambda: refused(first))
+        assert [h["n"] for h in refused(first)] == [bad]
+        second.until(lambda: {h.get("answers") for h in second.heard} >= set(good))
+        assert not refused(second)
 
 
 def test_far_links_have_two_in_flight() -> None:
@@ -360,6 +405,8 @@ def test_an_address_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
         '{"do":"have","request":{"expression":"cat"},"places":[[1,0]]}',
         '{"do":"have","request":{"expression":"cat"},"places":[[1,NaN,0]]}',
         '{"do":"have","request":{"seed":1},"places":[]}',
+        '{"do":"have","request":{"expression":"cat","t":0},"places":[[1,0,0]]}',
+        '{"do":"have","request":{"expression":"cat","u":0},"places":[]}',
     ],
 )
 def test_what_is_no_message_is_refused(text: str) -> None:

@@ -22,6 +22,7 @@ from export.graphs import graphs
 from export.graphs.sinusoids import guidance_embedding
 from export.tensorrt.planbuilder import Job
 from export.tensorrt.retry import build_with_retries
+from runtime.errors import BuildError
 from tests.support.checkpoints import FAMILIES, unet
 
 pytest.importorskip("tensorrt_rtx")
@@ -59,9 +60,17 @@ def network(family: str) -> Any:
 @pytest.mark.parametrize("capability", ["7.5", "8.6", "8.9", "12.0"])
 @pytest.mark.parametrize("family", ["critters", *HEADS])
 def test_attention_is_fused_on_every_card(
-    family: str, capability: str, refit: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    family: str,
+    capability: str,
+    refit: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     """In f16; without a GPU a refittable engine is asked for in vain, and built without."""
+    if capability == "7.5" and family != "critters":
+        why = "tensorrt_rtx 1.7 builds no such network for SM75: empty runtime-fusion MVMF"
+        request.applymarker(pytest.mark.xfail(raises=BuildError, reason=why))
     model = network(family).half()
     config = model.config
     attentions = sum(type(module).__name__ == "Attention" for module in model.modules())

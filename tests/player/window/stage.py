@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 
 import pygame
 
-from player.window.window import HERTZ, Window
+from player.window.window import Window
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
 
@@ -14,6 +14,8 @@ Script = Generator[int | Callable[[], bool], None, None]
 """Yields how many turns to wait, or a condition to wait for; the window is closed at its end."""
 
 MOST_TURNS = 4000
+HERTZ = 60
+"""turns in a second of virtual time"""
 
 
 class Conductor:

@@ -16,10 +16,10 @@ from player.window import theme
 from player.window.layout import share_x
 from player.window.parts import cuestrip
 from player.window.parts import help as keys_help
-from player.window.window import HERTZ, Window
+from player.window.window import Window
 from runtime.output.film import save_still
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import Script, exact, mouse, stage, tap
+from tests.player.window.stage import HERTZ, Script, exact, mouse, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 

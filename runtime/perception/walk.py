@@ -96,9 +96,9 @@ def walk(sign: int, reach: float) -> Walk:
         why = "another picture"
     begins = _storm(speeds)
     if begins is not None and at[begins] < end:
-        i = begins
-        end = min(end, (yield from _storm_start(sign, float(at[i]), float(at[i + 1]))))
-        why = "storm"
+        storm = yield from _storm_start(sign, float(at[begins]), float(at[begins + 1]))
+        if storm < end:  # it may begin in the step in which the picture became another one, but later
+            end, why = storm, "storm"
     for flicker in find_flickers(Survey(at, rows, (), np.empty(0))):
         last = float(at[flicker.first - 1])
         if last <= end:  # its edges are fast: what else ends the calm there is the flicker

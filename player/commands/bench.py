@@ -59,6 +59,7 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure frames a second, each stage against this machine's limit, and peers beside them."""
+    from player.session.drawing.latency import scrub_latencies
     from runtime.bench.run import bench_bundle
 
     for name, number in (("frames", frames), ("turns", turns)):
@@ -97,7 +98,7 @@ def bench(
             frames=frames,
             turns=turns,
             rivals=rivals,
-            scrub=_scrub,
+            scrub=scrub_latencies,
             random_weights=random_weights is not None,
             command=command,
             layers=layers,
@@ -163,12 +164,6 @@ def _random(kind: str) -> tuple[Path, Path]:
     if not can_export():
         raise BuildError(f"--random-weights needs torch and diffusers: {INSTALL}")
     return random_bundle(kind, _say)
-
-
-def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
-    from player.session.drawing.latency import scrub_latencies
-
-    return scrub_latencies(pipeline, request, count)
 
 
 def _say(text: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, get_args
 
 from export.checkpoints.checkpoint import INDEX, Checkpoint, NoWeights, open_folder, with_vae
 from export.checkpoints.hub.errors import Unfetched
@@ -81,8 +82,6 @@ def spec_for(
         raise BuildError(f"{name!r} cannot name a model: {slug(name)!r} can")
     if loras:
         spec = replace(spec, loras=(*spec.loras, *map(parse_lora, loras)))
-    if vae is not None:
-        spec = replace(spec, vae=vae)
     if size is not None:
         spec = replace(spec, size=parse_size(size))
     if steps:
@@ -97,19 +96,21 @@ def spec_for(
             default_steps=default_steps,
         )
     if precision is not None:
-        spec = replace(spec, precision=_parse_precision(precision))
-    if scheduler is not None:
-        if scheduler not in SCHEDULERS and scheduler not in SCHEDULERS.values():
-            raise BuildError(f"unknown scheduler {scheduler!r}: use {', '.join(SCHEDULERS)}")
-        spec = replace(spec, scheduler=SCHEDULERS.get(scheduler, scheduler))
-    if guidance is not None:
-        spec = replace(spec, guidance=guidance)
-    if unet is not None:
-        spec = replace(spec, unet=Path(unet))
-    if tokenizer is not None:
-        spec = replace(spec, tokenizer=Path(tokenizer))
+        _check_known(precision, get_args(Precision), "precision")
+    if scheduler not in (None, *SCHEDULERS, *SCHEDULERS.values()):
+        raise BuildError(f"unknown scheduler {scheduler!r}: use {', '.join(SCHEDULERS)}")
     if prediction is not None:
-        spec = replace(spec, prediction=_parse_prediction(prediction))
+        _check_known(prediction, get_args(Prediction), "prediction")
+    asked: dict[str, Any] = {
+        "vae": vae,
+        "precision": precision,
+        "scheduler": SCHEDULERS.get(scheduler or "", scheduler),
+        "guidance": guidance,
+        "unet": None if unet is None else Path(unet),
+        "tokenizer": None if tokenizer is None else Path(tokenizer),
+        "prediction": prediction,
+    }
+    spec = replace(spec, **{key: value for key, value in asked.items() if value is not None})
     if name is None and not is_plain(spec):
         name = f"{spec.name[:55].rstrip('-._')}-{tag(spec)}"
     return replace(spec, name=name or spec.name)
@@ -203,20 +204,9 @@ def parse_lora(text: str) -> Lora:
         raise BuildError(f"--lora {text}: write FILE@weight, for instance {file}@0.8") from None
 
 
-def _parse_precision(text: str) -> Precision:
-    if text == "f32":
-        return "f32"
-    if text == "f16":
-        return "f16"
-    raise BuildError(f"unknown precision {text!r}: use f32 or f16")
-
-
-def _parse_prediction(text: str) -> Prediction:
-    if text == "epsilon":
-        return "epsilon"
-    if text == "v":
-        return "v"
-    raise BuildError(f"unknown prediction {text!r}: use epsilon or v")
+def _check_known(text: str, known: Sequence[str], what: str) -> None:
+    if text not in known:
+        raise BuildError(f"unknown {what} {text!r}: use {' or '.join(known)}")
 
 
 def _spec_of_source(model: str) -> ModelSpec:

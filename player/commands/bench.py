@@ -6,13 +6,12 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from player.commands.common import interruptible
+from player.commands.common import INSTALL, can_export, interruptible
 from player.options import AsJson, Sampling, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from runtime.bench.peers import Rival
     from runtime.pipeline import Pipeline
     from runtime.request import Request
-
-INSTALL = "pip install '.[export]' in wordmorph's folder"
 
 
 @shared
@@ -62,6 +59,7 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure frames a second, each stage against this machine's limit, and peers beside them."""
+    from player.session.drawing.latency import scrub_latencies
     from runtime.bench.run import bench_bundle
 
     for name, number in (("frames", frames), ("turns", turns)):
@@ -100,7 +98,7 @@ def bench(
             frames=frames,
             turns=turns,
             rivals=rivals,
-            scrub=_scrub,
+            scrub=scrub_latencies,
             random_weights=random_weights is not None,
             command=command,
             layers=layers,
@@ -145,7 +143,7 @@ def _rivals(
             found.append(variant_rival(name, ours))
         elif peer != "diffusers":
             found.append(engine_rival(model, name, on_gpu))
-        elif find_spec("torch") is None or find_spec("diffusers") is None:
+        elif not can_export():
             found.append(Rival(name, _without_torch))
         else:
             from export.peers.diffusers import diffusers_rivals
@@ -163,15 +161,9 @@ def _random(kind: str) -> tuple[Path, Path]:
     from export.peers.randomweights import check_kind, random_bundle
 
     check_kind(kind)
-    if find_spec("torch") is None or find_spec("diffusers") is None:
+    if not can_export():
         raise BuildError(f"--random-weights needs torch and diffusers: {INSTALL}")
     return random_bundle(kind, _say)
-
-
-def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
-    from player.session.drawing.latency import scrub_latencies
-
-    return scrub_latencies(pipeline, request, count)
 
 
 def _say(text: str) -> None:

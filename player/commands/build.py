@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from player.commands.common import interruptible
+from player.commands.common import INSTALL, can_export, interruptible
 from runtime.bundles import library
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.manifest import MANIFEST
@@ -32,7 +31,6 @@ from runtime.errors import (
 
 NVIDIA = ("tensorrt", "tensorrt_rtx")
 SLOW = "half the speed of an NVIDIA GPU, or less"
-INSTALL = "pip install '.[export]' in wordmorph's folder"
 
 
 def build(
@@ -140,7 +138,7 @@ def _built_in(console: Console, model: str, options: dict[str, Any]) -> Bundle:
             "what it was built from is not in the package: in a copy of wordmorph's repository, "
             "run: wordmorph build ./export/critters/model --precision f16"
         )
-    elif not _can_export():
+    elif not can_export():
         lacking = f"that needs torch and diffusers: {INSTALL}"
     else:
         return _bundle(console, model, {**options, "name": f"{model}-f16"}, ["f16"], None)
@@ -187,7 +185,7 @@ def _bundle(
 
 
 def _export(console: Console, model: str, options: dict[str, Any], folder: Path) -> Bundle:
-    if not _can_export():
+    if not can_export():
         raise BuildError(f"building a model needs torch and diffusers: {INSTALL}")
     from export.exporter import export_apart
     from export.report import report
@@ -215,10 +213,6 @@ def _elsewhere(compute_capability: str) -> Gpu:
         raise RequestError(f"compute capability {compute_capability!r} is not like 8.9")
     load_module("tensorrt_rtx")
     return Gpu("any", compute_capability)
-
-
-def _can_export() -> bool:
-    return find_spec("torch") is not None and find_spec("diffusers") is not None
 
 
 def _compile(console: Console, bundle: Bundle, gpu: Gpu | None, refit: bool = False) -> None:

@@ -1,10 +1,12 @@
-"""What the commands that write files share: progress and interruption."""
+"""What commands share: progress and interruption, and what they need of this machine."""
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from runtime.farm.farm import Farm
+
+INSTALL = "pip install '.[export]' in wordmorph's folder"
+"""what brings torch and diffusers"""
 
 
 @contextmanager
@@ -69,3 +74,16 @@ def interruptible(target: str | None) -> Iterator[None]:
         fate = "" if target is None else f", the partial {target} was removed"
         print(f"wordmorph: interrupted{fate}", file=sys.stderr)
         raise typer.Exit(getattr(error, "status", 130)) from None
+
+
+def can_export() -> bool:
+    """Tell whether torch and diffusers are installed, without importing them."""
+    return find_spec("torch") is not None and find_spec("diffusers") is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from runtime.bundles.library import BUILT_IN, find_bundle
 from runtime.engines.choose import AUTO, BACKENDS
 from runtime.errors import EngineError, RequestError, TargetError
 from runtime.output.overwrite import check_overwrite
-from runtime.output.target import refuse_special, staged, writing
+from runtime.output.target import check_place, staged, writing
 from runtime.slug import slug
 
 if TYPE_CHECKING:
@@ -94,16 +93,8 @@ def _check(target: Path, force: bool) -> Path:
     if target.suffix.lower() != ".json":
         raise TargetError(f"{target}: a report is JSON, so its name ends in .json")
     beside = target.with_suffix(".html")
-    if not target.parent.is_dir():
-        raise TargetError(f"{target} cannot be written: there is no folder {target.parent}")
-    if not os.access(target.parent, os.W_OK):
-        raise TargetError(
-            f"{target} cannot be written: no permission to write in {target.parent.resolve()}"
-        )
     for path in (target, beside):
-        refuse_special(path)
-        if path.is_dir():
-            raise TargetError(f"{path} cannot be written: it is a folder")
+        check_place(str(path))
         check_overwrite(str(path), {}, force=force)
     return beside
 

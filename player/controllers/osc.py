@@ -5,7 +5,6 @@ Open Sound Control 1.0 over UDP, by python-osc.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import threading
 from typing import Any
@@ -193,14 +192,6 @@ def parse_endpoint(text: str, host: str = "127.0.0.1") -> tuple[str, int]:
     if not port.isdecimal() or not 0 <= int(port) <= 65535:
         raise RequestError(f"{text!r} is no port and no host:port, e.g. 9000 or 127.0.0.1:9000")
     return name.strip("[]") or host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 if __name__ == "__main__":

@@ -142,8 +142,8 @@ ACTIONS: tuple[Action, ...] = (
         (Key(",", -1.0), Key(".", 1.0)),
         HALVES,
     ),
-    Action("home", "to the start", lambda s, _: s.state.home(), (Key("Home"),), on_beat=True),
-    Action("end", "to the end", lambda s, _: s.state.end(), (Key("End"),), on_beat=True),
+    Action("home", "to the start", lambda s, _: s.state.seek(0.0), (Key("Home"),), on_beat=True),
+    Action("end", "to the end", lambda s, _: s.state.seek(1.0), (Key("End"),), on_beat=True),
     Action(
         "change_seed",
         "next seed, previous seed",
@@ -178,8 +178,8 @@ ACTIONS: tuple[Action, ...] = (
         lambda s, _: s.redo(),
         (Key("z", ctrl=True, shift=True), Key("y", ctrl=True)),
     ),
-    Action("mark_a", "set mark A", lambda s, _: s.state.mark_a(), (Key("a"),)),
-    Action("mark_b", "set mark B", lambda s, _: s.state.mark_b(), (Key("b"),)),
+    Action("mark_a", "set mark A", lambda s, _: s.state.mark("a"), (Key("a"),)),
+    Action("mark_b", "set mark B", lambda s, _: s.state.mark("b"), (Key("b"),)),
     Action(
         "flip", "flip between the marks", lambda s, _: s.state.flip(), (Key("Tab"),), on_beat=True
     ),

@@ -81,7 +81,7 @@ class Asking:
         if state.info is None and self.worker.info is not None:
             self._measures.reset()
             self._measures.reach("model")
-        state.learn(self.worker.info, self.worker.speeds)
+        state.learn(self.worker.info, self.worker.lines.speeds)
         if self.worker.milliseconds:
             state.pace = fmean(self.worker.milliseconds) / 1e3
         result = self.worker.results.take()

@@ -212,30 +212,17 @@ class PlayerState:
         self.playhead = self.playhead.faster(int(doublings))
         self.say(f"speed ×{self.playhead.speed:g}")
 
-    def home(self) -> None:
-        """Jump to the start."""
-        self.seek(0.0)
-
-    def end(self) -> None:
-        """Jump to the end."""
-        self.seek(1.0)
-
     def change_seed(self, change: float) -> None:
         """Take a later seed, or an earlier one; after the last comes the first."""
         self.base = replace(self.base, seed=(self.base.seed + int(change)) % (MAX_SEED + 1))
         self.say(f"seed {self.base.seed}")
 
-    def mark_a(self) -> None:
-        """Set mark A here."""
-        self.playhead = self.playhead.mark("a")
-        self.mark_seeds = {**self.mark_seeds, "a": self.base.seed}
-        self.say("mark A set: B sets the other, Tab flips")
-
-    def mark_b(self) -> None:
-        """Set mark B here."""
-        self.playhead = self.playhead.mark("b")
-        self.mark_seeds = {**self.mark_seeds, "b": self.base.seed}
-        self.say("mark B set: Tab flips between A and B")
+    def mark(self, name: str) -> None:
+        """Set mark ``a`` or ``b`` here."""
+        self.playhead = self.playhead.mark(name)
+        self.mark_seeds = {**self.mark_seeds, name: self.base.seed}
+        flips = "B sets the other, Tab flips" if name == "a" else "Tab flips between A and B"
+        self.say(f"mark {name.upper()} set: {flips}")
 
     def flip(self) -> None:
         """Jump between the marks, each with the seed it was set with."""

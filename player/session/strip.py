@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.mixing.mix import Plan
+from runtime.mixing.ranges import ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,10 @@ def lines(plan: Plan, t: float, u: float) -> tuple[Line, ...]:
             cells.append(Cell(tokens.eos + 1, f"padding to {max(padding)}", True))
         made.append(Line(weights, tuple(cells)))
     return tuple(made)
+
+
+def rows_words(plan: Plan) -> str:
+    """Return which rows of the embedding are edited, e.g. ``row 5`` or ``rows 1–76``."""
+    rows = sorted({row for edit in plan.edited for row in edit.rows})
+    words = ranges(rows, ", ")
+    return f"row {words}" if len(rows) == 1 else f"rows {words}" if rows else "no rows edited"

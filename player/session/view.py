@@ -161,7 +161,7 @@ def view_of(
         hits=state.cache.hits,
         kept=(state.cache.kept, state.cache.budget),
         speeds=state.speeds,
-        sketch=worker.sketch,
+        sketch=worker.lines.sketch,
         mark_a=head.mark_a,
         mark_b=head.mark_b,
         playing=head.playing,

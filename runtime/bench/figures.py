@@ -32,6 +32,11 @@ class Spread:
         return cls(median, p10, p90, len(values))
 
 
+def in_ms(spread: Spread) -> str:
+    """Return times in ms in words, such as ``12.3 ms (11.0 to 14.2)``."""
+    return f"{spread.median:.1f} ms ({spread.p10:.1f} to {spread.p90:.1f})"
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One part of a frame. The counts are None for parts that are no graph."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from runtime.bench.figures import Benchmark
+from runtime.output.charts.paper import Pixels, painted, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,13 +18,9 @@ _INK, _FAINT = "#22282f", "#7b848e"
 _TAKEN, _LIMIT, _ROOF = "#2f5d7c", "#c2502f", "#7b848e"
 
 
-def draw_benchmark(result: Benchmark) -> NDArray[np.uint8]:
+def draw_benchmark(result: Benchmark) -> Pixels:
     """Draw bars for the stages and the roofline of their graphs, uint8 [588, 1344, 3]."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = sheet(_SIZE, _DPI, "constrained")
     bars, roof = figure.subplots(1, 2)
     _draw_stages(bars, result)
     _draw_roof(roof, result)
@@ -36,9 +30,7 @@ def draw_benchmark(result: Benchmark) -> NDArray[np.uint8]:
         fontsize=10,
         color=_INK,
     )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return painted(figure)
 
 
 def _draw_stages(axes: Axes, result: Benchmark) -> None:

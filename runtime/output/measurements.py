@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import filelock
+import msgspec
 import platformdirs
 
 from runtime.errors import TargetError
@@ -89,8 +90,8 @@ class Measurements:
             ).fetchone()
         if row is None or row[1] != _digest(row[0]):
             return None
-        with suppress(ValueError, KeyError, TypeError):
-            return Measurement.of(json.loads(row[0]))
+        with suppress(ValueError):
+            return msgspec.json.decode(row[0], type=Measurement)
         return None
 
     def keep(self, subject: Mapping[str, Any], found: Measurement) -> None:

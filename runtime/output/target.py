@@ -54,6 +54,16 @@ def check_target(target: str) -> str:
         TargetError: what ``open_film`` and ``save_still`` would only say after the model is open.
     """
     kind = kind_of(target)
+    check_place(target, folder=kind == "folder")
+    return kind
+
+
+def check_place(target: str, *, folder: bool = False) -> None:
+    """Look, without writing, whether a file, or a folder of frames, can be written at ``target``.
+
+    Raises:
+        TargetError: a link or a device, no such folder, no permission, or something else is there.
+    """
     refuse_special(Path(target))
     path = Path(target).resolve()
     if Path(target).name in ("", "..") or path == Path.cwd():
@@ -61,13 +71,12 @@ def check_target(target: str) -> str:
     for parent in (Path(target).parent, path.parent):
         if not parent.is_dir():
             raise TargetError(f"{target} cannot be written: there is no folder {parent}")
-    if kind == "folder":
+    if folder:
         check_replaceable(path)
     elif path.is_dir():
         raise TargetError(f"{target} cannot be written: it is a folder")
     if not os.access(path.parent, os.W_OK):
         raise TargetError(f"{target} cannot be written: no permission to write in {path.parent}")
-    return kind
 
 
 def check_picture(target: str, what: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,22 +67,6 @@ class Measurement:
         )  # a storm's change holds that of the jumps in it
         rough = sum(change for *_, change in self.storms) + sum(alone)
         return min(1.0, rough / self.path) if self.path else 0.0
-
-    @classmethod
-    def of(cls, found: dict[str, Any]) -> Self:
-        """Return what ``dataclasses.asdict`` and JSON made of one.
-
-        Raises:
-            KeyError, TypeError, ValueError: something else.
-        """
-        numbers = {
-            name: float(found[name]) for name in ("path", "straight", "smoothness", "storm_share")
-        }
-        rows = {
-            name: tuple(tuple(map(float, row)) for row in found[name])
-            for name in ("storms", "jumps", "flickers")
-        }
-        return cls(**numbers, **rows)  # type: ignore[arg-type]
 
 
 def measure_line(frames_of: FramesOf, job: LineJob) -> Measurement:

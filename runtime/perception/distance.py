@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float64]
 
 VISIBLE = 0.01
 """Distances below this are invisible when two frames are flipped: noise of one or two grey levels
@@ -86,11 +85,6 @@ def distance(a: Descriptor, b: Descriptor) -> float:
 def path(distances: ArrayLike) -> float:
     """Return the total change along a film: the sum of the distances of neighbouring frames."""
     return float(np.sum(np.asarray(distances, np.float64)))
-
-
-def speed(distances: ArrayLike, positions: ArrayLike) -> Floats:
-    """Return v [N-1] = d(f(t), f(t+Δ)) / Δ for ``distances`` [N-1] between ``positions`` [N]."""
-    return np.asarray(distances, np.float64) / np.diff(np.asarray(positions, np.float64))
 
 
 def smoothness(distances: ArrayLike) -> float:

@@ -9,9 +9,9 @@ round at a time: in batches, or from other machines.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +115,8 @@ class Surveyor:
         self._cells = [(t, u, step) for u in range(0, SIDE, step) for t in range(0, SIDE, step)]
         self._cut_next: list[_Square] = []
         self._pixels: dict[_Node, Pixels] = {}
-        self._looks: OrderedDict[_Node, Descriptor] = OrderedDict()
+        self._look = lru_cache(_KEPT)(partial(_described, self._pixels))
+        """describes a frame; pixels are kept, a fifth of the size, and few descriptors"""
         self._sides: dict[tuple[_Node, _Node], float] = {}
         self._wanted = [(t, u) for u in range(0, SIDE + 1, step) for t in range(0, SIDE + 1, step)]
 
@@ -226,18 +227,11 @@ class Surveyor:
             known = self._sides[a, b] = distance(self._look(a), self._look(b))
         return known
 
-    def _look(self, node: _Node) -> Descriptor:
-        """Describe a frame. Its pixels are kept, a fifth of the size, and few descriptors."""
-        known = self._looks.get(node)
-        if known is None:
-            if node not in self._pixels:
-                raise ValueError("the frames of this map were not all taken")
-            known = self._looks[node] = describe_frame(self._pixels[node])
-            if len(self._looks) > _KEPT:
-                self._looks.popitem(last=False)
-        else:
-            self._looks.move_to_end(node)
-        return known
+
+def _described(pixels: dict[_Node, Pixels], node: _Node) -> Descriptor:
+    if node not in pixels:
+        raise ValueError("the frames of this map were not all taken")
+    return describe_frame(pixels[node])
 
 
 def sample(

@@ -11,7 +11,7 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from player.commands.common import interruptible
+from player.commands.common import interruptible, is_loopback
 from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
 from player.options import Sampling, close_open_range, open_planner, shared
@@ -173,7 +173,7 @@ def _controllers(
 
     opened: list[Callable[[], Controller]] = [Gamepad]
     if osc is not None:
-        from player.controllers.osc import OscIn, is_loopback, parse_endpoint
+        from player.controllers.osc import OscIn, parse_endpoint
 
         host, port = parse_endpoint(osc)
         listener = OscIn(host, port)

@@ -12,7 +12,7 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from player.commands.common import interruptible, name_untaught
+from player.commands.common import interruptible, is_loopback, name_untaught
 from player.commands.playing.library import Library
 from player.options import Expression, Sampling, close_open_range, shared
 from player.session.drawing.memory import parse_budget
@@ -91,8 +91,6 @@ def serve(
 
 
 def _say_where(host: str, port: int, token: str) -> None:
-    from player.web.server.access import is_loopback
-
     local = is_loopback(host)
     everywhere = host in ("0.0.0.0", "::")
     reached = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host

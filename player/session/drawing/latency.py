@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
-from typing import Any
 
-from player.session.drawing.worker import (
-    LULL_SECONDS,
-    EngineInfo,
-    PendingRequest,
-    Renderer,
-    Worker,
-)
+from player.session.drawing.worker import LULL_SECONDS, PendingRequest, Renderer, Worker
 from runtime.cache import FrameCache
-from runtime.engines.engine import Interruptible
 from runtime.errors import EngineError
-from runtime.mixing.mix import Plan
-from runtime.request import Frame, Request
+from runtime.request import Request
 
 PATIENCE_SECONDS = 120.0
 BETWEEN_TICKS = 0.00013
@@ -36,7 +26,7 @@ def scrub_latencies(renderer: Renderer, first: Request, count: int, seed: int = 
         EngineError: a frame failed, or none came for two minutes.
     """
     rng = random.Random(seed)
-    worker = Worker(lambda: _Kept(renderer), FrameCache())
+    worker = Worker(lambda: renderer, FrameCache(), closes=False)
     worker.start()
     try:
         times = [_ask(worker, first)]
@@ -47,35 +37,6 @@ def scrub_latencies(renderer: Renderer, first: Request, count: int, seed: int = 
         return times[1:]
     finally:
         worker.stop()
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A renderer that its worker does not close."""
-
-    renderer: Renderer
-
-    @property
-    def engine(self) -> EngineInfo:
-        return self.renderer.engine
-
-    def check(self, request: Request) -> None:
-        self.renderer.check(request)
-
-    def plan(self, request: Request) -> Plan:
-        return self.renderer.plan(request)
-
-    def render(self, request: Request) -> Frame:
-        return self.renderer.render(request)
-
-    def settings(self) -> dict[str, Any]:
-        return self.renderer.settings()
-
-    def interrupt(self) -> None:
-        if isinstance(self.renderer, Interruptible):
-            self.renderer.interrupt()
-
-    def close(self) -> None: ...
 
 
 def _ask(worker: Worker, request: Request) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -118,3 +119,14 @@ def division(place: float) -> int | None:
     """Return the index of the division at a place, or None between divisions."""
     index = round(place * DIVISIONS)
     return index if index / DIVISIONS == place else None
+
+
+def spans(places: Iterable[float], apart: float) -> list[tuple[float, float]]:
+    """Join places, ascending, that are no more than ``apart`` from each other into (start, end)."""
+    joined: list[tuple[float, float]] = []
+    for place in places:
+        if joined and place - joined[-1][1] <= apart:
+            joined[-1] = joined[-1][0], place
+        else:
+            joined.append((place, place))
+    return joined

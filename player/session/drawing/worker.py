@@ -14,13 +14,12 @@ from typing import Any, Protocol
 from player.session.drawing.fillorder import next_to_fill
 from player.session.drawing.lines import Lines, line_of
 from player.session.drawing.mailbox import Latest
-from player.session.drawing.scan import Speeds, division
+from player.session.drawing.scan import division
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
 from runtime.engines.engine import Interruptible
 from runtime.errors import EngineError, Interrupted, one_line
 from runtime.mixing.mix import Plan
-from runtime.perception.map import Sketch
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
@@ -94,10 +93,11 @@ class ModelInfo:
 
 class Worker:
     """Owns the engine. Only ``requests``, ``results``, ``cache`` and the plain attributes
-    ``info``, ``speeds``, ``sketch``, ``milliseconds``, ``stages`` (the timings of recent frames),
-    the counts ``served`` and ``filled``, and ``failure`` are for other threads; each of those
-    attributes is replaced whole, never changed in place. ``priority`` is set by others: frames to
-    put into the cache before any other idle work; ``priority_error`` says why that cannot be.
+    ``info``, ``milliseconds``, ``stages`` (the timings of recent frames), the counts ``served`` and
+    ``filled``, and ``failure``, and ``speeds`` and ``sketch`` of ``lines``, are for other threads;
+    each of those attributes is replaced whole, never changed in place. ``priority`` is set by
+    others: frames to put into the cache before any other idle work; ``priority_error`` says why
+    that cannot be.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
     """
@@ -107,9 +107,12 @@ class Worker:
         open_renderer: Callable[[], Renderer],
         cache: FrameCache,
         opened: Callable[[Mapping[str, Any]], None] = lambda settings: None,
+        *,
+        closes: bool = True,
     ) -> None:
         """Render with what ``open_renderer`` returns; it is called in the render thread, and
-        ``opened`` with the settings of the model once that is open, before anything is drawn.
+        ``opened`` with the settings of the model once that is open, before anything is drawn. At
+        the end that is closed if it ``closes``.
         """
         self.requests: Latest[PendingRequest] = Latest()
         self.results: Latest[Result] = Latest()
@@ -122,9 +125,10 @@ class Worker:
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
         self.priority_error: str | None = None
-        self._lines = Lines(cache)
+        self.lines = Lines(cache)
         self._open_renderer = open_renderer
         self._opened = opened
+        self._closes = closes
         self._renderer: Renderer | None = None
         self._pending: PendingRequest | None = None
         self._shape: tuple[int, ...] | None = None
@@ -140,16 +144,6 @@ class Worker:
         self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
         """what was shown and not yet measured, which takes half as long as drawing it did"""
         self._thread: threading.Thread | None = None
-
-    @property
-    def speeds(self) -> Speeds | None:
-        """How fast the line of the last request changes."""
-        return self._lines.speeds
-
-    @property
-    def sketch(self) -> Sketch | None:
-        """The plane of the last request, as far as cached frames tell it."""
-        return self._lines.sketch
 
     def start(self) -> None:
         """Start the render thread."""
@@ -180,8 +174,8 @@ class Worker:
             if self._thread.is_alive():
                 patience()
                 self._thread.join(STUCK_SECONDS)
-        elif self._renderer is not None:
-            self._renderer.close()
+        else:
+            self._close()
 
     def open(self) -> None:
         """Open the model and check the request that waits.
@@ -216,7 +210,7 @@ class Worker:
             self._moving = True
         elif self._unlearned:
             with contextlib.suppress(Exception):  # it is shown, measured or not
-                self._lines.learn(self._unlearned.popleft())
+                self.lines.learn(self._unlearned.popleft())
         elif not self._idle and not self._fill():
             self._idle = True
 
@@ -235,8 +229,11 @@ class Worker:
         except Exception as error:  # shown by the window, which raises it where it is fatal
             self.failure = error
         finally:
-            if self._renderer is not None:
-                self._renderer.close()
+            self._close()
+
+    def _close(self) -> None:
+        if self._renderer is not None and self._closes:
+            self._renderer.close()
 
     def _serve(self, request: Request) -> None:
         """Answer a request."""
@@ -269,14 +266,14 @@ class Worker:
         places = self.cache.positions(line.request, line.axis)
         have = {i for place in places if (i := division(place)) is not None}
         here = round(line.place * DIVISIONS)
-        known = self._lines.scan(line).differences
+        known = self.lines.scan(line).differences
         index = next_to_fill(have, DIVISIONS, here, self._pending.direction, known)
         if index is None or not self._room(len(places)):
-            return self._lines.catch_up(line, have)
+            return self.lines.catch_up(line, have)
         request = line.at(index / DIVISIONS)
         try:
             self._render_giving_way(request)
-            self._lines.learn(request)
+            self.lines.learn(request)
             self._failures = 0
             self.filled += 1
         except Interrupted:

@@ -89,11 +89,3 @@ def kept_token(path: Path) -> str:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
             stream.write(token + "\n")
     return token
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach ``host``."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 
 from player.session.actions import ACTIONS, HELP, label_of
-from player.session.drawing.scan import Speeds, division
+from player.session.drawing.scan import Speeds, division, spans
 from player.session.motion.playhead import DIVISIONS, TICKS, Playhead
 from player.session.state import PlayerState
-from player.session.strip import lines
+from player.session.strip import lines, rows_words
 from player.session.view import View
 from runtime.errors import ExpressionError
 from runtime.language.line import Line
 from runtime.mixing.mix import Plan
-from runtime.mixing.ranges import ranges
 from runtime.perception.storms import thresholds
 from runtime.request import Request
 
@@ -100,14 +99,14 @@ def resting(view: View, head: Playhead, model: str) -> dict[str, Any]:
     speeds = view.speeds if view.speeds is not None and view.speeds.line == line else None
     values: dict[str, Any] = {
         "milliseconds": view.milliseconds,
-        "cached": [list(span) for span in _spans(places)],
+        "cached": [list(span) for span in spans(places, 1)],
         "hits": view.hits,
         "speeds": None if speeds is None else _curve(speeds),
         "scanned": speeds is not None and speeds.complete,
         "warp": None if head.warp is None else np.round(head.warp.cumulative, 6).tolist(),
         "stations": [[place, words] for place, words in line.stations],
         "ends": _ends(view),
-        "rows": "" if view.plan is None else _rows(view.plan),
+        "rows": "" if view.plan is None else rows_words(view.plan),
         "cues": [
             [_words_of(moment.request), asdict(moment.request) if moment.model == model else None]
             for moment in (cue.moment for cue in view.cues)
@@ -149,17 +148,6 @@ def _ends(view: View) -> dict[str, list[str]]:
     return found
 
 
-def _spans(places: list[int]) -> list[tuple[int, int]]:
-    """Join neighbouring divisions, ascending, into (first, last)."""
-    joined: list[tuple[int, int]] = []
-    for place in places:
-        if joined and place - joined[-1][1] <= 1:
-            joined[-1] = joined[-1][0], place
-        else:
-            joined.append((place, place))
-    return joined
-
-
 def _curve(speeds: Speeds) -> list[list[int] | None]:
     """Return [height, storm], both 0 to 100, for each division; null where it is not known."""
     known = speeds.values[~np.isnan(speeds.values)]
@@ -173,12 +161,6 @@ def _curve(speeds: Speeds) -> list[list[int] | None]:
         None if np.isnan(value) else [round(float(value)), round(float(grade))]
         for value, grade in zip(tall, storm, strict=True)
     ]
-
-
-def _rows(plan: Plan) -> str:
-    rows = sorted({row for edit in plan.edited for row in edit.rows})
-    words = ranges(rows, ", ")
-    return f"row {words}" if len(rows) == 1 else f"rows {words}" if rows else "no rows edited"
 
 
 UNITS = {"ticks": TICKS, "divisions": DIVISIONS}

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from player.session.motion.moment import request_to_json
 from player.web.server.shown import changes
 from player.web.wire.flow import Link
-from player.web.wire.pictures import pack, request_to_json
+from player.web.wire.pictures import pack
 from runtime.cache import FrameCache
 from runtime.language.line import Line
 from runtime.request import Frame, Request

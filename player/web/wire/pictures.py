@@ -6,14 +6,11 @@ import io
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-
-from runtime.request import Request
 
 QUALITY = 92
 """of JPEG, whose colours are kept at full size (4:4:4)"""
@@ -65,8 +62,3 @@ def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
     return header, message[LENGTH.size + length :]
-
-
-def request_to_json(request: Request) -> dict[str, Any]:
-    """Return a request's fields by name."""
-    return asdict(request)

@@ -9,10 +9,9 @@ from pygame import Rect
 
 from player.session.drawing.scan import division
 from player.session.motion.playhead import DIVISIONS
+from player.session.strip import rows_words
 from player.session.view import View
 from player.window import theme
-from runtime.mixing.mix import Plan
-from runtime.mixing.ranges import ranges
 
 SEPARATOR = "   "
 
@@ -109,13 +108,6 @@ def pace(milliseconds: float) -> str:
         if rate >= 10
         else f"{milliseconds:.0f} ms  {rate:.1f} fps"
     )
-
-
-def rows_words(plan: Plan) -> str:
-    """Return which rows of the embedding are edited, e.g. ``row 5`` or ``rows 1–76``."""
-    rows = sorted({row for edit in plan.edited for row in edit.rows})
-    words = ranges(rows, ", ")
-    return f"row {words}" if len(rows) == 1 else f"rows {words}" if rows else "no rows edited"
 
 
 def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:

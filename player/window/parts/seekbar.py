@@ -8,7 +8,7 @@ import numpy as np
 import pygame
 from pygame import Rect
 
-from player.session.drawing.scan import Speeds
+from player.session.drawing.scan import Speeds, spans
 from player.session.motion.playhead import DIVISIONS
 from player.session.view import View
 from player.window import theme
@@ -24,7 +24,7 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
     pygame.draw.rect(surface, theme.TROUGH, box, border_radius=4)
     if not view.moves:
         return
-    for start, end in spans(view.cached):
+    for start, end in spans(view.cached, 1.001 / DIVISIONS):
         left, right = share_x(box, start), share_x(box, end)
         pygame.draw.rect(
             surface,
@@ -64,17 +64,6 @@ def draw_strip(surface: pygame.Surface, box: Rect, view: View) -> None:
     if view.speeds is None or not all(box.size) or view.speeds.line != view.line:
         return
     surface.blit(_curve(view.speeds, box.size), box)
-
-
-def spans(cached: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
-    """Join positions that are no more than a division apart into (start, end)."""
-    joined: list[tuple[float, float]] = []
-    for place in cached:
-        if joined and place - joined[-1][1] <= 1.001 / DIVISIONS:
-            joined[-1] = joined[-1][0], place
-        else:
-            joined.append((place, place))
-    return tuple(joined)
 
 
 def _stations(surface: pygame.Surface, box: Rect, view: View) -> None:

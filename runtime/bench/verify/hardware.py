@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.bench.figures import Spread
+from runtime.bench.figures import in_ms
 from runtime.bench.limits import CPU
 from runtime.bench.table import insert
 from runtime.bench.verify.verdicts import BAD, Report, Verdict, from_json
@@ -105,7 +105,7 @@ def _row(report: Report, verdict: Verdict) -> tuple[str, ...]:
     cells = (
         *head,
         f"{speed.fps:.1f}" + batched,
-        "not measured" if speed.scrub is None else _ms(speed.scrub),
+        "not measured" if speed.scrub is None else in_ms(speed.scrub),
         f"{speed.open_seconds:.1f} s; {speed.first_frame_ms:.0f} ms",
         memory,
         f"{worst.psnr:.1f} dB, {worst.levels} of 255 levels",
@@ -129,10 +129,6 @@ def _machine(report: Report, verdict: Verdict) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
-
-
-def _ms(spread: Spread) -> str:
-    return f"{spread.median:.1f} ms ({spread.p10:.1f} to {spread.p90:.1f})"
 
 
 if __name__ == "__main__":

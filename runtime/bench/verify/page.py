@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.bench.figures import Spread
+from runtime.bench.figures import in_ms
 from runtime.bench.verify.verdicts import Report, Verdict
 from runtime.bench.verify.verify import Pair
 
@@ -84,19 +84,19 @@ def speeds(verdict: Verdict) -> list[tuple[str, str]]:
         return []
     rows = [
         ("frames a second", f"{speed.fps:.1f}, one at a time"),
-        ("a frame", _ms(speed.frame)),
+        ("a frame", in_ms(speed.frame)),
         *(
-            [(f"a frame in batches of {speed.batch}", _ms(speed.batched))]
+            [(f"a frame in batches of {speed.batch}", in_ms(speed.batched))]
             if speed.batch > 1
             else []
         ),
-        ("a frame of new words", _ms(speed.new_word)),
+        ("a frame of new words", in_ms(speed.new_word)),
         ("opened in", f"{speed.open_seconds:.1f} s"),
         ("first frame", f"{speed.first_frame_ms:.0f} ms"),
         ("memory at the peak", f"{speed.peak_bytes / 1e9:.2f} GB"),
     ]
     if speed.scrub is not None:
-        rows.insert(2, ("from a key to its frame", _ms(speed.scrub)))
+        rows.insert(2, ("from a key to its frame", in_ms(speed.scrub)))
     if speed.gpu_bytes is not None:
         rows.append(("GPU memory", f"{speed.gpu_bytes / 1e9:.2f} GB"))
     if verdict.built_seconds is not None:
@@ -159,7 +159,3 @@ def _result(report: Report) -> str:
     if report.passed:
         return "Every engine runtime that is usable here draws what f32 on the CPU draws."
     return "Not every engine runtime that is installed here works: see below."
-
-
-def _ms(spread: Spread) -> str:
-    return f"{spread.median:.1f} ms ({spread.p10:.1f} to {spread.p90:.1f})"

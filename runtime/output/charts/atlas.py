@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.atlas import Atlas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 THUMBNAIL = 128
@@ -42,18 +39,10 @@ _NEIGHBOURS = 2
 
 def draw_atlas(atlas: Atlas, pictures: Sequence[Pixels]) -> Pixels:
     """Draw matrix and map, uint8 [825, 1600, 3]; ``pictures`` are in the order of the words."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = sheet(_SIZE, _DPI)
     _draw_matrix(figure, figure.add_axes((0.065, 0.12, 0.365, 0.365 * _SIZE[0] / _SIZE[1])), atlas)
     _draw_map(figure.add_axes(_MAP), atlas, pictures)
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(buffer, format="png")
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return painted(figure)
 
 
 def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
@@ -83,7 +72,7 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
             if row < column and way.jumps:
                 axes.plot(column, row, "x", ms=size, mew=1.2, color=ink)
     if count <= _LABELLED:
-        names = [_clip(atlas.words[i], 16) for i in order]
+        names = [clip(atlas.words[i], 16) for i in order]
         fonts: dict[str, Any] = {
             "fontsize": max(4.0, min(10.0, 260 / count)),
             "color": _INK,
@@ -137,7 +126,7 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
         limits(72 * low / scale, 72 * high / scale)
     pictured = len(atlas.words) <= _PICTURED
     font = max(_SMALLEST, min(10.0, side / 4.5))
-    longest = max(len(_clip(word, 20)) for word in atlas.words)
+    longest = max(len(clip(word, 20)) for word in atlas.words)
     room = np.array([side + 8, side + 20] if pictured else [0.6 * font * longest, 2 * font])
     room = room / scale
     bounds = np.array([72 * wide, 72 * tall]) / scale / 2 - room / 2
@@ -154,14 +143,11 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
         else:
             below = (0.0, -3.0)
         axes.annotate(
-            _clip(word, 20), tuple(place), below, textcoords="offset points", ha="center", va="top",
+            clip(word, 20), tuple(place), below, textcoords="offset points", ha="center", va="top",
             fontsize=font, color=_INK, zorder=4, parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
         )  # fmt: skip
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(_RULE)
+    framed(axes, _RULE)
     axes.set_title(
         f"near is alike (stress {atlas.stress:.2f}); lines to the nearest by calm water, "
         "dashed through storms",
@@ -191,7 +177,3 @@ def _apart(at: Floats, room: Floats, bounds: Floats) -> Floats:
         np.subtract.at(shown, second, push)
         shown = np.clip(shown, -bounds, bounds)
     return np.asarray(shown)
-
-
-def _clip(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

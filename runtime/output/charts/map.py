@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.map import Point, SeaMap, storms_on
 
 if TYPE_CHECKING:
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 THUMBNAIL = 150
@@ -66,11 +63,7 @@ def draw_map(
     ``shown`` are pictures and their places: the four corners, then one or two more. ``ways`` are
     drawn across the map, and as strips under it.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDE, _TALL), dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = sheet((_WIDE, _TALL), _DPI)
     storm, rising = storms_on(sea.speed)
     top = float(max(np.percentile(sea.speed, 99.5), rising, 0.2))
     left, bottom, side = _MAP
@@ -86,7 +79,7 @@ def draw_map(
     for index, way in enumerate(ways):
         _draw_strip(figure, way, 1.24 - index * 1.1)
     share = 100 * float(storm.mean())
-    figure.text(0.015, 1 - 0.12 / _TALL, _clip(labels.title, 84), ha="left", va="top",
+    figure.text(0.015, 1 - 0.12 / _TALL, clip(labels.title, 84), ha="left", va="top",
                 fontsize=11, color=_INK, parse_math=False)  # fmt: skip
     figure.text(
         0.015, 1 - 0.36 / _TALL,
@@ -94,11 +87,7 @@ def draw_map(
         else f"{len(sea.places)} pictures; no storm",
         ha="left", va="top", fontsize=8.5, color=_FAINT,
     )  # fmt: skip
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(buffer, format="png")
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return painted(figure)
 
 
 def _draw_field(axes: Axes, field: Floats, top: float) -> object:
@@ -151,12 +140,12 @@ def _draw_way(axes: Axes, way: Way) -> None:
 def _draw_ends(axes: Axes, labels: Labels) -> None:
     for x, text, side in ((0.0, labels.t[0], "left"), (1.0, labels.t[1], "right")):
         axes.annotate(
-            _clip(text, 30), (x, 0), xytext=(0, -5), textcoords="offset points", ha=side,
+            clip(text, 30), (x, 0), xytext=(0, -5), textcoords="offset points", ha=side,
             va="top", fontsize=9, color=_INK, parse_math=False, annotation_clip=False,
         )  # fmt: skip
     for y, text, end in ((0.0, labels.u[0], "bottom"), (1.0, labels.u[1], "top")):
         axes.annotate(
-            _clip(text, 26), (0, y), xytext=(-5, 0), textcoords="offset points", ha="right",
+            clip(text, 26), (0, y), xytext=(-5, 0), textcoords="offset points", ha="right",
             va=end, fontsize=9, color=_INK, rotation=90, parse_math=False, annotation_clip=False,
         )  # fmt: skip
 
@@ -200,12 +189,9 @@ def _draw_thumbnails(figure: Figure, axes: Axes, shown: Sequence[tuple[Point, Pi
         y = bottom + share * (side - _THUMB)
         box = figure.add_axes((x / _WIDE, y / _TALL, _THUMB / _WIDE, _THUMB / _TALL))
         box.imshow(pixels, interpolation="lanczos")
-        box.set_xticks([])
-        box.set_yticks([])
-        for spine in box.spines.values():
-            spine.set_color(_STORM if place in middle else _RULE)
-            spine.set_linewidth(1.4 if place in middle else 0.8)
+        framed(box, _RULE)
         if place in middle:
+            framed(box, _STORM, 1.4)
             figure.add_artist(
                 ConnectionPatch(
                     xyA=(1.0 if west else 0.0, 0.5),
@@ -250,7 +236,3 @@ def _smoothed(field: Floats) -> Floats:
     near = padded[:-2] + 2 * padded[1:-1] + padded[2:]
     out: Floats = (near[:, :-2] + 2 * near[:, 1:-1] + near[:, 2:]) / 16
     return out
-
-
-def _clip(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
+from runtime.output.charts.paper import Pixels, framed, painted, sheet
 from runtime.perception.range import Range, SideName
 from runtime.perception.walk import BEYOND, BRISK, FAST, STEP
 
@@ -19,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Pixels = NDArray[np.uint8]
 
 THUMBNAIL = 200
 """Pictures passed to the chart need no more than this many pixels a side."""
@@ -62,15 +58,11 @@ def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> 
 
     W is 1056 with the plots and 720 without.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
     side = (_WIDE - _LABEL - _RIGHT) / (INSIDE + 2)
     strip = side + 0.2
     each = strip + (_TALL["plot"] if speeds else 0.0) + 0.08
     tall = _TALL["title"] + len(strips) * each + _TALL["foot"]
-    figure = Figure(figsize=(_WIDE, tall), dpi=_DPI if speeds else _DPI_OF_MANY, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = sheet((_WIDE, tall), _DPI if speeds else _DPI_OF_MANY)
     figure.text(
         0.012, 1 - 0.16 / tall, title, ha="left", va="top", fontsize=11, color=_INK,
         parse_math=False,
@@ -84,11 +76,7 @@ def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> 
                 (_WIDE - _LABEL - _RIGHT) / _WIDE, (_TALL["plot"] - 0.62) / tall,
             )  # fmt: skip
             _draw_speeds(figure.add_axes(box), row)
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(buffer, format="png")
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return painted(figure)
 
 
 def ask(found: Range, reach: float, picture: Callable[[float], Pixels], axis: str) -> Strip:
@@ -126,14 +114,11 @@ def _draw_strip(
             ((x + 0.03) / _WIDE, (top - side + 0.03) / tall,
              (side - 0.06) / _WIDE, (side - 0.06) / tall)
         )  # fmt: skip
-        axes.set_xticks([])
-        axes.set_yticks([])
         edge: SideName = "low" if column == 0 else "high"
-        for spine in axes.spines.values():
-            spine.set_color(_STORM if outside and pixels is not None else _RULE)
-            spine.set_linewidth(2.2 if outside and pixels is not None else 0.8)
-            if outside and pixels is not None:
-                spine.set_linestyle((0, (3, 1.5)))
+        framed(axes, _RULE)
+        if outside and pixels is not None:
+            framed(axes, _STORM, 2.2)
+            axes.spines[:].set_linestyle((0, (3, 1.5)))
         if pixels is None:
             axes.text(
                 0.5, 0.5, "looked\nno farther", ha="center", va="center", fontsize=7 * letters,

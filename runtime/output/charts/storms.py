@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.distance import path, smoothness, storm_share
 from runtime.perception.storms import StormReport
 from runtime.perception.survey import Survey
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Pixels = NDArray[np.uint8]
 
 THUMBNAIL = 240
 """Pictures passed to the chart need no more than this many pixels a side."""
@@ -64,20 +61,12 @@ def draw_storms(
     film: Survey, found: StormReport, picture: Callable[[int], Pixels], words: Words
 ) -> Pixels:
     """Draw the chart, uint8 [896, 1536, 3]; ``picture(i)`` gives frame i of ``moments``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_SIZE, dpi=_DPI, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = sheet(_SIZE, _DPI)
     axes = figure.add_axes((_LEFT, _LOW, _RIGHT - _LEFT, _HIGH - _LOW))
     _draw_speed(axes, film, found, words)
     _draw_thumbnails(figure, axes, film, moments(film, found), picture)
     _draw_title(figure, film, words)
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
-        figure.savefig(buffer, format="png")
-    return np.asarray(Image.open(buffer).convert("RGB"))
+    return painted(figure)
 
 
 def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> None:
@@ -122,7 +111,7 @@ def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> N
     axes.set_axisbelow(True)
     for x, text, side in ((0.0, words.first, "left"), (1.0, words.last, "right")):
         axes.text(
-            x, -0.13, _clip(text, 40), transform=axes.transAxes, ha=side, va="top",
+            x, -0.13, clip(text, 40), transform=axes.transAxes, ha=side, va="top",
             fontsize=11, color=_INK, parse_math=False,
         )  # fmt: skip
 
@@ -161,12 +150,8 @@ def _draw_thumbnails(
         width, height = (side, tall * ratio) if ratio <= 1 else (side / ratio, tall)
         frame = figure.add_axes((x - width / 2, _THUMBS, width, height))
         frame.imshow(pixels, interpolation="lanczos")
-        frame.set_xticks([])
-        frame.set_yticks([])
         marked = index in (worst, worst + 1)
-        for spine in frame.spines.values():
-            spine.set_color(_STORM if marked else _RULE)
-            spine.set_linewidth(1.6 if marked else 0.8)
+        framed(frame, _STORM if marked else _RULE, 1.6 if marked else 0.8)
         line = Line2D(
             [x, place, place], [_THUMBS - 0.008, _HIGH + 0.035, _HIGH + 0.004],
             color=_STORM if marked else "#aab2ba", lw=0.9, transform=figure.transFigure,
@@ -181,7 +166,7 @@ def _draw_thumbnails(
 def _draw_title(figure: Figure, film: Survey, words: Words) -> None:
     steps = film.change.steps
     figure.text(
-        _LEFT - 0.02, 0.965, _clip(words.title, 60), ha="left", va="top", fontsize=13,
+        _LEFT - 0.02, 0.965, clip(words.title, 60), ha="left", va="top", fontsize=13,
         color=_INK, parse_math=False,
     )  # fmt: skip
     figure.text(
@@ -207,7 +192,3 @@ def _spread(
             blocks.append([(a[0] * a[1] + b[0] * b[1]) / count, count])
     flat = np.repeat([block[0] for block in blocks], [int(block[1]) for block in blocks])
     return np.asarray(flat + offsets)
-
-
-def _clip(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

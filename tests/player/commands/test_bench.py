@@ -62,7 +62,7 @@ def test_the_command_kept_is_what_was_typed_without_folders(
 def test_without_torch_diffusers_is_reported_with_what_adds_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(bench_module, "can_export", lambda: False)
     assert run(monkeypatch, "--frames", "2", "--turns", "1", "--against", "diffusers") in (None, 0)
     out = capsys.readouterr().out
     assert "does not run here: needs torch and diffusers: pip install" in out

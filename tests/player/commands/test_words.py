@@ -58,7 +58,8 @@ def test_play_says_that_nothing_moves_and_does_not_pretend(cli: Cli, windows: li
     assert "nothing moves in 'cat to kitten': write a morph such as 'cat -> kitten'" in err
     state = windows[0].state
     assert "nothing moves" in state.notice
-    for act in (state.play, state.toggle_perceptual, state.end, lambda: state.move(10, 0)):
+    acts = state.play, state.toggle_perceptual, lambda: state.seek(1), lambda: state.move(10, 0)
+    for act in acts:
         state.say("")
         act()
         assert "nothing moves" in state.notice

@@ -12,13 +12,13 @@ from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
+from player.commands.common import is_loopback
 from player.controllers.inbox import MOST, Inbox
 from player.controllers.osc import (
     TOLD,
     OscIn,
     OscOut,
     addresses,
-    is_loopback,
     page,
     parse_endpoint,
 )

@@ -111,9 +111,9 @@ def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session)
 
 
 def test_marks_keep_their_seed(session: Session) -> None:
-    session.state.mark_a()
+    session.state.mark("a")
     session.state.change_seed(5)
-    session.state.mark_b()
+    session.state.mark("b")
     session.state.change_seed(1)
     session.state.seek(0.9)
     asked = []
@@ -126,9 +126,9 @@ def test_marks_keep_their_seed(session: Session) -> None:
 def test_the_difference_of_the_marks_is_what_the_pixels_say(session: Session) -> None:
     session.state.toggle_difference()
     assert not session.state.panels.difference
-    session.state.mark_a()
+    session.state.mark("a")
     session.state.seek(0.75)
-    session.state.mark_b()
+    session.state.mark("b")
     session.state.toggle_difference()
     session.picture()
     turn(session, 5)
@@ -150,9 +150,9 @@ def test_a_mark_that_cannot_be_drawn_is_said_once_and_the_difference_is_given_up
     session = session_of(tmp_path, open_renderer=lambda: fake, t=0.25)
     session.start()
     turn(session, 3)
-    session.state.mark_a()
+    session.state.mark("a")
     session.state.seek(0.75)
-    session.state.mark_b()
+    session.state.mark("b")
     session.state.seek(0.25)
     session.state.toggle_difference()
     for _ in range(20):
@@ -167,9 +167,9 @@ def test_a_mark_that_cannot_be_drawn_is_said_once_and_the_difference_is_given_up
 
 
 def test_a_known_difference_stays_although_its_pictures_were_dropped(session: Session) -> None:
-    session.state.mark_a()
+    session.state.mark("a")
     session.state.seek(0.75)
-    session.state.mark_b()
+    session.state.mark("b")
     session.state.toggle_difference()
     turn(session, 5)
     shown = session.picture()
@@ -354,8 +354,8 @@ def test_what_was_made_between_two_ticks_opens_exactly_there(
     assert np.array_equal(frame.pixels, picture(made))
     session.state.change_seed(1)
     assert session.state.request == replace(made, seed=6)
-    session.state.mark_a()
-    session.state.home()
+    session.state.mark("a")
+    session.state.seek(0.0)
     turn(session, 1)
     place = session.state.request.t if session.state.axis == "t" else session.state.request.u
     assert place == 0.0

@@ -52,8 +52,8 @@ class Rendered:
         told: dict[int, Speeds] = {}
         while len(worker.cache) < 401 or not told[401].complete:
             worker.turn()
-            if len(worker.cache) in MOMENTS and worker.speeds is not None:
-                told[len(worker.cache)] = worker.speeds
+            if len(worker.cache) in MOMENTS and worker.lines.speeds is not None:
+                told[len(worker.cache)] = worker.lines.speeds
         return told
 
     def storms(self, frames: int) -> StormReport:

@@ -203,8 +203,8 @@ def test_a_line_is_filled_although_the_cache_is_full_of_others() -> None:
         for _ in range(1000):
             worker.turn()
     assert len(worker.cache.positions(second)) == 401
-    assert worker.speeds is not None
-    assert worker.speeds.complete
+    assert worker.lines.speeds is not None
+    assert worker.lines.speeds.complete
 
 
 def test_a_line_larger_than_the_cache_stops_being_filled() -> None:

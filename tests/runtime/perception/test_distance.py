@@ -12,7 +12,6 @@ from runtime.perception.distance import (
     distance,
     path,
     smoothness,
-    speed,
     storm_share,
 )
 from tests.support.drawn import animal
@@ -118,5 +117,4 @@ def test_measures_of_known_films() -> None:
     assert storm_share(even) == pytest.approx(0.05)
     assert storm_share(single) == 1
     assert path(even) == pytest.approx(10)
-    assert speed(even, np.linspace(0, 1, 41)) == pytest.approx(np.full(40, 10.0))
     assert smoothness(np.zeros(5)) == 1

@@ -124,9 +124,9 @@ def test_many_lines_stay_within_the_budget_and_are_scanned_all_the_same() -> Non
         for _ in range(2 * DIVISIONS):
             worker.turn()
             most = max(most, cache.kept)
-        assert worker.speeds is not None
-        assert worker.speeds.line.request.seed == seed
-        assert worker.speeds.complete
+        assert worker.lines.speeds is not None
+        assert worker.lines.speeds.line.request.seed == seed
+        assert worker.lines.speeds.complete
     assert most <= budget
 
 

@@ -46,8 +46,8 @@ def scanned(fake: Film) -> dict[int, Speeds]:
     for _ in range(600):
         worker.turn()
         known = len(worker.cache)
-        if known in MOMENTS and worker.speeds is not None:
-            told[known] = worker.speeds
+        if known in MOMENTS and worker.lines.speeds is not None:
+            told[known] = worker.lines.speeds
     return told
 
 

@@ -59,7 +59,7 @@ def test_idle_time_fills_the_whole_line_and_measures_it() -> None:
     assert [request.t for request in fake.rendered[1:4]] == [1.0, 0.5, 0.25]
     assert len(fake.rendered) == len(set(fake.rendered)) == 401
     assert worker.cache.positions(BASE) == tuple(k / 400 for k in range(401))
-    speeds = worker.speeds
+    speeds = worker.lines.speeds
     assert speeds is not None
     assert speeds.complete
     posts = [describe_frame(picture(BASE.at(t))) for t in (96 / 400, 104 / 400)]

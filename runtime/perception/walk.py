@@ -97,7 +97,7 @@ def walk(sign: int, reach: float) -> Walk:
     begins = _storm(speeds)
     if begins is not None and at[begins] < end:
         storm = yield from _storm_start(sign, float(at[begins]), float(at[begins + 1]))
-        if storm < end:  # it may begin in the step in which the picture became another one, but later
+        if storm < end:  # else it begins in the step of the other picture, but after that
             end, why = storm, "storm"
     for flicker in find_flickers(Survey(at, rows, (), np.empty(0))):
         last = float(at[flicker.first - 1])

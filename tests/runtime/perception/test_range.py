@@ -126,12 +126,13 @@ def test_a_storm_behind_another_end_is_told_too() -> None:
     """The picture becomes another one calmly, and breaks up soon after."""
     fade = float(np.random.default_rng().uniform(0.7, 0.95))
     end = Axis(fade=fade).find(seeds=1).high
-    assert end < REACH - 0.6, fade
+    assert end < REACH - 0.7, fade
+    begins = end + 1.5 * STEP  # not before the walk has seen the other picture
 
     class Late(Axis):
         def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
             calm = super().picture(weight, seed)
-            broken = np.clip((weight - end - 0.1) / 0.3, 0, 1)
+            broken = np.clip((weight - begins) / 0.3, 0, 1)
             pixels: NDArray[np.uint8] = np.round(
                 (1 - broken) * calm + broken * (255.0 - calm)
             ).astype(np.uint8)
@@ -140,9 +141,28 @@ def test_a_storm_behind_another_end_is_told_too() -> None:
     found = Late(fade=fade).find(seeds=2)
     assert found.why("high") == "another picture", fade
     ((low, high),) = found.storms
-    assert low == pytest.approx(end + 0.1, abs=1.5 * STEP), fade
+    assert low == pytest.approx(begins, abs=1.5 * STEP), fade
     assert high > low + STEP, fade
     assert figures(found)["storms"] == [[low, high]]
+
+
+@pytest.mark.parametrize("fade", [0.63, 0.78, 0.9])
+def test_a_storm_that_begins_after_the_end_in_the_same_step_did_not_make_it(fade: float) -> None:
+    end = Axis(fade=fade).find(seeds=1).high
+    assert end % STEP < STEP - 0.05
+
+    class Late(Axis):
+        def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
+            calm = super().picture(weight, seed)
+            ruin = np.random.default_rng(7).integers(0, 256, (8, 8, 3))
+            broken = np.clip((weight - end - 0.035) / 0.12, 0, 1)
+            blocks = ruin.repeat(SIDE // 8, 0).repeat(SIDE // 8, 1)
+            return ((1 - broken) * calm + broken * blocks).astype(np.uint8)
+
+    found = Late(fade=fade).find(seeds=1)
+    assert found.high == end
+    assert found.why("high") == "another picture"
+    assert len(found.storms) == 1
 
 
 def test_the_storms_of_all_seeds_are_told_as_one() -> None:

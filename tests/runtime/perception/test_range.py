@@ -157,7 +157,8 @@ def test_a_storm_that_begins_after_the_end_in_the_same_step_did_not_make_it(fade
             ruin = np.random.default_rng(7).integers(0, 256, (8, 8, 3))
             broken = np.clip((weight - end - 0.035) / 0.12, 0, 1)
             blocks = ruin.repeat(SIDE // 8, 0).repeat(SIDE // 8, 1)
-            return ((1 - broken) * calm + broken * blocks).astype(np.uint8)
+            pixels: NDArray[np.uint8] = ((1 - broken) * calm + broken * blocks).astype(np.uint8)
+            return pixels
 
     found = Late(fade=fade).find(seeds=1)
     assert found.high == end

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.check_tensorrt_types import check
+from tests.support.gpu.check_tensorrt_types import check
 
-STUBS = Path(__file__).parent / "support" / "tensorrt_api"
+STUBS = Path(__file__).parent / "support" / "gpu" / "tensorrt_api"
 VERSIONS = sorted(STUBS.glob("*/*.pyi"))
 
 

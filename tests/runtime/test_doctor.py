@@ -16,7 +16,7 @@ from runtime.enginecache.entry import Key
 from runtime.engines import driver, gpu
 from runtime.engines.choose import BACKENDS
 from runtime.engines.openvino.engine import open_engine as open_openvino
-from tests.support.fakecuda import FakeCuda
+from tests.support.gpu.fakecuda import FakeCuda
 from tests.support.tinybundle import render_tiny, write_tiny
 
 

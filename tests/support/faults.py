@@ -1,7 +1,7 @@
 """What goes wrong on people's machines: the table, and the tests that plant each row of it.
 
 A test that plants a fault for real is marked ``@pytest.mark.fault(number)``. Where a GPU would be
-needed, it is planted in the fakes of ``tests.support.fakecuda`` and ``tests.support.faketensorrt``.
+needed, it is planted in the fakes of ``tests/support/gpu``.
 ``pytest --collect-only -q --write-faults`` writes ``docs/faults.md`` anew; ``tests/test_faults.py``
 holds that page, the table and the marks to each other.
 """

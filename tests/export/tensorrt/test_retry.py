@@ -33,8 +33,8 @@ from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
 from runtime.engines.tensorrt.module import make_log
 from runtime.errors import BuildError, EngineError, TargetError
 from tests.support.building import ignore
-from tests.support.fakecuda import FakeCuda
-from tests.support.faketensorrt import MAGIC, make_module, make_plan
+from tests.support.gpu.fakecuda import FakeCuda
+from tests.support.gpu.faketensorrt import MAGIC, make_module, make_plan
 from tests.support.tinybundle import write_tiny
 
 NO_MEMORY = "TensorRT could not build the engine: OutOfMemory"

@@ -18,8 +18,8 @@ from runtime.engines import gpu
 from runtime.engines.proof import keep_proof
 from runtime.engines.tensorrt import device, plans
 from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
-from tests.support.fakecuda import FakeCuda
-from tests.support.faketensorrt import make_module, make_plan
+from tests.support.gpu.fakecuda import FakeCuda
+from tests.support.gpu.faketensorrt import make_module, make_plan
 
 
 @dataclass

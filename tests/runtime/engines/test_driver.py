@@ -1,5 +1,5 @@
 """What is said where no GPU can be used. The driver is a stub that is compiled here and answers
-NVIDIA's real ``cuda.bindings``, or else the fake of ``tests.support.fakecuda``."""
+NVIDIA's real ``cuda.bindings``, or else the fake of ``tests.support.gpu.fakecuda``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from runtime.engines import driver
 from runtime.engines.driver import no_gpu_line
-from tests.support.fakecuda import FakeCuda, cudaError_t
+from tests.support.gpu.fakecuda import FakeCuda, cudaError_t
 
 ROOT = Path(__file__).parents[3]
 STUB = """

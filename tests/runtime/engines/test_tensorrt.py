@@ -19,9 +19,9 @@ from runtime.engines.tensorrt.engine import available
 from runtime.engines.tensorrt.module import PACKAGES
 from runtime.errors import DeviceLost, EngineError
 from tests.runtime.engines.machine import Machine
-from tests.support.fakecuda import FakeCuda
-from tests.support.faketensorrt import make_module
-from tests.support.tensorrt_surface import surfaces
+from tests.support.gpu.fakecuda import FakeCuda
+from tests.support.gpu.faketensorrt import make_module
+from tests.support.gpu.tensorrt_surface import surfaces
 from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
 
 SURFACE = surfaces()

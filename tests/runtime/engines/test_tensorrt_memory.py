@@ -15,7 +15,7 @@ from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph
 from runtime.errors import EngineError
 from tests.runtime.engines.machine import Machine
-from tests.support.fakecuda import FakeCuda
+from tests.support.gpu.fakecuda import FakeCuda
 from tests.support.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 
 from runtime.engines.openvino.core import CORE
-from tests.support.fakecuda import FakeCuda
+from tests.support.gpu.fakecuda import FakeCuda
 
 MAGIC = b"FAKEPLAN"
 

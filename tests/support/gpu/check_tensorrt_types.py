@@ -1,6 +1,6 @@
 """Type-check what calls TensorRT against its real signatures.
 
-``tests/support/tensorrt_api`` holds, of each version's signatures, what the code uses. It imports
+``tensorrt_api`` holds, of each version's signatures, what the code uses. It imports
 ``tensorrt`` for its types whichever module runs, so each stub stands in under that name.
 """
 
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MODULES = (
     "export.tensorrt.planbuilder",
     "export.tensorrt.planprocess",

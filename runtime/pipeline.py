@@ -18,7 +18,7 @@ from runtime.bundles.library import find_bundle
 from runtime.engines.abandon import abandon
 from runtime.engines.apart import ApartEngine
 from runtime.engines.choose import choose
-from runtime.engines.engine import Engine, Floats, Interruptible, Overlapping, Rendered
+from runtime.engines.engine import Cancellable, Engine, Floats, Overlapping, Rendered
 from runtime.engines.resident import Mixture, Resident, prompts_of
 from runtime.errors import DeviceLost, RequestError
 from runtime.mixing.mix import Plan
@@ -268,15 +268,15 @@ class Pipeline:
 
         return lambda: self._on_a_gpu(frames)
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """Give up the frame that is being drawn; call it from any thread.
 
-        ``render`` raises Interrupted then. Nothing happens where no frame is being drawn, and on an
+        ``render`` raises Cancelled then. Nothing happens where no frame is being drawn, and on an
         engine that draws it in one piece, as a CUDA graph.
         """
         engine = self.engine
-        if isinstance(engine, Interruptible):
-            engine.interrupt()
+        if isinstance(engine, Cancellable):
+            engine.cancel()
 
     def close(self) -> None:
         """Release the engine."""

@@ -92,11 +92,11 @@ class Overlapping(Protocol):
 
 
 @runtime_checkable
-class Interruptible(Protocol):
+class Cancellable(Protocol):
     """An engine, or what renders with one, whose frame can be given up while it is drawn."""
 
-    def interrupt(self) -> None:
-        """End the frame that is being drawn, from any thread: its ``render`` raises Interrupted.
+    def cancel(self) -> None:
+        """End the frame that is being drawn, from any thread: its ``render`` raises Cancelled.
 
         Where none is, nothing happens; the next is not touched.
         """

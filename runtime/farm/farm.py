@@ -27,7 +27,8 @@ AHEAD = 2
 """Jobs that are done or wait, for each worker: more would only fill the memory."""
 TRIES, ERRORS = 5, 1
 """Workers that may die over one job, and that may fail at it, before it is given up."""
-_TRIES = 5
+REMOVALS = 5
+"""Times that another run may take a chunk's folder away while it is written."""
 KEPT_DAYS = 30
 """Unfinished films that nothing was added to for so long are removed."""
 
@@ -252,13 +253,13 @@ def _keep(path: Path, pixels: Pixels) -> None:
         TargetError: it cannot be written.
     """
     with _writing(path.parent):
-        for tried in range(1, _TRIES + 1):
+        for tried in range(1, REMOVALS + 1):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 chunks.write(path, pixels)
                 return
             except FileNotFoundError:
-                if tried == _TRIES:
+                if tried == REMOVALS:
                     raise
 
 

@@ -20,7 +20,7 @@ def scrub_latencies(renderer: Renderer, first: Request, count: int, seed: int = 
 
     As in the player, idle time fills the cache in between: each request comes at a random moment
     of a frame that is being filled, drawn from ``seed``, and waits for it where the renderer is not
-    ``Interruptible``, and then for its own. The renderer stays open.
+    ``Cancellable``, and then for its own. The renderer stays open.
 
     Raises:
         EngineError: a frame failed, or none came for two minutes.

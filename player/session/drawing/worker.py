@@ -17,8 +17,8 @@ from player.session.drawing.mailbox import Latest
 from player.session.drawing.scan import division
 from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
-from runtime.engines.engine import Interruptible
-from runtime.errors import EngineError, Interrupted, one_line
+from runtime.engines.engine import Cancellable
+from runtime.errors import Cancelled, EngineError, one_line
 from runtime.mixing.mix import Plan
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
@@ -159,7 +159,7 @@ class Worker:
             return
         with self._giving_way:
             if self._gives_way:
-                self._interrupt()
+                self._cancel()
 
     def stop(self, patience: Callable[[], None] = lambda: None) -> None:
         """Give up the frame in flight, release the engine and end the thread.
@@ -168,7 +168,7 @@ class Worker:
         interrupted. One that does not open for ``STUCK_SECONDS`` more is left to itself.
         """
         self.requests.close()
-        self._interrupt()
+        self._cancel()
         if self._thread is not None:
             self._thread.join(PATIENCE_SECONDS)
             if self._thread.is_alive():
@@ -276,17 +276,17 @@ class Worker:
             self.lines.learn(request)
             self._failures = 0
             self.filled += 1
-        except Interrupted:
+        except Cancelled:
             pass
         except Exception:  # reported if and when somebody asks for that very picture
             self._failures += 1
         return True
 
     def _render_giving_way(self, request: Request) -> None:
-        """Draw a frame that a request's picture comes before; raises Interrupted where it did."""
+        """Draw a frame that a request's picture comes before; raises Cancelled where it did."""
         with self._giving_way:
             if self.requests.waiting():
-                raise Interrupted("somebody waits")
+                raise Cancelled("somebody waits")
             self._gives_way = True
         try:
             self._render(request)
@@ -294,14 +294,14 @@ class Worker:
             with self._giving_way:
                 self._gives_way = False
 
-    def _interrupt(self) -> None:
-        if isinstance(self._renderer, Interruptible):
-            self._renderer.interrupt()
+    def _cancel(self) -> None:
+        if isinstance(self._renderer, Cancellable):
+            self._renderer.cancel()
 
     def _render_priority(self, request: Request) -> bool:
         try:
             self._render_giving_way(request)
-        except Interrupted:
+        except Cancelled:
             pass
         except Exception as error:  # told to whoever sent us
             self.priority_error = one_line(error)

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from player.web.server.access import CARRIER, SUBPROTOCOL
 from player.web.wire.pictures import unpack
-from runtime.errors import ExpressionError, Interrupted, MorphError, RequestError
+from runtime.errors import Cancelled, ExpressionError, MorphError, RequestError
 from runtime.request import Request
 
 OPEN_SECONDS = 10.0
@@ -102,13 +102,13 @@ class Connection:
 
         Raises:
             RequestError: the server refuses it; it is away, or does not answer in time.
-            Interrupted: what ``over`` said.
+            Cancelled: what ``over`` said.
             MorphError: the connection is closed.
         """
         ends = None if seconds is None else time.monotonic() + seconds
         while True:
             if why := over():
-                raise Interrupted(f"{self.place}: {why}")
+                raise Cancelled(f"{self.place}: {why}")
             number = self.say(message) if self.connected else 0
             with self._changed:
                 here = self._socket, self.version

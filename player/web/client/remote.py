@@ -118,7 +118,7 @@ class RemoteRenderer:
         """Return the server's picture, from here if it came before; waits while it is away.
 
         Raises:
-            Interrupted: ``interrupt`` was called meanwhile, or another model plays there.
+            Cancelled: ``cancel`` was called meanwhile, or another model plays there.
             MorphError: the server refuses it, or the connection is closed.
         """
         started = time.perf_counter()
@@ -135,7 +135,7 @@ class RemoteRenderer:
             raise EngineError(f"a picture cannot be read: {error}") from None
         return Frame(pixels, request, {"total": (time.perf_counter() - started) * 1e3})
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         """End the ``render`` that waits, from any thread; the next is not touched."""
         self._given_up = True
         self._connection.wake()

@@ -33,7 +33,7 @@ from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
 from runtime.engines.proof import proof_key, read_proof
-from runtime.errors import DeviceLost, EngineError, Interrupted
+from runtime.errors import Cancelled, DeviceLost, EngineError
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -118,7 +118,7 @@ class OnnxRuntimeEngine:
         self._no_batches = False
         self._count = 0  # of loops ever made, so that no two name their CUDA graphs alike
         self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
-        self._interrupted = False
+        self._cancelled = False
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -150,7 +150,7 @@ class OnnxRuntimeEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``; Interrupted where ``interrupt`` was called meanwhile."""
+        """See ``Engine.render``; Cancelled where ``cancel`` was called meanwhile."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
         self._go_on(True)
@@ -166,14 +166,14 @@ class OnnxRuntimeEngine:
         check_total(total)
         return rendered
 
-    def interrupt(self) -> None:
-        """See ``Interruptible``; on the CPU alone, for a CUDA graph runs to its end."""
+    def cancel(self) -> None:
+        """See ``Cancellable``; on the CPU alone, for a CUDA graph runs to its end."""
         if self._device == "cpu":
             self._go_on(False)
 
     def _go_on(self, going: bool) -> None:
         """Let what runs go on, or end after the operator that it is at."""
-        self._interrupted = not going
+        self._cancelled = not going
         for loop in tuple(self._loops.values()):
             for options in loop.options:
                 options.terminate = not going
@@ -197,8 +197,8 @@ class OnnxRuntimeEngine:
                 loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
             ran = loop.run(weights, pooled_weights)
         except Exception as error:
-            if self._interrupted:
-                raise Interrupted("the frame was given up") from None
+            if self._cancelled:
+                raise Cancelled("the frame was given up") from None
             failed = failure("denoiser or decoder", error)
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)

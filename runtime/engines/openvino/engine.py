@@ -25,7 +25,7 @@ from runtime.engines.openvino.int8 import GRAPHS, Int8, int8_graphs, worthwhile
 from runtime.engines.openvino.narrow import narrow
 from runtime.engines.openvino.prologue import Denoiser, Parts, split
 from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
-from runtime.errors import EngineError, Interrupted
+from runtime.errors import Cancelled, EngineError
 
 PRECISIONS = ("f32", "bf16", "int8")
 FAITHFUL_DB = 35.0
@@ -106,7 +106,7 @@ class OpenVinoEngine:
         self._noise: Floats | None = None
         self._noises = 0
         """how many were loaded"""
-        self._interrupted = False
+        self._cancelled = False
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
         """See ``Engine.encode``."""
@@ -128,8 +128,8 @@ class OpenVinoEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``; Interrupted where ``interrupt`` was called meanwhile."""
-        self._interrupted = False
+        """See ``Engine.render``; Cancelled where ``cancel`` was called meanwhile."""
+        self._cancelled = False
         if self._noise is None:
             raise EngineError("render was called before load_noise")
         self._text.release_if_idle()
@@ -163,23 +163,23 @@ class OpenVinoEngine:
         done = time.perf_counter()
         return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3)
 
-    def interrupt(self) -> None:
-        """See ``Interruptible``; a graph ends after the layer that it is at."""
-        self._interrupted = True
+    def cancel(self) -> None:
+        """See ``Cancellable``; a graph ends after the layer that it is at."""
+        self._cancelled = True
         self._denoiser.cancel()
         self._decoder.cancel()
 
     def _run(self, role: str, index: int = 0, key: object = None) -> None:
         try:
-            if role == "denoiser" and not self._interrupted:
+            if role == "denoiser" and not self._cancelled:
                 self._denoiser.run(index, key)
-            elif not self._interrupted:
+            elif not self._cancelled:
                 infer(self._decoder, role)
         except EngineError:
-            if not self._interrupted:
+            if not self._cancelled:
                 raise
-        if self._interrupted:
-            raise Interrupted("the frame was given up") from None
+        if self._cancelled:
+            raise Cancelled("the frame was given up") from None
 
     def precision_of(self, role: str) -> str:
         """What a graph computes in: those that were quantised in ``int8``, others in the best."""

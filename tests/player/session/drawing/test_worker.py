@@ -11,7 +11,7 @@ from player.session.drawing.memory import Descriptors
 from player.session.drawing.scan import Scan
 from player.session.drawing.worker import FAILURES, PendingRequest, Result, Worker
 from runtime.cache import FrameCache
-from runtime.errors import BundleError, Interrupted
+from runtime.errors import BundleError, Cancelled
 from runtime.language.line import Line
 from runtime.perception.distance import describe_frame, distance
 from runtime.request import Frame, Request
@@ -174,12 +174,12 @@ def test_stopping_ends_a_thread_that_waits_and_one_that_fills(frames: int, filli
 
 
 class Slow(FakeRenderer):
-    """Takes a long time over a frame, unless it is interrupted."""
+    """Takes a long time over a frame, unless it is cancelled."""
 
     def __init__(self) -> None:
         super().__init__()
         self.drawing: Request | None = None  # while it is
-        self.interrupted: list[Request] = []
+        self.cancelled: list[Request] = []
         self._end = threading.Event()
 
     def render(self, request: Request) -> Frame:
@@ -189,11 +189,11 @@ class Slow(FakeRenderer):
         ended = self._end.wait(20.0 if filling else 0.0)
         self.drawing = None
         if ended:
-            self.interrupted.append(request)
-            raise Interrupted("given up")
+            self.cancelled.append(request)
+            raise Cancelled("given up")
         return super().render(request)
 
-    def interrupt(self) -> None:
+    def cancel(self) -> None:
         self._end.set()
 
 
@@ -206,10 +206,10 @@ def test_a_frame_that_nobody_asked_for_gives_way_to_one_that_somebody_waits_for(
     worker.ask(PendingRequest(BASE))  # which is known: nobody waits for a render
     time.sleep(0.05)
     assert fake.drawing is not None
-    assert not fake.interrupted
+    assert not fake.cancelled
     worker.ask(PendingRequest(BASE.at(0.3001)))
     until(lambda: BASE.at(0.3001) in worker.cache)
-    assert [request.t for request in fake.interrupted] == [1.0]
+    assert [request.t for request in fake.cancelled] == [1.0]
     until(lambda: fake.drawing is not None)  # and goes on filling
     started = time.perf_counter()
     worker.stop()
@@ -228,4 +228,4 @@ def test_giving_way_is_no_failure_of_the_frame() -> None:
         until(lambda: len(worker.cache) == 2 + count)  # noqa: B023
     until(lambda: fake.drawing is not None)
     worker.stop()
-    assert {request.t for request in fake.interrupted[:-1]} == {1.0}
+    assert {request.t for request in fake.cancelled[:-1]} == {1.0}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from runtime.errors import Interrupted, MorphError
+from runtime.errors import Cancelled, MorphError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -25,8 +25,8 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Pipeline]:
         yield pipeline
 
 
-def interrupted(pipeline: Pipeline, request: Request) -> MorphError | None:
-    """Draw ``request`` in a thread and interrupt until that ends; return how it ended."""
+def cancelled(pipeline: Pipeline, request: Request) -> MorphError | None:
+    """Draw ``request`` in a thread and cancel until that ends; return how it ended."""
     ended: list[MorphError | None] = []
 
     def draw() -> None:
@@ -39,7 +39,7 @@ def interrupted(pipeline: Pipeline, request: Request) -> MorphError | None:
     thread = threading.Thread(target=draw)
     thread.start()
     while thread.is_alive():
-        pipeline.interrupt()
+        pipeline.cancel()
         time.sleep(0.001)
     return ended[0]
 
@@ -49,9 +49,9 @@ def test_a_frame_is_given_up_and_the_next_is_as_ever(opened: Pipeline) -> None:
     seed = int(np.random.default_rng().integers(1 << 31))
     print(f"seed {seed}")
     other = Request("dog -> fox", t=0.5, seed=seed)  # another basis and noise than was loaded
-    assert isinstance(interrupted(opened, other), Interrupted)
+    assert isinstance(cancelled(opened, other), Cancelled)
     assert np.array_equal(opened.render(CALM).pixels, before)
-    assert isinstance(interrupted(opened, CALM.at(0.75)), Interrupted)
+    assert isinstance(cancelled(opened, CALM.at(0.75)), Cancelled)
     drawn = opened.render(other).pixels
     with Pipeline.open("critters", backend=opened.engine.name) as fresh:
         assert np.array_equal(fresh.render(other).pixels, drawn)
@@ -59,13 +59,13 @@ def test_a_frame_is_given_up_and_the_next_is_as_ever(opened: Pipeline) -> None:
 
 def test_where_no_frame_is_drawn_the_next_is_not_touched(opened: Pipeline) -> None:
     before = opened.render(CALM).pixels
-    opened.interrupt()
+    opened.cancel()
     assert np.array_equal(opened.render(CALM).pixels, before)
 
 
 def test_it_takes_a_part_of_a_frame_at_most(opened: Pipeline) -> None:
     whole = min(_seconds(lambda: opened.render(CALM.at(0.5))) for _ in range(5))
-    parts = [_seconds(lambda: interrupted(opened, CALM.at(0.5))) for _ in range(9)]
+    parts = [_seconds(lambda: cancelled(opened, CALM.at(0.5))) for _ in range(9)]
     assert min(parts) < 0.5 * whole
 
 

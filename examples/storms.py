@@ -4,8 +4,8 @@ import sys
 
 from runtime.language.line import Line
 from runtime.perception.distance import Descriptor, describe_frame
-from runtime.perception.storms import find_storms
-from runtime.perception.survey import survey
+from runtime.perception.storms.storms import find_storms
+from runtime.perception.storms.survey import survey
 from runtime.pipeline import Pipeline
 
 FRAMES = 51

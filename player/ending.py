@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from player.session.drawing.worker import THREAD
+from player.session.rendering.worker import THREAD
 from runtime.durable import UNFINISHED
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")

@@ -179,7 +179,7 @@ def close_open_range(
     if axis is None:
         return expression
     from player.ranging import close_range  # slow to import, and few expressions need it
-    from runtime.perception.range import REACH
+    from runtime.perception.charting.range import REACH
 
     check(axis.close(-REACH, REACH))
     return close_range(

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import Progress
 
-from player.session.keep.quest import LEAST, Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation
+from player.session.saving.quest import LEAST, Quest, answer, closed, kept_with
 from runtime.errors import RequestError
 from runtime.language.openaxis import OpenAxis
-from runtime.perception.range import REACH, common
-from runtime.perception.rangecache import keep_range, load_range
+from runtime.perception.charting.range import REACH, common
+from runtime.perception.charting.rangecache import keep_range, load_range
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request

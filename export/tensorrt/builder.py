@@ -25,7 +25,6 @@ from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
-from runtime.engines.proof import keep_proof, read_proof
 from runtime.engines.tensorrt.module import load_module
 from runtime.engines.tensorrt.plans import (
     LEVEL,
@@ -35,6 +34,7 @@ from runtime.engines.tensorrt.plans import (
     profiles,
     weight_files,
 )
+from runtime.engines.verified import keep_verified, read_verified
 from runtime.errors import BuildError, EngineError, NotFinite
 from runtime.perception.psnr import ENOUGH, LEAST
 
@@ -193,7 +193,7 @@ class Builder:
 
     def is_proven(self, entries: list[Entry]) -> bool:
         """Whether these very engines drew on this GPU what the CPU draws."""
-        return bool(read_proof(self._cache, self._proof_key(entries)))
+        return bool(read_verified(self._cache, self._verified_key(entries)))
 
     def prove(self, entries: list[Entry]) -> str:
         """Draw frames on the engines and on the CPU; return a line that says how like they are.
@@ -214,11 +214,11 @@ class Builder:
         if found < LEAST:
             far = f"something else, {found:.1f} dB from f32 on the CPU"
             raise self._refused(entries, far)
-        keep_proof(self._cache, self._proof_key(entries), found, is_like=True)
-        said = f"frames of these engines are {found:.1f} dB from f32 on the CPU"
+        keep_verified(self._cache, self._verified_key(entries), found, is_like=True)
+        message = f"frames of these engines are {found:.1f} dB from f32 on the CPU"
         if found >= ENOUGH:
-            return said
-        return f"{said}: coarse (below {ENOUGH:.0f} dB); --precision f32 is exact and slower"
+            return message
+        return f"{message}: coarse (below {ENOUGH:.0f} dB); --precision f32 is exact and slower"
 
     def _refused(self, entries: list[Entry], drawn: str) -> BuildError:
         for entry in entries:
@@ -228,7 +228,7 @@ class Builder:
             "another --backend, or build the model with --precision f32"
         )
 
-    def _proof_key(self, entries: list[Entry]) -> Key:
+    def _verified_key(self, entries: list[Entry]) -> Key:
         plans = {role: entry.files[PLAN].sha256 for role, entry in zip(ROLES, entries, strict=True)}
         return plans_key(self._bundle, self._backend, self._version, self._gpu, plans)
 

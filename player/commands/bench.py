@@ -59,7 +59,7 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure frames a second, each stage against this machine's limit, and peers beside them."""
-    from player.session.drawing.latency import scrub_latencies
+    from player.session.rendering.latency import scrub_latencies
     from runtime.bench.run import bench_bundle
 
     for name, number in (("frames", frames), ("turns", turns)):
@@ -130,7 +130,7 @@ def _rivals(
     model: str, names: list[str], checkpoint: Path | None, ours: Pipeline | None
 ) -> list[Rival]:
     """Return who is named; ``ours`` is None where only the names are to be checked."""
-    from runtime.bench.limits import CPU
+    from runtime.bench.limits.limits import CPU
     from runtime.bench.peers import Rival, engine_rival
     from runtime.bench.variants import NAMES, variant_rival
     from runtime.bundles.library import find_bundle

@@ -18,8 +18,8 @@ from runtime.bundles.manifest import MANIFEST
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.choose import usable
 from runtime.engines.gpu import Gpu
-from runtime.engines.proof import keep_proof
 from runtime.engines.tensorrt.module import load_module
+from runtime.engines.verified import keep_verified
 from runtime.errors import (
     BuildError,
     BundleError,
@@ -255,11 +255,11 @@ def _likeness(bundle: Bundle) -> str:
     except EngineError as error:
         return str(error)
     with contextlib.suppress(MorphError):  # a cache that cannot be written is no reason to fail
-        keep_proof(EngineCache(), likeness_key(bundle), found, is_like=found >= LEAST)
-    said = f"a frame is {found:.1f} dB from f32 on the CPU"
+        keep_verified(EngineCache(), likeness_key(bundle), found, is_like=found >= LEAST)
+    message = f"a frame is {found:.1f} dB from f32 on the CPU"
     if found < LEAST:
-        return f"{said}, another picture, so it is not used: build with --precision f32"
-    return said if found >= ENOUGH else f"{said}: coarse; --precision f32 is exact and slower"
+        return f"{message}, another picture, so it is not used: build with --precision f32"
+    return message if found >= ENOUGH else f"{message}: coarse; --precision f32 is exact and slower"
 
 
 def _say(console: Console, text: str) -> None:

@@ -35,7 +35,7 @@ from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_target, kind_of
 from runtime.perception.distance import Descriptor, describe_frame
-from runtime.perception.retime import even_positions, measure
+from runtime.perception.storms.retime import even_positions, measure
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 

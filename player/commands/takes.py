@@ -17,9 +17,9 @@ from rich.progress import Progress
 from player.commands.common import frames_of, interruptible, progress
 from player.commands.playing.library import Library
 from player.options import open_pipeline
-from player.session.keep.takefile import Take, read_take
 from player.session.motion.moment import Moment, kind_in
 from player.session.reproduce import Invocation, own_name
+from player.session.saving.takefile import Take, read_take
 from runtime.errors import BundleError, RequestError
 from runtime.output.film import check_fps, open_film
 from runtime.output.overwrite import check_overwrite

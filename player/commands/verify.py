@@ -110,7 +110,7 @@ def _prepare(bundle: Bundle, backend: str) -> bool:
 
 
 def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
-    from player.session.drawing.latency import scrub_latencies
+    from player.session.rendering.latency import scrub_latencies
 
     return scrub_latencies(pipeline, request, count)
 
@@ -122,17 +122,17 @@ def _write(path: Path, text: str) -> None:
 
 def _line(verdict: Verdict) -> str:
     name = " ".join(filter(None, [verdict.backend, verdict.precision]))
-    said = [verdict.word if verdict.reason is None else f"{verdict.word}: {verdict.reason}"]
+    message = [verdict.word if verdict.reason is None else f"{verdict.word}: {verdict.reason}"]
     worst, speed = verdict.worst, verdict.speed
     if worst is not None and verdict.reason is None:
-        said.append(f"{worst.psnr:.1f} dB from f32 on the CPU or better")
+        message.append(f"{worst.psnr:.1f} dB from f32 on the CPU or better")
     if speed is not None:
-        said.append(f"{speed.fps:.1f} fps")
+        message.append(f"{speed.fps:.1f} fps")
         if speed.scrub is not None:
-            said.append(f"{speed.scrub.median:.1f} ms from a key to its frame")
-        said.append(f"first frame {speed.open_seconds:.1f} s + {speed.first_frame_ms:.0f} ms")
-        said.append(f"{speed.peak_bytes / 1e9:.2f} GB")
-    return f"{name}: {', '.join(said)}"
+            message.append(f"{speed.scrub.median:.1f} ms from a key to its frame")
+        message.append(f"first frame {speed.open_seconds:.1f} s + {speed.first_frame_ms:.0f} ms")
+        message.append(f"{speed.peak_bytes / 1e9:.2f} GB")
+    return f"{name}: {', '.join(message)}"
 
 
 def _fault(verdicts: tuple[Verdict, ...]) -> str:

@@ -90,6 +90,6 @@ class Inbox:
         if now - self._said_at < REPORT_SECONDS or not (lost or self._complaint):
             return ""
         many = f"{lost} messages dropped, more than {MOST} came at once" if lost else ""
-        said = "; ".join(filter(None, (self._complaint, many)))
+        message = "; ".join(filter(None, (self._complaint, many)))
         self._complaint, self._dropped_said, self._said_at = "", self.dropped, now
-        return said
+        return message

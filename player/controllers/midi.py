@@ -28,14 +28,14 @@ CLOCK, START = 0xF8, 0xFA
 TICKS_PER_BEAT = 24
 
 Mode = Literal["absolute", "relative", "offset", "press"]
-"""What a control sends: the place of a knob with two ends, 0 to 127; an endless knob's steps, as
+"""What a control sends: the place of a knob with two ends, 0 to 127; an endless knob's turns, as
 1, 2 … up and 127 or 65 … down; or as 65 … up and 63 … down; a button's 127 and 0."""
 UNCLEAR = (0, 1, 65, 127)
 """Values of a controller message that do not yet say what kind of control sent it."""
 PLACES = {"move": "seek", "move_u": "seek_u"}
 """action that moves → the one that goes to a place on the same axis"""
-STEPS = {place: step for step, place in PLACES.items()} | {"seed": "change_seed"}
-"""action that takes a value → the one that steps through its values"""
+RELATIVE = {place: relative for relative, place in PLACES.items()} | {"seed": "change_seed"}
+"""action that takes a value → the one that goes on from its value"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +196,11 @@ class Midi:
         else:
             if binding.mode == "absolute":  # as far as it was turned
                 unit = min(1.0, (parameter.high - parameter.low) / 127)
-                steps = 0 if before is None else round(value * unit) - round(before * unit)
+                turns = 0 if before is None else round(value * unit) - round(before * unit)
             else:
-                steps = _steps(value, binding.mode)
-            if steps:
-                self.inbox.put(binding.action, min(max(steps, parameter.low), parameter.high))
+                turns = _turns(value, binding.mode)
+            if turns:
+                self.inbox.put(binding.action, min(max(turns, parameter.low), parameter.high))
 
     def _hear_learning(self, control: str, value: int, action: str, given: float | None) -> None:
         """Bind a control once it is clear what kind it is."""
@@ -221,7 +221,7 @@ class Midi:
         if mode == "absolute":
             action = PLACES.get(action, action)
         elif mode != "press":
-            action = STEPS.get(action, action)
+            action = RELATIVE.get(action, action)
             parameter = NAMES[action].parameter
             if parameter is None or not parameter.relative:
                 self.inbox.refuse(f"{control} is an endless knob: bind {action} to a pad")
@@ -311,9 +311,9 @@ def write_mapping(path: Path, bindings: Sequence[Binding]) -> None:
             partial.write_text(text + "\n", encoding="utf-8")
 
 
-def _steps(value: int, mode: Mode) -> int:
+def _turns(value: int, mode: Mode) -> int:
     """Return how far an endless knob was turned."""
     if mode == "offset":
         return value - 64
-    # down is 127, 126 … (two's complement) or 65, 66 … (a sign bit): no knob makes 32 steps at once
+    # down is 127, 126 … (two's complement) or 65, 66 … (a sign bit): no knob makes 32 turns at once
     return value if value <= 64 else value - 128 if value >= 96 else 64 - value

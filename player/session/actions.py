@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from player.session.keep.cues import GLIDES, MOST
 from player.session.motion.playhead import DIVISIONS, SPEEDS
+from player.session.saving.cues import GLIDES, MOST
 from player.session.session import Session
 from runtime.request import MAX_SEED
 
@@ -241,7 +241,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "range",
         "how far the second axis stays calm here",
-        lambda s, _: s.wanted.find_range(),
+        lambda s, _: s.priority.find_range(),
         (Key("w"),),
     ),
     Action("tokens", "token strip", lambda s, _: s.state.panels.toggle_tokens(), (Key("t"),)),

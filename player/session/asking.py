@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from player.session.drawing.measures import Measures
-from player.session.drawing.worker import PendingRequest, Worker
+from player.session.rendering.measures import Measures
+from player.session.rendering.worker import PendingRequest, Worker
 from player.session.state import PlayerState
 from runtime.errors import MorphError
 from runtime.request import Frame, Request

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from player.session.keep.cues import read_cues
-from player.session.keep.takefile import read_take
 from player.session.motion.moment import (
     SETTINGS,
     KeptFileError,
@@ -15,6 +13,8 @@ from player.session.motion.moment import (
     kind_in,
     request_of,
 )
+from player.session.saving.cues import read_cues
+from player.session.saving.takefile import read_take
 from runtime.output.film import read_settings
 
 SUFFIXES = (".png", ".mp4", ".gif", ".json")

@@ -8,14 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from player.session.asking import Asking
-from player.session.drawing.measures import Measures
-from player.session.drawing.memory import default_budget, give_back_freed
-from player.session.drawing.worker import Renderer, Worker
-from player.session.keep.cues import Cues
-from player.session.keep.difference import difference
-from player.session.keep.firstpicture import FirstPicture
-from player.session.keep.keeping import Keeping
-from player.session.keep.takerecorder import Takes
+from player.session.filling.memory import default_budget, give_back_freed
 from player.session.models import Model, Models
 from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
@@ -23,18 +16,25 @@ from player.session.motion.moment import Moment, kind_in
 from player.session.motion.past import Past
 from player.session.motion.playhead import DIVISIONS
 from player.session.opening import moment_in
+from player.session.priority import PriorityRequests
+from player.session.rendering.measures import Measures
+from player.session.rendering.worker import Renderer, Worker
 from player.session.reproduce import Invocation, play_command
+from player.session.saving.cues import Cues
+from player.session.saving.difference import difference
+from player.session.saving.firstpicture import FirstPicture
+from player.session.saving.keeping import Keeping
+from player.session.saving.takerecorder import Takes
 from player.session.settings import Settings
 from player.session.state import HINT, PlayerState
 from player.session.view import View, view_of
-from player.session.wanted import Wanted
 from player.session.words import History
 from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import Line, stands_still
 from runtime.language.openaxis import open_axis
-from runtime.perception.range import REACH
+from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request
 
 
@@ -143,7 +143,7 @@ class Session:
         self.takes.follow(self.keeping.recorder, self.moment, now)
         self._look_ahead(now)
         self._want_difference()
-        self.wanted.turn(self.model_name)
+        self.priority.turn(self.model_name)
 
     @property
     def moment(self) -> Moment:
@@ -200,11 +200,11 @@ class Session:
 
     def undo(self) -> None:
         """Go back to what was asked for before."""
-        self._step(self.past.undo, "nothing to undo")
+        self._travel(self.past.undo, "nothing to undo")
 
     def redo(self) -> None:
         """Go to what was undone last."""
-        self._step(self.past.redo, "nothing to redo")
+        self._travel(self.past.redo, "nothing to redo")
 
     def copy_command(self) -> None:
         """Put the command that opens this view again on the clipboard."""
@@ -264,7 +264,7 @@ class Session:
             remark = self._remark(wide)
             if remark is not None:
                 raise RequestError(remark)
-            self.wanted.find_typed_range(axis)
+            self.priority.find_typed_range(axis)
             return
         self.change(replace(self.state.request, expression=str(parse(expression))))
         self.history.add(self.state.base.expression)
@@ -322,11 +322,11 @@ class Session:
             if self.state.notice != problem:  # said again when its notice is gone, not every turn
                 self.state.complain(problem)
 
-    def _step(self, step: Callable[[Callable[[Moment], None]], bool], otherwise: str) -> None:
+    def _travel(self, way: Callable[[Callable[[Moment], None]], bool], otherwise: str) -> None:
         self.state.gliding = None
         self._note(self.beats.now)
         try:
-            if step(self.go):
+            if way(self.go):
                 self.state.playhead = replace(self.state.playhead, playing=False)
             else:
                 self.state.say(otherwise)
@@ -356,7 +356,7 @@ class Session:
             return asked
 
         coming = state.preview(arrive).values()
-        self.wanted.add_first(tuple(one for one in coming if one not in state.cache))
+        self.priority.add_first(tuple(one for one in coming if one not in state.cache))
 
     def _want_difference(self) -> None:
         """Have drawn what the marks' difference needs; say so and end it if that cannot be."""
@@ -365,13 +365,13 @@ class Session:
         if marked is None or known or all(one in self.state.cache for one in marked):
             self._marked = None
             return
-        problem = self.wanted.take_problem()
+        problem = self.priority.take_problem()
         if marked == self._marked and problem is not None:
             self.state.panels.difference = False
             self.state.complain(problem)
             return
         self._marked = marked
-        self.wanted.add(marked)
+        self.priority.add(marked)
 
     def _switch_model(self) -> None:
         """Let another model take over; the old picture stays until its first is there."""
@@ -417,7 +417,9 @@ class Session:
     def _draw_with(self, worker: Worker) -> None:
         """Let a render thread draw from now on."""
         self.asking = Asking(worker, self.state, self.measures, threads=self._threads)
-        self.wanted = Wanted(self.asking, self.state, self.keeping, self.cues, self.write)
+        self.priority = PriorityRequests(
+            self.asking, self.state, self.keeping, self.cues, self.write
+        )
 
     def _return_to_the_last_model(self) -> bool:
         """Play on with the model before, if this one failed to open; False if there is none."""

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from player.session.drawing.memory import default_budget
-from player.session.drawing.scan import Speeds
-from player.session.drawing.worker import ModelInfo
+from player.session.filling.memory import default_budget
+from player.session.filling.scan import Speeds
 from player.session.motion.glide import Glide
 from player.session.motion.moment import Moment
 from player.session.motion.playhead import DIVISIONS, FINE, Playhead, Point
 from player.session.panels import Panels
+from player.session.rendering.worker import ModelInfo
 from player.session.reproduce import Invocation
 from runtime.cache import FrameCache
 from runtime.language.expression import parse
@@ -293,7 +293,7 @@ class PlayerState:
             self.say("raw time")
         elif self.speeds is not None and self._scanned():
             self.playhead = replace(self.playhead, warp=self.speeds.warp())
-            self.say("perceptual time: equal steps look equally different")
+            self.say("perceptual time: equal moves look equally different")
         else:
             cached = len(self.cache.positions(self.request, self.axis))
             left = "" if not self.pace else f", about {(DIVISIONS + 1 - cached) * self.pace:.0f} s"

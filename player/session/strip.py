@@ -18,14 +18,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PromptTokens:
     """One prompt with its coefficient in each slot it edits; none for the unchanged layout."""
 
     weights: tuple[float, ...]
     cells: tuple[Cell, ...]
 
 
-def lines(plan: Plan, t: float, u: float) -> tuple[Line, ...]:
+def prompts(plan: Plan, t: float, u: float) -> tuple[PromptTokens, ...]:
     """Return the prompts of a plan as the strip shows them, in the plan's order."""
     mixed = plan.coefficients(t, u)
     made = []
@@ -38,7 +38,7 @@ def lines(plan: Plan, t: float, u: float) -> tuple[Line, ...]:
         padding = [row for row in used if row > tokens.eos]
         if padding:
             cells.append(Cell(tokens.eos + 1, f"padding to {max(padding)}", True))
-        made.append(Line(weights, tuple(cells)))
+        made.append(PromptTokens(weights, tuple(cells)))
     return tuple(made)
 
 

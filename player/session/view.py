@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from player.session.asking import Asking
-from player.session.drawing.measures import Measures
-from player.session.drawing.scan import Speeds
-from player.session.keep.cues import Cue, Cues
-from player.session.keep.filmrecorder import Recorder
+from player.session.filling.scan import Speeds
 from player.session.motion.playhead import TICKS, Loop, Point
+from player.session.rendering.measures import Measures
+from player.session.saving.cues import Cue, Cues
+from player.session.saving.filmrecorder import FilmRecorder
 from player.session.state import HINT, PlayerState
 from runtime.language.expression import parse
 from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
-from runtime.perception.map import Sketch
+from runtime.perception.charting.map import Sketch
 from runtime.request import Request
 
 
@@ -146,7 +146,7 @@ def view_of(
     measures: Measures,
     *,
     hertz: int,
-    recorder: Recorder | None,
+    recorder: FilmRecorder | None,
     cues: Cues,
 ) -> View:
     """Return what is to be shown; ``hertz`` is how often a second the front end turns."""

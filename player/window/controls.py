@@ -1,4 +1,4 @@
-"""Held arrow keys: one step at once, then a glide whose speed does not depend on key repeat."""
+"""Held arrow keys: one move at once, then a glide whose speed does not depend on key repeat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from player.session.motion.playhead import FINE, GLIDE
 from player.window.keys import ARROWS, CTRL, SHIFT
 
 HOLD_SECONDS = 0.22
-"""A key held this long glides; shorter is a single step."""
+"""A key held this long glides; shorter is a single move."""
 
 
 class Controls:
@@ -18,7 +18,7 @@ class Controls:
         self._scale = 1.0
 
     def press(self, key: int, mods: int, now: float) -> tuple[int, int] | None:
-        """Note a key going down; an arrow returns the step to make at once, in ticks."""
+        """Note a key going down; an arrow returns the move to make at once, in ticks."""
         self._modify(mods)
         if key not in ARROWS or key in self._since:
             return None

@@ -51,7 +51,7 @@ class TextLine:
         cursor = min(max(to, 0), len(self.text))
         return replace(self, cursor=cursor, anchor=self.anchor if select else cursor)
 
-    def step(self, way: int, *, word: bool = False, select: bool = False) -> TextLine:
+    def arrow(self, way: int, *, word: bool = False, select: bool = False) -> TextLine:
         """Move by a character or a word; without ``select``, a selection ends on that side."""
         if self.selected and not select and not word:
             return self.move(self.selection[0 if way < 0 else 1])

@@ -113,7 +113,7 @@ class Typist:
             self._clip(key, session)
         elif key in (pygame.K_LEFT, pygame.K_RIGHT):
             way = 1 if key == pygame.K_RIGHT else -1
-            self._set(line.step(way, word=word, select=select), session)
+            self._set(line.arrow(way, word=word, select=select), session)
         elif key in (pygame.K_BACKSPACE, pygame.K_DELETE):
             way = 1 if key == pygame.K_DELETE else -1
             self._set(line.erase(way, word=word), session)

@@ -11,11 +11,11 @@ from statistics import fmean
 import pygame
 
 from player.session.actions import NAMES, find
-from player.session.drawing.worker import Renderer
-from player.session.keep.firstpicture import FirstPicture
 from player.session.models import Models
 from player.session.motion.playhead import DIVISIONS
+from player.session.rendering.worker import Renderer
 from player.session.reproduce import Invocation
+from player.session.saving.firstpicture import FirstPicture
 from player.session.session import Controller, Session
 from player.window import theme
 from player.window.canvas import Canvas

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from runtime.bench.limits import Limits
+from runtime.bench.limits.limits import Limits
 from runtime.bench.machine import Machine
 from runtime.errors import BundleError
 

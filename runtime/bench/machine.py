@@ -99,7 +99,7 @@ def driver_version() -> str | None:
     if tool is None:
         return None
     try:
-        said = subprocess.run(
+        message = subprocess.run(
             [tool, "--query-gpu=driver_version", "--format=csv,noheader"],
             capture_output=True,
             text=True,
@@ -108,7 +108,7 @@ def driver_version() -> str | None:
         )
     except (OSError, subprocess.SubprocessError, UnicodeError):
         return None
-    lines = said.stdout.split()
+    lines = message.stdout.split()
     return lines[0] if lines else None
 
 

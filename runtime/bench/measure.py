@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.bench.counts import Work, count, count_model, flop_behind
 from runtime.bench.figures import Denoising, Fill, Spread, Stage
-from runtime.bench.limits import Limits
+from runtime.bench.limits.counts import Work, count, count_model, flop_behind
+from runtime.bench.limits.limits import Limits
 from runtime.engines.cpu import peak_bytes
 from runtime.engines.openvino.engine import OpenVinoEngine
 from runtime.engines.openvino.folding import fold

@@ -10,7 +10,7 @@ from runtime.bench import measure
 from runtime.bench.apart import in_child
 from runtime.bench.figures import FORMAT, Benchmark, Spread
 from runtime.bench.layers import layers as slowest
-from runtime.bench.limits import measure_limits
+from runtime.bench.limits.limits import measure_limits
 from runtime.bench.machine import Watch, this_machine
 from runtime.bench.peers import Rival, compare
 from runtime.pipeline import Pipeline

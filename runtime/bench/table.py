@@ -20,7 +20,7 @@ from runtime.bench.figures import (
     Stage,
     from_json,
 )
-from runtime.bench.limits import CPU
+from runtime.bench.limits.limits import CPU
 from runtime.errors import MorphError, TargetError
 
 BEGIN = "<!-- bench: written by python -m runtime.bench.table -->"
@@ -245,16 +245,16 @@ def _layers(layers: Sequence[Layer]) -> list[tuple[str, str]]:
 
 def _limits(result: Benchmark) -> str:
     limits = result.limits
-    said = [
+    message = [
         f"matrix products in {one.precision} ran at {one.flop_per_second / 1e9:.0f} GFLOP/s"
         for one in (limits, *result.more_limits)
         if one.flop_per_second is not None
     ]
     if limits.bytes_per_second is not None:
-        said.append(f"copying at {limits.bytes_per_second / 1e9:.1f} GB/s, read and written")
+        message.append(f"copying at {limits.bytes_per_second / 1e9:.1f} GB/s, read and written")
     if limits.reason is not None:
-        said.append(f"not measured: {limits.reason}")
-    text = ", ".join(said)
+        message.append(f"not measured: {limits.reason}")
+    text = ", ".join(message)
     return text[:1].upper() + text[1:]
 
 

@@ -44,11 +44,11 @@ def acquire(
     """
     path = Path(lock.lock_file)
     until = None if timeout_s < 0 else time.monotonic() + timeout_s
-    said = False
+    told = False
     while True:
         left = LOOK_AGAIN_S if until is None else min(LOOK_AGAIN_S, until - time.monotonic())
         try:
-            lock.acquire(timeout=max(0.0, left) if said else 0)
+            lock.acquire(timeout=max(0.0, left) if told else 0)
             break
         except filelock.Timeout:
             pid = holder(path)
@@ -57,11 +57,11 @@ def acquire(
                     f"{what} is held by process {pid}, which is stopped: continue it with "
                     f"'kill -CONT {pid}', or end it"
                 ) from None
-            if said and until is not None and time.monotonic() >= until:
+            if told and until is not None and time.monotonic() >= until:
                 raise Busy(f"another process has been building {what} too long") from None
-            if not said and on_wait is not None:
+            if not told and on_wait is not None:
                 on_wait()
-            said = True
+            told = True
     with suppress(OSError):  # Windows lets nobody write a file that is locked
         path.write_text(str(os.getpid()), encoding="ascii")
 

@@ -19,7 +19,7 @@ from runtime.errors import EngineError, MorphError, TargetError
 from runtime.farm import chunks
 from runtime.farm.crew import Crew, Done
 from runtime.farm.worker import Identity, Job, Opening, Pixels
-from runtime.perception.atlas import LineJob, Measurement
+from runtime.perception.charting.atlas import LineJob, Measurement
 from runtime.planner import Planner
 from runtime.request import Frame, Request
 

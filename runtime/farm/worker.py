@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import EngineError
-from runtime.perception.atlas import LineJob, Measurement, measure_line
+from runtime.perception.charting.atlas import LineJob, Measurement, measure_line
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 

@@ -18,7 +18,7 @@ import msgspec
 import platformdirs
 
 from runtime.errors import TargetError
-from runtime.perception.atlas import RULER, LineJob, Measurement
+from runtime.perception.charting.atlas import RULER, LineJob, Measurement
 
 SUFFIX = ".sqlite"
 _OURS = 0x776D6174  # "wmat", in the file's header

@@ -1,1 +1,1 @@
-"""Pictures in, figures out: how different two look, and how fast a film changes."""
+"""Pictures in, figures out: how different two look; how fast a film changes; charts of many."""

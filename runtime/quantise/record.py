@@ -15,7 +15,7 @@ from runtime.request import Request
 Inputs = dict[str, NDArray[np.float32]]
 
 
-class Recorder(OpenVinoEngine):
+class RecordingEngine(OpenVinoEngine):
     """An f32 engine that keeps a copy of every input."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -31,7 +31,7 @@ class Recorder(OpenVinoEngine):
 
 def record(bundle: Bundle, requests: Sequence[Request]) -> dict[str, list[Inputs]]:
     """Draw ``requests`` and return, by role, the inputs of every run that it took."""
-    engine = Recorder(bundle)
+    engine = RecordingEngine(bundle)
     with Pipeline(bundle, engine) as pipeline:
         for request in requests:
             pipeline.render(request)

@@ -14,8 +14,8 @@ import pytest
 from export.build import build
 from export.checkpoints.presets import ModelSpec
 from runtime.bundles.bundle import Bundle
-from tests.support import checkpoints
-from tests.support.checkpoints import Checkpoints
+from tests.support.models import checkpoints
+from tests.support.models.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="session")

@@ -27,9 +27,9 @@ from runtime.bundles.manifest import BASIS, Step
 from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, TargetError
 from runtime.perception.psnr import peak_signal_to_noise
-from tests.support import checkpoints
-from tests.support.checkpoints import Checkpoints
-from tests.support.reference import EDITS, Diffusers, our_frame
+from tests.support.models import checkpoints
+from tests.support.models.checkpoints import Checkpoints
+from tests.support.models.reference import EDITS, Diffusers, our_frame
 from tests.support.seeds import draw_seed
 
 Bundles = Callable[[str], Bundle]

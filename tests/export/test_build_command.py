@@ -16,7 +16,7 @@ from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.library import HOME_VARIABLE, built_in
 from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BuildError
-from tests.support.checkpoints import Checkpoints
+from tests.support.models.checkpoints import Checkpoints
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def test_a_model_that_was_built_for_the_processor_says_that_it_is_slow_on_a_gpu(
         command.build(source, steps=[1])
     capsys.readouterr()
     command.build(source, steps=[1])
-    assert "in f32, half the speed" in (said := capsys.readouterr().err)
-    assert "--precision f16 builds it again" in said
+    assert "in f32, half the speed" in (output := capsys.readouterr().err)
+    assert "--precision f16 builds it again" in output
     assert [bundle.manifest.precision for bundle in compiled] == ["f32", "f32"]
 
 

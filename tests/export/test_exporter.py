@@ -13,7 +13,7 @@ import pytest
 from export.exporter import export_apart
 from runtime.engines.childprocess import ORPHAN_WAIT_S, run_child
 from runtime.errors import BuildError
-from tests.support.checkpoints import Checkpoints
+from tests.support.models.checkpoints import Checkpoints
 
 OPTIONS = {"steps": [1], "precision": "f32"}
 

@@ -26,7 +26,7 @@ from export.graphs.sampling import probe
 from export.quiet import quiet
 from runtime.bundles.manifest import Step
 from runtime.errors import BuildError
-from tests.support import checkpoints
+from tests.support.models import checkpoints
 
 VEGA = replace(
     checkpoints.FAMILIES["sdxl"],

@@ -16,7 +16,7 @@ from export.report import report
 from export.tensorrt.builder import build_engines
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu
-from tests.support import checkpoints
+from tests.support.models import checkpoints
 
 MINUTES = 10
 GIGABYTES = 14

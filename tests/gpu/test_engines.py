@@ -19,8 +19,8 @@ from runtime.engines.gpu import find_gpu
 from runtime.engines.tensorrt.engine import open_engine
 from runtime.perception.psnr import LEAST, peak_signal_to_noise
 from runtime.pipeline import Pipeline
-from tests.support import checkpoints
-from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
+from tests.support.models import checkpoints
+from tests.support.models.tinybundle import expect_tiny, render_tiny, write_tiny
 
 pytestmark = pytest.mark.gpu
 

@@ -120,7 +120,7 @@ def test_a_model_that_never_opens_can_be_left(tmp_path: Path, number: str) -> No
 
 
 def test_a_window_closes_though_its_model_never_opens(tmp_path: Path) -> None:
-    code = f"import player.session.drawing.worker as w; w.STUCK_SECONDS = 0.5\n{STUCK}"
+    code = f"import player.session.rendering.worker as w; w.STUCK_SECONDS = 0.5\n{STUCK}"
     with start(code, "play", "cat -> kitten", cwd=tmp_path) as process:
         hear(process, "opening")
         time.sleep(0.5)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from player.session.keep.keeping import Keeping
 from player.session.reproduce import Invocation, own_name
+from player.session.saving.keeping import Keeping
 from player.session.state import PlayerState
 from runtime.bundles.library import built_in
 from runtime.output.film import read_settings

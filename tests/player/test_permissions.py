@@ -70,21 +70,21 @@ def test_without_the_folder_of_bundles_the_built_in_model_works(
     (closed / "wordmorph" / "bundles").mkdir(parents=True)
     monkeypatch.setenv(variable, str(closed))
     lock(closed)
-    status, said = cli("models")
+    status, message = cli("models")
     assert status == 0
-    assert "critters" in said
-    assert f"{closed}" in said
-    assert "cannot be read (Permission denied)" in said
-    status, said = cli("doctor")
+    assert "critters" in message
+    assert f"{closed}" in message
+    assert "cannot be read (Permission denied)" in message
+    status, message = cli("doctor")
     assert status == 1
-    assert "the models built there are not known" in said
-    status, said = cli("tokens", "cat -> kitten")
+    assert "the models built there are not known" in message
+    status, message = cli("tokens", "cat -> kitten")
     assert status == 0
-    status, said = cli("render", "cat", "-o", "a.png", "--backend", "openvino")
-    assert status == 0, said
-    status, said = cli("render", "cat", "-o", "b.png", "--model", "mine")
+    status, message = cli("render", "cat", "-o", "a.png", "--backend", "openvino")
+    assert status == 0, message
+    status, message = cli("render", "cat", "-o", "b.png", "--model", "mine")
     assert status == 1
-    assert "Permission denied" in said
+    assert "Permission denied" in message
 
 
 def test_a_bundle_that_may_not_be_read_is_named(
@@ -94,15 +94,15 @@ def test_a_bundle_that_may_not_be_read_is_named(
     shutil.copytree(built_in(), home / "mine")
     monkeypatch.setenv("WORDMORPH_HOME", str(home))
     lock(home / "mine")
-    status, said = cli("models")
+    status, message = cli("models")
     assert status == 0
-    assert "mine" in said
-    status, said = cli("doctor")
-    assert "model mine" in said
+    assert "mine" in message
+    status, message = cli("doctor")
+    assert "model mine" in message
     for words in (("tokens", "cat"), ("render", "cat", "-o", "a.png")):
-        status, said = cli(*words, "--model", "mine")
+        status, message = cli(*words, "--model", "mine")
         assert status == 1
-        assert "Permission" in said
+        assert "Permission" in message
     assert os.listdir(".") == []
 
 
@@ -120,6 +120,6 @@ def test_one_file_of_a_bundle_that_may_not_be_read_is_named(
         return real(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", guarded)
-    status, said = cli("render", "cat", "-o", "a.png", "--model", "mine")
+    status, message = cli("render", "cat", "-o", "a.png", "--model", "mine")
     assert status == 1
-    assert "decoder.onnx.data cannot be read: Permission denied" in said
+    assert "decoder.onnx.data cannot be read: Permission denied" in message

@@ -17,7 +17,7 @@ from runtime.engines import driver, gpu
 from runtime.engines.choose import BACKENDS
 from runtime.engines.openvino.engine import open_engine as open_openvino
 from tests.support.gpu.fakecuda import FakeCuda
-from tests.support.tinybundle import render_tiny, write_tiny
+from tests.support.models.tinybundle import render_tiny, write_tiny
 
 
 @pytest.fixture

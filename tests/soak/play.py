@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from player.session.drawing.memory import default_budget, parse_budget
+from player.session.filling.memory import default_budget, parse_budget
 from player.session.session import Session
 from runtime.request import Frame, Request
 from tests.player.fakes import FakeRenderer

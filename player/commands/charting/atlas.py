@@ -38,7 +38,7 @@ from runtime.output.grid import shrink
 from runtime.output.measurements import Measurements, default_place, subject_of
 from runtime.output.overwrite import check_overwrite
 from runtime.output.target import check_picture
-from runtime.perception.atlas import (
+from runtime.perception.charting.atlas import (
     LEAST_FRAMES,
     Atlas,
     LineJob,
@@ -46,7 +46,7 @@ from runtime.perception.atlas import (
     Way,
     measure_line,
 )
-from runtime.perception.likeness import check_scipy, draw_up
+from runtime.perception.charting.likeness import check_scipy, draw_up
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import MAX_SEED, Request

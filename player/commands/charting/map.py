@@ -36,10 +36,10 @@ from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
+from runtime.perception.charting.map import LEAST, MOST, Point, SeaMap, Surveyor, sample, storms_on
+from runtime.perception.charting.route import calmest, resample, route_expression, straight
 from runtime.perception.distance import describe_frame, path, smoothness
-from runtime.perception.map import LEAST, MOST, Point, SeaMap, Surveyor, sample, storms_on
-from runtime.perception.route import calmest, resample, route_expression, straight
-from runtime.perception.survey import survey
+from runtime.perception.storms.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 
@@ -171,8 +171,8 @@ def _measure(
     return Measured(
         places,
         route_expression(parse(start.expression), places) if lerp else None,
-        path(film.change.steps),
-        smoothness(film.change.steps),
+        path(film.change.distances),
+        smoothness(film.change.distances),
         float(film.speed.max()),
         frames,
     )

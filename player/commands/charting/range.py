@@ -23,8 +23,8 @@ from player.options import (
     shared,
 )
 from player.ranging import no_range
-from player.session.keep.quest import LEAST, Quest, answer, closed, kept_with
 from player.session.reproduce import Invocation, command_line, own_name
+from player.session.saving.quest import LEAST, Quest, answer, closed, kept_with
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
@@ -34,8 +34,8 @@ from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
-from runtime.perception.range import REACH, SEEDS, Range, SideName, common
-from runtime.perception.rangecache import keep_range
+from runtime.perception.charting.range import REACH, SEEDS, Range, SideName, common
+from runtime.perception.charting.rangecache import keep_range
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 
@@ -88,11 +88,11 @@ def range(
                     lambda share, bar=bar: bars.update(bar, completed=100 * share),  # type: ignore[misc]
                 )
                 found.append(ranges)
-                facts = kept_with(quest, ranges, pipeline.settings())
+                settings = kept_with(quest, ranges, pipeline.settings())
                 drawn_by = invocation.backend, invocation.precision
                 if farm is not None and farm.startswith("ray:"):  # auto may be another there
-                    drawn_by = facts["engine"], facts["precision"]
-                keep_range(quest.key(planner.digest(), drawn_by), *common(ranges), facts)
+                    drawn_by = settings["engine"], settings["precision"]
+                keep_range(quest.key(planner.digest(), drawn_by), *common(ranges), settings)
         typed = replace(quests[0].request, expression=texts[0])
         options = {"seeds": seeds, "reach": reach, "t": t}
         name = None if output is None else own_name(output)
@@ -178,7 +178,7 @@ def _table(quest: Quest, ranges: tuple[Range, ...]) -> Table:
     table = Table(title=f"± {quest.axis.name}", title_justify="left")
     table.add_column("around")
     table.add_column("calm", justify="right")
-    table.add_column(f"ends by {len(ranges[0].soundings)} seeds", justify="right")
+    table.add_column(f"ends by {len(ranges[0].by_seed)} seeds", justify="right")
     table.add_column("what ends it")
     for found in ranges:
         table.add_row(

@@ -36,8 +36,8 @@ from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.distance import Descriptor, describe_frame, path, smoothness, storm_share
-from runtime.perception.storms import StormReport, find_storms
-from runtime.perception.survey import Survey, survey
+from runtime.perception.storms.storms import StormReport, find_storms
+from runtime.perception.storms.survey import Survey, survey
 from runtime.request import Request
 
 MAX_FRAMES = 10_000
@@ -112,9 +112,9 @@ def storms(
 def _figures(film: Survey, found: StormReport) -> dict[str, Any]:
     change = film.change
     return {
-        "smoothness": smoothness(change.steps),
-        "path": path(change.steps),
-        "storm_share": storm_share(change.steps),
+        "smoothness": smoothness(change.distances),
+        "path": path(change.distances),
+        "storm_share": storm_share(change.distances),
         "noise": change.noise,
         "fast": found.fast,
         "zones": [asdict(zone) for zone in found.zones],
@@ -122,21 +122,21 @@ def _figures(film: Survey, found: StormReport) -> dict[str, Any]:
         "jumps": [asdict(jump) for jump in found.jumps],
         "positions": film.positions.tolist(),
         "distances": film.distances.tolist(),
-        "change": change.steps.tolist(),
+        "change": change.distances.tolist(),
     }
 
 
 def _summary(expression: str, film: Survey) -> Text:
-    steps = film.change.steps
+    distances = film.change.distances
     return Text(
-        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(steps):.2f}, "
-        f"path {path(steps):.2f}, of which the worst 5 % of steps hold "
-        f"{100 * storm_share(steps):.0f} %"
+        f"{expression}: {len(film.positions)} frames, smoothness {smoothness(distances):.2f}, "
+        f"path {path(distances):.2f}, of which the worst 5 % of intervals hold "
+        f"{100 * storm_share(distances):.0f} %"
     )
 
 
 def _table(film: Survey, found: StormReport) -> Table:
-    whole = path(film.change.steps)
+    whole = path(film.change.distances)
     table = Table()
     table.add_column("")
     for name in ("from", "to", "change", "of path"):

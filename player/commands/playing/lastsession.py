@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from player.session.keep import firstpicture
-from player.session.keep.remembered import Memory, memory_path, recall, remember
 from player.session.motion.moment import Moment
+from player.session.saving import firstpicture
+from player.session.saving.remembered import Memory, memory_path, recall, remember
 from player.session.session import Session
 from runtime.bundles.library import BUILT_IN, known_models
 from runtime.durable import write_aside

@@ -15,9 +15,9 @@ from player.commands.common import interruptible, is_loopback
 from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
 from player.options import Sampling, close_open_range, open_planner, shared
-from player.session.drawing.memory import parse_budget
-from player.session.keep.firstpicture import recall
+from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
+from player.session.saving.firstpicture import recall
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError

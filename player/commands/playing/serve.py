@@ -15,7 +15,7 @@ import typer
 from player.commands.common import interruptible, is_loopback, name_untaught
 from player.commands.playing.library import Library
 from player.options import Expression, Sampling, close_open_range, shared
-from player.session.drawing.memory import parse_budget
+from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
 from runtime.request import Request

@@ -13,7 +13,7 @@ STILL_SECONDS = 0.5
 
 
 class Past:
-    """What was asked for, in order. Moving on without a rest is one step, however long."""
+    """What was asked for, in order. Moving on without a rest is one entry, however long."""
 
     def __init__(self) -> None:
         """Remember nothing yet."""

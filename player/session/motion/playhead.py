@@ -38,14 +38,15 @@ class Warp:
     cumulative: NDArray[np.float64]
 
     @classmethod
-    def of_steps(cls, steps: NDArray[np.float64]) -> Warp:
+    def of_distances(cls, distances: NDArray[np.float64]) -> Warp:
         """Make perceptual time from the distances [n-1] between consecutive frames.
 
         A hundredth of real time is mixed in, so that stretches without any change still pass.
         """
-        total = float(steps.sum())
-        share = steps / total if total > 0 else np.full(len(steps), 1 / len(steps))
-        share = 0.99 * share + 0.01 / len(steps)
+        total = float(distances.sum())
+        count = len(distances)
+        share = distances / total if total > 0 else np.full(count, 1 / count)
+        share = 0.99 * share + 0.01 / count
         cumulative = np.concatenate([[0.0], np.cumsum(share)])
         return cls(cumulative / cumulative[-1])
 
@@ -68,10 +69,10 @@ class Warp:
 class Playhead:
     """A position, how it moves, and two marks.
 
-    ``x`` and ``y`` count ticks along t and u; they are whole after a step or a seek, and may be
+    ``x`` and ``y`` count ticks along t and u; they are whole after a move or a seek, and may be
     fractions while moving. ``grain`` is what the shown position is rounded to: whole divisions
     while gliding or playing, so that a second pass meets the cached frames, single ticks after a
-    fine step. 0 is for a position between two ticks where something was opened: until the playhead
+    fine move. 0 is for a position between two ticks where something was opened: until the playhead
     moves, it stands for exactly that.
     """
 
@@ -127,7 +128,7 @@ class Playhead:
         """Stop playing and move by ticks, staying on the axes."""
         rest = replace(self.at_rest(), playing=False)
         x = float(_snap(rest._moved(rest.x, dx), 1))
-        if x == rest.x and dx:  # in perceptual time, a step inside a storm is less than a tick
+        if x == rest.x and dx:  # in perceptual time, a move inside a storm is less than a tick
             x = _clamp(x + (1 if dx > 0 else -1))
         return replace(rest, x=x, y=_clamp(rest.y + dy), direction=rest._facing(dx))
 

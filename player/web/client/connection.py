@@ -224,28 +224,28 @@ class Connection:
             if "answers" in header:
                 self._answer(header["answers"], None)
             return
-        said = json.loads(message)
-        self._send({"do": "ack", "seq": said["seq"]})
-        kind = said.pop("say")
+        data = json.loads(message)
+        self._send({"do": "ack", "seq": data["seq"]})
+        kind = data.pop("say")
         if kind == "welcome":
             with self._changed:
                 if self._met:  # and again: another model plays
                     self.state = {**self.state, "settings": None}
                     self._meet_another(None)
-                self._met, self.welcome = True, said
+                self._met, self.welcome = True, data
                 self._changed.notify_all()
         elif kind == "state":
-            settings = said.get("settings")
+            settings = data.get("settings")
             with self._changed:
-                self.state = {**self.state, **said}
+                self.state = {**self.state, **data}
                 if settings is not None and self._settings not in (None, settings):
                     self._meet_another(settings)
                 self._settings = settings or self._settings
                 self._changed.notify_all()
         elif kind == "refused":
-            self._answer(said["n"], _error(said))
+            self._answer(data["n"], _error(data))
         else:
-            self._answer(said["n"], said)
+            self._answer(data["n"], data)
 
     def _answer(self, number: int, answer: Any) -> None:
         with self._changed:
@@ -311,7 +311,7 @@ def _read(address: str, lossless: bool) -> tuple[str, str, list[Subprotocol]]:
     return f"{parts.scheme}://{netloc}", f"{scheme}://{netloc}/wire?{query}", offer
 
 
-def _error(said: Mapping[str, Any]) -> MorphError:
-    if "column" in said:
-        return ExpressionError(said["message"], said["text"], said["column"])
-    return RequestError(said["message"])
+def _error(data: Mapping[str, Any]) -> MorphError:
+    if "column" in data:
+        return ExpressionError(data["message"], data["text"], data["column"])
+    return RequestError(data["message"])

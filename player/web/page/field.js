@@ -85,8 +85,8 @@ export class Field {
       }
     } else if (items.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
-      const step = event.key === "ArrowDown" ? 1 : -1;
-      this.selected = (this.selected + step + items.length) % items.length;
+      const way = event.key === "ArrowDown" ? 1 : -1;
+      this.selected = (this.selected + way + items.length) % items.length;
       items.forEach((item, index) => item.setAttribute("aria-selected", index === this.selected));
       this.input.setAttribute("aria-activedescendant", items[this.selected].id);
     } else if (this.selected >= 0 && (event.key === "Enter" || event.key === "Tab")) {

@@ -56,7 +56,7 @@ export class Input {
     if (axis === "y" && !session.state.pad) return;
     head.held.set(id, performance.now());
     const ticks = Math.round(head.fine * head.scale) * bound.key.value;
-    head.step(axis === "x" ? ticks : 0, axis === "y" ? ticks : 0);
+    head.move(axis === "x" ? ticks : 0, axis === "y" ? ticks : 0);
     session.moved(event.timeStamp);
   }
 
@@ -112,9 +112,9 @@ export class Input {
     const { head, session } = this;
     if (event.ctrlKey || !session.state.moves || !session.performs) return;
     event.preventDefault();
-    const steps = -Math.sign(event.deltaY || -event.deltaX) * head.fine;
-    if (element === $("pad")) head.step(0, steps);
-    else head.step(steps, 0);
+    const ticks = -Math.sign(event.deltaY || -event.deltaX) * head.fine;
+    if (element === $("pad")) head.move(0, ticks);
+    else head.move(ticks, 0);
     session.moved(event.timeStamp);
   }
 }

@@ -2,7 +2,7 @@
 
 import { distance, keyOf, seriesOf } from "./store.js";
 
-const TRAIL = 1024; // steps of what was asked for
+const TRAIL = 1024; // requests that were asked for
 
 export class Picture {
   constructor(canvas, store) {

@@ -1,6 +1,6 @@
 // Where this page stands: it moves at once, and the server follows.
 
-const HOLD_MS = 220; // from the first step of a held key to gliding
+const HOLD_MS = 220; // from the first move of a held key to gliding
 
 export class Playhead {
   constructor() {
@@ -29,7 +29,7 @@ export class Playhead {
     if (across !== null) this.y = snap(across);
   }
 
-  step(dx, dy) {
+  move(dx, dy) {
     this.rest();
     if (dx) {
       const before = this.x;

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from player.session.actions import ACTIONS, HELP, label_of
-from player.session.drawing.scan import Speeds, division, spans
+from player.session.filling.scan import Speeds, division, spans
 from player.session.motion.playhead import DIVISIONS, TICKS, Playhead
 from player.session.state import PlayerState
-from player.session.strip import lines, rows_words
+from player.session.strip import prompts, rows_words
 from player.session.view import View
 from runtime.errors import ExpressionError
 from runtime.language.line import Line
 from runtime.mixing.mix import Plan
-from runtime.perception.storms import thresholds
+from runtime.perception.storms.storms import thresholds
 from runtime.request import Request
 
 PAGE_ACTIONS = frozenset(
@@ -123,7 +123,7 @@ def tokens_to_json(plan: Plan, view: View) -> list[dict[str, Any]]:
             "weights": [round(weight, 3) for weight in line.weights],
             "cells": [[cell.row, cell.text, cell.used] for cell in line.cells],
         }
-        for line in lines(plan, view.request.t, view.request.u)
+        for line in prompts(plan, view.request.t, view.request.u)
     ]
 
 
@@ -177,7 +177,7 @@ def marks(state: PlayerState) -> list[list[str | float]]:
 
 def refusal(n: int, error: Exception) -> dict[str, Any]:
     """Return the answer to message ``n`` that could not be carried out, in one line."""
-    said: dict[str, Any] = {"say": "refused", "n": n, "message": " ".join(str(error).split())}
+    data: dict[str, Any] = {"say": "refused", "n": n, "message": " ".join(str(error).split())}
     if isinstance(error, ExpressionError):
-        said |= {"text": error.text, "column": error.column}
-    return said
+        data |= {"text": error.text, "column": error.column}
+    return data

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from player.session.actions import NAMES
-from player.session.drawing.mailbox import Latest
-from player.session.drawing.worker import Result
 from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Loop, Playhead
+from player.session.rendering.mailbox import Latest
+from player.session.rendering.worker import Result
 from player.session.session import Session
 from player.web.server import shown
 from player.web.server.encoder import Encoder
@@ -306,8 +306,8 @@ class Stage:
             viewer.reply(self._welcome(viewer))
 
     def _tend_asks(self) -> None:
-        cache, wanted = self.session.state.cache, self.session.wanted
-        problem = wanted.take_problem()
+        cache, priority = self.session.state.cache, self.session.priority
+        problem = priority.take_problem()
         failed = None  # drawing ends at the first that cannot be drawn
         if problem is not None:
             failed = next((request for request in self._missing if request not in cache), None)
@@ -325,7 +325,7 @@ class Stage:
                     missing.append(request)
             viewer.asks = left
         self._missing = tuple(dict.fromkeys(missing))
-        wanted.add_first(self._missing)
+        priority.add_first(self._missing)
 
     def _tell(self, now: float) -> None:
         session, performer = self.session, self.roles.performer

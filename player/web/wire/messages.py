@@ -111,55 +111,55 @@ def read(text: str) -> Message:
         WireError: it is none. What ``Request`` itself refuses passes here.
     """
     try:
-        said = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError):
         raise WireError("no JSON") from None
-    if not isinstance(said, dict):
+    if not isinstance(data, dict):
         raise WireError("no object")
-    kind = said.get("do")
+    kind = data.get("do")
     if kind == "ack":
-        return Ack(_whole(said, "seq"))
+        return Ack(_whole(data, "seq"))
     if kind == "move":
-        n, x, y, ahead = _whole(said, "n"), _whole(said, "x"), _whole(said, "y"), said.get("ahead")
+        n, x, y, ahead = _whole(data, "n"), _whole(data, "x"), _whole(data, "y"), data.get("ahead")
         if ahead is None:
             return Move(n, x, y)
         if not isinstance(ahead, list) or len(ahead) != 2:
             raise WireError("no place")
         return Move(n, x, y, (_checked(ahead[0]), _checked(ahead[1])))
     if kind == "act":
-        name, value = said.get("name"), said.get("value")
+        name, value = data.get("name"), data.get("value")
         if not isinstance(name, str) or len(name) > 64:
             raise WireError("no name")
-        return Act(_whole(said, "n"), name, None if value is None else _number(value))
+        return Act(_whole(data, "n"), name, None if value is None else _number(value))
     if kind == "change":
-        return Change(_whole(said, "n"), _fields(said.get("request")))
+        return Change(_whole(data, "n"), _fields(data.get("request")))
     if kind in ("ask", "tokens"):
-        n, fields = _whole(said, "n"), _fields(said.get("request"))
+        n, fields = _whole(data, "n"), _fields(data.get("request"))
         if "expression" not in fields:
             raise WireError("no expression")
         return Ask(n, fields) if kind == "ask" else Tokens(n, fields)
     if kind == "forget":
-        seqs = said.get("seqs")
+        seqs = data.get("seqs")
         if not isinstance(seqs, list) or len(seqs) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Forget(tuple(_checked(seq) for seq in seqs))
     if kind == "have":
-        fields, places = _fields(said.get("request")), said.get("places")
+        fields, places = _fields(data.get("request")), data.get("places")
         if "expression" not in fields or not fields.keys().isdisjoint(("t", "u")):
             raise WireError("no request without a position")
         if not isinstance(places, list) or len(places) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Have(fields, tuple(_place(place) for place in places))
     if kind == "control":
-        want, to = said.get("want"), said.get("to")
+        want, to = data.get("want"), data.get("to")
         if not isinstance(want, bool):
             raise WireError("no wish")
         return Control(want, None if to is None else _checked(to))
     raise WireError("no message")
 
 
-def _whole(said: Mapping[str, Any], name: str) -> int:
-    return _checked(said.get(name))
+def _whole(data: Mapping[str, Any], name: str) -> int:
+    return _checked(data.get(name))
 
 
 def _checked(value: object) -> int:

@@ -9,7 +9,7 @@ import pygame
 from numpy.typing import NDArray
 from pygame import Rect
 
-from player.session.keep.cues import Cue
+from player.session.saving.cues import Cue
 from player.window import theme
 
 GAP = 6

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pygame
 from pygame import Rect
 
-from player.session.drawing.scan import division
+from player.session.filling.scan import division
 from player.session.motion.playhead import DIVISIONS
 from player.session.strip import rows_words
 from player.session.view import View

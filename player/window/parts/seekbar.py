@@ -8,12 +8,12 @@ import numpy as np
 import pygame
 from pygame import Rect
 
-from player.session.drawing.scan import Speeds, spans
+from player.session.filling.scan import Speeds, spans
 from player.session.motion.playhead import DIVISIONS
 from player.session.view import View
 from player.window import theme
 from player.window.layout import share_x
-from runtime.perception.storms import thresholds
+from runtime.perception.storms.storms import thresholds
 
 
 def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:

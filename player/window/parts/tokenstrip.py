@@ -5,7 +5,7 @@ from __future__ import annotations
 import pygame
 from pygame import Rect
 
-from player.session.strip import Cell, lines
+from player.session.strip import Cell, prompts
 from player.session.view import View
 from player.window import theme
 
@@ -21,7 +21,7 @@ def draw(surface: pygame.Surface, picture: Rect, view: View) -> None:
         return
     line_, padding_, weight_, gap_ = (theme.px(size) for size in (LINE, PADDING, WEIGHT, GAP))
     box = Rect(0, picture.top, surface.get_width(), picture.height)
-    shown = lines(view.plan, view.request.t, view.request.u)
+    shown = prompts(view.plan, view.request.t, view.request.u)
     placed: list[tuple[int, int, Cell]] = []
     weights: list[tuple[int, tuple[float, ...]]] = []
     fonts = theme.fonts()

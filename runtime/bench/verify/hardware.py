@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runtime.bench.figures import in_ms
-from runtime.bench.limits import CPU
+from runtime.bench.limits.limits import CPU
 from runtime.bench.table import insert
 from runtime.bench.verify.verdicts import BAD, Report, Verdict, from_json
 from runtime.errors import BundleError, MorphError, TargetError

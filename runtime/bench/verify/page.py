@@ -42,7 +42,7 @@ def page(report: Report, worst: Mapping[str, Pair]) -> str:
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(_result(report))}</p>",
         "<h2>Machine</h2>",
-        _table([], facts(report)),
+        _table([], summary(report)),
         "<h2>Engine runtimes</h2>",
         _table(("engine runtime", "verdict", "why"), _verdicts(report)),
     ]
@@ -52,7 +52,7 @@ def page(report: Report, worst: Mapping[str, Pair]) -> str:
     return "\n".join([*parts, "</body></html>", ""])
 
 
-def facts(report: Report) -> list[tuple[str, str]]:
+def summary(report: Report) -> list[tuple[str, str]]:
     """Return what figures must be read with, as (name, text)."""
     machine, card = report.machine, report.card
     features = f" ({', '.join(machine.features)})" if machine.features else ""

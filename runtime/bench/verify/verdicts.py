@@ -142,14 +142,14 @@ def judge(precision: str, frames: Sequence[Likeness], bounds: Bounds) -> tuple[W
     f32 of another library differs by rounding alone, so that less than ``enough`` is a fault.
     """
     worst = min(frames, key=lambda frame: frame.psnr)
-    said = (
+    message = (
         f"{worst.what}: {worst.psnr:.1f} dB from f32 on the CPU, "
         f"{worst.levels} of 255 levels at worst"
     )
     if worst.psnr < (bounds.enough if precision == "f32" else bounds.least):
-        return "differs", said
+        return "differs", message
     if worst.psnr < bounds.enough:
-        return "coarse", said
+        return "coarse", message
     return "alike", None
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from runtime.bench import measure
 from runtime.bench.apart import in_child
 from runtime.bench.figures import Spread
-from runtime.bench.limits import CPU
+from runtime.bench.limits.limits import CPU
 from runtime.bench.machine import Watch, gpu_bytes, this_card, this_machine
 from runtime.bench.run import SCRUBS
 from runtime.bench.verify.verdicts import (

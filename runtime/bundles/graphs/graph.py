@@ -48,7 +48,7 @@ more than square time to fuse them"""
 SAME_TOKENS = ("Cast", "Reshape", "Squeeze", "Unsqueeze")
 """operators behind which token ids are still the same"""
 
-Wanted = tuple[str, int, tuple[int | None, ...]]
+PortSpec = tuple[str, int, tuple[int | None, ...]]
 """name, element type, shape; None stands for the batch"""
 
 
@@ -66,19 +66,19 @@ class Use:
     """input of the text encoder → how many tokens its table has"""
 
 
-def ports(role: str, manifest: Manifest) -> tuple[list[Wanted], list[Wanted]]:
+def ports(role: str, manifest: Manifest) -> tuple[list[PortSpec], list[PortSpec]]:
     """Return the inputs and outputs that a graph must have, in order."""
     m = manifest
     ids = ("input_ids", "input_ids_2")[: len(m.tokenizers)]
     if role == "text_encoder":
-        gives: list[Wanted] = [("embedding", F32, (1, m.tokens, m.embedding))]
+        gives: list[PortSpec] = [("embedding", F32, (1, m.tokens, m.embedding))]
         if m.pooled:
             gives.append(("pooled", F32, (1, m.pooled)))
         return [(name, I64, (1, m.tokens)) for name in ids], gives
     picture = (None, *m.latent)
     if role == "decoder":
         return [("latent", F32, picture)], [("pixels", U8, (None, m.height, m.width, 3))]
-    takes: list[Wanted] = [
+    takes: list[PortSpec] = [
         ("sample", F32, picture),
         ("timestep", F32, (1,)),
         ("basis", F32, (m.basis, m.tokens, m.embedding)),
@@ -125,7 +125,7 @@ def check_graph(content: bytes, role: str, manifest: Manifest, use: Use) -> None
         _check_value(port, values.get(port.name))
 
 
-def _check_ports(found: Iterable[Port], wanted: list[Wanted], side: str) -> None:
+def _check_ports(found: Iterable[Port], wanted: list[PortSpec], side: str) -> None:
     """Compare what a graph declares with what the manifest asks for."""
     found = list(found)
     names, asked = [port.name for port in found], [name for name, _, _ in wanted]

@@ -32,7 +32,7 @@ from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
-from runtime.engines.proof import proof_key, read_proof
+from runtime.engines.verified import read_verified, verified_key
 from runtime.errors import Cancelled, DeviceLost, EngineError
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
@@ -81,7 +81,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
             f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
             f"build it again with --precision {precision}"
         )
-    if backend == "onnxruntime" and read_proof(EngineCache(), likeness_key(bundle)) is False:
+    if backend == "onnxruntime" and read_verified(EngineCache(), likeness_key(bundle)) is False:
         raise EngineError(
             f"{backend} was seen to draw other pictures of {bundle.manifest.model} on this GPU "
             "than the CPU: play with --backend openvino, or build it with --precision f32"
@@ -90,10 +90,12 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
 
 
 def likeness_key(bundle: Bundle) -> Key:
-    """Return the name of the proof of a bundle's frames on this machine's GPU."""
+    """Return the name of what was verified of a bundle's frames on this machine's GPU."""
     version = str(load_onnxruntime().__version__)
     measured = {"bundle": bundle.digest()}
-    return proof_key(bundle.manifest.model, "onnxruntime", version, Gpu(_gpu_name(), ""), measured)
+    return verified_key(
+        bundle.manifest.model, "onnxruntime", version, Gpu(_gpu_name(), ""), measured
+    )
 
 
 class OnnxRuntimeEngine:

@@ -55,22 +55,22 @@ def provider_fault(provider: str) -> str | None:
         return f"{provider} did not answer in {TIMEOUT_S} seconds"
     except OSError as error:
         return f"{provider} cannot be tried ({first_line(error)})"
-    said = child.stderr.decode(errors="replace")
+    message = child.stderr.decode(errors="replace")
     try:
         answer = json.loads(child.stdout.decode(errors="replace").strip().splitlines()[-1])
     except (IndexError, ValueError):
-        last = said.strip().splitlines()
+        last = message.strip().splitlines()
         tail = f": {last[-1][:200]}" if last else ""
         return f"{provider} ended the process that tried it (status {child.returncode}){tail}"
     if answer["got"] == provider and not answer["error"]:
         return None
-    return explain(provider, answer["error"] or "", said)
+    return explain(provider, answer["error"] or "", message)
 
 
-def explain(provider: str, error: str, said: str) -> str:
+def explain(provider: str, error: str, message: str) -> str:
     """Return one line from the error and from what ONNX Runtime logged."""
     for pattern in MISSING:
-        missing = pattern.search(f"{error}\n{said}")
+        missing = pattern.search(f"{error}\n{message}")
         if missing:
             return f"{provider} needs {missing[1]}, which is not installed"
     if error:

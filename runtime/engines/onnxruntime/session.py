@@ -73,8 +73,8 @@ def failure(what: str, error: Exception) -> EngineError:
         return error
     reason = first_line(error)
     number = CUDA_ERROR.search(str(error))
-    said = str(error).lower()
-    if (number and int(number[1]) in LOST) or any(words in said for words in LOST_WORDS):
+    message = str(error).lower()
+    if (number and int(number[1]) in LOST) or any(words in message for words in LOST_WORDS):
         return DeviceLost(f"the GPU stopped answering in the {what} ({reason[:200]})")
     hint = f": {NO_MEMORY}" if "memory" in reason.lower() else ""
     return EngineError(f"onnxruntime failed in the {what} ({reason[:300]}){hint}")

@@ -26,7 +26,6 @@ from runtime.engines.engine import (
     warn_no_batches,
 )
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
-from runtime.engines.proof import read_proof
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
 from runtime.engines.tensorrt.module import PACKAGES, load_module
@@ -37,6 +36,7 @@ from runtime.engines.tensorrt.plans import (
     build_command,
     plans_key,
 )
+from runtime.engines.verified import read_verified
 from runtime.errors import DeviceLost, EngineError
 
 Made = tuple[NDArray[np.uint8], Floats, Floats | None]
@@ -74,7 +74,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
         raise EngineError(no_gpu_line())
     cache = EngineCache()
     engine = TensorRtEngine(bundle, precision, backend, gpu, cache)
-    if not read_proof(cache, plans_key(bundle, backend, engine.version, gpu, engine.plans)):
+    if not read_verified(cache, plans_key(bundle, backend, engine.version, gpu, engine.plans)):
         engine.close()
         model = bundle.manifest.model
         raise EngineError(

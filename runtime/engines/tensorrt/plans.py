@@ -15,7 +15,7 @@ from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Manifest
 from runtime.enginecache.entry import Key
 from runtime.engines.gpu import Gpu
-from runtime.engines.proof import proof_key
+from runtime.engines.verified import verified_key
 
 BATCHES = (1, 4)
 """One optimisation profile each: a live frame, and a batch for films, grids and storms."""
@@ -90,13 +90,13 @@ def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) 
 def plans_key(
     bundle: Bundle, backend: str, version: str, gpu: Gpu, plans: Mapping[str, str]
 ) -> Key:
-    """Return the name of the proof of a bundle's three engines, given by role and sha256.
+    """Return the name of what was verified of a bundle's three engines.
 
-    It holds wherever the engines do.
+    ``plans`` has their sha256 by role. It holds wherever the engines do.
     """
     card = Gpu("any", gpu.capability) if backend == "tensorrt_rtx" else gpu
     measured = {"bundle": bundle.digest(), **plans}  # an engine may be another model's, unchanged
-    return proof_key(bundle.manifest.model, backend, version, card, measured)
+    return verified_key(bundle.manifest.model, backend, version, card, measured)
 
 
 def weight_files(manifest: Manifest, role: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
-from runtime.perception.atlas import Atlas
+from runtime.perception.charting.atlas import Atlas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ _MAP = (0.535, 0.07, 0.445, 0.83)
 """left, bottom, width, height of the map, in shares of the figure"""
 _INK, _FAINT, _RULE, _STORM = "#22282f", "#7b848e", "#d5dade", "#c2502f"
 _COLOURS = "cividis"
-"""even steps of lightness: it reads in grey and for the colour-blind"""
+"""evenly spaced in lightness: it reads in grey and for the colour-blind"""
 _LABELLED = 60
 """Words that can be told apart beside the matrix."""
 _PICTURED = 40

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
-from runtime.perception.map import Point, SeaMap, storms_on
+from runtime.perception.charting.map import Point, SeaMap, storms_on
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

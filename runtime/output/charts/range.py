@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.output.charts.paper import Pixels, framed, painted, sheet
-from runtime.perception.range import Range, SideName
-from runtime.perception.walk import BEYOND, BRISK, FAST, STEP
+from runtime.perception.charting.range import Range, SideName
+from runtime.perception.charting.walk import BEYOND, BRISK, FAST, SPACING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,7 @@ def places(found: Range, reach: float) -> tuple[float | None, ...]:
     """Return the nine weights to show: one beyond the low end, seven from end to end, one beyond
     the high end. None stands for one where no end was found up to ``reach``."""
     inside = np.linspace(found.low, found.high, INSIDE).tolist()
-    below, above = found.low - BEYOND * STEP, found.high + BEYOND * STEP
+    below, above = found.low - BEYOND * SPACING, found.high + BEYOND * SPACING
     return (
         max(below, -reach) if found.low > -reach else None,
         *inside,
@@ -145,11 +145,11 @@ def _draw_speeds(axes: Axes, row: Strip) -> None:
             va="top", fontsize=8, color=_CURVE,
         )  # fmt: skip
     top = 0.0
-    for sounding in found.soundings:
-        axes.stairs(sounding.speeds, sounding.weights, color=_CURVE, lw=0.9, alpha=0.75,
+    for seed_range in found.by_seed:
+        axes.stairs(seed_range.speeds, seed_range.weights, color=_CURVE, lw=0.9, alpha=0.75,
                     baseline=None)  # fmt: skip
-        top = max(top, float(sounding.speeds.max()))
-        for side in (sounding.low, sounding.high):
+        top = max(top, float(seed_range.speeds.max()))
+        for side in (seed_range.low, seed_range.high):
             if side.why != "reach":
                 axes.plot([side.end], [0], marker="|", ms=11, mew=1.6, color=_STORM,
                           clip_on=False, zorder=5)  # fmt: skip

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.distance import path, smoothness, storm_share
-from runtime.perception.storms import StormReport
-from runtime.perception.survey import Survey
+from runtime.perception.storms.storms import StormReport
+from runtime.perception.storms.survey import Survey
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,11 +42,11 @@ class Words:
 
 
 def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
-    """Return the frames to show: the ends of zones and both sides of the worst step, in order.
+    """Return the frames to show: the ends of zones and both sides of the worst interval, in order.
 
     When there are too many, the ends of the storms with the longest paths stay.
     """
-    worst = int(np.argmax(film.change.steps))
+    worst = int(np.argmax(film.change.distances))
     shown = {0, len(film.positions) - 1, worst, worst + 1}
     storms = sorted((z for z in found.zones if z.kind == "storm"), key=lambda z: -z.path)
     for zone in storms:
@@ -141,7 +141,7 @@ def _draw_thumbnails(
 
     side = min(0.118, (_RIGHT - _LEFT + 0.02) / len(shown) - 0.012)
     tall = side * _SIZE[0] / _SIZE[1]
-    worst = int(np.argmax(film.change.steps))
+    worst = int(np.argmax(film.change.distances))
     places = _LEFT + (_RIGHT - _LEFT) * film.positions[list(shown)]
     centres = _spread(places, side + 0.012, _LEFT - 0.02 + side / 2, _RIGHT + 0.01 - side / 2)
     for index, x, place in zip(shown, centres, places, strict=True):
@@ -164,15 +164,15 @@ def _draw_thumbnails(
 
 
 def _draw_title(figure: Figure, film: Survey, words: Words) -> None:
-    steps = film.change.steps
+    distances = film.change.distances
     figure.text(
         _LEFT - 0.02, 0.965, clip(words.title, 60), ha="left", va="top", fontsize=13,
         color=_INK, parse_math=False,
     )  # fmt: skip
     figure.text(
         _RIGHT + 0.01, 0.962,
-        f"smoothness {smoothness(steps):.2f}   path {path(steps):.2f}   "
-        f"worst 5 % of steps: {100 * storm_share(steps):.0f} % of it",
+        f"smoothness {smoothness(distances):.2f}   path {path(distances):.2f}   "
+        f"worst 5 % of intervals: {100 * storm_share(distances):.0f} % of it",
         ha="right", va="top", fontsize=9.5, color=_FAINT,
     )  # fmt: skip
 

@@ -17,8 +17,8 @@ from export.checkpoints.resolve import open_checkpoint
 from export.graphs.tokens import PROBES, write_tokenizer
 from export.quiet import quiet
 from runtime.errors import BuildError
-from tests.support import checkpoints
-from tests.support.checkpoints import refusal
+from tests.support.models import checkpoints
+from tests.support.models.checkpoints import refusal
 
 
 def test_every_component_loads_in_f32(folder: Path) -> None:

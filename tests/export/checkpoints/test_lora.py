@@ -18,8 +18,8 @@ from export.checkpoints.presets import Lora, ModelSpec
 from export.checkpoints.resolve import open_checkpoint, parse_lora
 from export.quiet import quiet
 from runtime.errors import BuildError
-from tests.support import checkpoints
-from tests.support.checkpoints import Checkpoints
+from tests.support.models import checkpoints
+from tests.support.models.checkpoints import Checkpoints
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BuildError, RequestError
 from runtime.request import parse_size
 from runtime.slug import slug
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 
 @pytest.mark.parametrize("spec", MODELS.values(), ids=list(MODELS))

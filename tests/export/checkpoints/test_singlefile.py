@@ -18,8 +18,8 @@ from export.checkpoints.resolve import open_checkpoint
 from export.graphs import sampling
 from export.quiet import quiet
 from runtime.errors import BuildError
-from tests.support import checkpoints, ldm
-from tests.support.checkpoints import FAMILIES, Checkpoints
+from tests.support.models import checkpoints, ldm
+from tests.support.models.checkpoints import FAMILIES, Checkpoints
 
 
 def reduced(folder: Checkpoint) -> Architecture:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.support import checkpoints
-from tests.support.checkpoints import Checkpoints
+from tests.support.models import checkpoints
+from tests.support.models.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs and alarms are POSIX")
 
@@ -84,7 +84,7 @@ def test_a_long_configuration_is_not_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("component", "changes", "said"),
+    ("component", "changes", "printed"),
     [
         ("text_encoder", {"num_hidden_layers": 1_000_000}, "more layers than there are weights"),
         ("text_encoder", {"num_hidden_layers": 40, "hidden_size": 4096}, "cannot be loaded"),
@@ -104,10 +104,10 @@ def test_a_long_configuration_is_not_read(folder: Path) -> None:
     ],
 )
 def test_sizes_are_compared_with_the_weights_before_anything_is_made(
-    folder: Path, component: str, changes: dict[str, Any], said: str
+    folder: Path, component: str, changes: dict[str, Any], printed: str
 ) -> None:
     name = "scheduler_config.json" if component == "scheduler" else "config.json"
     path = folder / component / name
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}), encoding="utf-8")
     message = refusal(folder)
-    assert said in message
+    assert printed in message

@@ -21,7 +21,7 @@ from export.graphs.sinusoids import guidance_embedding, time_features, turn_rate
 from runtime.bundles.manifest import BASIS
 from runtime.engines.openvino.core import CORE
 from runtime.errors import BuildError
-from tests.support import checkpoints
+from tests.support.models import checkpoints
 
 
 @settings(deadline=None)

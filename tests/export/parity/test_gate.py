@@ -24,7 +24,7 @@ from export.report import report
 from runtime.bundles.manifest import BASIS
 from runtime.errors import BuildError
 from runtime.perception.psnr import peak_signal_to_noise
-from tests.support.tinybundle import tiny_bundle
+from tests.support.models.tinybundle import tiny_bundle
 
 GOOD = Figures(worst_levels=2, worst_latent=1e-6, psnr=80.0, embedding=1e-7, frames=7)
 

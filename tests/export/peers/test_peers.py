@@ -15,7 +15,7 @@ from export.checkpoints.presets import MODELS
 from export.checkpoints.resolve import open_checkpoint, spec_for
 from export.peers.diffusers import ON_CPU, diffusers_rivals
 from export.peers.origin import origin
-from runtime.bench.counts import count
+from runtime.bench.limits.counts import count
 from runtime.bench.measure import positions
 from runtime.bench.peers import compare
 from runtime.bundles.library import find_bundle

@@ -60,8 +60,8 @@ def play(folder: Path) -> dict[str, float]:
         text=True,
         check=True,
     )
-    said: dict[str, float] = json.loads(done.stdout)
-    return said
+    message: dict[str, float] = json.loads(done.stdout)
+    return message
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pytest
 
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 
 @pytest.fixture

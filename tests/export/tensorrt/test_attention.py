@@ -23,7 +23,7 @@ from export.graphs.sinusoids import guidance_embedding
 from export.tensorrt.planbuilder import Job
 from export.tensorrt.retry import build_with_retries
 from runtime.errors import BuildError
-from tests.support.checkpoints import FAMILIES, unet
+from tests.support.models.checkpoints import FAMILIES, unet
 
 pytest.importorskip("tensorrt_rtx")
 
@@ -97,7 +97,7 @@ def test_attention_is_fused_on_every_card(
         "weights": (1, 8, 77),
         **({"pooled_weights": (1, 8)} if pooled else {}),
     }
-    said: list[str] = []
+    message: list[str] = []
     job = Job(
         backend="tensorrt_rtx",
         graph=str(graph),
@@ -108,7 +108,7 @@ def test_attention_is_fused_on_every_card(
         level=3,
         refit=refit,
     )
-    notes = build_with_retries(job, lambda *_: None, said.append)
+    notes = build_with_retries(job, lambda *_: None, message.append)
     data = plan.read_bytes()
     fused, unfused = len(FUSED.findall(data)), len(UNFUSED.findall(data))
     with capsys.disabled():
@@ -119,4 +119,4 @@ def test_attention_is_fused_on_every_card(
         )
     assert (fused, unfused) == (attentions, 0)
     assert notes["level"] == 3
-    assert notes["refit"] or not refit or "cannot be refitted" in said[0]
+    assert notes["refit"] or not refit or "cannot be refitted" in message[0]

@@ -36,8 +36,8 @@ from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.plans import PLAN
 from runtime.errors import BuildError, EngineError
 from tests.support.building import ADA, builder, gpu_here, ignore, no_leftovers, one_line
-from tests.support.checkpoints import FAMILIES
-from tests.support.tinybundle import tiny_bundle, write_tiny
+from tests.support.models.checkpoints import FAMILIES
+from tests.support.models.tinybundle import tiny_bundle, write_tiny
 
 pytest.importorskip("tensorrt_rtx")
 
@@ -288,13 +288,13 @@ def test_where_refitting_cannot_be_built_in_the_engine_is_built_without(tmp_path
         pytest.skip("the GPU that must be absent is here")
     cache = EngineCache(tmp_path / "cache")
     bundle = write_tiny(tmp_path / "b", precision="f16")
-    said: list[str] = []
+    output: list[str] = []
     entry, made = Builder(bundle, "tensorrt_rtx", ADA, cache, Options(refit=True)).build(
-        "denoiser", ignore, said.append
+        "denoiser", ignore, output.append
     )
     assert made
     assert entry.notes["refit"] is False
-    (line,) = said
+    (line,) = output
     assert line.startswith("building an engine that cannot be refitted, because ")
     assert "Myelin" in line or "refit" in line.lower(), line
 

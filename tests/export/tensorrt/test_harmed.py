@@ -22,8 +22,8 @@ from runtime.engines.tensorrt import plans
 from runtime.engines.tensorrt.module import load_module
 from runtime.errors import EngineError
 from tests.support.building import ADA, builder, gpu_here, ignore, load, one_line, plan_of
+from tests.support.models.tinybundle import expect_tiny, render_tiny, write_tiny
 from tests.support.seeds import draw_seed
-from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
 
 pytest.importorskip("tensorrt_rtx")
 

@@ -35,7 +35,7 @@ from runtime.errors import BuildError, EngineError, TargetError
 from tests.support.building import ignore
 from tests.support.gpu.fakecuda import FakeCuda
 from tests.support.gpu.faketensorrt import MAGIC, make_module, make_plan
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 NO_MEMORY = "TensorRT could not build the engine: OutOfMemory"
 NO_REFIT = (
@@ -187,8 +187,8 @@ def test_no_engine_of_tensorrt_11_3_is_refittable(
     assert [one.refit for one in jobs] == [refit]
     bundle = write_tiny(tmp_path / "b")
     build_engines(bundle, "tensorrt", cache=cache, options=Options(refit=True), gpu=CARD)
-    said = "--refit is left out: engines of TensorRT 11.3"
-    assert (said in capsys.readouterr().err) is not refit
+    message = "--refit is left out: engines of TensorRT 11.3"
+    assert (message in capsys.readouterr().err) is not refit
 
 
 def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
@@ -346,9 +346,9 @@ def test_a_rebuilt_engine_may_draw_a_little_otherwise(
             build_engines(bundle, "tensorrt", cache=cache)
         return
     build_engines(bundle, "tensorrt", cache=cache)
-    said = capsys.readouterr().err
-    assert words in said
-    assert ("coarse" in said) == (words == "coarse")
+    message = capsys.readouterr().err
+    assert words in message
+    assert ("coarse" in message) == (words == "coarse")
     assert len(build_engines(bundle, "tensorrt", cache=cache)) == 3, "kept"
 
 

@@ -21,8 +21,8 @@ from runtime.enginecache.entry import Key
 from runtime.engines.tensorrt import plans
 from runtime.errors import TargetError
 from tests.support.building import builder, ignore, no_leftovers, one_line
+from tests.support.models.tinybundle import write_tiny
 from tests.support.seeds import draw_seed
-from tests.support.tinybundle import write_tiny
 
 pytest.importorskip("tensorrt_rtx")
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from player.commands.build import _elsewhere
 from player.program import make_app
-from player.session.strip import lines
+from player.session.strip import prompts
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines.choose import BACKENDS
@@ -69,7 +69,7 @@ def test_a_negative_age_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("render", "cat -> -> kitten", "-o", "x.mp4"), "cat -> -> kitten"),
         (("grid", "cat -> [kitten", "-o", "x.png"), "cat -> [kitten"),
@@ -80,7 +80,7 @@ def test_a_negative_age_is_refused() -> None:
     ],
 )
 def test_what_is_typed_wrong_is_said_before_a_model_is_compiled(
-    words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    words: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def compiled(*_: object, **__: object) -> None:
         raise AssertionError("an engine was opened")
@@ -90,7 +90,7 @@ def test_what_is_typed_wrong_is_said_before_a_model_is_compiled(
     result = CliRunner().invoke(make_app(), words)
     assert isinstance(result.exception, MorphError), result.output
     error = result.exception
-    assert said in (error.text if isinstance(error, ExpressionError) else str(error))
+    assert message in (error.text if isinstance(error, ExpressionError) else str(error))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -121,6 +121,6 @@ def test_a_gpu_that_is_not_like_one_is_refused_before_the_export() -> None:
 
 def test_the_token_strip_gives_each_slot_its_own_weight() -> None:
     plan = FakeRenderer().plan(Request("a [cat -> kitten] on a [sofa -> bed]"))
-    weights = {tuple(round(w, 3) for w in line.weights) for line in lines(plan, 0.25, 0.5)}
+    weights = {tuple(round(w, 3) for w in line.weights) for line in prompts(plan, 0.25, 0.5)}
     assert (0.75, 0.75) in weights
     assert (0.25,) in weights

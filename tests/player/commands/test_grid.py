@@ -21,8 +21,8 @@ def pipeline() -> DrawnPipeline:
 
 
 def test_draws_the_notes_grid(run: Run, pipeline: DrawnPipeline) -> None:
-    said = run("grid", NOTE, "--rows", "5", "--cols", "7", "-o", "grid.png")
-    assert "5 × 7" in said
+    printed = run("grid", NOTE, "--rows", "5", "--cols", "7", "-o", "grid.png")
+    assert "5 × 7" in printed
     assert [(r.t, r.u) for r in pipeline.asked] == [
         (row / 4, column / 6) for row in range(5) for column in range(7)
     ]

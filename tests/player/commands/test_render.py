@@ -50,8 +50,10 @@ def test_a_picture_is_named_though_ray_keeps_standard_output(
 
 
 def test_the_notes_film(run: Run, pipeline: DrawnPipeline) -> None:
-    said = run("render", "cat -> kitten", "-o", "cat-kitten.mp4", "--frames", "400", "--fps", "20")
-    assert "400 frames, 20.0 s" in said
+    printed = run(
+        "render", "cat -> kitten", "-o", "cat-kitten.mp4", "--frames", "400", "--fps", "20"
+    )
+    assert "400 frames, 20.0 s" in printed
     assert len(set(pipeline.asked)) == len(pipeline.asked) == 400
     assert [request.t for request in pipeline.asked] == [i / 399 for i in range(400)]
     with av.open("cat-kitten.mp4") as container:

@@ -21,10 +21,10 @@ from player.commands.playing.play import play
 from player.commands.playing.starting import starting
 from player.commands.render import render
 from player.options import Sampling
-from player.session.keep.remembered import recall, remember
-from player.session.keep.takefile import Take, read_take, write_take
 from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
+from player.session.saving.remembered import recall, remember
+from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
 from player.session.words import STARTER
 from runtime.bundles.library import built_in
@@ -83,10 +83,10 @@ def test_a_live_recording_and_its_take_show_the_same_pictures(
     (live,) = tmp_path.glob("*.mp4")
     assert begin(str(live))[0] == begin(str(path))[0] == Request("cat -> kitten", seed=3)
 
-    said = run(path.name, "-o", "one/", "--fps", "60")
+    message = run(path.name, "-o", "one/", "--fps", "60")
     run(path.name, "-o", "two/", "--fps", "60")
     first, second = frames(tmp_path / "one"), frames(tmp_path / "two")
-    assert f"{len(asked)} frames" in said
+    assert f"{len(asked)} frames" in message
     assert len(first) == len(second) == len(asked)
     for request, one, two in zip(asked, first, second, strict=True):
         assert np.array_equal(one, two)
@@ -137,15 +137,15 @@ def test_a_take_of_a_model_that_was_built_anew_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for digest, said in (("0" * 64, 1), ("", 0)):
+    for digest, message in (("0" * 64, 1), ("", 0)):
         moment = Moment(Request("cat -> kitten", t=0.5), "critters", digest)
         later = replace(moment, request=Request("cat"))
         write_take(Path("a.take.json"), Take(((0.0, moment), (0.05, later)), 0.1))
         result = CliRunner().invoke(app, ["a.take.json", "-o", "a.mp4", "--force"])
         assert result.exit_code == 0, result.output
-        assert result.stderr.count("may look different") == said
+        assert result.stderr.count("may look different") == message
         begin("a.take.json")
-        assert capfd.readouterr().err.count("may look different") == said
+        assert capfd.readouterr().err.count("may look different") == message
 
 
 def test_what_can_be_read_of_a_take_is_rendered(take: Path) -> None:
@@ -217,10 +217,10 @@ def test_without_an_expression_the_player_opens_where_it_was_left(
     for content in ("{", '{"kind": "wordmorph session", "format": 99}'):
         session_file.write_text(content)
         assert begin()[0].expression == STARTER
-        said = capsys.readouterr().err
-        assert "damaged" in said or "newer" in said
+        message = capsys.readouterr().err
+        assert "damaged" in message or "newer" in message
         (aside,) = session_file.parent.glob("session-unread*.json")
-        assert str(aside) in said
+        assert str(aside) in message
         assert aside.read_text() == content  # this session will leave its own in its place
         aside.unlink()
 

@@ -10,7 +10,7 @@ from player import ranging
 from player.commands.tokens import tokens
 from runtime.errors import MorphError
 from runtime.language.openaxis import OpenAxis
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 APP = typer.Typer()
 APP.command()(tokens)

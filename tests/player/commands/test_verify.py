@@ -15,7 +15,7 @@ from runtime.bench import apart
 from runtime.bench.verify.verdicts import from_json
 from runtime.bench.verify.verify import Drawn
 from tests.support.cli import Cli
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.session.drawing.worker import PendingRequest, Renderer, Result, Worker
+from player.session.rendering.worker import PendingRequest, Renderer, Result, Worker
 from runtime.bundles.bundle import Bundle
 from runtime.cache import FrameCache
 from runtime.engines.apart import ApartEngine
@@ -19,7 +19,7 @@ from runtime.errors import DeviceLost, EngineError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from tests.runtime.engines.machine import Machine, fake_machine
-from tests.support.tinybundle import write_worded
+from tests.support.models.tinybundle import write_worded
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_changing_the_model_does_not_wait_for_the_film_that_is_recorded(
             yield film
             release.wait(20)
 
-    monkeypatch.setattr("player.session.keep.filmrecorder.open_film", slow)
+    monkeypatch.setattr("player.session.saving.filmrecorder.open_film", slow)
     session.keeping.record()
     turn(session, 30)
     session.settings.next_model()

@@ -7,17 +7,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from player.session.drawing.scan import Speeds
-from player.session.drawing.worker import PendingRequest, Worker
+from player.session.filling.scan import Speeds
+from player.session.rendering.worker import PendingRequest, Worker
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.perception.distance import Descriptor, describe_frame
-from runtime.perception.retime import even_positions, measure
-from runtime.perception.storms import StormReport, find_storms
-from runtime.perception.survey import survey
+from runtime.perception.storms.retime import even_positions, measure
+from runtime.perception.storms.storms import StormReport, find_storms
+from runtime.perception.storms.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
-from tests.player.session.drawing.test_scan import MOMENTS, seen
+from tests.player.session.filling.test_scan import MOMENTS, seen
 
 pytestmark = pytest.mark.slow
 LINES = ("a yacht on a calm sea -> a yacht in a storm", "kyoto -> tokyo", "cat -> dog -> fox")

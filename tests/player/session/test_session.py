@@ -155,13 +155,13 @@ def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> 
     session = session_of(tmp_path, "cat | -tabby .. tabby")
     session.start()
     NAMES["range"].perform(session)
-    said = set()
+    message = set()
     for count in range(3000):
         session.turn(1 / 60, count / 60)
-        said.add(session.state.notice)
+        message.add(session.state.notice)
         if any("wordmorph play" in line for line in session.state.printed):
             break
-    assert any(notice.startswith("range of tabby: ") for notice in said)
+    assert any(notice.startswith("range of tabby: ") for notice in message)
     (line,) = [line for line in session.state.printed if "wordmorph play" in line]
     assert "tabby" in line.splitlines()[0]
     played = line.partition("wordmorph play")[2]
@@ -179,7 +179,7 @@ def test_what_else_is_wanted_does_not_replace_what_is_foreseen(session: Session)
     coming = session.state.request.at(0.7)
     session.asking.foresee(coming)
     session.asking.ask()
-    session.wanted.add((session.state.request.at(0.2),))
+    session.priority.add((session.state.request.at(0.2),))
     asked = session.worker.requests.take()
     assert asked is not None
     assert asked.request == coming

@@ -7,10 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 
-from player.session.drawing.memory import Descriptors
-from player.session.drawing.scan import Scan
-from player.session.drawing.worker import PendingRequest, Worker
-from player.session.keep.filmrecorder import Recorder
+from player.session.filling.memory import Descriptors
+from player.session.filling.scan import Scan
+from player.session.rendering.worker import PendingRequest, Worker
+from player.session.saving.filmrecorder import FilmRecorder
 from runtime.cache import FrameCache
 from runtime.language.line import Line
 from runtime.request import Frame, Request
@@ -34,7 +34,7 @@ def test_a_scan_passes_over_a_picture_of_another_size() -> None:
 
 def test_a_recording_keeps_what_came_before_a_picture_of_another_size(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
-    recorder = Recorder(path, (64, 64), 20.0, {})
+    recorder = FilmRecorder(path, (64, 64), 20.0, {})
     for turn in range(10):
         recorder.show(np.full((64, 64, 3), 20 * turn, np.uint8), turn / 20)
     recorder.show(np.zeros((16, 24, 3), np.uint8), 0.5)
@@ -53,7 +53,7 @@ def test_a_picture_of_another_size_is_a_line_and_the_next_one_is_shown() -> None
             return frame
 
     worker = Worker(Odd, FrameCache())
-    said = []
+    message = []
     worker.ask(PendingRequest(BASE))
     worker.open()
     for t in (0.0, 0.5, 0.75):
@@ -61,8 +61,8 @@ def test_a_picture_of_another_size_is_a_line_and_the_next_one_is_shown() -> None
         worker.turn()
         result = worker.results.take()
         assert result is not None
-        said.append(result.error)
-    assert said == [
+        message.append(result.error)
+    assert message == [
         None,
         "the model drew a picture of 24x16 instead of 64x64: build it again",
         None,

@@ -106,9 +106,9 @@ class Performer:
             except TimeoutError:
                 return
             picture = isinstance(message, bytes)
-            said = unpack(message)[0] if isinstance(message, bytes) else json.loads(message)
+            data = unpack(message)[0] if isinstance(message, bytes) else json.loads(message)
             self.pictures += picture
-            self.socket.send(json.dumps({"do": "ack", "seq": said["seq"]}))
+            self.socket.send(json.dumps({"do": "ack", "seq": data["seq"]}))
 
     def rate(self) -> float:
         """Move for ``SECONDS`` over a line of a new seed; return the pictures a second."""
@@ -130,8 +130,8 @@ def flood(client: ClientConnection, message: Callable[[int], dict[str, object]])
         ends = time.monotonic() + 1 / 280
         while (left := ends - time.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
-                said = client.recv(timeout=left)
-                seq = (unpack(said)[0] if isinstance(said, bytes) else json.loads(said))["seq"]
+                data = client.recv(timeout=left)
+                seq = (unpack(data)[0] if isinstance(data, bytes) else json.loads(data))["seq"]
                 if n % 2:  # the rest of what may be sent
                     client.send(json.dumps({"do": "ack", "seq": seq}))
 

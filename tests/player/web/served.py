@@ -15,8 +15,8 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from player.session.drawing.worker import Renderer
 from player.session.models import Model, Models
+from player.session.rendering.worker import Renderer
 from player.session.session import Session
 from player.web.server.access import Access, names_of
 from player.web.server.serve import bind, make_server, run
@@ -173,16 +173,16 @@ class Client:
         except TimeoutError:
             return None
         if isinstance(message, bytes):
-            said, picture = unpack(message)
-            self.pictures.append((said, picture))
+            data, picture = unpack(message)
+            self.pictures.append((data, picture))
         else:
-            said = json.loads(message)
-            if said["say"] == "state":
-                self.state |= said
-        self.heard.append(said)
+            data = json.loads(message)
+            if data["say"] == "state":
+                self.state |= data
+        self.heard.append(data)
         if self.acks:
-            self.tell(do="ack", seq=said["seq"])
-        return said
+            self.tell(do="ack", seq=data["seq"])
+        return data
 
     def until(self, check: Callable[[], Any], seconds: float = 10.0) -> Any:
         """Read until something is true, and return it."""

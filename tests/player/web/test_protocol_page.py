@@ -19,8 +19,8 @@ def test_every_field_that_is_sent_is_named(tmp_path: Path) -> None:
         client.say(do="tokens", request={"expression": "cat"})
         client.say(do="change", request={"expression": "(cat"})
         client.until(lambda: {"tokens", "refused"} <= {h.get("say") for h in client.heard})
-        for said in client.heard:
-            assert set(said) - {"say", "n"} <= NAMED, said
+        for data in client.heard:
+            assert set(data) - {"say", "n"} <= NAMED, data
         assert {f'say: "{h["say"]}"' for h in client.heard if "say" in h} <= set(
             re.findall(r'say: "\w+"', TEXT)
         )

@@ -34,10 +34,10 @@ class Deaf:
     """A socket that takes everything and never closes."""
 
     def __init__(self) -> None:
-        self.said: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
 
     async def send_text(self, data: str) -> None:
-        self.said.append(json.loads(data))
+        self.received.append(json.loads(data))
 
     async def send_bytes(self, data: bytes) -> None: ...
 
@@ -81,8 +81,8 @@ def test_one_that_was_dismissed_takes_nobodys_place_and_is_heard_no_more(
             stage.leave(dead)  # its socket ends at last
             assert list(stage.viewers.values()) == [came]
             hearing = asyncio.ensure_future(came.send())
-            await until(lambda: any(m["say"] == "state" for m in socket.said), "a state")
-            assert all(m["you"] == came.number for m in socket.said if m["say"] == "welcome")
+            await until(lambda: any(m["say"] == "state" for m in socket.received), "a state")
+            assert all(m["you"] == came.number for m in socket.received if m["say"] == "welcome")
             for task in (sending, hearing):
                 task.cancel()
 

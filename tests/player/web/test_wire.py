@@ -67,8 +67,8 @@ def test_one_picture_is_in_flight_and_the_newest_is_behind_it(tmp_path: Path) ->
             pass
         assert len(client.pictures) == 1, "pictures came that nobody had room for"
         assert sum(h.get("say") == "state" for h in client.heard) <= 4
-        for said in client.heard:
-            client.tell(do="ack", seq=said["seq"])
+        for received in client.heard:
+            client.tell(do="ack", seq=received["seq"])
         client.acks = True
         client.until(lambda: client.state["x"] == 390)
         client.until(lambda: len(client.pictures) > 1)
@@ -99,7 +99,7 @@ def test_what_was_kept_of_an_earlier_connection_is_not_sent_again(tmp_path: Path
         first.until(lambda: len(first.pictures) >= 401, 30)
         kept = {p[0]["request"]["t"]: p[0]["seq"] for p in first.pictures}
         lost = min(kept), max(kept)
-        last = max(said["seq"] for said in first.heard)
+        last = max(received["seq"] for received in first.heard)
         first.close()
         again = Client(served, f"?client=ab12&seq={last}")
         again.until(lambda: again.state.get("settings"))
@@ -112,7 +112,7 @@ def test_what_was_kept_of_an_earlier_connection_is_not_sent_again(tmp_path: Path
         again.until(lambda: {p[0]["request"]["t"] for p in again.pictures} >= set(lost))
         while again.take(0.5) is not None:
             pass
-        assert all(said["seq"] > last for said in again.heard)
+        assert all(received["seq"] > last for received in again.heard)
         sent = [p[0]["request"]["t"] for p in again.pictures if p[0]["request"]["t"] not in lost]
         assert len(sent) <= 2, "more than what was on its way as it told"
         again.tell(do="forget", seqs=[kept[0.5]])
@@ -137,9 +137,11 @@ def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path:
         client = Client(served)
         client.until(lambda: client.state.get("engine"))
         n = client.say(do="act", name="copy", value=None)
-        said = client.until(lambda: next((h for h in client.heard if h.get("say") == "copied"), 0))
-        assert said["n"] == n
-        assert said["text"].startswith("wordmorph play"), said
+        received = client.until(
+            lambda: next((h for h in client.heard if h.get("say") == "copied"), 0)
+        )
+        assert received["n"] == n
+        assert received["text"].startswith("wordmorph play"), received
         for x, mark in ((400, "mark_a"), (3600, "mark_b")):
             client.say(do="move", x=x, y=2000)
             client.picture_at(x)
@@ -213,13 +215,13 @@ def test_a_line_that_does_not_fit_into_the_clients_cache_is_not_sent_ahead_for_e
     with serving(tmp_path) as served:
         client = Client(served, acks=False)
         kept: list[int] = []
-        while (said := client.take(1.0 if len(kept) == 100 else 10.0)) is not None:
+        while (received := client.take(1.0 if len(kept) == 100 else 10.0)) is not None:
             assert len(client.pictures) < 401, "the line is sent again and again"
-            if "say" not in said:
-                kept.append(said["seq"])
+            if "say" not in received:
+                kept.append(received["seq"])
             if len(kept) > 100:
                 client.tell(do="forget", seqs=[kept.pop(0)])
-            client.tell(do="ack", seq=said["seq"])
+            client.tell(do="ack", seq=received["seq"])
         client.acks = True
         client.say(do="move", x=3990, y=2000)  # what is asked for comes
         client.picture_at(3990)
@@ -266,11 +268,11 @@ def test_an_expression_that_cannot_be_read_changes_nothing(tmp_path: Path) -> No
         client = Client(served)
         client.until(lambda: client.state.get("engine"))
         n = client.say(do="change", request={"expression": "cat -> (kitten"})
-        said = client.until(
+        received = client.until(
             lambda: next((h for h in client.heard if h.get("say") == "refused"), None)
         )
-        assert said["n"] == n
-        assert said["text"][said["column"]] == "(", said
+        assert received["n"] == n
+        assert received["text"][received["column"]] == "(", received
         assert served.session.state.request.expression == "cat -> kitten"
         client.say(do="change", request={"seed": 7, "expression": "cat -> fox"})
         client.until(lambda: client.state["request"]["seed"] == 7)

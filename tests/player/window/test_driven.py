@@ -162,9 +162,9 @@ def test_words_typed_arrive_without_a_black_picture(tmp_path: Path) -> None:
                 assert pixels.std() > 5, "the picture went plain"
         shown.do("key", "Escape")
         assert process.wait(30) == 0
-    said = ", ".join(f"{1e3 * seconds:.0f}" for seconds in took)
+    message = ", ".join(f"{1e3 * seconds:.0f}" for seconds in took)
     others, quiet = neighbours.share, neighbours.quiet
-    print(f"\nEnter to the first new picture: {said} ms; {others:.0%} taken by others")
+    print(f"\nEnter to the first new picture: {message} ms; {others:.0%} taken by others")
     if quiet:
         assert float(np.median(took)) <= 0.1
 

@@ -9,10 +9,10 @@ import numpy as np
 import pygame
 import pytest
 
-from player.session.drawing.memory import Descriptors
-from player.session.drawing.scan import Scan
-from player.session.drawing.worker import PendingRequest, Worker
+from player.session.filling.memory import Descriptors
+from player.session.filling.scan import Scan
 from player.session.motion.playhead import TICKS, Playhead, Warp
+from player.session.rendering.worker import PendingRequest, Worker
 from player.session.reproduce import free_path
 from player.window.keys import key_of
 from player.window.window import Window
@@ -45,9 +45,9 @@ def test_a_grid_that_fails_says_why_and_the_next_one_works(
 
     conductor.script = script()
     player.run()
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "the latent is not finite: lower the weights"
-    assert said[1].startswith("saved ")
+    message = capsys.readouterr().out.splitlines()
+    assert message[0] == "the latent is not finite: lower the weights"
+    assert message[1].startswith("saved ")
 
 
 @pytest.mark.usefixtures("dummy_display")
@@ -181,7 +181,7 @@ def test_digits_and_punctuation_count_by_what_they_type(key: int, text: str, mea
 def test_in_perceptual_time_the_finest_step_still_leaves_a_storm() -> None:
     steps = np.full(400, 1e-4)
     steps[200] = 1.0
-    head = Playhead(x=2000.0, warp=Warp.of_steps(steps))
+    head = Playhead(x=2000.0, warp=Warp.of_distances(steps))
     for _ in range(40):
         head = head.move(1)
     assert head.x >= 2010

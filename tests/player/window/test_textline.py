@@ -36,9 +36,9 @@ def test_erasing(start: int, way: int, word: bool, text: str, cursor: int) -> No
 
 def test_an_arrow_ends_a_selection_on_its_side() -> None:
     line = LINE.move(4).move(9, select=True)
-    assert line.step(-1).cursor == 4
-    assert line.step(1).cursor == 9
-    assert line.step(1, select=True).selection == (4, 10)
+    assert line.arrow(-1).cursor == 4
+    assert line.arrow(1).cursor == 9
+    assert line.arrow(1, select=True).selection == (4, 10)
 
 
 def test_what_is_pasted_is_one_line_and_not_too_long() -> None:
@@ -66,7 +66,7 @@ def test_the_cursor_never_leaves_the_text(
     for name, number, word, select in deeds:
         way = 1 if number > 0 else -1
         if name == "step":
-            line = line.step(way, word=word, select=select)
+            line = line.arrow(way, word=word, select=select)
         elif name == "erase":
             line = line.erase(way, word=word)
         elif name == "move":

@@ -15,8 +15,8 @@ from runtime.engines.engine import Rendered
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 from tests.runtime.engines.machine import Machine
+from tests.support.models.tinybundle import write_worded
 from tests.support.seeds import draw_seed
-from tests.support.tinybundle import write_worded
 
 
 def test_new_words_are_drawn_as_the_frames_are(

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from runtime.bench import variants
-from runtime.bench.counts import count, count_model
 from runtime.bench.layers import layers
+from runtime.bench.limits.counts import count, count_model
 from runtime.bench.measure import denoising, positions
 from runtime.bench.peers import compare
 from runtime.bench.variants import BATCH, NAMES, Fours, Whole, open_variant, variant_rival
@@ -24,8 +24,8 @@ from runtime.engines.openvino.prologue import split
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from tests.runtime.engines.machine import Machine
+from tests.support.models.tinybundle import write_worded
 from tests.support.seeds import draw_seed
-from tests.support.tinybundle import write_worded
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Frame, Request
 from tests.runtime.engines.machine import Machine
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 BOUNDS = Bounds(enough=35.0, least=28.0)
 Work = Callable[..., Drawn]
@@ -200,8 +200,8 @@ def test_engines_that_cannot_be_built_are_a_fault(machine: Machine, bundle: Bund
 )
 def test_the_least_alike_frame_decides(precision: str, psnr: float, word: str) -> None:
     frames = [Likeness("good", 60.0, 1), Likeness("bad", psnr, 90), Likeness("fair", 50.0, 2)]
-    said, why = judge(precision, frames, BOUNDS)
-    assert said == word
+    message, why = judge(precision, frames, BOUNDS)
+    assert message == word
     assert (why is None) == (word == "alike")
     assert why is None or why.startswith("bad: ")
 

@@ -7,7 +7,7 @@ from runtime.bundles import library, seal
 from runtime.bundles.bundle import open_bundle
 from runtime.bundles.manifest import MANIFEST, parse_manifest
 from runtime.errors import BundleError
-from tests.support.resealed import edit_manifest
+from tests.support.models.resealed import edit_manifest
 
 
 @pytest.fixture

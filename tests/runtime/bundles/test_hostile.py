@@ -18,7 +18,7 @@ from tests.support.hostile.case import DRAWN, Case
 from tests.support.hostile.manifests import FILES, TEXTS, VALUES
 from tests.support.hostile.networks import COSTS, FORMS, WEIGHTS
 from tests.support.hostile.words import TOKENIZERS
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs and forks are POSIX")
 

@@ -15,7 +15,7 @@ from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.manifest import MANIFEST
 from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import TargetError
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 
 def publish(target: Path, model: str) -> Bundle:

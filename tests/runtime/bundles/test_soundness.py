@@ -11,7 +11,7 @@ from runtime.bundles import soundness
 from runtime.bundles.bundle import open_bundle
 from runtime.bundles.graphs import graph
 from runtime.errors import BundleError
-from tests.support.tinybundle import write_worded
+from tests.support.models.tinybundle import write_worded
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from runtime.enginecache.entry import Key
 from runtime.enginecache.holder import Busy
 from runtime.engines.openvino import cache as openvinocache
 from runtime.engines.openvino.cache import openvino_cache, openvino_key
-from tests.support.tinybundle import tiny_bundle
+from tests.support.models.tinybundle import tiny_bundle
 
 KEY = Key("mine", {"kind": "x"})
 HOLD = """
@@ -90,24 +90,24 @@ def test_a_process_that_is_stopped_while_others_wait_is_noticed(
 
 
 def test_a_process_that_goes_on_is_waited_for_with_one_word(held: Holder, tmp_path: Path) -> None:
-    said: list[str] = []
+    message: list[str] = []
 
     def say() -> None:
-        said.append("waiting")
+        message.append("waiting")
 
     with (
         pytest.raises(Busy, match="too long"),
         EngineCache(tmp_path).locked(KEY, say, timeout_s=1.2),
     ):
         pass
-    assert said == ["waiting"]
+    assert message == ["waiting"]
 
     def end() -> None:
         say()
         held.process.kill()
 
     with EngineCache(tmp_path).locked(KEY, end):
-        assert said == ["waiting"] * 2
+        assert message == ["waiting"] * 2
 
 
 @posix

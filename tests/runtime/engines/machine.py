@@ -15,9 +15,9 @@ from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Key
 from runtime.engines import gpu
-from runtime.engines.proof import keep_proof
 from runtime.engines.tensorrt import device, plans
 from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
+from runtime.engines.verified import keep_verified
 from tests.support.gpu.fakecuda import FakeCuda
 from tests.support.gpu.faketensorrt import make_module, make_plan
 
@@ -31,8 +31,8 @@ class Machine:
     cache: EngineCache
     backend: str
 
-    def build(self, bundle: Bundle, *, proven: bool = True, **notes: Any) -> Bundle:
-        """Write every graph's engine, compared with the CPU if ``proven``; return the bundle."""
+    def build(self, bundle: Bundle, *, verified: bool = True, **notes: Any) -> Bundle:
+        """Write every graph's engine, compared with the CPU if ``verified``; return the bundle."""
         made: dict[str, str] = {}
         for role in ROLES:
             plan = make_plan(bundle.path(role))
@@ -43,11 +43,11 @@ class Machine:
 
             entry = self.cache.get_or_build(self.key(bundle, role), write)
             made[role] = entry.files[plans.PLAN].sha256
-        if proven:
+        if verified:
             found = gpu.find_gpu()
             assert found is not None
             key = plans.plans_key(bundle, self.backend, "0.0", found, made)
-            keep_proof(self.cache, key, 99.0, is_like=True)
+            keep_verified(self.cache, key, 99.0, is_like=True)
         return bundle
 
     def key(self, bundle: Bundle, role: str) -> Key:

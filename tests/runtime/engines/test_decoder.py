@@ -12,7 +12,7 @@ from runtime.engines.onnxruntime.engine import open_engine as open_onnxruntime
 from runtime.engines.openvino.engine import open_engine as open_openvino
 from runtime.errors import EngineError
 from tests.runtime.engines.machine import Machine
-from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny
+from tests.support.models.tinybundle import expect_tiny, render_tiny, write_tiny
 
 SPOILT = [float("nan"), float("inf")]
 OPENERS = [

@@ -58,7 +58,7 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said(command: list[str], **changed: str) -> str:
+def message(command: list[str], **changed: str) -> str:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"PYTHONPATH": path} | changed
     done = subprocess.run(
@@ -80,7 +80,7 @@ def test_nvidias_own_runtime_on_a_stub_driver(
     stub: Path, version: str, init: str, words: str
 ) -> None:
     answers = {"LD_LIBRARY_PATH": str(stub), "STUB_VERSION": version, "STUB_INIT": init}
-    text = said(["-c", FINDINGS], **answers)
+    text = message(["-c", FINDINGS], **answers)
     assert words in text
     assert text.count("\n") == 1
 
@@ -89,7 +89,7 @@ def test_doctor_says_that_a_stub_driver_is_too_old_and_nothing_of_nvidia_is_usab
     stub: Path,
 ) -> None:
     answers = {"LD_LIBRARY_PATH": str(stub), "STUB_VERSION": "12040"}
-    findings = {one["subject"]: one for one in json.loads(said(["-c", DOCTOR], **answers))}
+    findings = {one["subject"]: one for one in json.loads(message(["-c", DOCTOR], **answers))}
     assert "too old" in findings["NVIDIA GPU"]["text"]
     for backend in ("tensorrt", "tensorrt_rtx", "onnxruntime"):
         assert findings[backend]["state"] == "absent"

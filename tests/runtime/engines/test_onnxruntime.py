@@ -21,10 +21,10 @@ from runtime.engines.onnxruntime.engine import (
 )
 from runtime.engines.onnxruntime.probe import MODEL, provider_fault
 from runtime.engines.onnxruntime.session import foreign_operators, open_session
-from runtime.engines.proof import keep_proof
+from runtime.engines.verified import keep_verified
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
-from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
+from tests.support.models.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
 
 pytest.importorskip("onnxruntime")
 
@@ -204,10 +204,10 @@ def test_no_memory_for_the_words_is_passed_over_by_auto(
     monkeypatch.setattr("onnxruntime.OrtValue.ortvalue_from_numpy", full)
     monkeypatch.setattr(choose, "usable", lambda name: None)
     monkeypatch.setattr(choose, "AUTO", ("onnxruntime-cpu", "openvino"))
-    said: list[str] = []
-    engine = choose.choose(bundle, "auto", "f32", said.append)
+    message: list[str] = []
+    engine = choose.choose(bundle, "auto", "f32", message.append)
     assert engine.name == "openvino"
-    (line,) = said
+    (line,) = message
     assert "close other programs that use the GPU" in line
     assert "\n" not in line
     engine.close()
@@ -226,11 +226,11 @@ def test_frames_that_were_seen_to_be_others_are_not_played(
         lambda bundle, backend: OnnxRuntimeEngine(bundle, f"{backend}-cpu"),
     )
     open_engine(bundle, "auto", "onnxruntime").close()
-    keep_proof(cache, likeness_key(bundle), 12.0, is_like=False)
+    keep_verified(cache, likeness_key(bundle), 12.0, is_like=False)
     with pytest.raises(EngineError, match=r"other pictures .*--backend openvino") as caught:
         open_engine(bundle, "auto", "onnxruntime")
     assert "\n" not in str(caught.value)
-    keep_proof(cache, likeness_key(bundle), 50.0, is_like=True)
+    keep_verified(cache, likeness_key(bundle), 50.0, is_like=True)
     open_engine(bundle, "auto", "onnxruntime").close()
 
 

@@ -17,7 +17,7 @@ from runtime.engines.openvino import prologue as prologue_module
 from runtime.engines.openvino import text as text_module
 from runtime.engines.openvino.engine import open_engine, suited_precision
 from runtime.errors import EngineError, first_line, last_line
-from tests.support.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
+from tests.support.models.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from runtime.engines.openvino import cache as openvinocache
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
 from runtime.errors import EngineError
-from tests.support.tinybundle import tiny_bundle
+from tests.support.models.tinybundle import tiny_bundle
 
 SPAWN = multiprocessing.get_context("spawn")
 

@@ -14,8 +14,7 @@ from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from tests.runtime.engines.machine import Machine
-from tests.support.seeds import draw_seed
-from tests.support.tinybundle import (
+from tests.support.models.tinybundle import (
     STEPS,
     expect_tiny,
     inputs,
@@ -23,6 +22,7 @@ from tests.support.tinybundle import (
     write_tiny,
     write_worded,
 )
+from tests.support.seeds import draw_seed
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.runtime.engines.machine import Machine
 from tests.support.gpu.fakecuda import FakeCuda
 from tests.support.gpu.faketensorrt import make_module
 from tests.support.gpu.tensorrt_surface import surfaces
-from tests.support.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
+from tests.support.models.tinybundle import STEPS, TOKENS, expect_tiny, render_tiny, write_tiny
 
 SURFACE = surfaces()
 

@@ -16,7 +16,7 @@ from runtime.engines.tensorrt.framegraph import FrameGraph
 from runtime.errors import EngineError
 from tests.runtime.engines.machine import Machine
 from tests.support.gpu.fakecuda import FakeCuda
-from tests.support.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
+from tests.support.models.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
 
 
 def test_copies_are_seen_by_the_work_on_the_stream_that_follows() -> None:

@@ -201,9 +201,9 @@ def test_ctrl_c_on_an_atlas_of_two_workers_loses_no_line(tmp_path: Path) -> None
     time.sleep(pause)
     before = _lines(store)
     driver.send_signal(signal.SIGINT)
-    _, said = driver.communicate(timeout=120)
-    assert driver.returncode == 130, said
-    assert f"{_lines(store)} of the lines measured now are kept" in said
+    _, message = driver.communicate(timeout=120)
+    assert driver.returncode == 130, message
+    assert f"{_lines(store)} of the lines measured now are kept" in message
     assert _lines(store) >= before + 2, "a worker's line was dropped"
 
 

@@ -23,7 +23,7 @@ from runtime.farm.farm import AHEAD, KEPT_DAYS, Farm, open_crew
 from runtime.farm.local import LocalCrew
 from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 from runtime.language.line import Line
-from runtime.perception.atlas import LineJob, measure_line
+from runtime.perception.charting.atlas import LineJob, measure_line
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request

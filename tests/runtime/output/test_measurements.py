@@ -17,7 +17,7 @@ from runtime.errors import TargetError
 from runtime.language.line import Line
 from runtime.output import measurements
 from runtime.output.measurements import Measurements, key_of, subject_of
-from runtime.perception.atlas import LineJob, Measurement
+from runtime.perception.charting.atlas import LineJob, Measurement
 from runtime.request import Request
 
 SETTINGS = {
@@ -48,13 +48,13 @@ def has_small_disks() -> bool:
 
 
 def opened(path: Path) -> tuple[Measurements, list[str]]:
-    said: list[str] = []
-    return Measurements(path, said.append), said
+    message: list[str] = []
+    return Measurements(path, message.append), message
 
 
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "atlas.sqlite"
-    store, said = opened(path)
+    store, message = opened(path)
     with store:
         assert store.get(subject()) is None
         store.keep(subject(), FOUND)
@@ -62,7 +62,7 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     with opened(path)[0] as again:
         assert again.get(subject()) == FOUND
         assert again.get(subject(1)) is None
-    assert said == []
+    assert message == []
 
 
 def test_all_that_decides_a_measurement_is_in_its_key() -> None:
@@ -104,19 +104,19 @@ def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, harm: str) -> None
     if harm == "journal":
         Path(f"{path}-journal").write_bytes(b"\0" * 512)
     harmed = path.read_bytes()
-    store, said = opened(path)
+    store, message = opened(path)
     with store:
         assert store.get(subject()) is None
         store.keep(subject(), FOUND)
         assert store.get(subject()) == FOUND
-    (line,) = said
+    (line,) = message
     assert "damaged" in line
     assert "atlas.damaged-1.sqlite" in line
     assert (tmp_path / "atlas.damaged-1.sqlite").read_bytes() == harmed
     path.write_text("again\n" * 1000)
-    store, said = opened(path)
+    store, message = opened(path)
     store.close()
-    assert "atlas.damaged-2.sqlite" in said[0]
+    assert "atlas.damaged-2.sqlite" in message[0]
 
 
 def test_of_two_programs_that_see_the_damage_one_sets_it_aside(
@@ -137,10 +137,10 @@ def test_of_two_programs_that_see_the_damage_one_sets_it_aside(
             raise
 
     monkeypatch.setattr(measurements, "_open", slowly)
-    store, said = opened(path)
+    store, message = opened(path)
     with store:
         assert store.get(subject()) == FOUND
-    assert said == []
+    assert message == []
     assert len(list(tmp_path.glob("*.damaged-*"))) == 1
 
 
@@ -160,9 +160,9 @@ def test_damage_of_any_kind_is_damage(tmp_path: Path, monkeypatch: pytest.Monkey
         raise error
 
     monkeypatch.setattr(measurements, "_open", damaged)
-    store, said = opened(path)
+    store, message = opened(path)
     store.close()
-    assert "set aside" in said[0]
+    assert "set aside" in message[0]
 
 
 def test_a_row_that_was_altered_counts_as_not_measured(tmp_path: Path) -> None:
@@ -274,9 +274,9 @@ def test_a_killed_writer_loses_one_measurement_at_most(tmp_path: Path) -> None:
     last = int(child.stdout.read().split()[-1])
     child.wait()
     child.stdout.close()
-    store, said = opened(path)
+    store, message = opened(path)
     with store:
-        assert said == []
+        assert message == []
         assert all(store.get(subject(number)) == FOUND for number in range(last + 1))
         assert store.get(subject(last + 2)) is None
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.stats import kendalltau, spearmanr
 
-from runtime.perception.change import posts_of
 from runtime.perception.distance import VISIBLE, describe_frame, distance
-from runtime.perception.storms import find_flickers, find_zones, thresholds
-from runtime.perception.survey import REACH, Survey
+from runtime.perception.storms.change import posts_of
+from runtime.perception.storms.storms import find_flickers, find_zones, thresholds
+from runtime.perception.storms.survey import REACH, Survey
 from runtime.pipeline import Pipeline
 
 Pixels = NDArray[np.uint8]
@@ -44,7 +44,7 @@ ANIMALS = (
 COATS = ("tabby", "spotted", "white", "black", "orange", "gray", "brown")
 MOODS = ("sleepy", "happy", "surprised")
 PLACES = ("on a sofa", "on grass", "on snow", "at night", "in the rain", "by the sea")
-STEPS = (1 / 400, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 12, 1 / 6, 1 / 3)
+APART = (1 / 400, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 12, 1 / 6, 1 / 3)
 
 
 def flip_map(a: Pixels, b: Pixels) -> NDArray[np.float32]:
@@ -82,7 +82,7 @@ RULERS = ((ours, ".4f"), (flip, ".4f"), (flip_worst, ".3f"), (rms, ".2f"))
 class Pair:
     morph: str
     t: float
-    step: float
+    apart: float
     first: Pixels
     second: Pixels
 
@@ -92,11 +92,11 @@ def pairs(pipeline: Pipeline, count: int, seed: int = 17) -> list[Pair]:
     rng = np.random.default_rng(seed)
     made = []
     for morph in itertools.islice(itertools.cycle(MORPHS), count):
-        step = float(rng.choice(STEPS))
-        t = float(rng.uniform(0, 1 - step))
+        apart = float(rng.choice(APART))
+        t = float(rng.uniform(0, 1 - apart))
         request = pipeline.request(morph, seed=int(rng.integers(0, 50)))
-        frames = (pipeline.render(request.at(place)).pixels for place in (t, t + step))
-        made.append(Pair(morph, t, step, *frames))
+        frames = (pipeline.render(request.at(place)).pixels for place in (t, t + apart))
+        made.append(Pair(morph, t, apart, *frames))
     return made
 
 
@@ -130,11 +130,13 @@ def kinds(pipeline: Pipeline) -> dict[str, list[float]]:
     """How far a picture moves by our distance when one thing about it is another."""
     found: dict[str, list[float]] = {"mood": [], "coat": [], "place": [], "animal": []}
     for seed in (0, 1):
-        looks = {
+        descriptors = {
             animal: describe_frame(pipeline.render(pipeline.request(animal, seed=seed)).pixels)
             for animal in ANIMALS
         }
-        found["animal"] += [distance(looks[a], looks[b]) for a, b in combinations(ANIMALS, 2)]
+        found["animal"] += [
+            distance(descriptors[a], descriptors[b]) for a, b in combinations(ANIMALS, 2)
+        ]
         for animal in ANIMALS[1 - seed :: 2]:
             for kind, phrases in (
                 ("mood", [f"{word} {animal}" for word in MOODS]),
@@ -143,7 +145,7 @@ def kinds(pipeline: Pipeline) -> dict[str, list[float]]:
             ):
                 for phrase in phrases:
                     frame = pipeline.render(pipeline.request(phrase, seed=seed))
-                    found[kind].append(distance(looks[animal], describe_frame(frame.pixels)))
+                    found[kind].append(distance(descriptors[animal], describe_frame(frame.pixels)))
     return found
 
 
@@ -152,7 +154,7 @@ def agreement(a: list[float], b: list[float]) -> dict[str, float]:
 
 
 def zones(frames: list[Pixels], ruler: Any) -> NDArray[np.bool_]:
-    """Which steps of a film storm, by the rules of storms.py on any ruler; without bisection."""
+    """Which intervals of a film storm, by storms.py's rules on any ruler; without bisection."""
     at = np.linspace(0, 1, len(frames))
     reach = tuple(
         np.array([ruler(a, b) for a, b in zip(frames, frames[k:], strict=False)])
@@ -187,12 +189,12 @@ def main() -> None:
             found = agreement(table[:, a].tolist(), table[:, b].tolist())
             print(f"| {name} | {found['spearman']:.3f} | {found['kendall']:.3f} |")
         ranks = table.argsort(0).argsort(0)
-        print("\n| where they disagree most | step | ours (rank) | FLIP (rank) |")
+        print("\n| where they disagree most | apart | ours (rank) | FLIP (rank) |")
         print("| --- | --- | --- | --- |")
         for i in np.argsort(-abs(ranks[:, 0] - ranks[:, 1]))[:6]:
             pair = made[i]
             print(
-                f"| {pair.morph}, t = {pair.t:.3f} | {pair.step:.4f} | {rows[i][0]:.4f} "
+                f"| {pair.morph}, t = {pair.t:.3f} | {pair.apart:.4f} | {rows[i][0]:.4f} "
                 f"({ranks[i, 0]}) | {rows[i][1]:.4f} ({ranks[i, 1]}) |"
             )
         print("\n| planted on three cats | ours | FLIP | FLIP's worst 0.1 % | RMS |")
@@ -214,14 +216,14 @@ def main() -> None:
         print()
         if not options.films:
             return
-        print("| film of 41 frames | steps in a storm: ours | FLIP | both | either |")
+        print("| film of 41 frames | intervals in a storm: ours | FLIP | both | either |")
         print("| --- | --- | --- | --- | --- |")
         for morph in [*MORPHS[:2], MORPHS[7], MORPHS[9], MORPHS[3], MORPHS[6]][: options.films]:
             request = pipeline.request(morph)
             frames = [pipeline.render(request.at(i / 40)).pixels for i in range(41)]
             here, there = zones(frames, ours), zones(frames, flip)
             counts = (here, there, here & there, here | there)
-            print(f"| {morph} | {' | '.join(str(int(steps.sum())) for steps in counts)} |")
+            print(f"| {morph} | {' | '.join(str(int(stormy.sum())) for stormy in counts)} |")
 
 
 if __name__ == "__main__":

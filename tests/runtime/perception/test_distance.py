@@ -104,10 +104,12 @@ def test_refuses_what_is_no_pair_of_frames() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=50), st.floats(0.1, 100))
-def test_smoothness_is_a_share_and_feels_no_scale(steps: list[float], scale: float) -> None:
-    assert 0 < smoothness(steps) <= 1
-    assert smoothness(np.asarray(steps) * scale) == pytest.approx(smoothness(steps), abs=1e-6)
-    assert 0 <= storm_share(steps) <= 1 + 1e-12
+def test_smoothness_is_a_share_and_feels_no_scale(distances: list[float], scale: float) -> None:
+    assert 0 < smoothness(distances) <= 1
+    assert smoothness(np.asarray(distances) * scale) == pytest.approx(
+        smoothness(distances), abs=1e-6
+    )
+    assert 0 <= storm_share(distances) <= 1 + 1e-12
 
 
 def test_measures_of_known_films() -> None:

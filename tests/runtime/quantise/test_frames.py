@@ -12,7 +12,7 @@ from runtime.planner import Planner
 from runtime.quantise.frames import LINKS, neighbour, sample_requests
 from runtime.quantise.judge import FramePairs, compare
 from runtime.quantise.process import CALIBRATION, CALIBRATION_SEED, JUDGED, JUDGED_SEED
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 
 def test_frames_are_of_taught_words_repeatable_and_judged_on_others() -> None:

@@ -26,7 +26,7 @@ from runtime.quantise import process
 from runtime.quantise.frames import sample_requests
 from runtime.quantise.judge import Fidelity, compare, draw
 from runtime.quantise.process import CALIBRATION, CALIBRATION_SEED
-from tests.support.tinybundle import expect_tiny, render_tiny, write_tiny, write_worded
+from tests.support.models.tinybundle import expect_tiny, render_tiny, write_tiny, write_worded
 
 Measured = Callable[[Mapping[str, float]], None]
 ROOT = Path(int8_module.__file__).parents[3]

@@ -66,10 +66,10 @@ def watch(backend: str, folder: str) -> dict[str, Any]:
             _, status, usage = os.wait4(child, 0)
             break
         time.sleep(0.002)
-    said = os.read(reading, 1 << 16)
+    message = os.read(reading, 1 << 16)
     os.close(reading)
-    if said:
-        answer = json.loads(said)
+    if message:
+        answer = json.loads(message)
     elif status and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
         answer = {"kind": "crashed", "text": f"status {status}"}
     seconds = time.monotonic() - start

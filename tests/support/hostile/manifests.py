@@ -12,8 +12,8 @@ from typing import Any
 
 from runtime.bundles.manifest import MANIFEST
 from tests.support.hostile.case import DRAWN, Case
-from tests.support.resealed import edit_manifest
-from tests.support.tinybundle import TOKENIZER
+from tests.support.models.resealed import edit_manifest
+from tests.support.models.tinybundle import TOKENIZER
 
 DATA = "denoiser.onnx.data"
 FAR = 100_000_000_000

@@ -13,8 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.support.hostile.case import DRAWN, Case
-from tests.support.resealed import replace_file
-from tests.support.tinybundle import LATENT
+from tests.support.models.resealed import replace_file
+from tests.support.models.tinybundle import LATENT
 
 ALLOWED = "not allowed"
 TOO_MUCH = "out of proportion"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.hostile.case import DRAWN, Case
-from tests.support.resealed import replace_file
-from tests.support.tinybundle import TOKENIZER
+from tests.support.models.resealed import replace_file
+from tests.support.models.tinybundle import TOKENIZER
 
 Raw = dict[str, Any]
 NOT_CLIP = "no CLIP tokenizer"

@@ -14,12 +14,12 @@ from player.commands.charting import map as map_module
 from runtime.errors import RequestError, TargetError
 from runtime.language.expression import parse
 from runtime.output.film import read_settings
-from runtime.perception.map import Point, SeaMap
-from runtime.perception.route import resample
+from runtime.perception.charting.map import Point, SeaMap
+from runtime.perception.charting.route import resample
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
 from tests.player.commands.commandline import Run, runner
-from tests.runtime.perception.test_map import walled
+from tests.runtime.perception.charting.test_map import walled
 from tests.support.drawn import DrawnPipeline
 
 YACHT = "a yacht on a calm sea -> a yacht in a storm | -1/2*in the rain .. +1/2*in the rain"
@@ -56,10 +56,10 @@ def test_the_calmest_way_is_told_with_its_expression_and_is_calmer(run: Run, pip
 
 
 def test_the_picture_shows_the_storm_in_the_wall_and_can_be_made_again(run: Run) -> None:
-    said = run("map", NOTE, "--frames", "200", "-o", "map.png").splitlines()
-    assert said[-1] == "map.png"
-    assert said[-2].startswith("cat - 0.429*tabby -> ")
-    assert "% of the plane storms" in said[0]
+    printed = run("map", NOTE, "--frames", "200", "-o", "map.png").splitlines()
+    assert printed[-1] == "map.png"
+    assert printed[-2].startswith("cat - 0.429*tabby -> ")
+    assert "% of the plane storms" in printed[0]
     shown = Image.open("map.png")
     assert shown.size == (921, 744)
     # the map proper: calm is light and storm is dark, in grey too

@@ -12,16 +12,16 @@ from PIL import Image
 
 from player import options
 from player.commands.charting import range as range_module
-from player.session.keep.quest import Quest
+from player.session.saving.quest import Quest
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.language.openaxis import open_axis
 from runtime.output.film import read_settings
-from runtime.perception.rangecache import ranges_root
+from runtime.perception.charting.rangecache import ranges_root
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import MAX_SEED, Frame, Request
 from tests.player.commands.commandline import Run, runner
-from tests.runtime.perception.test_range import Axis
+from tests.runtime.perception.charting.test_range import Axis
 from tests.support.drawn import DrawnPipeline
 
 
@@ -56,14 +56,14 @@ def pipeline() -> Tabby:
 
 
 def test_says_the_interval_and_the_expression_that_uses_it(run: Run) -> None:
-    said = run("range", "cat", "tabby", "--seeds", "2").splitlines()
-    assert said[-1].startswith("cat | -0.")
-    low = float(said[-1].split("*")[0].removeprefix("cat | "))
+    printed = run("range", "cat", "tabby", "--seeds", "2").splitlines()
+    assert printed[-1].startswith("cat | -0.")
+    low = float(printed[-1].split("*")[0].removeprefix("cat | "))
     assert low == pytest.approx(-0.6, abs=0.1)
-    assert said[-1].endswith(".. +2*tabby")
-    assert "storm" in "".join(said)
-    assert "none found" in "".join(said)
-    (storm,) = [line for line in said if line.startswith("cat storms from ")]
+    assert printed[-1].endswith(".. +2*tabby")
+    assert "storm" in "".join(printed)
+    assert "none found" in "".join(printed)
+    (storm,) = [line for line in printed if line.startswith("cat storms from ")]
     begin, end = map(float, storm.removeprefix("cat storms from ").split(" to "))
     assert begin < end == pytest.approx(low, abs=0.01)
 
@@ -92,8 +92,8 @@ def test_the_picture_has_a_strip_for_each_place_and_knows_its_command(run: Run) 
 
 def test_several_axes_share_a_picture(run: Run) -> None:
     words = ["range", "cat", "tabby", "--also", "fox | -?*black .. +?*black", "--seeds", "1"]
-    said = run(*words, "-o", "two.png")
-    assert "fox | -0." in said
+    printed = run(*words, "-o", "two.png")
+    assert "fox | -0." in printed
     one = run("range", "cat", "tabby", "--seeds", "1", "-o", "one.png")
     assert "fox" not in one
     command = read_settings("two.png")["command"]
@@ -182,9 +182,9 @@ def test_no_range_is_said_instead_of_an_expression_of_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = runner(Wild((64, 64)), monkeypatch)("range", "cat", "tabby", "--seeds", "1")
-    assert said.splitlines()[-1].startswith("tabby has no calm range here")
-    assert "*tabby" not in said
+    printed = runner(Wild((64, 64)), monkeypatch)("range", "cat", "tabby", "--seeds", "1")
+    assert printed.splitlines()[-1].startswith("tabby has no calm range here")
+    assert "*tabby" not in printed
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from runtime.errors import RequestError, TargetError
 from runtime.output.film import read_settings
 from runtime.request import Frame, Request
 from tests.player.commands.commandline import Run
-from tests.runtime.perception.test_storms import Planted
+from tests.runtime.perception.storms.test_storms import Planted
 from tests.support.drawn import DrawnPipeline
 
 
@@ -31,11 +31,11 @@ def pipeline() -> Stormy:
 
 
 def test_table_names_what_was_planted(run: Run) -> None:
-    said = run("storms", "a [cat -> kitten] asleep", "--frames", "60")
-    rows = [line.split() for line in said.splitlines()]
+    printed = run("storms", "a [cat -> kitten] asleep", "--frames", "60")
+    rows = [line.split() for line in printed.splitlines()]
     kinds = [row[1] for row in rows if len(row) > 2 and row[1] in EVENTS]
     assert kinds == ["calm", "jump", "storm", "calm", "flicker"]
-    assert "a [cat -> kitten] asleep: 60 frames, smoothness" in " ".join(said.split())
+    assert "a [cat -> kitten] asleep: 60 frames, smoothness" in " ".join(printed.split())
     assert os.listdir() == []
 
 

@@ -9,16 +9,16 @@ import pytest
 from player.commands.playing.lastsession import leave_behind
 from player.commands.playing.starting import Start, starting
 from player.options import Sampling
-from player.session.drawing.worker import Renderer
-from player.session.keep.remembered import recall, remember
 from player.session.motion.moment import Moment
+from player.session.rendering.worker import Renderer
 from player.session.reproduce import Invocation
+from player.session.saving.remembered import recall, remember
 from player.session.session import Session
 from player.session.words import STARTER
 from runtime.errors import EngineError
 from runtime.request import Request
 from tests.player.fakes import session_of, turn
-from tests.support.tinybundle import write_tiny
+from tests.support.models.tinybundle import write_tiny
 
 
 def leave(session: Session) -> None:

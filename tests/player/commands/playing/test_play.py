@@ -29,8 +29,8 @@ from runtime.output.film import read_settings
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from tests.runtime.mixing.cliptokenizer import raw_tokenizer
-from tests.support.resealed import replace_file
-from tests.support.tinybundle import TOKENIZER, write_tiny
+from tests.support.models.resealed import replace_file
+from tests.support.models.tinybundle import TOKENIZER, write_tiny
 
 LONGEST_WAIT_S = 60.0
 

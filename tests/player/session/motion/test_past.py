@@ -34,7 +34,7 @@ def pass_time(session: Session, seconds: float) -> None:
 
 
 def test_everything_done_is_undone_step_by_step_and_done_again(session: Session) -> None:
-    steps: list[Callable[[], None]] = [
+    entries: list[Callable[[], None]] = [
         lambda: session.state.seek(0.3),
         lambda: session.state.change_seed(1),
         lambda: session.write("dog -> fox"),
@@ -44,8 +44,8 @@ def test_everything_done_is_undone_step_by_step_and_done_again(session: Session)
         lambda: session.state.seek(0.9),
     ]
     asked = [session.state.request]
-    for step in steps:
-        step()
+    for entry in entries:
+        entry()
         pass_time(session, 1.0)
         asked.append(session.state.request)
     assert len(set(asked)) == len(asked)

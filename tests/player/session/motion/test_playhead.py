@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from player.session.motion.playhead import DIVISIONS, FINE, SPEEDS, TICKS, Playhead, Warp
 from runtime.request import Request
 
-STEPS = st.lists(st.sampled_from([-100, -10, -1, 1, 10, 100]), max_size=60)
+TICK_COUNTS = st.lists(st.sampled_from([-100, -10, -1, 1, 10, 100]), max_size=60)
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from(["play", "glide", "step", "seek", "toggle", "flip", "mark"]),
+        st.sampled_from(["play", "glide", "move", "seek", "toggle", "flip", "mark"]),
         st.floats(-1.5, 1.5),
     ),
     max_size=40,
 )
 
 
-def test_400_steps_from_the_start_reach_the_end_exactly() -> None:
+def test_400_moves_from_the_start_reach_the_end_exactly() -> None:
     head = Playhead().rest_at(0.0, 0.5)
     seen = {head.t}
     for _ in range(DIVISIONS):
@@ -39,13 +39,13 @@ def test_playing_at_20_frames_a_second_shows_each_of_400_divisions_once() -> Non
     assert head.play(1 / 20).t == 1 - 1 / DIVISIONS
 
 
-@given(steps=STEPS)
-def test_steps_add_up_as_long_as_no_end_is_met(steps: list[int]) -> None:
+@given(moves=TICK_COUNTS)
+def test_moves_add_up_as_long_as_no_end_is_met(moves: list[int]) -> None:
     head = Playhead().rest_at(0.5, 0.5)
     expected = TICKS // 2
-    for step in steps:
-        head = head.move(step)
-        expected = min(max(expected + step, 0), TICKS)
+    for move in moves:
+        head = head.move(move)
+        expected = min(max(expected + move, 0), TICKS)
     assert head.t == expected / TICKS
 
 
@@ -60,7 +60,7 @@ def test_whatever_is_done_the_position_is_one_a_model_can_draw(
             head = head.play(abs(amount) * 40)
         elif move == "glide":
             head = head.glide(0.1, amount * 4000, -amount * 300)
-        elif move == "step":
+        elif move == "move":
             head = head.move(round(amount * 10), round(amount * 10))
         elif move == "seek":
             head = head.seek(abs(amount) / 1.5, abs(amount) / 1.5)
@@ -114,17 +114,17 @@ def test_tab_flips_between_the_marks_and_back() -> None:
     assert [head.flip().t, head.flip().flip().t, head.flip().flip().flip().t] == [0.2, 0.275, 0.2]
 
 
-@given(steps=st.lists(st.floats(0, 1), min_size=2, max_size=60), t=st.floats(0, 1))
-def test_perceptual_time_can_be_undone(steps: list[float], t: float) -> None:
-    warp = Warp.of_steps(np.array(steps))
+@given(distances=st.lists(st.floats(0, 1), min_size=2, max_size=60), t=st.floats(0, 1))
+def test_perceptual_time_can_be_undone(distances: list[float], t: float) -> None:
+    warp = Warp.of_distances(np.array(distances))
     assert warp.time(warp.seen(t)) == pytest.approx(t, abs=1e-9)
     assert (warp.seen(0.0), warp.seen(1.0)) == (0.0, 1.0)
 
 
 def test_in_perceptual_time_playing_lingers_in_the_storm() -> None:
-    steps = np.full(DIVISIONS, 0.001)
-    steps[200:204] = 0.25
-    head = Playhead(warp=Warp.of_steps(steps)).toggle()
+    distances = np.full(DIVISIONS, 0.001)
+    distances[200:204] = 0.25
+    head = Playhead(warp=Warp.of_distances(distances)).toggle()
     inside = 0
     for _ in range(DIVISIONS):
         inside += 0.5 <= head.t <= 0.51

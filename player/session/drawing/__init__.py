@@ -1,1 +1,0 @@
-"""The render thread, and what it has learned."""

@@ -1,0 +1,1 @@
+"""What idle time draws into the frame cache, in which order, and what that tells of the line."""

@@ -1,0 +1,132 @@
+"""A range to be found: what is asked, which frames answer it, and the answer in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runtime.errors import RequestError
+from runtime.language.expression import Expression, parse
+from runtime.language.line import Line
+from runtime.language.openaxis import OpenAxis
+from runtime.perception.charting.range import (
+    REACH,
+    SEEDS,
+    Range,
+    RangeFinder,
+    common,
+    figures,
+    find_ranges,
+)
+from runtime.perception.charting.rangecache import range_key
+from runtime.perception.distance import VISIBLE
+from runtime.request import RenderMany, Request
+
+_DIGITS = 100
+"""Weights are written to hundredths, rounded towards 0."""
+LEAST = 0.02
+"""A range narrower than this is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quest:
+    """A range to be found: an open axis, the request that it is asked of, how widely to look."""
+
+    axis: OpenAxis
+    request: Request
+    """the axis at its middle; its expression runs from -reach to +reach"""
+    seeds: int = SEEDS
+    reach: float = REACH
+    t: float | None = None
+    """the one place on t to look around; every station if None"""
+
+    def at(self, request: Request, weight: float) -> Request:
+        """Return a request with the axis at ``weight`` in [-reach, reach]."""
+        u = (weight + self.reach) / (2 * self.reach)
+        return request.at(request.t, 1 - u if self.axis.falling else u)
+
+    @property
+    def places(self) -> dict[str, Request]:
+        """The requests to look around, labelled with what stands there."""
+        expression = parse(self.request.expression)
+        if not expression.moves:
+            return {_words(expression): self.request}
+        if self.t is not None:
+            stops = [self.t]
+        else:
+            last = max(len(morph.stations) for morph in expression.morphs) - 1
+            stops = [i / last for i in range(last + 1)]
+        line = Line(self.request, "t")
+        return {line.label(t): self.request.at(t) for t in stops}
+
+    def finder(self) -> RangeFinder:
+        """Return the walks that answer this.
+
+        Raises:
+            RequestError: a count of seeds or a reach that makes no range.
+        """
+        return RangeFinder(self.places, self.at, seeds=self.seeds, reach=self.reach)
+
+    def key(self, digest: str, drawn_by: tuple[str, str]) -> str:
+        """Return the name under which the answer of a bundle with this digest is kept.
+
+        ``drawn_by`` is the engine and the precision, as they were asked for or as they are.
+        """
+        text = self.axis.text if self.t is None else f"{self.axis.text} @ {self.t!r}"
+        return range_key(digest, drawn_by, text, self.request, self.seeds, self.reach)
+
+
+def answer(quest: Quest, render: RenderMany, tell: Callable[[float], None]) -> tuple[Range, ...]:
+    """Find the ranges of a quest.
+
+    Raises:
+        RequestError: the axis changes nothing that could be seen.
+    """
+    found = find_ranges(quest.finder(), render, tell)
+    most = max(
+        float(side.apart.max()) for one in found for s in one.by_seed for side in (s.low, s.high)
+    )
+    if most < VISIBLE:
+        raise RequestError(
+            f"{quest.axis.name} changes nothing that could be seen, up to {quest.reach:g} of it: "
+            "try another word"
+        )
+    return found
+
+
+def closed(quest: Quest, low: float, high: float) -> str:
+    """Return the expression with the range in it, in hundredths."""
+    return quest.axis.close(
+        -math.floor(-low * _DIGITS + 1e-9) / _DIGITS, math.floor(high * _DIGITS + 1e-9) / _DIGITS
+    )
+
+
+def kept_with(quest: Quest, ranges: tuple[Range, ...], model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept and printed of an answer besides the interval."""
+    low, high = common(ranges)
+    return {
+        **model,
+        **asdict(quest.request),
+        "expression": closed(quest, low, high),
+        "axis": quest.axis.name,
+        "seeds": quest.seeds,
+        "reach": quest.reach,
+        "places": [figures(found) for found in ranges],
+    }
+
+
+def _words(expression: Expression) -> str:
+    phrases = [
+        str(morph.stations[0][0].phrase)
+        if len(morph.stations[0]) == 1 and morph.stations[0][0].weight == 1
+        else str(type(morph)(morph.stations))
+        for morph in expression.morphs
+    ]
+    if expression.whole:
+        return phrases[0]
+    pieces = [expression.texts[0]]
+    for phrase, text in zip(phrases, expression.texts[1:], strict=True):
+        pieces += [phrase, text]
+    return "".join(pieces)

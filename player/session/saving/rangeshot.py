@@ -1,0 +1,154 @@
+"""The range of the axis being played: its pictures are rendered between the live ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from player.session.saving.quest import LEAST, Quest, closed, kept_with
+from runtime.cache import FrameCache
+from runtime.language.expression import parse
+from runtime.language.openaxis import OpenAxis, open_axis, reopened
+from runtime.perception.charting.range import REACH, common
+from runtime.perception.charting.rangecache import keep_range, load_range
+from runtime.perception.distance import Descriptor, describe_frame
+from runtime.request import Request
+
+_TOLD = {"digest", "engine", "precision"}
+"""without these nobody knows what a range was found with"""
+
+SEEDS_HERE = 3
+EACH_TURN = 2
+"""Frames described in one turn of the window's loop, some milliseconds each."""
+
+
+def quest_here(request: Request) -> Quest:
+    """Return what W asks: how far the second axis of ``request`` can be pushed at its place on t.
+
+    Raises:
+        ExpressionError: no such axis, or its ends are different things.
+    """
+    axis = open_axis(reopened(request.expression))
+    assert axis is not None
+    moves = parse(request.expression).moves
+    return replace(quest_typed(axis, request), seeds=SEEDS_HERE, t=request.t if moves else None)
+
+
+def quest_typed(axis: OpenAxis, request: Request) -> Quest:
+    """Return what an expression with ``?`` asks, with the settings of ``request``: what any command
+    would ask.
+    """
+    return Quest(axis, replace(request, expression=axis.close(-REACH, REACH), u=0.5))
+
+
+class RangeShot:
+    """A range in the making. ``requests`` are the frames it needs next: they change as it goes on,
+    so whoever renders them looks again after each ``advance``.
+    """
+
+    def __init__(self, request: Request, quest: Quest | None = None) -> None:
+        """Find what ``quest`` asks while ``request`` is played; ``quest_here`` if left out.
+
+        Raises:
+            ExpressionError: see ``quest_here``.
+        """
+        self.request = request
+        self.quest = quest_here(request) if quest is None else quest
+        self.is_typed = quest is not None
+        """whether the expression is to be played once it is found"""
+        self.interval: tuple[float, float] | None = None
+        """weights (low, high), once found"""
+        self._finder = self.quest.finder()
+        self._looks: dict[Request, Descriptor] = {}
+        self._looked_up = False
+
+    def look_up(self, settings: Mapping[str, Any], asked: tuple[str, str]) -> None:
+        """Take what was found before, if it was, with the model and engine of ``settings``.
+
+        ``asked`` is the backend and the precision that were asked for: under them a command keeps
+        what it finds.
+        """
+        if self._looked_up or not settings.keys() >= _TOLD:
+            return
+        self._looked_up = True
+        drawn_by = settings["engine"], settings["precision"]
+        for by in (drawn_by, asked):
+            self.interval = load_range(self.quest.key(settings["digest"], by), drawn_by)
+            if self.interval is not None:
+                return
+
+    def keep(self, settings: Mapping[str, Any]) -> None:
+        """Keep what was found for the next time.
+
+        Raises:
+            ValueError: nothing is found yet.
+        """
+        if settings.keys() >= _TOLD and not self._finder.wanted:
+            drawn_by = settings["engine"], settings["precision"]
+            found = self._finder.found
+            settings = kept_with(self.quest, found, settings)
+            keep_range(self.quest.key(settings["digest"], drawn_by), *common(found), settings)
+
+    @property
+    def requests(self) -> tuple[Request, ...]:
+        """The frames needed now."""
+        return self._finder.wanted
+
+    @property
+    def progress(self) -> str:
+        """How far it is."""
+        return f"range of {self.quest.axis.name}: {100 * self._finder.share:.0f} %"
+
+    @property
+    def expression(self) -> str:
+        """The expression with the range in it.
+
+        Raises:
+            ValueError: not found yet.
+        """
+        if self.interval is None:
+            raise ValueError("the range is not found yet")
+        return closed(self.quest, *self.interval)
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether there is a range worth the name."""
+        return self.interval is not None and self.interval[1] - self.interval[0] >= LEAST
+
+    @property
+    def verdict(self) -> str:
+        """What was found, in a line.
+
+        Raises:
+            ValueError: not found yet.
+        """
+        if self.interval is None:
+            raise ValueError("the range is not found yet")
+        low, high = self.interval
+        name = self.quest.axis.name
+        if not self.is_calm:
+            return f"{name} has no calm range here"
+        return f"{name} is calm from {low:.2f} to {high:+.2f}"
+
+    def advance(self, cache: FrameCache) -> bool:
+        """Take a few of the frames that were rendered; True once the range is found."""
+        if self.interval is not None:
+            return True
+        wanted = self._finder.wanted
+        fresh = 0
+        for request in wanted:
+            if request in self._looks:
+                continue
+            frame = cache.peek(request)
+            if frame is None or fresh == EACH_TURN:
+                return False
+            self._looks[request] = describe_frame(frame.pixels)
+            fresh += 1
+        if wanted:
+            self._finder.take(self._looks)
+            self._looks.clear()
+        if self._finder.wanted:
+            return False
+        self.interval = common(self._finder.found)
+        return True

@@ -1,0 +1,48 @@
+"""The take beside each recording: what was performed, besides what it looked like."""
+
+from __future__ import annotations
+
+from player.session.motion.moment import Moment
+from player.session.reproduce import free_path
+from player.session.saving.filmrecorder import FilmRecorder
+from player.session.saving.takefile import SUFFIX, TakeRecorder, write_take
+from player.session.state import PlayerState
+
+
+class Takes:
+    """Writes a take beside every film that is recorded."""
+
+    def __init__(self, state: PlayerState) -> None:
+        """Record nothing yet."""
+        self._state = state
+        self._recorder: FilmRecorder | None = None
+        self._take: TakeRecorder | None = None
+
+    def follow(self, recorder: FilmRecorder | None, moment: Moment, now: float) -> None:
+        """Note what is asked for at ``now`` seconds while ``recorder`` records, and write it when
+        it no longer does.
+        """
+        if recorder is not self._recorder:
+            self._finish()
+            self._recorder = recorder
+            if recorder is not None:
+                # beside the film and named like it, but over nothing that is there
+                path = free_path(recorder.path.parent, recorder.path.stem, SUFFIX)
+                self._take = TakeRecorder(path, now)
+        if self._take is not None:
+            self._take.observe(moment, now)
+
+    def _finish(self) -> None:
+        recorded, self._take = self._take, None
+        if recorded is None:
+            return
+        try:
+            write_take(recorded.path, recorded.take())
+        except OSError as error:
+            why = error.strerror or error
+            self._state.complain(f"{recorded.path} cannot be written: {why}")
+        else:
+            film = recorded.path.name.removesuffix(SUFFIX)
+            again = f"wordmorph render {recorded.path.name} -o {film}-again.mp4 --fps 60"
+            room = f"; it ends at {recorded.take().seconds:.0f} s: no more fits" * recorded.full
+            self._state.printed.append(f"recorded {recorded.path}{room}\n  {again}")

@@ -1,0 +1,72 @@
+"""Ranges on disk: what was found once for a model and a request is not looked for again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from runtime.durable import rename
+from runtime.perception.charting.walk import BEYOND, BRISK, FAST, OTHER, SPACING
+from runtime.request import Request
+
+RULES = (3, SPACING, BEYOND, FAST, BRISK, OTHER)
+"""What decides a range besides the model and the request: count the first up with the rules."""
+
+
+def ranges_root() -> Path:
+    """Return the folder of every range: the user's cache directory for wordmorph."""
+    return platformdirs.user_cache_path("wordmorph", appauthor=False) / "ranges"
+
+
+def range_key(
+    digest: str, drawn_by: tuple[str, str], text: str, request: Request, seeds: int, reach: float
+) -> str:
+    """Return the name under which a range is kept.
+
+    ``digest`` is the bundle's, ``drawn_by`` the engine and the precision that were asked for or
+    that drew, ``text`` the expression with its holes; of ``request`` all but its place counts.
+    """
+    fields = {
+        **asdict(request), "expression": text, "t": 0, "u": 0, "drawn_by": drawn_by,
+        "digest": digest, "seeds": seeds, "reach": reach, "rules": RULES,
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def load_range(key: str, drawn_by: tuple[str, str] | None = None) -> tuple[float, float] | None:
+    """Return the interval (low, high) kept under ``key``; None where none is, or a damaged one, or
+    one that another engine or precision than ``drawn_by`` drew.
+    """
+    try:
+        kept = json.loads((ranges_root() / f"{key}.json").read_text(encoding="utf-8"))
+        low, high = float(kept["low"]), float(kept["high"])
+        if drawn_by is not None and drawn_by != (kept["engine"], kept["precision"]):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (low, high) if math.isfinite(high - low) and low <= 0 <= high else None
+
+
+def keep_range(key: str, low: float, high: float, more: Mapping[str, Any]) -> None:
+    """Keep an interval, with ``more`` for those who read the file; a cache that is full or cannot
+    be written keeps nothing, and the range is looked for again next time."""
+    path = ranges_root() / f"{key}.json"
+    partial = path.with_name(f".{key}.{os.getpid()}-{secrets.token_hex(4)}")
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            text = json.dumps({"low": low, "high": high, **more}, indent=1)
+            partial.write_text(text, encoding="utf-8")
+            rename(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""Figures of a session: what counts as a sample, and what does not."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from player.session.rendering.measures import Measures, quantiles
+from runtime.request import Frame, Request
+
+
+def frame(t: float) -> Frame:
+    return Frame(np.zeros((2, 2, 3), np.uint8), Request("cat -> kitten", t=t))
+
+
+def test_a_picture_counts_from_when_it_was_asked_for_to_when_it_is_on_screen() -> None:
+    measures = Measures()
+    measures.ask(frame(0.1).request, known=False)
+    time.sleep(0.02)
+    shown = frame(0.1)
+    measures.show(shown)
+    measures.show(shown)
+    measures.ask(frame(0.2).request, known=True)
+    measures.show(frame(0.2))
+    assert len(measures.unknown) == len(measures.known) == 1
+    assert 0.02 <= measures.unknown[0] < 0.2
+    assert measures.known[0] < 0.01
+
+
+def test_a_picture_that_was_overtaken_is_no_sample_when_it_comes_by_later() -> None:
+    measures = Measures()
+    for t in (0.1, 0.2, 0.3):
+        measures.ask(frame(t).request, known=False)
+    measures.show(frame(0.2))  # one turn late, while 0.3 is on its way
+    measures.show(frame(0.1))  # the nearest to something else, long after
+    measures.show(frame(0.3))
+    assert len(measures.unknown) == 2
+    measures.show(frame(0.9))  # nobody asked
+    assert len(measures.unknown) == 2
+
+
+def test_quantiles_are_in_milliseconds() -> None:
+    assert quantiles([]) is None
+    spread = quantiles([k / 1000 for k in range(1, 101)])
+    assert spread is not None
+    assert (spread["count"], spread["most"]) == (100, 100.0)
+    assert spread["p50"] == pytest.approx(50.5)
+    assert spread["p99"] == pytest.approx(99.01)
+
+
+def test_a_picture_that_came_too_late_is_no_sample_when_it_is_the_nearest_of_another() -> None:
+    measures = Measures()
+    for t in (0.2, 0.9):
+        measures.ask(frame(t).request, known=False)
+    measures.overtake(frame(0.2).request)
+    measures.show(frame(0.2))
+    assert not measures.unknown
+    measures.show(frame(0.9))
+    assert len(measures.unknown) == 1

@@ -50,13 +50,16 @@ def test_commands_run_and_make_the_pictures_shown(
 
 
 @pytest.mark.slow
-def test_the_page_of_ranges_shows_what_its_command_makes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("picture", ["ranges.png", "cat-kitten-tabby.png"])
+def test_the_page_of_ranges_shows_what_its_commands_make(
+    picture: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     page = (ROOT / "docs" / "ranges.md").read_text(encoding="utf-8")
-    (line,) = [line for line in page.splitlines() if line.startswith("wordmorph ")]
+    lines = [line for line in page.splitlines() if line.startswith("wordmorph ")]
+    assert len(lines) == 2
+    (line,) = [line for line in lines if line.endswith(f"docs/{picture}")]
     test_commands_run_and_make_the_pictures_shown(line, monkeypatch, tmp_path)
-    assert (tmp_path / "docs" / "ranges.png").is_file()
+    assert (tmp_path / "docs" / picture).is_file()
 
 
 def test_every_command_is_named_and_every_name_is_a_command() -> None:

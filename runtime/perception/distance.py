@@ -19,6 +19,7 @@ _OPPONENT = np.array(
 ).T / np.float32(255)
 _BLUR = {8: 0.8, 16: 0.8, 32: 0.7, 64: 0.5, 128: 0.3, 256: 0.15}
 _EDGE_SIDES = (64, 128, 256)
+_EDGES_SHOWN = 128
 _EDGE_CORE = 0.025
 _EDGE_CELL = 32
 _GAIN = 2.0
@@ -31,6 +32,9 @@ class Descriptor:
     point: NDArray[np.float32]
     size: tuple[int, int]
     """(H, W) of the frame in pixels"""
+    edges: NDArray[np.float32]
+    """[h, w], about 32 by 32: how strong the luma edges of each cell are, a part of ``point``. At a
+    side of 128 pixels, of 64 in smaller frames; 0 where none rises above noise; [0, 0] below it"""
 
 
 def describe_frame(pixels: Pixels) -> Descriptor:
@@ -57,16 +61,22 @@ def describe_frame(pixels: Pixels) -> Descriptor:
         raise ValueError(f"a frame of {pixels.shape[1]}x{pixels.shape[0]} pixels is too small")
     level = pixels.astype(np.float32) @ _OPPONENT
     level -= level.mean((0, 1)) * np.float32(0.5)
-    parts = []
+    parts: list[NDArray[np.float32]] = []
+    begin, shape = 0, (0, 0)
     while True:
         side = 1 << round(math.log2(math.sqrt(level.shape[0] * level.shape[1])))
         parts.append(_rooted(level, _BLUR.get(side, 0.05)))
         if side in _EDGE_SIDES:
-            parts.append(_rooted(_edges(level[..., 0], side // _EDGE_CELL), 1.0))
+            edges = _edges(level[..., 0], side // _EDGE_CELL)
+            if side <= _EDGES_SHOWN and shape == (0, 0):
+                begin, shape = sum(map(len, parts)), edges.shape
+            parts.append(_rooted(edges, 1.0))
         if side <= 8 or min(level.shape[:2]) < 4:
             break
         level = _halved(level)
-    return Descriptor(np.concatenate(parts), (pixels.shape[0], pixels.shape[1]))
+    point = np.concatenate(parts)
+    shown = point[begin : begin + shape[0] * shape[1]].reshape(shape)
+    return Descriptor(point, (pixels.shape[0], pixels.shape[1]), shown)
 
 
 def distance(a: Descriptor, b: Descriptor) -> float:

@@ -216,6 +216,9 @@ def figures(found: Range) -> dict[str, Any]:
                 "apart": np.concatenate(
                     [seed_range.low.apart[:0:-1], seed_range.high.apart]
                 ).tolist(),
+                "filled": np.concatenate(
+                    [seed_range.low.filled[:0:-1], seed_range.high.filled]
+                ).tolist(),
             }
             for seed_range in found.by_seed
         ],
@@ -248,6 +251,8 @@ def _stormy(side: Side) -> list[tuple[float, float]]:
     found: list[tuple[float, float]] = []
     for first, last in zip(turns[::2], turns[1::2], strict=True):
         begin, until = max(float(edges[first]), abs(side.end)), float(edges[last])
+        if side.why == "storm" and not found:
+            begin = abs(side.end)
         if side.speeds[first:last].max() > FAST and begin < until:
             found.append((min(sign * begin, sign * until), max(sign * begin, sign * until)))
     return found

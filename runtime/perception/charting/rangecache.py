@@ -16,10 +16,10 @@ from typing import Any
 import platformdirs
 
 from runtime.durable import rename
-from runtime.perception.charting.walk import BEYOND, BRISK, FAST, OTHER, SPACING
+from runtime.perception.charting.walk import BEYOND, BRISK, FAST, FILLED, OTHER, SPACING
 from runtime.request import Request
 
-RULES = (3, SPACING, BEYOND, FAST, BRISK, OTHER)
+RULES = (4, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED)
 """What decides a range besides the model and the request: count the first up with the rules."""
 
 

@@ -12,6 +12,9 @@ an axis that bends every picture has a high one: ``kitten - k*tabby`` would come
 *Another picture.* The distance from the start exceeds ``OTHER``, however calmly it got there;
 bisection places it within ``SPACING``/8.
 
+*Filled ground.* More than ``FILLED`` of the ground that was empty at the start holds something
+(``runtime.perception.ground``), however calmly it rose; bisection places it within ``SPACING``/8.
+
 *Flicker.* What ``storms.find_flickers`` finds in the pictures walked past: one to three that leave
 and come back. The end is the last picture before them.
 
@@ -25,17 +28,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.ground import filled
 from runtime.perception.storms.storms import bisect, find_flickers, thresholds
 from runtime.perception.storms.survey import REACH, Survey
 
 Floats = NDArray[np.float64]
-Why = Literal["storm", "another picture", "flicker", "jump", "reach"]
+Why = Literal["storm", "another picture", "filled ground", "flicker", "jump", "reach"]
 Walk = Generator[float, Descriptor, "Side"]
 """Asks for the frame at a weight, is sent its descriptor, returns the side that it walked."""
 T = TypeVar("T")
@@ -48,8 +53,11 @@ FAST, BRISK = 1.0, 0.6
 OTHER = 0.24
 """Distance at which a picture shows something else. On the built-in model 95 % of an animal's
 moods lie nearer to it than this, and 95 % of the other animals farther (docs/measure.md)."""
+FILLED = 0.09
+"""Share of the empty ground. Set by eye on nine sides of the built-in model's axes where streaks
+rise slowly (docs/ranges.md): from 0.085 to 0.1 it ends them there, and lets a kitten grow up."""
 _SUSPECTS = 2
-_STORM_DEPTH, _OTHER_DEPTH = 2, 3
+_STORM_DEPTH, _PLACE_DEPTH = 2, 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +70,8 @@ class Side:
     """[N-1] visible change per unit of weight"""
     apart: Floats
     """[N] distance from the picture at weight 0"""
+    filled: Floats
+    """[N] share of the start's empty ground that something rose on"""
     end: float
     why: Why
 
@@ -69,7 +79,7 @@ class Side:
 def walk(sign: int, reach: float) -> Walk:
     """Walk outward from 0 to ``sign * reach`` at most, asking for a frame at a time."""
     start = yield 0.0
-    weights, apart = [0.0], [0.0]
+    weights, apart, ground = [0.0], [0.0], [0.0]
     recent, reached = deque([start], REACH), [list[float]() for _ in range(REACH)]
     stop = reach
     while weights[-1] < stop - 1e-9:
@@ -80,25 +90,35 @@ def walk(sign: int, reach: float) -> Walk:
         for row, earlier in zip(reached, reversed(recent), strict=False):
             row.append(distance(earlier, now))
         apart.append(distance(start, now))
+        ground.append(filled(start, now))
         recent.append(now)
         over = reached[0][-1] / (weights[-1] - weights[-2]) > FAST or apart[-1] > OTHER
-        if over and stop == reach:
+        if (over or ground[-1] > FILLED) and stop == reach:
             stop = min(reach, weights[-1] + BEYOND * SPACING)
     at, rows = np.asarray(weights), tuple(np.asarray(row, np.float64) for row in reached)
     change = rows[0]
     speeds = change / np.diff(at)
     end: float = reach
     why: Why = "reach"
-    far = np.flatnonzero(np.asarray(apart) > OTHER)
-    if len(far):
-        i = int(far[0])
-        end = yield from _narrow(sign, float(at[i - 1]), float(at[i]), start)
+    far = _first_over(apart, OTHER)
+    if far is not None:
+        low, high = float(at[far - 1]), float(at[far])
+        end = yield from _narrow(sign, low, high, partial(distance, start), OTHER)
         why = "another picture"
     begins = _storm(speeds)
     if begins is not None and at[begins] < end:
         storm = yield from _storm_start(sign, float(at[begins]), float(at[begins + 1]))
         if storm < end:  # else it begins in the interval of the other picture, but after that
             end, why = storm, "storm"
+    calm = float(at[begins]) if begins is not None and why == "storm" else end
+    risen = _first_over(ground, FILLED)
+    if risen is not None and at[risen - 1] < calm:
+        low, high = float(at[risen - 1]), float(at[risen])
+        place = yield from _narrow(sign, low, high, partial(filled, start), FILLED)
+        if place < calm:
+            end = place
+            # what fills the ground in the interval before a storm is its first gust
+            why = why if why == "storm" and risen == begins else "filled ground"
     for flicker in find_flickers(Survey(at, rows, (), np.empty(0))):
         last = float(at[flicker.first - 1])
         if last <= end:  # its edges are fast: what else ends the calm there is the flicker
@@ -106,7 +126,11 @@ def walk(sign: int, reach: float) -> Walk:
     jump = yield from _first_jump(sign, at, change, end)
     if jump is not None:
         end, why = jump, "jump"
-    return Side(sign * at, speeds, np.asarray(apart), sign * end, why)
+    return Side(sign * at, speeds, np.asarray(apart), np.asarray(ground), sign * end, why)
+
+
+def _first_over(measured: list[float], most: float) -> int | None:
+    return next((i for i, value in enumerate(measured) if value > most), None)
 
 
 def _storm(speeds: Floats) -> int | None:
@@ -121,13 +145,12 @@ def _storm(speeds: Floats) -> int | None:
 
 
 def _narrow(
-    sign: int, low: float, high: float, start: Descriptor
+    sign: int, low: float, high: float, measure: Callable[[Descriptor], float], most: float
 ) -> Generator[float, Descriptor, float]:
-    """Bisect for the greatest weight at which the picture is not yet another one."""
-    for _ in range(_OTHER_DEPTH):
+    """Bisect for the greatest weight at which the picture does not yet measure over ``most``."""
+    for _ in range(_PLACE_DEPTH):
         middle = (low + high) / 2
-        now = yield sign * middle
-        if distance(start, now) > OTHER:
+        if measure((yield sign * middle)) > most:
             high = middle
         else:
             low = middle

@@ -10,7 +10,7 @@ from runtime.perception.charting.walk import Side
 
 def side(end: float, reach: float) -> Side:
     at = np.linspace(0.0, np.sign(end) * reach, 9)
-    return Side(at, np.ones(8), at, end, "reach" if abs(end) == reach else "storm")
+    return Side(at, np.ones(8), at, np.zeros(9), end, "reach" if abs(end) == reach else "storm")
 
 
 def test_an_end_near_the_reach_is_shown_from_beyond() -> None:

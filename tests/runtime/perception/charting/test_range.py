@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.perception.charting.range import Range, RangeFinder, common, figures, find_ranges
-from runtime.perception.charting.walk import OTHER, SPACING, walk
+from runtime.perception.charting.walk import BRISK, OTHER, SPACING, walk
 from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.request import MAX_SEED, Frame, Request
 
 SIDE = 64
 REACH = 2.0
+STREAKS = (5, 58, 11, 50, 17, 44, 23, 38)
 _Y, _X = np.mgrid[0:SIDE, 0:SIDE] / SIDE
 
 
@@ -32,6 +33,8 @@ class Axis:
     """around this weight, a tenth of a unit to each side, it has another ground"""
     fade: float = 0.0
     """how much a unit of weight darkens it"""
+    tear: float = -9.0
+    """below this weight faint streaks rise, one after the other, each within an eighth of a unit"""
     asked: list[Request] = field(default_factory=list)
 
     def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
@@ -41,6 +44,8 @@ class Axis:
         ruin = np.random.default_rng(7).random((8, 8, 3)).repeat(SIDE // 8, 0).repeat(SIDE // 8, 1)
         light = (1 - broken) * light + broken * ruin
         light = light * (1 - self.fade * weight / REACH)
+        for number, row in enumerate(STREAKS):
+            light[row] += 0.06 * np.clip((self.tear - weight) * 8 - number, 0, 1)
         if weight > self.jump or abs(weight - self.flicker) < 0.1:
             light = light * [1.0, 0.85, 0.8]
         pixels: NDArray[np.uint8] = np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
@@ -101,6 +106,18 @@ def test_a_calm_drift_ends_where_it_shows_another_picture() -> None:
     start = describe_frame(axis.picture(0))
     assert distance(start, describe_frame(axis.picture(found.high))) <= OTHER
     assert distance(start, describe_frame(axis.picture(found.high + SPACING / 8))) > OTHER
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_streaks_that_rise_slowly_on_empty_ground_end_the_range(variant: int) -> None:
+    tear = float(np.random.default_rng().uniform(-1.3, -0.3))
+    found = Axis(tear=tear).find()
+    assert found.why("low") == "filled ground", tear
+    assert tear - 2.5 * SPACING <= found.low <= tear, tear
+    (side, _) = (seed_range.low for seed_range in found.by_seed)
+    assert side.speeds.max() < BRISK, "a storm would have shown it"
+    assert side.apart.max() < OTHER
+    assert found.high == REACH
 
 
 def test_the_interval_is_calm_for_every_seed_and_their_spread_is_told() -> None:

@@ -176,10 +176,14 @@ class Session:
                 state.complain(doubt)
             return
         way = glide_between(state.request, moment.request, seconds) if seconds else None
+        if way is not None:
+            try:
+                self._check(way.start)
+            except RequestError:  # both ends together may be more prompts than a model mixes
+                way = None
         if way is None:
             self.change(moment.request)
         else:
-            self._check(way.start)
             self._check(moment.request)
             state.begin_glide(way)
         if doubt := moment.doubt(self.moment.digest):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runtime.language.expression import parse
-from runtime.language.terms import Sum, Term, format_sum
+from runtime.language.expression import Expression, Morph, parse
+from runtime.language.terms import Term
 from runtime.request import Request
 
 
@@ -31,25 +31,44 @@ class Glide:
 def glide_between(start: Request, target: Request, seconds: float) -> Glide | None:
     """Return the way from one request to another, or None where there is none.
 
-    Within one expression it is the straight line of positions. Between two without slots it is
-    a morph of its own, from the sum of words that ``start`` stands at to that of ``target``; seed
-    and settings stay those of ``start`` until it has arrived.
+    Within one expression it is the straight line of positions. Between two whole prompts, or two
+    sentences that differ within their slots alone, it is a morph of its own, from the sums of words
+    that ``start`` stands at to those of ``target``; seed and settings stay those of ``start`` until
+    it has arrived.
     """
     if start.expression == target.expression:
         return Glide(start, start.at(target.t, target.u), target, seconds)
-    sums = sum_at(start), sum_at(target)
-    if sums[0] is None or sums[1] is None:
+    here, there = _standing(start), _standing(target)
+    if here is None or there is None:
         return None
-    words = f"{format_sum(sums[0])} -> {format_sum(sums[1])}"
+    if (here.texts, len(here.morphs)) != (there.texts, len(there.morphs)):
+        return None
+    morphs = tuple(
+        Morph(tuple(dict.fromkeys(a.stations + b.stations)))
+        for a, b in zip(here.morphs, there.morphs, strict=True)
+    )
+    words = str(Expression(here.texts, morphs, here.whole))
     first = replace(start, expression=str(parse(words)), t=0.0, u=0.5)
     return Glide(first, first.at(1.0), target, seconds)
 
 
-def sum_at(request: Request) -> Sum | None:
-    """Return the sum of phrases that a request stands at; None for slots, or where it turns."""
-    parsed = parse(request.expression)
-    if not parsed.whole or len(parsed.morphs) != 1 or request.interp != "lerp":
+def _standing(request: Request) -> Expression | None:
+    """Return the expression of the sums that a request stands at; None where it turns, or a sum is
+    nothing."""
+    if request.interp != "lerp":
         return None
-    (morph,) = parsed.morphs
-    weights = morph.weights_at(request.t, request.u)
-    return tuple(Term(weight, phrase) for phrase, weight in weights.items() if weight) or None
+    parsed = parse(request.expression)
+    morphs = []
+    for morph in parsed.morphs:
+        weights = morph.weights_at(request.t, request.u)
+        layout = morph.first.phrase
+        terms = [Term(weight, phrase) for phrase, weight in weights.items() if weight]
+        if not terms:
+            return None
+        if not parsed.whole and terms[0].phrase != layout:  # it lays out the sentence
+            terms = [
+                Term(weights.get(layout, 0.0), layout),
+                *(t for t in terms if t.phrase != layout),
+            ]
+        morphs.append(Morph((tuple(terms),)))
+    return Expression(parsed.texts, tuple(morphs), parsed.whole)

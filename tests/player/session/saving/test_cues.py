@@ -16,6 +16,8 @@ from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from player.session.motion.tempo import Tempo
 from player.session.saving.cues import read_cues, write_cues
 from player.session.session import Session
+from runtime.errors import RequestError
+from runtime.language.expression import parse
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture, session_of, turn
 
@@ -87,14 +89,56 @@ def test_the_first_picture_of_a_glide_is_the_one_that_was_left(session: Session)
     from player.session.motion.glide import glide_between
     from runtime.pipeline import Pipeline
 
+    place = dict(zip("tu", np.random.default_rng().random(2).tolist(), strict=True))
+    sentence = "a {} on a sofa".format
     with Pipeline.open(precision="f32") as pipeline:
-        start = pipeline.request("cat -> kitten | -tabby .. tabby", t=0.3, u=0.8, seed=3)
-        target = pipeline.request("dog -> fox", t=0.6, seed=3)
-        way = glide_between(start, target, 1.0)
-        assert way is not None
-        for here, there in ((start, way.start), (target, way.end)):
-            gap = pipeline.render(here).pixels.astype(int) - pipeline.render(there).pixels
-            assert np.abs(gap).max() <= 1
+        for begun, ended in (
+            ("cat -> kitten | -tabby .. tabby", "dog -> fox"),
+            (sentence("[cat -> kitten | -tabby .. tabby]"), sentence("[dog -> fox]")),
+            (sentence("[cat -> orange fox]"), sentence("[1*owl]")),
+            ("a [1*cat] on [grass -> snow]", "a [1*dog] on [1*snow]"),
+        ):
+            start = pipeline.request(begun, seed=3, **place)
+            target = pipeline.request(ended, t=0.6, seed=3)
+            way = glide_between(start, target, 1.0)
+            assert way is not None
+            for here, there in ((start, way.start), (target, way.end)):
+                gap = pipeline.render(here).pixels.astype(int) - pipeline.render(there).pixels
+                assert np.abs(gap).max() <= 1, (place, here, there)
+
+
+@pytest.mark.parametrize(
+    ("begun", "ended"),
+    [
+        ("a [cat -> fox] on a sofa", "a [1*dog] on the grass"),
+        ("a [cat -> fox] on a sofa", "[cat -> fox] on a sofa"),
+        ("a [cat -> fox] on a sofa", "dog"),
+        ("cat -> fox", "a [1*dog] on a sofa"),
+    ],
+)
+def test_between_other_sentences_a_cue_is_there_at_once(
+    session: Session, begun: str, ended: str
+) -> None:
+    session.change(Request(begun, t=0.5))
+    target = Request(str(parse(ended)), t=0.25)
+    session.cues.set([Moment(target, "critters")], 1.0)
+    session.cues.recall(1, gliding=True)
+    turn(session, 1)
+    assert session.state.request == target
+
+
+def test_a_glide_that_the_model_cannot_mix_is_a_jump(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(request: Request) -> None:
+        if "->" in request.expression:
+            raise RequestError("too many prompts")
+
+    monkeypatch.setattr(session, "_check", check)
+    session.cues.set([Moment(Request("dog"), "critters")], 1.0)
+    session.cues.recall(1, gliding=True)
+    turn(session, 1)
+    assert session.state.request == Request("dog")
 
 
 def test_whoever_moves_by_hand_ends_a_glide(session: Session) -> None:

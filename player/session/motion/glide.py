@@ -34,7 +34,7 @@ def glide_between(start: Request, target: Request, seconds: float) -> Glide | No
     Within one expression it is the straight line of positions. Between two whole prompts, or two
     sentences that differ within their slots alone, it is a morph of its own, from the sums of words
     that ``start`` stands at to those of ``target``; seed and settings stay those of ``start`` until
-    it has arrived.
+    it has arrived, and so do the rows of a sentence outside its slots, which have heard its words.
     """
     if start.expression == target.expression:
         return Glide(start, start.at(target.t, target.u), target, seconds)

@@ -19,7 +19,7 @@ from runtime.durable import rename
 from runtime.perception.charting.walk import BEYOND, BRISK, FAST, FILLED, OTHER, SPACING
 from runtime.request import Request
 
-RULES = (4, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED)
+RULES = (5, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED)
 """What decides a range besides the model and the request: count the first up with the rules."""
 
 

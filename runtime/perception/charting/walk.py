@@ -14,6 +14,7 @@ bisection places it within ``SPACING``/8.
 
 *Filled ground.* More than ``FILLED`` of the ground that was empty at the start holds something
 (``runtime.perception.ground``), however calmly it rose; bisection places it within ``SPACING``/8.
+In a storm, or the interval before it, that is where the storm begins.
 
 *Flicker.* What ``storms.find_flickers`` finds in the pictures walked past: one to three that leave
 and come back. The end is the last picture before them.
@@ -110,23 +111,24 @@ def walk(sign: int, reach: float) -> Walk:
         storm = yield from _storm_start(sign, float(at[begins]), float(at[begins + 1]))
         if storm < end:  # else it begins in the interval of the other picture, but after that
             end, why = storm, "storm"
-    calm = float(at[begins]) if begins is not None and why == "storm" else end
     risen = _first_over(ground, FILLED)
-    if risen is not None and at[risen - 1] < calm:
+    if risen is not None and at[risen - 1] < end:
         low, high = float(at[risen - 1]), float(at[risen])
         place = yield from _narrow(sign, low, high, partial(filled, start), FILLED)
-        if place < calm:
+        if place < end:
             end = place
-            # what fills the ground in the interval before a storm is its first gust
-            why = why if why == "storm" and risen == begins else "filled ground"
+            if begins is None or why != "storm" or risen < begins:
+                why = "filled ground"
     for flicker in find_flickers(Survey(at, rows, (), np.empty(0))):
         last = float(at[flicker.first - 1])
         if last <= end:  # its edges are fast: what else ends the calm there is the flicker
             end, why = last, "flicker"
-    jump = yield from _first_jump(sign, at, change, end)
+    # what ended in an interval by its distance or its ground may have jumped there
+    inside = at[:-1] <= end if why in ("another picture", "filled ground") else at[1:] <= end
+    jump = yield from _first_jump(sign, at, change[inside])
     if jump is not None:
         end, why = jump, "jump"
-    return Side(sign * at, speeds, np.asarray(apart), np.asarray(ground), sign * end, why)
+    return Side(sign * at, speeds, np.asarray(apart), np.asarray(ground), sign * end + 0.0, why)
 
 
 def _first_over(measured: list[float], most: float) -> int | None:
@@ -171,16 +173,15 @@ def _storm_start(sign: int, low: float, high: float) -> Generator[float, Descrip
 
 
 def _first_jump(
-    sign: int, at: Floats, change: Floats, end: float
+    sign: int, at: Floats, change: Floats
 ) -> Generator[float, Descriptor, float | None]:
-    """Return where the first jump before ``end`` lies; the largest intervals alone are tried."""
-    inside = np.flatnonzero(at[1:] <= end)
-    speeds = change[inside] / np.diff(at)[inside]
+    """Return where the first jump in ``change`` [M] lies; the largest intervals alone are tried."""
+    speeds = change / np.diff(at[: len(change) + 1])
     _, fast = thresholds(speeds)
     suspects = [
         i
-        for i in inside[np.argsort(-speeds, kind="stable")]
-        if change[i] > 2 * VISIBLE and change[i] / (at[i + 1] - at[i]) > fast
+        for i in np.argsort(-speeds, kind="stable")
+        if change[i] > 2 * VISIBLE and speeds[i] > fast
     ]
     found: list[float] = []
     for i in suspects[:_SUSPECTS]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.perception.charting.range import Range, RangeFinder, common, figures, find_ranges
-from runtime.perception.charting.walk import BRISK, OTHER, SPACING, walk
+from runtime.perception.charting.walk import BRISK, FILLED, OTHER, SPACING, walk
 from runtime.perception.distance import Descriptor, describe_frame, distance
+from runtime.perception.ground import filled
 from runtime.request import MAX_SEED, Frame, Request
 
 SIDE = 64
@@ -35,6 +37,8 @@ class Axis:
     """how much a unit of weight darkens it"""
     tear: float = -9.0
     """below this weight faint streaks rise, one after the other, each within an eighth of a unit"""
+    torn: float = -9.0
+    """below this weight they are all there at once"""
     asked: list[Request] = field(default_factory=list)
 
     def picture(self, weight: float, seed: int = 0) -> NDArray[np.uint8]:
@@ -46,6 +50,7 @@ class Axis:
         light = light * (1 - self.fade * weight / REACH)
         for number, row in enumerate(STREAKS):
             light[row] += 0.06 * np.clip((self.tear - weight) * 8 - number, 0, 1)
+            light[row] += 0.06 * (weight < self.torn)
         if weight > self.jump or abs(weight - self.flicker) < 0.1:
             light = light * [1.0, 0.85, 0.8]
         pixels: NDArray[np.uint8] = np.clip(np.round(255 * light), 0, 255).astype(np.uint8)
@@ -118,6 +123,30 @@ def test_streaks_that_rise_slowly_on_empty_ground_end_the_range(variant: int) ->
     assert side.speeds.max() < BRISK, "a storm would have shown it"
     assert side.apart.max() < OTHER
     assert found.high == REACH
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_streaks_that_are_there_at_once_are_a_jump(variant: int) -> None:
+    torn = float(np.random.default_rng().uniform(-1.3, -0.3))
+    found = Axis(torn=torn).find()
+    assert found.why("low") == "jump", torn
+    assert found.low == pytest.approx(torn, abs=SPACING / 8), torn
+
+
+@pytest.mark.parametrize("variant", range(8))
+def test_the_ground_is_empty_to_the_end_whatever_ends_it(variant: int) -> None:
+    draws = np.random.default_rng()
+    storm, tear = draws.uniform(-1.3, -0.3, 2).tolist()
+    axis = Axis(storm, tear=tear)
+    end = axis.find(seeds=1).low
+    start, there = (describe_frame(axis.picture(weight)) for weight in (0.0, end))
+    assert filled(start, there) <= FILLED, (storm, tear)
+
+
+def test_a_side_that_is_calm_nowhere_ends_at_0() -> None:
+    found = Axis(torn=-1e-4).find(seeds=1)
+    assert found.low == pytest.approx(0, abs=SPACING / 8)
+    assert "-0.0," not in json.dumps(figures(found)).replace(" ", "")
 
 
 def test_the_interval_is_calm_for_every_seed_and_their_spread_is_told() -> None:

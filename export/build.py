@@ -155,7 +155,7 @@ def _export_denoiser(
     size = (shape.height, shape.width)
     time_ids = torch.tensor([[*size, 0, 0, *size]], dtype=torch.float32)
     graphs.export_graph(
-        graphs.Denoiser(
+        graphs.DenoiserModule(
             unet,
             time_ids if is_xl else None,
             guidance_embedding(spec.guidance, guided) if guided else None,
@@ -171,7 +171,7 @@ def _manifest(
     checkpoint: Checkpoint,
     text: Text,
     shape: Geometry,
-    sampler: sampling.Sampling,
+    sampler: sampling.SamplerTables,
     scheduler: str,
 ) -> Manifest:
     """Return the manifest, as yet without files and parity figures."""

@@ -20,7 +20,7 @@ from runtime.engines.childprocess import Send, run_child, serve
 from runtime.errors import BuildError, TargetError
 
 
-def export_apart(
+def export_in_child(
     model: str, options: Mapping[str, Any], out: Path, progress: Callable[[str], None]
 ) -> tuple[Bundle, dict[str, Any]]:
     """Build ``spec_for(model, **options)`` at ``out`` in a child; return the bundle and notes.

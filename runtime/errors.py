@@ -60,7 +60,7 @@ class EngineError(MorphError):
     """An engine that cannot be built, loaded or run on this machine."""
 
 
-class Cancelled(EngineError):
+class FrameCancelled(EngineError):
     """A frame that was given up while it was drawn, because another is waited for."""
 
 

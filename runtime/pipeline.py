@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import find_bundle
 from runtime.engines.abandon import abandon
-from runtime.engines.apart import ApartEngine
+from runtime.engines.childengine import ChildEngine
 from runtime.engines.choose import choose
 from runtime.engines.engine import Cancellable, Engine, Floats, Overlapping, Rendered
 from runtime.engines.resident import Mixture, Resident, prompts_of
@@ -87,7 +87,7 @@ class Pipeline:
         planner = Planner(bundle.manifest, bundle.folder)
         planner.check_size(size)
         engine = choose(bundle, backend, precision, passed_over)
-        reopen = partial(ApartEngine, bundle.folder, engine.precision, engine.name)
+        reopen = partial(ChildEngine, bundle.folder, engine.precision, engine.name)
         return cls(bundle, engine, planner, reopen)
 
     @property

@@ -66,7 +66,7 @@ FRAME_RUNS = 60
 
 
 @dataclass(frozen=True)
-class Result:
+class Score:
     """One figure of the report and the bar it is held against, if any."""
 
     name: str
@@ -82,7 +82,7 @@ class Result:
         return self.value <= self.bar if self.at_most else self.value >= self.bar
 
 
-def accuracies_on_renders(classifier: Classifier) -> list[Result]:
+def accuracies_on_renders(classifier: Classifier) -> list[Score]:
     """Accuracy of each head on fresh renders, where the caption names what it looks for."""
     pictures, labels = draw_labelled(FRESH, seed=77)
     seen = probabilities(classifier, pictures)
@@ -91,7 +91,7 @@ def accuracies_on_renders(classifier: Classifier) -> list[Result]:
         truth = labels[name].numpy()
         named = truth >= 0
         share = (seen[name].argmax(1) == truth)[named].mean()
-        results.append(Result(f"classifier: {name} on fresh renders", float(share), FIT))
+        results.append(Score(f"classifier: {name} on fresh renders", float(share), FIT))
     return results
 
 
@@ -169,7 +169,7 @@ def contact_sheet(columns: list[NDArray[np.uint8]]) -> Image.Image:
     return sheet
 
 
-def evaluate(model: Path, console: Console) -> tuple[list[Result], dict[str, Any], Image.Image]:
+def evaluate(model: Path, console: Console) -> tuple[list[Score], dict[str, Any], Image.Image]:
     """Measure a model folder: results to judge, all figures, a contact sheet.
 
     Raises:
@@ -198,42 +198,42 @@ def evaluate(model: Path, console: Console) -> tuple[list[Result], dict[str, Any
         figures[f"steps_{steps}"] = shares
         unit = f"at {steps} step{'s' * (steps > 1)}"
         results += [
-            Result(f"animal {unit}", shares["animal"], animal),
-            Result(f"place {unit}", shares["place"], place),
-            Result(f"coat {unit}", shares["coat"], coat),
-            Result(f"mood {unit}", shares["mood"], None),
+            Score(f"animal {unit}", shares["animal"], animal),
+            Score(f"place {unit}", shares["place"], place),
+            Score(f"coat {unit}", shares["coat"], coat),
+            Score(f"mood {unit}", shares["mood"], None),
         ]
         found = psnrs(pixels, truth)
         shares["psnr"] = float(found.mean())
         name = f"PSNR against what was asked for {unit}, dB"
         if steps == 1:
             at_one = found
-            results.append(Result(name, shares["psnr"], None))
+            results.append(Score(name, shares["psnr"], None))
             continue
         shares["nearer"] = float((found > at_one).mean())
         results += [
-            Result(name, shares["psnr"], figures["steps_1"]["psnr"]),
-            Result(f"nearer to it than in one step {unit}", shares["nearer"], 0.5),
+            Score(name, shares["psnr"], figures["steps_1"]["psnr"]),
+            Score(f"nearer to it than in one step {unit}", shares["nearer"], 0.5),
         ]
     for steps in CLAIMED_AT:
         claims = check_claims(pipeline, classifier, steps)
         figures[f"claims_{steps}"] = asdict(claims)
         unit = f"at {steps} step{'s' * (steps > 1)}"
         results += [
-            Result(f"cat + u*tabby: Spearman {unit}", claims.tabby_spearman, 0.8),
-            Result(f"cat -> kitten: right ends of 16 {unit}", claims.morph_ends, 15),
-            Result(f"one word of a sentence: right of 16 {unit}", claims.slot_edits, 15),
+            Score(f"cat + u*tabby: Spearman {unit}", claims.tabby_spearman, 0.8),
+            Score(f"cat -> kitten: right ends of 16 {unit}", claims.morph_ends, 15),
+            Score(f"one word of a sentence: right of 16 {unit}", claims.slot_edits, 15),
         ]
         between = halfway(pipeline, steps)
         figures[f"halfway_{steps}"] = asdict(between)
         results += [
-            Result(
+            Score(
                 f"two animals mixed: PSNR against the in-between {unit}, dB", between.mixed, None
             ),
-            Result(f"their crossfade: PSNR against it {unit}, dB", between.crossfade, None),
+            Score(f"their crossfade: PSNR against it {unit}, dB", between.crossfade, None),
         ]
-    results.append(Result("decoder PSNR, dB", decoder_psnr(pipeline), 30.0))
-    results.append(Result("frame at 1 step, ms", frame_milliseconds(pipeline), 20.0, at_most=True))
+    results.append(Score("decoder PSNR, dB", decoder_psnr(pipeline), 30.0))
+    results.append(Score("frame at 1 step, ms", frame_milliseconds(pipeline), 20.0, at_most=True))
     figures["results"] = [asdict(result) | {"passed": result.passed} for result in results]
     return results, figures, contact_sheet([columns[0], columns[1], columns[-1]])
 

@@ -20,7 +20,7 @@ from export.critters.training.autoencoder import encode_dataset, make_autoencode
 from export.critters.training.conditioning import make_text_encoder, tokenize
 from export.critters.training.dataset import SHARD, draw_dataset
 from export.critters.training.denoiser import INBETWEENS, PICTURES, train_denoiser
-from export.critters.training.descent.phase import Budget, Run, progress_bar, save
+from export.critters.training.descent.phase import Budget, PhaseRun, progress_bar, save
 from export.critters.training.later import train_later
 from export.critters.training.lessons import Lessons, Networks
 from export.critters.training.tokenizer import kept_tokenizer
@@ -90,7 +90,7 @@ def train(
     captions, others = (tokenize(tokenizer, texts) for texts in (data.captions, data.others))
 
     autoencoder = make_autoencoder().to(device)
-    train_autoencoder(autoencoder, data, Run(work, first, recipe.seed, console))
+    train_autoencoder(autoencoder, data, PhaseRun(work, first, recipe.seed, console))
 
     encoded = work / "latents.pt"
     latents = torch.load(encoded, weights_only=True) if encoded.exists() else torch.empty(0)
@@ -106,9 +106,9 @@ def train(
     networks = Networks(unet, encoder, autoencoder)
     lessons = Lessons.of(data, captions, others)
     for phase, budget, seed in ((PICTURES, second, 0), (INBETWEENS, third, 1)):
-        run = Run(work, budget, recipe.seed + seed, console)
+        run = PhaseRun(work, budget, recipe.seed + seed, console)
         train_denoiser(networks, latents, lessons, phase, run)
-    train_later(networks, lessons, Run(work, fourth, recipe.seed + 2, console))
+    train_later(networks, lessons, PhaseRun(work, fourth, recipe.seed + 2, console))
     write_folder(out, unet, encoder, autoencoder, tokenizer)
     console.print(f"the model is in {out}")
 

@@ -26,7 +26,7 @@ COMPACT_FROM = 256
 """initializers of fewer elements stay as they are: nothing to gain"""
 
 
-class TextEncoder(nn.Module):
+class TextEncoderModule(nn.Module):
     """Token ids int64 [1, T] for each encoder → embedding [1, T, D] (and pooled [1, P]).
 
     One encoder gives its last hidden state, as StableDiffusionPipeline.encode_prompt does; two
@@ -49,7 +49,7 @@ class TextEncoder(nn.Module):
         return embedding.to(torch.float32), second[0].to(torch.float32)
 
 
-class Denoiser(nn.Module):
+class DenoiserModule(nn.Module):
     """Mix → UNet → one sampler step, in f32 around a UNet of any precision.
 
     ``time_ids`` [1, 6] are SDXL's sizes and crops, ``guidance`` [1, G] an LCM's guidance

@@ -36,14 +36,14 @@ TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class SamplerTables:
     """``init_noise_sigma`` and, for each step count, the rows of its table."""
 
     init_noise_sigma: float
     steps: Mapping[int, tuple[Step, ...]]
 
 
-def probe(scheduler: Any, counts: Iterable[int], course: Course = PLAIN) -> Sampling:
+def probe(scheduler: Any, counts: Iterable[int], course: Course = PLAIN) -> SamplerTables:
     """Write the step tables of a diffusers ``scheduler`` for each of ``counts`` (1 to 8).
 
     One ``init_noise_sigma``, that of the smallest count, serves all: where another count starts
@@ -64,7 +64,7 @@ def probe(scheduler: Any, counts: Iterable[int], course: Course = PLAIN) -> Samp
         ratio = start / sigma
         first = replace(rows[0], scale=rows[0].scale * ratio, sample=rows[0].sample * ratio)
         tables[count] = (first, *rows[1:])
-    return Sampling(sigma, tables)
+    return SamplerTables(sigma, tables)
 
 
 def _refuse(scheduler: Any, why: str) -> BuildError:

@@ -101,7 +101,7 @@ def export_text(
     del pipe, named
     progress("text encoder: export")
     graphs.export_graph(
-        graphs.TextEncoder(*encoders),
+        graphs.TextEncoderModule(*encoders),
         graphs.text_inputs(tokens, len(encoders)),
         ("embedding", "pooled")[: len(encoders)],
         graph,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from export.parity.half import relative
-from export.parity.reference import Case, Edit, Floats, Reference, hears
+from export.parity.reference import Case, Floats, MixCase, Reference, hears
 from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import best_precision
@@ -142,7 +142,7 @@ def between(
 
 def _sample(
     denoise: Callable[[Mapping[str, Any]], tuple[Any, ...]],
-    batch: list[Edit],
+    batch: list[MixCase],
     rows: tuple[Step, ...],
     manifest: Manifest,
     expected: Reference,

@@ -26,7 +26,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class MixCase:
     """A way of mixing the basis: weights [K, T] and, for two-encoder models, [K]."""
 
     name: str
@@ -38,7 +38,7 @@ class Edit:
 class Case:
     """What diffusers made of one edit in one number of steps."""
 
-    edit: Edit
+    edit: MixCase
     steps: int
     latent: Floats
     """final latent [C, h, w]"""
@@ -80,16 +80,16 @@ def pipeline_of(is_xl: bool, **components: Any) -> Any:
     return pipe
 
 
-def edits(tokens: int) -> tuple[Edit, ...]:
+def edits(tokens: int) -> tuple[MixCase, ...]:
     """Return a plain mix, a subtraction, an edit of three rows, and the plain first prompt."""
 
-    def edit(name: str, rows: slice, values: tuple[float, float, float]) -> Edit:
+    def edit(name: str, rows: slice, values: tuple[float, float, float]) -> MixCase:
         weights = np.zeros((BASIS, tokens), np.float32)
         weights[0] = 1.0
         weights[:3, rows] = np.array(values, np.float32)[:, None]
         pooled = np.zeros(BASIS, np.float32)
         pooled[:3] = values
-        return Edit(name, weights, pooled)
+        return MixCase(name, weights, pooled)
 
     everything = slice(1, None)
     return (
@@ -100,7 +100,7 @@ def edits(tokens: int) -> tuple[Edit, ...]:
     )
 
 
-def schedule(counts: tuple[int, ...], tokens: int) -> list[tuple[Edit, int]]:
+def schedule(counts: tuple[int, ...], tokens: int) -> list[tuple[MixCase, int]]:
     """Return which edit is tried at which step count: all at the smallest, then one at each."""
     every = edits(tokens)
     smallest, *others = sorted(counts)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.bench.peers import Rival
+from runtime.bench.peers import PeerSpec
 from runtime.bundles.bundle import Bundle
 from runtime.errors import BuildError, EngineError, RequestError
 from runtime.pipeline import Pipeline
@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class TorchVariant:
     """One way of running a checkpoint in torch."""
 
     name: str
@@ -37,19 +37,19 @@ class Way:
 
 
 ON_CPU = (
-    Way("diffusers f32", "f32"),
-    Way("diffusers bf16", "bf16"),
-    Way("torch.compile bf16", "bf16", compiled=True),
+    TorchVariant("diffusers f32", "f32"),
+    TorchVariant("diffusers bf16", "bf16"),
+    TorchVariant("torch.compile bf16", "bf16", compiled=True),
 )
 ON_GPU = (
-    Way("diffusers f16", "f16", device="cuda"),
-    Way("torch.compile f16", "f16", compiled=True, device="cuda"),
+    TorchVariant("diffusers f16", "f16", device="cuda"),
+    TorchVariant("torch.compile f16", "f16", compiled=True, device="cuda"),
 )
 
 
-def diffusers_rivals(
+def diffusers_peers(
     bundle: Bundle, checkpoint: Path | None, on_gpu: bool, which: str = ""
-) -> list[Rival]:
+) -> list[PeerSpec]:
     """Return every way of running a bundle's own checkpoint in diffusers.
 
     ``checkpoint`` is where it lies, for those that are neither built in nor of a hub. ``which``
@@ -66,7 +66,7 @@ def diffusers_rivals(
             f"--against diffusers:{which}: here it can be diffusers:{', diffusers:'.join(known)}"
         )
     return [
-        Rival(way.name, lambda way=way: DiffusersPeer(bundle, checkpoint, way))  # type: ignore[misc]
+        PeerSpec(way.name, lambda way=way: DiffusersPeer(bundle, checkpoint, way))  # type: ignore[misc]
         for name, way in known.items()
         if which in ("", name)
     ]
@@ -75,7 +75,7 @@ def diffusers_rivals(
 class DiffusersPeer:
     """The diffusers pipeline of a bundle's checkpoint, fed the same embedding and noise."""
 
-    def __init__(self, bundle: Bundle, checkpoint: Path | None, way: Way) -> None:
+    def __init__(self, bundle: Bundle, checkpoint: Path | None, way: TorchVariant) -> None:
         """Start the process and load the checkpoint.
 
         Raises:
@@ -127,7 +127,7 @@ class DiffusersPeer:
         return value
 
 
-def _serve(pipe: Connection, bundle: Bundle, checkpoint: Path | None, way: Way) -> None:
+def _serve(pipe: Connection, bundle: Bundle, checkpoint: Path | None, way: TorchVariant) -> None:
     """Be the child: load, say so, then draw what is asked until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     null = os.open(os.devnull, os.O_WRONLY)
@@ -153,7 +153,7 @@ def _serve(pipe: Connection, bundle: Bundle, checkpoint: Path | None, way: Way) 
                 pipe.send(("failed", one_line(error)[:300]))
 
 
-def _load(bundle: Bundle, checkpoint: Path | None, way: Way) -> tuple[Any, float, str]:
+def _load(bundle: Bundle, checkpoint: Path | None, way: TorchVariant) -> tuple[Any, float, str]:
     import diffusers
     import torch
 
@@ -187,7 +187,7 @@ def _load(bundle: Bundle, checkpoint: Path | None, way: Way) -> tuple[Any, float
 
 def _draw(
     pipe: Any,
-    way: Way,
+    way: TorchVariant,
     bundle: Bundle,
     guidance: float,
     rows: NDArray[np.float32],

@@ -14,7 +14,7 @@ import platformdirs
 from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Config
 from export.checkpoints.checkpoint import read_json
 from export.checkpoints.presets import MODELS
-from export.exporter import export_apart
+from export.exporter import export_in_child
 from export.quiet import quiet
 from runtime.bundles.manifest import MANIFEST
 from runtime.errors import RequestError, TargetError
@@ -75,7 +75,7 @@ def random_bundle(kind: str, progress: Callable[[str], None]) -> tuple[Path, Pat
             shutil.rmtree(place, ignore_errors=True)
             raise TargetError(f"{place} cannot be written: {error}") from None
     if not (bundle / MANIFEST).is_file():
-        export_apart(str(checkpoint), build_options(kind), bundle, progress)
+        export_in_child(str(checkpoint), build_options(kind), bundle, progress)
     return bundle, checkpoint
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from export.tensorrt.planbuilder import Job, free_workspace
-from export.tensorrt.planprocess import run
+from export.tensorrt.enginebuilder import Job, free_workspace
+from export.tensorrt.engineprocess import run
 from export.tensorrt.progress import BuildBar
 from export.tensorrt.retry import build_with_retries
 from export.tensorrt.structure import structure
@@ -23,17 +23,17 @@ from export.tensorrt.verify import psnr_against_cpu
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Entry, Key
+from runtime.enginecache.entry import Entry, EntryKey
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
-from runtime.engines.tensorrt.module import load_module
-from runtime.engines.tensorrt.plans import (
+from runtime.engines.tensorrt.enginekey import (
     LEVEL,
     PLAN,
     engine_key,
-    plans_key,
     profiles,
+    verification_key,
     weight_files,
 )
+from runtime.engines.tensorrt.module import load_module
 from runtime.engines.verified import keep_verified, read_verified
 from runtime.errors import BuildError, EngineError, NotFinite
 from runtime.perception.psnr import ENOUGH, LEAST
@@ -86,16 +86,16 @@ def build_engines(
         if builder.options.refit and not builder.refits:
             bar.say(f"--refit is left out: {WRONG_REFIT}")
         entries = _build_all(builder, bar)
-        if gpu is None and not builder.is_proven(entries):
+        if gpu is None and not builder.is_verified(entries):
             try:
-                bar.say(builder.prove(entries))
+                bar.say(builder.verify(entries))
             except BuildError as error:
                 if not any(entry.notes.get("refitted") for entry in entries):
                     raise
                 bar.say(f"building anew, because refitting went wrong: {error}")
                 builder.refits = False
                 entries = _build_all(builder, bar)
-                bar.say(builder.prove(entries))
+                bar.say(builder.verify(entries))
         return entries
 
 
@@ -191,11 +191,11 @@ class Builder:
                 say(f"the old engine stays, because {error}")
         return entry, made
 
-    def is_proven(self, entries: list[Entry]) -> bool:
+    def is_verified(self, entries: list[Entry]) -> bool:
         """Whether these very engines drew on this GPU what the CPU draws."""
         return bool(read_verified(self._cache, self._verified_key(entries)))
 
-    def prove(self, entries: list[Entry]) -> str:
+    def verify(self, entries: list[Entry]) -> str:
         """Draw frames on the engines and on the CPU; return a line that says how like they are.
 
         Engines between ``LEAST`` and ``ENOUGH`` are kept, and the line says so: they took minutes
@@ -228,9 +228,11 @@ class Builder:
             "another --backend, or build the model with --precision f32"
         )
 
-    def _verified_key(self, entries: list[Entry]) -> Key:
-        plans = {role: entry.files[PLAN].sha256 for role, entry in zip(ROLES, entries, strict=True)}
-        return plans_key(self._bundle, self._backend, self._version, self._gpu, plans)
+    def _verified_key(self, entries: list[Entry]) -> EntryKey:
+        digests = {
+            role: entry.files[PLAN].sha256 for role, entry in zip(ROLES, entries, strict=True)
+        }
+        return verification_key(self._bundle, self._backend, self._version, self._gpu, digests)
 
     def _need(self, role: str) -> int:
         """Return a guess at the bytes of an engine; weights stored in f16 widen in f32 graphs."""
@@ -256,13 +258,13 @@ class Builder:
             else None
         )
 
-    def _key(self, role: str) -> Key:
+    def _key(self, role: str) -> EntryKey:
         return engine_key(self._bundle, role, self._backend, self._version, self._gpu)
 
     def _make(
         self,
         role: str,
-        key: Key,
+        key: EntryKey,
         folder: Path,
         show: Callable[[float, str], None],
         say: Callable[[str], None],
@@ -303,7 +305,7 @@ class Builder:
             finally:
                 self._timings.keep(work)
 
-    def _base(self, key: Key, shape: str, work: Path) -> str:
+    def _base(self, key: EntryKey, shape: str, work: Path) -> str:
         """Copy out an engine that differs only in its weights, if it can be refitted here."""
         if not (self.refits and shape):
             return ""

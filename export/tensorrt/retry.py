@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from export.tensorrt.planbuilder import STARVED, Job
-from export.tensorrt.planprocess import run
+from export.tensorrt.enginebuilder import STARVED, Job
+from export.tensorrt.engineprocess import run
 from runtime.errors import BuildError
 
 LOWER_LEVEL = 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines.gpu import Gpu
 from runtime.errors import EngineError, MorphError
 
@@ -28,7 +28,7 @@ class Timings:
             "gpu": gpu.name,
             "capability": gpu.capability,
         }
-        self._key = Key("timing", fields)
+        self._key = EntryKey("timing", fields)
 
     def read(self, work: Path) -> Path:
         """Copy what is known into the folder ``work``; return the file, there or not."""

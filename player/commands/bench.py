@@ -17,7 +17,7 @@ from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
 
 if TYPE_CHECKING:
-    from runtime.bench.peers import Rival
+    from runtime.bench.peers import PeerSpec
     from runtime.pipeline import Pipeline
     from runtime.request import Request
 
@@ -88,16 +88,16 @@ def bench(
         request = sampling.request(planner, expression)
         command = _command(request, typed, options, against or [])
 
-        def rivals(ours: Pipeline | None) -> list[Rival]:
-            return _rivals(invocation.model, against or [], checkpoint, ours)
+        def specs(ours: Pipeline | None) -> list[PeerSpec]:
+            return _specs(invocation.model, against or [], checkpoint, ours)
 
-        rivals(None)  # a name that is none is said before minutes have passed
+        specs(None)  # a name that is none is said before minutes have passed
         result = bench_bundle(
             lambda: open_pipeline(invocation),
             request,
             frames=frames,
             turns=turns,
-            rivals=rivals,
+            specs=specs,
             scrub=scrub_latencies,
             random_weights=random_weights is not None,
             command=command,
@@ -126,29 +126,29 @@ def _command(
     return shlex.join([*words[:2], *peers, *words[2:]])
 
 
-def _rivals(
+def _specs(
     model: str, names: list[str], checkpoint: Path | None, ours: Pipeline | None
-) -> list[Rival]:
+) -> list[PeerSpec]:
     """Return who is named; ``ours`` is None where only the names are to be checked."""
     from runtime.bench.limits.limits import CPU
-    from runtime.bench.peers import Rival, engine_rival
-    from runtime.bench.variants import NAMES, variant_rival
+    from runtime.bench.peers import PeerSpec, engine_peer
+    from runtime.bench.variants import NAMES, variant_peer
     from runtime.bundles.library import find_bundle
 
     on_gpu = ours is not None and ours.engine.name not in CPU
-    found: list[Rival] = []
+    found: list[PeerSpec] = []
     for name in names:
         peer, _, which = name.partition(":")
         if name in NAMES:
-            found.append(variant_rival(name, ours))
+            found.append(variant_peer(name, ours))
         elif peer != "diffusers":
-            found.append(engine_rival(model, name, on_gpu))
+            found.append(engine_peer(model, name, on_gpu))
         elif not can_export():
-            found.append(Rival(name, _without_torch))
+            found.append(PeerSpec(name, _without_torch))
         else:
-            from export.peers.diffusers import diffusers_rivals
+            from export.peers.diffusers import diffusers_peers
 
-            found += diffusers_rivals(find_bundle(model), checkpoint, on_gpu, which)
+            found += diffusers_peers(find_bundle(model), checkpoint, on_gpu, which)
     return found
 
 

@@ -187,11 +187,11 @@ def _bundle(
 def _export(console: Console, model: str, options: dict[str, Any], folder: Path) -> Bundle:
     if not can_export():
         raise BuildError(f"building a model needs torch and diffusers: {INSTALL}")
-    from export.exporter import export_apart
+    from export.exporter import export_in_child
     from export.report import report
 
     with console.status(f"{folder.name}: starting") as status:
-        bundle, notes = export_apart(
+        bundle, notes = export_in_child(
             model, options, folder, lambda stage: status.update(f"{folder.name}: {stage}")
         )
     took = f"{notes['seconds']:.0f} s, {notes['peak_bytes'] / 1e9:.1f} GB at the peak"

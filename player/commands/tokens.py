@@ -19,7 +19,7 @@ from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
 from runtime.language.openaxis import open_axis
 from runtime.mixing.mix import Edit, Plan
-from runtime.mixing.ranges import ranges
+from runtime.mixing.rownumbers import row_ranges
 from runtime.mixing.tokens import Tokens
 from runtime.request import Request
 
@@ -41,7 +41,7 @@ def tokens(
     to: Annotated[str | None, typer.Option(help="What --word becomes.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the token strip of each prompt, the rows that are edited, and the weights."""
+    """Print the token strip of each prompt, the rows that are edited, and their coefficients."""
     if (word is None) != (to is None):
         raise RequestError("--word and --to belong together, e.g. --word cat --to kitten")
     if word is not None and to is not None:
@@ -131,7 +131,9 @@ def _layout_cells(found: Tokens, made: Plan, length: int) -> list[Text]:
         for row in edit.rows:
             slots.setdefault(row, []).append(edit.slot + 1)
     several = len(made.expression.morphs) > 1
-    return _strip(found, slots, length, lambda by: f"←edit {ranges(by)}" if several else "←edit")
+    return _strip(
+        found, slots, length, lambda by: f"←edit {row_ranges(by)}" if several else "←edit"
+    )
 
 
 def _cells(found: Tokens, made: Plan, entry: int, length: int) -> list[Text]:
@@ -141,7 +143,7 @@ def _cells(found: Tokens, made: Plan, entry: int, length: int) -> list[Text]:
         if edit.entry == entry:
             for row, source in zip(edit.rows, edit.sources, strict=True):
                 targets.setdefault(source, []).append(row)
-    return _strip(found, targets, length, lambda rows: f"→{ranges(rows)}")
+    return _strip(found, targets, length, lambda rows: f"→{row_ranges(rows)}")
 
 
 def _strip(
@@ -152,7 +154,7 @@ def _strip(
 ) -> list[Text]:
     def cell(rows: list[int], text: str) -> Text:
         notes = [note for row in rows for note in marked.get(row, [])]
-        name = f"{ranges(rows)} {text}"
+        name = f"{row_ranges(rows)} {text}"
         return Text(f"{name} {mark(notes)}", style=EDITED) if notes else Text(name)
 
     cells = [cell([row], text) for row, text in enumerate(found.texts)]
@@ -199,4 +201,4 @@ def _pairs(edit: Edit) -> str:
             stretches[-1][1].append(source)
         else:
             stretches.append((rows, [source]))
-    return ", ".join(f"{ranges(rows)} ← {ranges(sources)}" for rows, sources in stretches)
+    return ", ".join(f"{row_ranges(rows)} ← {row_ranges(sources)}" for rows, sources in stretches)

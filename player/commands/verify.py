@@ -57,7 +57,7 @@ def verify(
     beside = _check(target, force)
     with interruptible(None):
         bundle = find_bundle(model)
-        from runtime.bench.apart import in_child
+        from runtime.bench.inchild import in_child
         from runtime.bench.verify.page import page
         from runtime.bench.verify.verdicts import Bounds
         from runtime.bench.verify.verify import verify_bundle

@@ -10,7 +10,7 @@ from player.session.saving.cues import GLIDES, MOST
 from player.session.session import Session
 from runtime.request import MAX_SEED
 
-Run = Callable[[Session, float], None]
+Do = Callable[[Session, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Action:
 
     name: str
     meaning: str
-    run: Run
+    run: Do
     keys: tuple[Key, ...] = ()
     parameter: Parameter | None = None
     label: str = ""

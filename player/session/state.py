@@ -11,7 +11,7 @@ from player.session.filling.memory import default_budget
 from player.session.filling.scan import Speeds
 from player.session.motion.glide import Glide
 from player.session.motion.moment import Moment
-from player.session.motion.playhead import DIVISIONS, FINE, Playhead, Point
+from player.session.motion.playhead import DIVISIONS, FINE, Playhead, TickPoint
 from player.session.panels import Panels
 from player.session.rendering.worker import ModelInfo
 from player.session.reproduce import Invocation
@@ -238,7 +238,7 @@ class PlayerState:
             self.base = replace(self.base, seed=target[1])
 
     @property
-    def marks(self) -> tuple[tuple[Point, int] | None, tuple[Point, int] | None]:
+    def marks(self) -> tuple[tuple[TickPoint, int] | None, tuple[TickPoint, int] | None]:
         """Marks A and B as (position, seed), None where one is not set."""
         head, seeds, own = self.playhead, self.mark_seeds, self.base.seed
         a = None if head.mark_a is None else (head.mark_a, seeds.get("a", own))

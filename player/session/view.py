@@ -7,7 +7,7 @@ from statistics import fmean
 
 from player.session.asking import Asking
 from player.session.filling.scan import Speeds
-from player.session.motion.playhead import TICKS, Loop, Point
+from player.session.motion.playhead import TICKS, Loop, TickPoint
 from player.session.rendering.measures import Measures
 from player.session.saving.cues import Cue, Cues
 from player.session.saving.filmrecorder import FilmRecorder
@@ -35,8 +35,8 @@ class View:
     speeds: Speeds | None
     sketch: Sketch | None
     """the plane behind the pad, as far as it is known"""
-    mark_a: Point | None
-    mark_b: Point | None
+    mark_a: TickPoint | None
+    mark_b: TickPoint | None
     playing: bool
     speed: float
     perceptual: bool

@@ -38,7 +38,7 @@ def in_ms(spread: Spread) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageFigures:
     """One part of a frame. The counts are None for parts that are no graph."""
 
     ms: Spread
@@ -132,7 +132,7 @@ class Benchmark:
     first_frame_ms: float
     frame: Spread
     """one frame at a time, every frame a new position"""
-    stages: dict[str, Stage]
+    stages: dict[str, StageFigures]
     """``text``, ``mix``, ``denoise``, ``decode``"""
     fill: Fill
     scrub: Spread | None

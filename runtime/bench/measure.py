@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from runtime.bench.figures import Denoising, Fill, Spread, Stage
+from runtime.bench.figures import Denoising, Fill, Spread, StageFigures
 from runtime.bench.limits.counts import Work, count, count_model, flop_behind
 from runtime.bench.limits.limits import Limits
 from runtime.engines.cpu import peak_bytes
@@ -78,7 +78,7 @@ def stages(
     timed: Sequence[Mapping[str, float]],
     steps: int,
     limits: Callable[[str], Limits],
-) -> dict[str, Stage]:
+) -> dict[str, StageFigures]:
     """Return where the time of frames in so many ``steps`` went, as ``timings`` has it, beside the
     least that each part's graph can take by the ``limits`` of the precision it computes in.
 
@@ -119,14 +119,14 @@ def _runs(pipeline: Pipeline, role: str, steps: int) -> list[Work]:
     return [count_model(model)]
 
 
-def _stage(ms: Spread, runs: Sequence[Work], limits: Limits) -> Stage:
+def _stage(ms: Spread, runs: Sequence[Work], limits: Limits) -> StageFigures:
     if not runs or ms.median <= 0:  # a whole frame in one CUDA graph has one figure
-        return Stage(ms)
+        return StageFigures(ms)
     gflop = sum(work.flop for work in runs) / 1e9
     times = [limits.milliseconds(work) for work in runs]
     known = [time for time in times if time is not None]
     least = sum(known) if len(known) == len(times) else None
-    return Stage(
+    return StageFigures(
         ms,
         gflop=gflop,
         gflops=gflop / (ms.median / 1e3),

@@ -41,7 +41,7 @@ class Peer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class PeerSpec:
     """A peer's name and what opens it: ``open`` raises MorphError where it cannot run here."""
 
     name: str
@@ -66,7 +66,7 @@ class EnginePeer:
         self.pipeline.close()
 
 
-def engine_rival(model: str, asked: str, on_gpu: bool) -> Rival:
+def engine_peer(model: str, asked: str, on_gpu: bool) -> PeerSpec:
     """Return the bundle ``model`` on the engine runtime ``asked``: ``NAME`` or ``NAME:PRECISION``.
 
     ``onnxruntime`` is that on the CPU unless ours runs ``on_gpu``.
@@ -88,10 +88,10 @@ def engine_rival(model: str, asked: str, on_gpu: bool) -> Rival:
         pipeline = Pipeline.open(model, backend=name, precision=precision or "auto")
         return EnginePeer(pipeline, f"{pipeline.engine.name} {pipeline.engine.precision}")
 
-    return Rival(asked, opened)
+    return PeerSpec(asked, opened)
 
 
-def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> PeerFigures:
+def compare(pipeline: Pipeline, spec: PeerSpec, requests: Sequence[Request]) -> PeerFigures:
     """Draw ``requests`` in turn with a peer, which is opened and closed here.
 
     Whatever keeps the peer from running becomes its ``reason``; it is never left out in silence.
@@ -101,9 +101,9 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
     """
     start = time.perf_counter()
     try:
-        peer = rival.open()
+        peer = spec.open()
     except MorphError as error:
-        return PeerFigures(rival.name, one_line(error))
+        return PeerFigures(spec.name, one_line(error))
     try:
         first: float | None = None
         theirs, ours, likeness, watch = [], [], [], Watch()
@@ -113,7 +113,7 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
             try:
                 pixels, milliseconds = peer.draw(pipeline, request)
             except MorphError as error:
-                return PeerFigures(rival.name, one_line(error))
+                return PeerFigures(spec.name, one_line(error))
             if first is None:
                 first = time.perf_counter() - start
             own_start = time.perf_counter()
@@ -127,7 +127,7 @@ def compare(pipeline: Pipeline, rival: Rival, requests: Sequence[Request]) -> Pe
     finally:
         peer.close()
     return PeerFigures(
-        rival.name,
+        spec.name,
         ms=Spread.of(theirs),
         ours_ms=Spread.of(ours),
         ratio=Spread.of([a / b for a, b in zip(theirs, ours, strict=True)]),

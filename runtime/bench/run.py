@@ -7,12 +7,12 @@ from dataclasses import replace
 from functools import cache, partial
 
 from runtime.bench import measure
-from runtime.bench.apart import in_child
 from runtime.bench.figures import FORMAT, Benchmark, Spread
+from runtime.bench.inchild import in_child
 from runtime.bench.layers import layers as slowest
 from runtime.bench.limits.limits import measure_limits
 from runtime.bench.machine import Watch, this_machine
-from runtime.bench.peers import Rival, compare
+from runtime.bench.peers import PeerSpec, compare
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -27,7 +27,7 @@ def bench_bundle(
     *,
     frames: int,
     turns: int = 0,
-    rivals: Callable[[Pipeline], Sequence[Rival]] = lambda ours: (),
+    specs: Callable[[Pipeline], Sequence[PeerSpec]] = lambda ours: (),
     scrub: Callable[[Pipeline, Request, int], list[float]] | None = None,
     random_weights: bool = False,
     command: str | None = None,
@@ -36,7 +36,7 @@ def bench_bundle(
 ) -> Benchmark:
     """Open a pipeline and measure it on ``frames`` positions of ``first``'s morph along t.
 
-    ``rivals`` is given ours and names whom ``turns`` frames are drawn in turn with. ``scrub``
+    ``specs`` is given ours and names whom ``turns`` frames are drawn in turn with. ``scrub``
     returns so many latencies of a front end, in milliseconds. ``layers`` is how many kinds of
     operations of each graph are listed. ``progress`` hears a short text at the start of every
     part. ``command`` is what measures the same again.
@@ -46,7 +46,7 @@ def bench_bundle(
     Raises:
         MorphError: whatever opening or rendering raises.
     """
-    result, model = _measured(open_pipeline, first, frames, turns, rivals, scrub, layers, progress)
+    result, model = _measured(open_pipeline, first, frames, turns, specs, scrub, layers, progress)
     progress("memory, in a process of its own")
     peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
     return replace(result, random_weights=random_weights, command=command, peak_bytes=peak)
@@ -57,7 +57,7 @@ def _measured(
     first: Request,
     frames: int,
     turns: int,
-    rivals: Callable[[Pipeline], Sequence[Rival]],
+    specs: Callable[[Pipeline], Sequence[PeerSpec]],
     scrub: Callable[[Pipeline, Request, int], list[float]] | None,
     layers: int,
     progress: Callable[[str], None],
@@ -82,9 +82,9 @@ def _measured(
         computed = {measure.precision_of(pipeline, role) for role in measure.GRAPHS.values()}
         others = watch.others()
         peers = []
-        for rival in rivals(pipeline):
-            progress(f"in turn with {rival.name}")
-            peers.append(compare(pipeline, rival, measure.positions(first, turns)))
+        for spec in specs(pipeline):
+            progress(f"in turn with {spec.name}")
+            peers.append(compare(pipeline, spec, measure.positions(first, turns)))
         result = Benchmark(
             format=FORMAT,
             model=pipeline.bundle.manifest.model,

@@ -17,7 +17,7 @@ from runtime.bench.figures import (
     Layer,
     PeerFigures,
     Spread,
-    Stage,
+    StageFigures,
     from_json,
 )
 from runtime.bench.limits.limits import CPU
@@ -150,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _total(result: Benchmark) -> Stage | None:
+def _total(result: Benchmark) -> StageFigures | None:
     """Return all graphs of a frame as one stage, where each was counted."""
     graphs = [stage for stage in result.stages.values() if stage.gflop is not None]
     least = [stage.limit_ms for stage in graphs if stage.limit_ms is not None]
@@ -158,7 +158,7 @@ def _total(result: Benchmark) -> Stage | None:
         return None
     gflop = sum(stage.gflop or 0.0 for stage in graphs)
     median = result.frame.median
-    return Stage(
+    return StageFigures(
         result.frame,
         gflop=gflop,
         gflops=gflop / (median / 1e3),
@@ -185,7 +185,7 @@ def _versions(result: Benchmark, names: Sequence[str]) -> str:
     return ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
 
 
-def _row(what: str, ms: Spread, stage: Stage | None = None) -> str:
+def _row(what: str, ms: Spread, stage: StageFigures | None = None) -> str:
     counted = ["", "", ""]
     if stage is not None and stage.gflop is not None:
         counted = [f"{stage.gflop:.2f}", f"{stage.gflops:.0f}", _percent(stage.share)]
@@ -213,7 +213,7 @@ def _peer(peer: PeerFigures) -> str:
     )
 
 
-def _stage(stage: Stage) -> str:
+def _stage(stage: StageFigures) -> str:
     text = _ms(stage.ms)
     if stage.gflop is not None:
         text += f"; {stage.gflop:.2f} GFLOP at {stage.gflops:.0f} GFLOP/s"

@@ -16,7 +16,7 @@ import openvino as ov
 from numpy.typing import NDArray
 from openvino import properties as props
 
-from runtime.bench.peers import Peer, Rival
+from runtime.bench.peers import Peer, PeerSpec
 from runtime.bundles.manifest import Step
 from runtime.engines.engine import Floats, Rendered
 from runtime.engines.openvino.core import CORE
@@ -118,7 +118,7 @@ NAMES: dict[str, tuple[type[InMemory], str]] = {
 """what ``--against`` takes → the engine, and how it draws"""
 
 
-def variant_rival(name: str, ours: Pipeline | None) -> Rival:
+def variant_peer(name: str, ours: Pipeline | None) -> PeerSpec:
     """Return one of ``NAMES`` beside ``ours``, which must be open before the rival is."""
     kind, note = NAMES[name]
 
@@ -126,7 +126,7 @@ def variant_rival(name: str, ours: Pipeline | None) -> Rival:
         assert ours is not None, "it is opened after ours"
         return Otherwise(open_variant(kind, ours), f"{note}, {ours.engine.precision}")
 
-    return Rival(name, opened)
+    return PeerSpec(name, opened)
 
 
 def open_variant(kind: type[InMemory], ours: Pipeline) -> Pipeline:

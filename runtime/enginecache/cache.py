@@ -20,7 +20,7 @@ from runtime.durable import NO_SPACE, leftovers, write_aside
 from runtime.enginecache.entry import (
     MANIFEST,
     Entry,
-    Key,
+    EntryKey,
     check_owner,
     difference,
     read_entry,
@@ -45,7 +45,7 @@ class EngineCache:
         self.root = cache_root() if root is None else root
         self._place = Place(self.root)
 
-    def find(self, key: Key) -> Entry | None:
+    def find(self, key: EntryKey) -> Entry | None:
         """Return the entry for ``key``, or None; one that cannot be trusted is quarantined.
 
         Raises:
@@ -92,7 +92,7 @@ class EngineCache:
             _match(entry, name, record)
         return path
 
-    def explain_miss(self, key: Key) -> str:
+    def explain_miss(self, key: EntryKey) -> str:
         """Return one line: how ``key`` differs from the nearest entry of its kind.
 
         An entry that ``find`` has put in quarantine counts too: its fields say why.
@@ -103,7 +103,7 @@ class EngineCache:
 
     @contextmanager
     def locked(
-        self, key: Key, on_wait: Callable[[], None] | None = None, timeout_s: float = -1
+        self, key: EntryKey, on_wait: Callable[[], None] | None = None, timeout_s: float = -1
     ) -> Iterator[None]:
         """Hold the lock of ``key``'s entry; ``on_wait`` is called if another process has it.
 
@@ -125,7 +125,7 @@ class EngineCache:
 
     def get_or_build(
         self,
-        key: Key,
+        key: EntryKey,
         build: Callable[[Path], Mapping[str, Any]],
         *,
         need_bytes: int = 0,
@@ -145,7 +145,7 @@ class EngineCache:
             found = self.find(key)
             return found if found else self._write(key, build, need_bytes)
 
-    def replace(self, key: Key, build: Callable[[Path], Mapping[str, Any]]) -> Entry:
+    def replace(self, key: EntryKey, build: Callable[[Path], Mapping[str, Any]]) -> Entry:
         """Write the entry for ``key`` anew; the old one stays until the new one is whole."""
         with self.locked(key):
             return self._write(key, build, 0)
@@ -196,7 +196,7 @@ class EngineCache:
         self._place.drop_locks()
         return len(gone), sum(gone)
 
-    def folder(self, key: Key) -> Path:
+    def folder(self, key: EntryKey) -> Path:
         """Return where ``key``'s entry lies, whether or not it is there."""
         folder = self.root / key.name()
         if not folder.resolve().is_relative_to(self.root.resolve()):
@@ -214,14 +214,14 @@ class EngineCache:
         with contextlib.suppress(OSError):  # a cache that is only read, or an entry just replaced
             os.utime(entry.folder / MANIFEST)
 
-    def _quarantined(self, key: Key) -> Iterator[Entry]:
+    def _quarantined(self, key: EntryKey) -> Iterator[Entry]:
         for folder in self._place.quarantined():
             if folder.name.startswith(f"{key.name()}-"):
                 with contextlib.suppress(EngineError):
                     yield read_entry(folder)
 
     def _write(
-        self, key: Key, build: Callable[[Path], Mapping[str, Any]], need_bytes: int
+        self, key: EntryKey, build: Callable[[Path], Mapping[str, Any]], need_bytes: int
     ) -> Entry:
         folder = self.folder(key)
         for left, _ in leftovers(folder):

@@ -30,7 +30,7 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class EntryKey:
     """Everything that can change an entry, field by field; ``model`` only labels its folder."""
 
     model: str
@@ -90,7 +90,7 @@ def contents(folder: Path) -> dict[str, Path]:
 
 def seal(
     folder: Path,
-    key: Key,
+    key: EntryKey,
     notes: Mapping[str, Any] | None = None,
     known: Mapping[str, FileRecord] | None = None,
 ) -> None:
@@ -126,7 +126,7 @@ def read_entry(folder: Path) -> Entry:
     return Entry(folder, made.model, made.key, made.files, made.notes)
 
 
-def difference(key: Key, entries: Sequence[Entry]) -> str:
+def difference(key: EntryKey, entries: Sequence[Entry]) -> str:
     """Return one line: how ``key`` differs from the nearest of ``entries``, the first of equals."""
     if not entries:
         return "nothing was built yet"

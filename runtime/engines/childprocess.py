@@ -39,7 +39,7 @@ Send = Callable[..., None]
 """called with the kind of a message and its values"""
 
 
-class Cancelled(Exception):
+class WorkCancelled(Exception):
     """The parent asked the work to stop."""
 
 
@@ -129,7 +129,7 @@ def serve(
             over.set()
             seconds = round(time.monotonic() - started, 2)
             send("done", {**notes, "seconds": seconds, "peak_bytes": peak_bytes()})
-        except (Cancelled, KeyboardInterrupt):
+        except (WorkCancelled, KeyboardInterrupt):
             send("cancelled")
         except MorphError as error:
             send("failed", str(error))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines.gpu import Gpu
 from runtime.errors import EngineError
 
@@ -21,7 +21,7 @@ VERIFIED = "verified.json"
 
 def verified_key(
     model: str, backend: str, version: str, gpu: Gpu, measured: Mapping[str, str]
-) -> Key:
+) -> EntryKey:
     """Return the name of what was verified.
 
     ``measured`` has the sha256 of all that the frames came from.
@@ -34,10 +34,10 @@ def verified_key(
         "capability": gpu.capability,
         **measured,
     }
-    return Key(f"{model}-verified", fields)
+    return EntryKey(f"{model}-verified", fields)
 
 
-def keep_verified(cache: EngineCache, key: Key, psnr_db: float, *, is_like: bool) -> None:
+def keep_verified(cache: EngineCache, key: EntryKey, psnr_db: float, *, is_like: bool) -> None:
     """Keep a figure; ``is_like`` says whether it shows the same picture.
 
     Raises:
@@ -52,7 +52,7 @@ def keep_verified(cache: EngineCache, key: Key, psnr_db: float, *, is_like: bool
     cache.replace(key, write)
 
 
-def read_verified(cache: EngineCache, key: Key) -> bool | None:
+def read_verified(cache: EngineCache, key: EntryKey) -> bool | None:
     """Return whether what ``key`` names was like f32 on the CPU, None where nobody looked."""
     try:
         entry = cache.find(key)

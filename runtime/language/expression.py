@@ -24,7 +24,7 @@ from runtime.language.hints import QUOTED, check_text, explain, mask
 from runtime.language.slashes import divided, refuse_percent, slash_in_text
 from runtime.language.terms import Fault, Sum, Term, Value, escape, format_sum, quote, unescape
 
-__all__ = ["Axis", "Expression", "Morph", "Sum", "Term", "parse", "slot_expression"]
+__all__ = ["AxisEnds", "Expression", "Morph", "Sum", "Term", "parse", "slot_expression"]
 
 MAX_TEXT = 2000
 """Characters of an expression, as typed and as printed: several times what an encoder reads, and
@@ -32,7 +32,7 @@ parsed in tens of milliseconds whatever they are."""
 
 
 @dataclass(frozen=True, slots=True)
-class Axis:
+class AxisEnds:
     """The second axis: u in [0, 1] adds ``(1-u)·start + u·end``."""
 
     start: Sum
@@ -44,7 +44,7 @@ class Morph:
     """Stations equally spaced along t in [0, 1]; one station stands still."""
 
     stations: tuple[Sum, ...]
-    axis: Axis | None = None
+    axis: AxisEnds | None = None
 
     @property
     def first(self) -> Term:
@@ -230,10 +230,10 @@ class _Builder(Transformer[Token, Expression]):
     def chain(self, *stations: Value) -> tuple[Value, ...]:
         return stations
 
-    def axis(self, start: Value, end: Value) -> Axis:
-        return Axis(start.as_sum(), end.as_sum())
+    def axis(self, start: Value, end: Value) -> AxisEnds:
+        return AxisEnds(start.as_sum(), end.as_sum())
 
-    def morph(self, stations: tuple[Value, ...], axis: Axis | None) -> tuple[Morph, bool]:
+    def morph(self, stations: tuple[Value, ...], axis: AxisEnds | None) -> tuple[Morph, bool]:
         plain = axis is None and len(stations) == 1 and stations[0].literal is not None
         return Morph(tuple(station.as_sum() for station in stations), axis), plain
 

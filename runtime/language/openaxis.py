@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from runtime.errors import ExpressionError
-from runtime.language.expression import Axis, Expression, Morph, parse
+from runtime.language.expression import AxisEnds, Expression, Morph, parse
 from runtime.language.hints import HOLE, mask
 from runtime.language.terms import Sum, Term, format_sum, format_weight, quote
 
@@ -71,7 +71,7 @@ def open_axis(text: str) -> OpenAxis | None:
     assert one is not None
     assert two is not None
     ends = (one.start, one.end)
-    if two != Axis(*(_times(end, 2.0) for end in ends)) or _times(one.start, -1.0) != one.end:
+    if two != AxisEnds(*(_times(end, 2.0) for end in ends)) or _times(one.start, -1.0) != one.end:
         raise fault
     falling = flat[: found[0]].rstrip()[-1:] != "-"
     return OpenAxis(flat, (found[0], found[1]), one.start if falling else one.end, falling)
@@ -127,7 +127,7 @@ def reopened(text: str) -> str:
     unit = _times(whole, 1 / largest)
     mark = (Term(1.0, _MARK),)
     marked = tuple(
-        morph if morph.axis is None else Morph(morph.stations, Axis(_times(mark, -1.0), mark))
+        morph if morph.axis is None else Morph(morph.stations, AxisEnds(_times(mark, -1.0), mark))
         for morph in expression.morphs
     )
     shown = str(Expression(expression.texts, marked, expression.whole))

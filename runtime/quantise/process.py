@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.bundles.bundle import Bundle, open_bundle
-from runtime.engines.childprocess import Cancelled, Send, serve
+from runtime.engines.childprocess import Send, WorkCancelled, serve
 from runtime.engines.openvino.engine import OpenVinoEngine, best_precision
 from runtime.engines.openvino.int8 import GRAPHS, LEAST_DB, Int8, files_of, is_faithful
 from runtime.errors import EngineError
@@ -54,7 +54,7 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
 
     def stage(name: str) -> None:
         if cancelled.is_set():
-            raise Cancelled
+            raise WorkCancelled
         send("stage", name)
 
     import_nncf()

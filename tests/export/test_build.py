@@ -313,7 +313,7 @@ def test_a_bundle_that_fails_the_gate_is_not_written(
             )
             for count, rows in found.steps.items()
         }
-        return sampling.Sampling(found.init_noise_sigma, tables)
+        return sampling.SamplerTables(found.init_noise_sigma, tables)
 
     def ready_made(module: Any, inputs: Any, outputs: Any, path: Path) -> None:
         for file in good.glob(f"{path.name}*"):

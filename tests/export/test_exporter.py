@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from export.exporter import export_apart
+from export.exporter import export_in_child
 from runtime.engines.childprocess import ORPHAN_WAIT_S, run_child
 from runtime.errors import BuildError
 from tests.support.models.checkpoints import Checkpoints
@@ -23,7 +23,7 @@ def test_a_bundle_is_made_and_its_stages_are_reported(
 ) -> None:
     stages: list[str] = []
     model = str(checkpoint_of("critters"))
-    bundle, notes = export_apart(model, OPTIONS, tmp_path / "bundle", stages.append)
+    bundle, notes = export_in_child(model, OPTIONS, tmp_path / "bundle", stages.append)
     assert bundle.manifest.parity["f32"]["worst_levels"] <= 2
     assert notes["seconds"] > 0
     assert notes["peak_bytes"] > 1e8
@@ -41,7 +41,7 @@ def test_one_that_the_system_kills_is_one_line(
 
     model = str(checkpoint_of("critters"))
     with pytest.raises(BuildError, match=r"killed \(signal 9\).*ran out of memory") as caught:
-        export_apart(model, OPTIONS, tmp_path / "bundle", kill)
+        export_in_child(model, OPTIONS, tmp_path / "bundle", kill)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "bundle").exists()
 
@@ -55,14 +55,14 @@ def test_ctrl_c_stops_it_and_leaves_nothing(
 
     model = str(checkpoint_of("critters"))
     with pytest.raises(KeyboardInterrupt):
-        export_apart(model, OPTIONS, tmp_path / "bundle", interrupt)
+        export_in_child(model, OPTIONS, tmp_path / "bundle", interrupt)
     assert children[-1].poll() is not None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_it_refuses_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="is missing") as caught:
-        export_apart(str(tmp_path), OPTIONS, tmp_path / "bundle", lambda stage: None)
+        export_in_child(str(tmp_path), OPTIONS, tmp_path / "bundle", lambda stage: None)
     assert "\n" not in str(caught.value)
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from export.checkpoints.architectures import ARCHITECTURES
-from export.exporter import export_apart
+from export.exporter import export_in_child
 from export.report import report
 from export.tensorrt.builder import build_engines
 from runtime.enginecache.cache import EngineCache
@@ -50,7 +50,9 @@ def test_a_full_size_build_fits_the_time_and_the_memory(
         save_file(state, path, metadata={"format": "pt"})
     del state
     started = time.monotonic()
-    bundle, _ = export_apart(str(folder), {"steps": [1]}, tmp_path / "bundle", lambda stage: None)
+    bundle, _ = export_in_child(
+        str(folder), {"steps": [1]}, tmp_path / "bundle", lambda stage: None
+    )
     exported = (time.monotonic() - started) / 60
     cache = EngineCache(tmp_path / "engines")
     entries = build_engines(bundle, "tensorrt_rtx", gpu=Gpu("any", "8.9"), cache=cache)

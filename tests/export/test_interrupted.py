@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from export import exporter
-from export.exporter import export_apart
+from export.exporter import export_in_child
 from runtime.engines.childprocess import CANCEL_WAIT_S, run_child
 
 STUBBORN = "tests.support.stubborn"
@@ -27,7 +27,7 @@ def test_ctrl_c_ends_a_child_that_cannot_be_interrupted_within_seconds(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        export_apart("any", {}, tmp_path / "bundle", interrupt)
+        export_in_child("any", {}, tmp_path / "bundle", interrupt)
     assert time.monotonic() - interrupted[0] < CANCEL_WAIT_S + 2 < 8
     assert children[-1].poll() is not None
     assert list(tmp_path.iterdir()) == []

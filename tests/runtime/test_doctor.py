@@ -12,7 +12,7 @@ from runtime.bundles.library import built_in
 from runtime.bundles.manifest import MANIFEST
 from runtime.doctor import Finding, examine
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines import driver, gpu
 from runtime.engines.choose import BACKENDS
 from runtime.engines.openvino.engine import open_engine as open_openvino
@@ -125,7 +125,7 @@ def test_quarantined_engines_are_reported(tmp_path: Path, monkeypatch: pytest.Mo
     cache = EngineCache(tmp_path)
     monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: tmp_path)
     assert find("quarantine") is None
-    entry = cache.get_or_build(Key("m", {"kind": "x"}), lambda folder: {})
+    entry = cache.get_or_build(EntryKey("m", {"kind": "x"}), lambda folder: {})
     cache.quarantine(entry.folder)
     finding = find("quarantine")
     assert finding is not None

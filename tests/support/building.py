@@ -12,8 +12,8 @@ from runtime.bundles.bundle import Bundle
 from runtime.durable import OLD, PARTIAL
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.gpu import Gpu, find_gpu
+from runtime.engines.tensorrt.enginekey import PLAN
 from runtime.engines.tensorrt.network import Network
-from runtime.engines.tensorrt.plans import PLAN
 from runtime.errors import EngineError
 
 ADA = Gpu("any", "8.9")

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from export.critters.training.dataset import Dataset
 from export.critters.training.descent.muon import Optimizers
-from export.critters.training.descent.phase import Run, restarted_cosine, train_phase
+from export.critters.training.descent.phase import PhaseRun, restarted_cosine, train_phase
 
 LATENT_CHANNELS = 16
 LATENT_SIZE = 16
@@ -62,7 +62,7 @@ def pixel_losses(output: Tensor, target: Tensor) -> Tensor:
     return loss
 
 
-def train_autoencoder(model: AutoencoderTiny, data: Dataset, run: Run) -> None:
+def train_autoencoder(model: AutoencoderTiny, data: Dataset, run: PhaseRun) -> None:
     """Train in place, on random crops; the latents are kept near zero mean and unit variance."""
     device = next(model.parameters()).device
     optimizer = Optimizers(model, hidden_rate=3e-3, rest_rate=2e-3)

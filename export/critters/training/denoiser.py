@@ -17,10 +17,10 @@ from export.critters.training.coupling import couple_noise
 from export.critters.training.dataset import Dataset
 from export.critters.training.descent.average import Average
 from export.critters.training.descent.muon import Optimizers
-from export.critters.training.descent.phase import Run, Stateful, cosine, train_phase
+from export.critters.training.descent.phase import PhaseRun, Stateful, cosine, train_phase
 from export.critters.training.lessons import Lessons, Networks
 from export.critters.training.schedule import make_scheduler, sampling_levels
-from export.critters.training.unet import set_apart
+from export.critters.training.unet import freeze
 
 BATCH = 40
 FACE_WEIGHT = 2.0
@@ -48,7 +48,7 @@ INBETWEENS = Phase("inbetweens", inbetweens=0.4, rate=0.6, decoder_from=0)
 
 
 def train_denoiser(
-    networks: Networks, latents: Tensor, lessons: Lessons, phase: Phase, run: Run
+    networks: Networks, latents: Tensor, lessons: Lessons, phase: Phase, run: PhaseRun
 ) -> None:
     """Train UNet, encoder and decoder together; they are averages in the end, ready for use.
 
@@ -85,7 +85,7 @@ class _Learner:
         self._focus /= self._focus.mean()
         self._chances = lessons.data.chances(phase.inbetweens)
         unet, encoder, decoder = networks.unet, networks.encoder, networks.autoencoder.decoder
-        set_apart(unet, later=False)
+        freeze(unet, later=False)
         self._optimizers = Optimizers(unet, encoder, decoder, hidden_rate=2e-3, rest_rate=1.5e-3)
         self.average = Average(unet, encoder, decoder)
         self.parts: dict[str, Stateful] = {

@@ -14,11 +14,11 @@ from export.critters.training.autoencoder import (
 from export.critters.training.coupling import couple_noise
 from export.critters.training.descent.average import Average
 from export.critters.training.descent.muon import Optimizers
-from export.critters.training.descent.phase import Run, Stateful, cosine, train_phase
+from export.critters.training.descent.phase import PhaseRun, Stateful, cosine, train_phase
 from export.critters.training.lessons import Lessons, Networks
 from export.critters.training.rollout import Rollout
 from export.critters.training.schedule import make_scheduler, sampling_levels
-from export.critters.training.unet import set_apart
+from export.critters.training.unet import freeze
 
 SLOTS = 14
 """How many pictures go one step further in every update."""
@@ -28,7 +28,7 @@ RATE = 0.5
 """What the learning rates are multiplied by."""
 
 
-def train_later(networks: Networks, lessons: Lessons, run: Run) -> None:
+def train_later(networks: Networks, lessons: Lessons, run: PhaseRun) -> None:
     """Train what only the later steps use; the UNet is its average in the end, ready for use.
 
     The first step has learned the encoder's latents. Those that decode best are others: found by
@@ -45,7 +45,7 @@ def train_later(networks: Networks, lessons: Lessons, run: Run) -> None:
     (noisiest,) = levels.visited[1]
     first = torch.full((SLOTS,), noisiest, device=device)
     chances = data.chances(INBETWEENS)
-    set_apart(unet, later=True)
+    freeze(unet, later=True)
     encoder.requires_grad_(False)
     networks.autoencoder.requires_grad_(False)
     optimizers = Optimizers(unet, hidden_rate=2e-3, rest_rate=1.5e-3)

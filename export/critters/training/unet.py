@@ -58,7 +58,7 @@ def later_layers(unet: UNet2DConditionModel) -> list[ResnetBlock2D]:
     return [unet.get_submodule(name) for name in _LATER_LAYERS]
 
 
-def set_apart(unet: UNet2DConditionModel, later: bool) -> None:
+def freeze(unet: UNet2DConditionModel, later: bool) -> None:
     """Let only what the later steps have of their own learn, or only all that the first uses."""
     own = {id(parameter) for parameter in _of_later_steps(unet)}
     fixed = {id(parameter) for parameter in _fixed(unet)}

@@ -43,7 +43,7 @@ from runtime.perception.charting.atlas import (
     Atlas,
     LineJob,
     Measurement,
-    Way,
+    WordPair,
     measure_line,
 )
 from runtime.perception.charting.likeness import check_scipy, draw_up
@@ -129,7 +129,7 @@ def atlas(
 
             _measure(pipeline, todo, keep)
             ways = [
-                Way(pair, tuple(found[job] for job in jobs[seeds * i : seeds * (i + 1)]))
+                WordPair(pair, tuple(found[job] for job in jobs[seeds * i : seeds * (i + 1)]))
                 for i, pair in enumerate(pairs)
             ]
             drawn = draw_up(names, ways)
@@ -295,7 +295,7 @@ def _neighbours(drawn: Atlas, word: str) -> Table:
     return table
 
 
-def _row(way: Way) -> tuple[str, ...]:
+def _row(way: WordPair) -> tuple[str, ...]:
     of = f"/{len(way.found)}"
     return (
         f"{way.path:.3f}",

@@ -30,13 +30,21 @@ from runtime.errors import RequestError
 from runtime.farm.farm import Farm
 from runtime.language.expression import parse
 from runtime.language.line import Line
-from runtime.output.charts.map import STRIP, THUMBNAIL, Labels, Way, draw_map
+from runtime.output.charts.map import STRIP, THUMBNAIL, DrawnRoute, Labels, draw_map
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
 from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
-from runtime.perception.charting.map import LEAST, MOST, Point, SeaMap, Surveyor, sample, storms_on
+from runtime.perception.charting.map import (
+    LEAST,
+    MOST,
+    PlaneSampler,
+    Point,
+    SeaMap,
+    sample,
+    storms_on,
+)
 from runtime.perception.charting.route import calmest, resample, route_expression, straight
 from runtime.perception.distance import describe_frame, path, smoothness
 from runtime.perception.storms.survey import survey
@@ -100,7 +108,7 @@ def map(
         check_overwrite(output, settings_of(model, start, "", **told), force=force)
     along = max(count for count in _CHECKED if count == 9 or count * 12 <= frames)
     with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
-        surveyor = Surveyor(start, frames - 2 * along)
+        surveyor = PlaneSampler(start, frames - 2 * along)
         began = time.monotonic()
         sea = _sample(surveyor, pipeline, seconds)
         if seconds is not None:
@@ -140,7 +148,7 @@ def _check_two_axes(request: Request) -> None:
         )
 
 
-def _sample(surveyor: Surveyor, pipeline: Pipeline | Farm, seconds: float | None) -> SeaMap:
+def _sample(surveyor: PlaneSampler, pipeline: Pipeline | Farm, seconds: float | None) -> SeaMap:
     began = time.monotonic()
     with progress() as bars:
         bar = bars.add_task("sounding", total=surveyor.frames)
@@ -179,7 +187,7 @@ def _measure(
 
 
 def _draw(
-    surveyor: Surveyor, sea: SeaMap, start: Request, ways: dict[str, Measured]
+    surveyor: PlaneSampler, sea: SeaMap, start: Request, ways: dict[str, Measured]
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
     along, across = Line(start, "t"), Line(start, "u")
     labels = Labels(
@@ -194,7 +202,7 @@ def _draw(
     corners: list[Point] = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
     shown = [(p, shrink(surveyor.pixels(p), THUMBNAIL)) for p in [*corners, low, high]]
     drawn = [
-        Way(
+        DrawnRoute(
             _NAMES[name],
             way.places,
             tuple(

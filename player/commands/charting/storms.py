@@ -29,7 +29,7 @@ from player.options import (
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import RequestError
 from runtime.language.line import Line
-from runtime.output.charts.storms import THUMBNAIL, Words, draw_storms, moments
+from runtime.output.charts.storms import THUMBNAIL, Words, draw_storms, shown_frames
 from runtime.output.film import save_still
 from runtime.output.grid import shrink
 from runtime.output.overwrite import check_overwrite
@@ -92,7 +92,7 @@ def storms(
         )
         settings = settings_of(pipeline.settings(), start, command, frames=frames)
         if output is not None:
-            shown = {i: pipeline.render(requests[i]).pixels for i in moments(film, found)}
+            shown = {i: pipeline.render(requests[i]).pixels for i in shown_frames(film, found)}
             words = Words(expression, line.label(0.0), line.label(1.0), line.axis, turns)
             chart = draw_storms(film, found, lambda i: shrink(shown[i], THUMBNAIL), words)
             save_still(output, chart, settings)

@@ -24,7 +24,7 @@ SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 Loop = Literal["bounce", "wrap", "once"]
 """What playing does at an end: turn round, begin anew, or stop."""
 
-Point = tuple[int, int]
+TickPoint = tuple[int, int]
 """A position in ticks on both axes."""
 
 
@@ -82,8 +82,8 @@ class Playhead:
     playing: bool = False
     direction: int = 1
     speed: float = 1.0
-    mark_a: Point | None = None
-    mark_b: Point | None = None
+    mark_a: TickPoint | None = None
+    mark_b: TickPoint | None = None
     loop: Loop = "bounce"
     between: bool = False
     """whether playing stays between the marks, where both are set"""
@@ -98,7 +98,7 @@ class Playhead:
         return replace(self, x=float(x), y=float(y), grain=grain, warp=None)
 
     @property
-    def point(self) -> Point:
+    def point(self) -> TickPoint:
         """The shown position in whole ticks."""
         grain = self.grain or 1
         if self.warp is not None and self.warp.steep(self.x / TICKS):
@@ -213,7 +213,7 @@ class Playhead:
             return self
         return self.jump(target)
 
-    def jump(self, target: Point) -> Playhead:
+    def jump(self, target: TickPoint) -> Playhead:
         """Rest at a position."""
         rest = replace(self.at_rest(), playing=False)
         return replace(rest, x=float(target[0]), y=float(target[1]))

@@ -18,7 +18,7 @@ from player.session.motion.playhead import DIVISIONS
 from player.session.rendering.mailbox import Latest
 from runtime.cache import FrameCache
 from runtime.engines.engine import Cancellable
-from runtime.errors import Cancelled, EngineError, one_line
+from runtime.errors import EngineError, FrameCancelled, one_line
 from runtime.mixing.mix import Plan
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
@@ -276,7 +276,7 @@ class Worker:
             self.lines.learn(request)
             self._failures = 0
             self.filled += 1
-        except Cancelled:
+        except FrameCancelled:
             pass
         except Exception:  # reported if and when somebody asks for that very picture
             self._failures += 1
@@ -286,7 +286,7 @@ class Worker:
         """Draw a frame that a request's picture comes before; raises Cancelled where it did."""
         with self._giving_way:
             if self.requests.waiting():
-                raise Cancelled("somebody waits")
+                raise FrameCancelled("somebody waits")
             self._gives_way = True
         try:
             self._render(request)
@@ -301,7 +301,7 @@ class Worker:
     def _render_priority(self, request: Request) -> bool:
         try:
             self._render_giving_way(request)
-        except Cancelled:
+        except FrameCancelled:
             pass
         except Exception as error:  # told to whoever sent us
             self.priority_error = one_line(error)

@@ -86,7 +86,10 @@ def answer(quest: Quest, render: RenderMany, tell: Callable[[float], None]) -> t
     """
     found = find_ranges(quest.finder(), render, tell)
     most = max(
-        float(side.apart.max()) for one in found for s in one.by_seed for side in (s.low, s.high)
+        float(side.from_start.max())
+        for one in found
+        for s in one.by_seed
+        for side in (s.low, s.high)
     )
     if most < VISIBLE:
         raise RequestError(

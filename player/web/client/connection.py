@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from player.web.server.access import CARRIER, SUBPROTOCOL
 from player.web.wire.pictures import unpack
-from runtime.errors import Cancelled, ExpressionError, MorphError, RequestError
+from runtime.errors import ExpressionError, FrameCancelled, MorphError, RequestError
 from runtime.request import Request
 
 OPEN_SECONDS = 10.0
@@ -108,7 +108,7 @@ class Connection:
         ends = None if seconds is None else time.monotonic() + seconds
         while True:
             if why := over():
-                raise Cancelled(f"{self.place}: {why}")
+                raise FrameCancelled(f"{self.place}: {why}")
             number = self.say(message) if self.connected else 0
             with self._changed:
                 here = self._socket, self.version

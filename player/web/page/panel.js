@@ -94,8 +94,8 @@ export function showTokens(prompts) {
   box.dataset.text = text;
   box.replaceChildren(...prompts.map((prompt) => {
     const row = make("div", undefined, { class: "prompt" });
-    const weights = prompt.weights.map((one) => `${one < 0 ? "−" : "+"}${Math.abs(one).toFixed(3)}`);
-    row.append(make("span", weights.join(" ") || "layout", { class: "weight" }));
+    const shares = prompt.coefficients.map((one) => `${one < 0 ? "−" : "+"}${Math.abs(one).toFixed(3)}`);
+    row.append(make("span", shares.join(" ") || "layout", { class: "weight" }));
     for (const [number, word, used] of prompt.cells) {
       const cell = make("span", word, { class: used ? "cell used" : "cell" });
       cell.append(make("sub", String(number)));

@@ -20,7 +20,7 @@ from player.web.server.access import SUBPROTOCOL, Access
 from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
-from player.web.wire.messages import MAX_BYTES, Ask, Have, Tokens, WireError, read
+from player.web.wire.messages import MAX_BYTES, Ask, AskTokens, Have, WireError, read
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -163,7 +163,7 @@ async def _converse(
             except WireError as error:
                 code, reason = 4400, str(error)
                 break
-            if isinstance(message, Ask | Tokens | Have) and stage.roles.performer is not viewer:
+            if isinstance(message, Ask | AskTokens | Have) and stage.roles.performer is not viewer:
                 taken = time.perf_counter() - began
                 async with turnstile:
                     await asyncio.sleep(taken / WATCHERS_SHARE)

@@ -120,7 +120,7 @@ def tokens_to_json(plan: Plan, view: View) -> list[dict[str, Any]]:
     """Return the prompts of a plan with their weights and tokens."""
     return [
         {
-            "weights": [round(weight, 3) for weight in line.weights],
+            "coefficients": [round(coefficient, 3) for coefficient in line.coefficients],
             "cells": [[cell.row, cell.text, cell.used] for cell in line.cells],
         }
         for line in prompts(plan, view.request.t, view.request.u)

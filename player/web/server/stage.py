@@ -25,13 +25,13 @@ from player.web.wire.messages import (
     Ack,
     Act,
     Ask,
-    Change,
+    AskTokens,
+    ChangeSettings,
     Control,
     Forget,
     Have,
     Message,
     Move,
-    Tokens,
 )
 from runtime.errors import MorphError, RequestError
 from runtime.planner import Planner
@@ -178,7 +178,7 @@ class Stage:
         elif isinstance(message, Control):
             self.roles.hear(viewer, message)
             self._wake.set()
-        elif isinstance(message, Ask | Tokens):
+        elif isinstance(message, Ask | AskTokens):
             self._inquire(viewer, message)
         else:
             self._perform(viewer, message)
@@ -187,7 +187,7 @@ class Stage:
         """Let go of the threads that encode."""
         self._encoder.close()
 
-    def _perform(self, viewer: Viewer, message: Move | Act | Change) -> None:
+    def _perform(self, viewer: Viewer, message: Move | Act | ChangeSettings) -> None:
         viewer.heard = max(viewer.heard, message.n)
         if viewer is not self.roles.performer:
             viewer.reply(
@@ -244,14 +244,14 @@ class Stage:
             raise RequestError(f"there is no action {message.name!r} here")
         action.perform(self.session, message.value)
 
-    def _change(self, message: Change) -> None:
+    def _change(self, message: ChangeSettings) -> None:
         fields = dict(message.fields)
         if list(fields) == ["expression"]:
             self.session.write(fields["expression"])
         else:
             self.session.change(replace(self.session.state.request, **fields))
 
-    def _inquire(self, viewer: Viewer, message: Ask | Tokens) -> None:
+    def _inquire(self, viewer: Viewer, message: Ask | AskTokens) -> None:
         try:
             request = Request(**message.fields)
             if isinstance(message, Ask):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from player.session.motion.moment import request_to_json
 from player.web.server.shown import changes
-from player.web.wire.flow import Link
+from player.web.wire.flow import Flow
 from player.web.wire.pictures import pack
 from runtime.cache import FrameCache
 from runtime.language.line import Line
@@ -55,7 +55,7 @@ class Viewer:
         self.number = number
         self.client = client
         self.lossless = lossless
-        self.link = Link(seq)
+        self.link = Flow(seq)
         self.heard = 0
         """the last numbered message that was acted on"""
         self.last_input = time.perf_counter()

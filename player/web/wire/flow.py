@@ -20,7 +20,7 @@ RATE, BURST = 300.0, 300.0
 
 
 @dataclass(slots=True)
-class Link:
+class Flow:
     """Counts messages; ``now`` is seconds of any steady clock."""
 
     seq: int = 0

@@ -53,7 +53,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeSettings:
     """Play another request; ``fields`` are those of ``Request`` that are to change."""
 
     n: int
@@ -69,7 +69,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class AskTokens:
     """Check a request, and send the tokens that its plan is made from."""
 
     n: int
@@ -101,7 +101,7 @@ class Control:
     to: int | None = None
 
 
-Message = Ack | Move | Act | Change | Ask | Tokens | Forget | Have | Control
+Message = Ack | Move | Act | ChangeSettings | Ask | AskTokens | Forget | Have | Control
 
 
 def read(text: str) -> Message:
@@ -132,12 +132,12 @@ def read(text: str) -> Message:
             raise WireError("no name")
         return Act(_whole(data, "n"), name, None if value is None else _number(value))
     if kind == "change":
-        return Change(_whole(data, "n"), _fields(data.get("request")))
+        return ChangeSettings(_whole(data, "n"), _fields(data.get("request")))
     if kind in ("ask", "tokens"):
         n, fields = _whole(data, "n"), _fields(data.get("request"))
         if "expression" not in fields:
             raise WireError("no expression")
-        return Ask(n, fields) if kind == "ask" else Tokens(n, fields)
+        return Ask(n, fields) if kind == "ask" else AskTokens(n, fields)
     if kind == "forget":
         seqs = data.get("seqs")
         if not isinstance(seqs, list) or len(seqs) > MAX_FORGOTTEN:

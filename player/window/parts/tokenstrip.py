@@ -5,7 +5,7 @@ from __future__ import annotations
 import pygame
 from pygame import Rect
 
-from player.session.strip import Cell, prompts
+from player.session.strip import TokenCell, prompts
 from player.session.view import View
 from player.window import theme
 
@@ -22,13 +22,13 @@ def draw(surface: pygame.Surface, picture: Rect, view: View) -> None:
     line_, padding_, weight_, gap_ = (theme.px(size) for size in (LINE, PADDING, WEIGHT, GAP))
     box = Rect(0, picture.top, surface.get_width(), picture.height)
     shown = prompts(view.plan, view.request.t, view.request.u)
-    placed: list[tuple[int, int, Cell]] = []
-    weights: list[tuple[int, tuple[float, ...]]] = []
+    placed: list[tuple[int, int, TokenCell]] = []
+    coefficients: list[tuple[int, tuple[float, ...]]] = []
     fonts = theme.fonts()
-    left = box.left + padding_ + weight_ * max(1, *(len(line.weights) for line in shown))
+    left = box.left + padding_ + weight_ * max(1, *(len(line.coefficients) for line in shown))
     y = padding_
     for line in shown:
-        weights.append((y, line.weights))
+        coefficients.append((y, line.coefficients))
         x = left
         for cell in line.cells:
             width = fonts.body.size(cell.text)[0] + gap_
@@ -41,14 +41,14 @@ def draw(surface: pygame.Surface, picture: Rect, view: View) -> None:
     area = Rect(box.left, box.bottom - height, box.width, height)
     theme.veil(surface, area)
     surface.set_clip(area)
-    for top, of_slots in weights:
+    for top, of_slots in coefficients:
         place = area.left + padding_, area.top + top
         if not of_slots:
             theme.write(surface, fonts.figures, "layout", theme.DIM, place)
-        for slot, weight in enumerate(of_slots):
-            colour = theme.blend(theme.DIM, theme.ACCENT, min(abs(weight), 1.0))
+        for slot, coefficient in enumerate(of_slots):
+            colour = theme.blend(theme.DIM, theme.ACCENT, min(abs(coefficient), 1.0))
             at = place[0] + slot * weight_, place[1]
-            theme.write(surface, fonts.figures, f"{weight:+.3f}", colour, at)
+            theme.write(surface, fonts.figures, f"{coefficient:+.3f}", colour, at)
     for x, top, cell in placed:
         colour = theme.TEXT if cell.used else theme.DIM
         theme.write(surface, fonts.body, cell.text, colour, (x, area.top + top))

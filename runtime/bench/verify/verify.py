@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bench import measure
-from runtime.bench.apart import in_child
 from runtime.bench.figures import Spread
+from runtime.bench.inchild import in_child
 from runtime.bench.limits.limits import CPU
 from runtime.bench.machine import Watch, gpu_bytes, this_card, this_machine
 from runtime.bench.run import SCRUBS
@@ -90,7 +90,7 @@ class Verified:
     worst: dict[str, Pair]
 
 
-class Run(Protocol):
+class RunIn(Protocol):
     """Calls ``work``, here or elsewhere; raises MorphError if that fails."""
 
     def __call__(self, work: Callable[..., Drawn], *args: Any) -> Drawn:  # noqa: D102
@@ -177,7 +177,7 @@ def verify_bundle(
     prepare: Callable[[Bundle, str], bool] = lambda bundle, backend: False,
     scrub: Scrub | None = None,
     say: Callable[[str], None] = lambda text: None,
-    run: Run = in_child,
+    run: RunIn = in_child,
 ) -> Verified:
     """Draw the same frames on every one of ``backends`` that is usable, and judge and time them.
 

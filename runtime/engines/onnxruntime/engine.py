@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines.abandon import abandon
 from runtime.engines.engine import (
     TOTAL,
@@ -33,7 +33,7 @@ from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
 from runtime.engines.verified import read_verified, verified_key
-from runtime.errors import Cancelled, DeviceLost, EngineError
+from runtime.errors import DeviceLost, EngineError, FrameCancelled
 
 BATCHES: dict[str, tuple[int, ...]] = {"onnxruntime": (1, 4), "onnxruntime-cpu": (1,)}
 """Backend name → the batch sizes that are worth while: a larger one gains a CPU nothing."""
@@ -89,7 +89,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
     return OnnxRuntimeEngine(bundle, backend)
 
 
-def likeness_key(bundle: Bundle) -> Key:
+def likeness_key(bundle: Bundle) -> EntryKey:
     """Return the name of what was verified of a bundle's frames on this machine's GPU."""
     version = str(load_onnxruntime().__version__)
     measured = {"bundle": bundle.digest()}
@@ -200,7 +200,7 @@ class OnnxRuntimeEngine:
             ran = loop.run(weights, pooled_weights)
         except Exception as error:
             if self._cancelled:
-                raise Cancelled("the frame was given up") from None
+                raise FrameCancelled("the frame was given up") from None
             failed = failure("denoiser or decoder", error)
             if self._captures and "captur" in str(error).lower():
                 self._stop_capturing(failed)

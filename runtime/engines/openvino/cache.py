@@ -17,7 +17,7 @@ from pathlib import Path
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.files import FileRecord, sha256_file
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import MANIFEST, Key, check_owner, contents, read_entry, seal
+from runtime.enginecache.entry import MANIFEST, EntryKey, check_owner, contents, read_entry, seal
 from runtime.enginecache.holder import Busy
 from runtime.engines.cpu import cpu_name
 from runtime.errors import EngineError, TargetError
@@ -28,12 +28,14 @@ LOCK_WAIT_S = 120.0
 """how long to wait for another process that compiles the same bundle"""
 
 
-def openvino_key(bundle: Bundle, precision: str, graphs: str = "", part: str = "frames") -> Key:
+def openvino_key(
+    bundle: Bundle, precision: str, graphs: str = "", part: str = "frames"
+) -> EntryKey:
     """Return what OpenVINO's compiled blobs of a bundle depend on.
 
     ``graphs`` names the content of graphs in place of the bundle's own, ``part`` what they do.
     """
-    return Key(
+    return EntryKey(
         bundle.manifest.model,
         {
             "kind": "openvino",
@@ -85,7 +87,7 @@ def openvino_cache(
 
 
 @contextmanager
-def _entry(cache: EngineCache, key: Key) -> Iterator[tuple[Path, dict[str, FileRecord]]]:
+def _entry(cache: EngineCache, key: EntryKey) -> Iterator[tuple[Path, dict[str, FileRecord]]]:
     """Hold the entry's lock; yield its folder and what in it was checked just now."""
 
     def say() -> None:
@@ -122,7 +124,7 @@ def _drop_untrusted(folder: Path) -> dict[str, FileRecord]:
     return checked
 
 
-def _keep(folder: Path, key: Key, checked: Mapping[str, FileRecord]) -> None:
+def _keep(folder: Path, key: EntryKey, checked: Mapping[str, FileRecord]) -> None:
     """Record the hashes of all blobs; those that cannot be recorded would not be trusted."""
     try:
         if set(contents(folder)) != set(checked) or set(read_entry(folder).files) != set(checked):

@@ -23,9 +23,9 @@ from runtime.engines.openvino.folding import fold
 from runtime.engines.openvino.graph import Graph, fixed_model, give_back, open_graph
 from runtime.engines.openvino.int8 import GRAPHS, Int8, int8_graphs, worthwhile
 from runtime.engines.openvino.narrow import narrow
-from runtime.engines.openvino.prologue import Denoiser, Parts, split
+from runtime.engines.openvino.prologue import Parts, SplitDenoiser, split
 from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
-from runtime.errors import Cancelled, EngineError
+from runtime.errors import EngineError, FrameCancelled
 
 PRECISIONS = ("f32", "bf16", "int8")
 FAITHFUL_DB = 35.0
@@ -95,7 +95,7 @@ class OpenVinoEngine:
             decoder = self._open("decoder", cache / "decoder.blob", lambda: self._read("decoder"))
         self._graphs = (*denoisers, decoder)
         whole, *before = (graph.request for graph in denoisers)
-        self._denoiser = Denoiser(whole, *(request.get_compiled_model() for request in before))
+        self._denoiser = SplitDenoiser(whole, *(request.get_compiled_model() for request in before))
         self._inputs = self._denoiser.inputs
         self._decoder = decoder.request
         # last: while the denoiser is opened the most memory is taken
@@ -179,7 +179,7 @@ class OpenVinoEngine:
             if not self._cancelled:
                 raise
         if self._cancelled:
-            raise Cancelled("the frame was given up") from None
+            raise FrameCancelled("the frame was given up") from None
 
     def precision_of(self, role: str) -> str:
         """What a graph computes in: those that were quantised in ``int8``, others in the best."""

@@ -14,7 +14,7 @@ from typing import Any
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.files import sha256_file
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Entry, Key
+from runtime.enginecache.entry import Entry, EntryKey
 from runtime.engines.childprocess import run_child
 from runtime.engines.cpu import cpu_name
 from runtime.errors import BuildError, EngineError
@@ -59,12 +59,12 @@ def files_of(role: str) -> tuple[str, str]:
     return GRAPHS[role], Path(GRAPHS[role]).with_suffix(".bin").name
 
 
-def int8_key(bundle: Bundle) -> Key:
+def int8_key(bundle: Bundle) -> EntryKey:
     """Return what the int8 graphs of a bundle and their figures depend on.
 
     NNCF's version is only noted: who has the graphs needs no NNCF.
     """
-    return Key(
+    return EntryKey(
         bundle.manifest.model,
         {
             "kind": "openvino-int8",

@@ -34,7 +34,7 @@ class Parts:
     count: int
 
 
-class Denoiser:
+class SplitDenoiser:
     """A denoiser, whole or in two parts of which the first runs only where its inputs changed.
 
     Write into ``inputs``, run, and read ``next_sample``, which is overwritten by the next run.

@@ -27,15 +27,15 @@ from runtime.engines.engine import (
 )
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.device import Device
-from runtime.engines.tensorrt.framegraph import FrameGraph, Stage
-from runtime.engines.tensorrt.module import PACKAGES, load_module
-from runtime.engines.tensorrt.network import Network
-from runtime.engines.tensorrt.plans import (
+from runtime.engines.tensorrt.enginekey import (
     BATCHES,
     RTX_CAPABILITIES,
     build_command,
-    plans_key,
+    verification_key,
 )
+from runtime.engines.tensorrt.framegraph import BoundNetwork, FrameGraph
+from runtime.engines.tensorrt.module import PACKAGES, load_module
+from runtime.engines.tensorrt.network import Network
 from runtime.engines.verified import read_verified
 from runtime.errors import DeviceLost, EngineError
 
@@ -74,7 +74,9 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> Te
         raise EngineError(no_gpu_line())
     cache = EngineCache()
     engine = TensorRtEngine(bundle, precision, backend, gpu, cache)
-    if not read_verified(cache, plans_key(bundle, backend, engine.version, gpu, engine.plans)):
+    if not read_verified(
+        cache, verification_key(bundle, backend, engine.version, gpu, engine.digests)
+    ):
         engine.close()
         model = bundle.manifest.model
         raise EngineError(
@@ -103,7 +105,7 @@ class TensorRtEngine:
         self._manifest = manifest
         self._networks = {role: Network(bundle, role, backend, gpu, cache) for role in ROLES}
         self.version = str(load_module(backend).__version__)
-        self.plans = {role: network.sha256 for role, network in self._networks.items()}
+        self.digests = {role: network.sha256 for role, network in self._networks.items()}
         """role → the sha256 of its engine"""
         self._gpu = Device()
         try:
@@ -118,7 +120,7 @@ class TensorRtEngine:
         self._encoded = False
         self._noise: Floats | None = None
         self._frames: dict[tuple[int, tuple[Step, ...]], FrameGraph] = {}
-        self._stages: dict[int, dict[str, Stage]] = {}
+        self._stages: dict[int, dict[str, BoundNetwork]] = {}
         self._under_way: list[_UnderWay] = []
         self._ended = 0.0
         """when the last frame was taken"""
@@ -254,7 +256,9 @@ class TensorRtEngine:
         if stages is None:
             index = BATCHES.index(batch)
             stages = self._stages[batch] = {
-                role: Stage(self._networks[role], self._networks[role].context(self._gpu, index))
+                role: BoundNetwork(
+                    self._networks[role], self._networks[role].context(self._gpu, index)
+                )
                 for role in ("denoiser", "decoder")
             }
         resident = {"basis": self._basis}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class BoundNetwork:
     """A network and its context for one batch size."""
 
     network: Network
@@ -55,7 +55,7 @@ class FrameGraph:
         gpu: Device,
         batch: int,
         steps: tuple[Step, ...],
-        stages: Mapping[str, Stage],
+        stages: Mapping[str, BoundNetwork],
         resident: Mapping[str, int],
     ) -> None:
         """Take memory on ``gpu``; ``resident`` has the addresses of the basis."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Entry, Key
+from runtime.enginecache.entry import Entry, EntryKey
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.device import Device
+from runtime.engines.tensorrt.enginekey import JIT, PLAN, build_command, engine_key, profiles
 from runtime.engines.tensorrt.module import load_module, make_log
-from runtime.engines.tensorrt.plans import JIT, PLAN, build_command, engine_key, profiles
 from runtime.errors import EngineError, MorphError
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class _JitCache:
             "capability": gpu.capability,
             "driver": gpu.driver,
         }
-        self._key = Key("jit", fields)
+        self._key = EntryKey("jit", fields)
         self._kernels: Any = None
         self._known = b""
 

@@ -33,7 +33,7 @@ _THUMB = 1.12
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DrawnRoute:
     """A way across the map: its places, what it is called, and pictures evenly along it."""
 
     name: str
@@ -56,7 +56,7 @@ class Labels:
 
 
 def draw_map(
-    sea: SeaMap, labels: Labels, shown: Sequence[tuple[Point, Pixels]], ways: Sequence[Way]
+    sea: SeaMap, labels: Labels, shown: Sequence[tuple[Point, Pixels]], ways: Sequence[DrawnRoute]
 ) -> Pixels:
     """Draw the map, uint8 [744, 921, 3].
 
@@ -127,7 +127,7 @@ def _draw_places(axes: Axes, sea: SeaMap) -> None:
     axes.plot(t, u, ls="", marker=".", ms=1.4, color="#101418", alpha=0.45, clip_on=False)
 
 
-def _draw_way(axes: Axes, way: Way) -> None:
+def _draw_way(axes: Axes, way: DrawnRoute) -> None:
     t, u = np.asarray(way.places).T
     solid = way.line == "-"
     axes.plot(t, u, color="white", lw=3.4 if solid else 2.4, clip_on=False, zorder=4)
@@ -204,7 +204,7 @@ def _draw_thumbnails(figure: Figure, axes: Axes, shown: Sequence[tuple[Point, Pi
             )
 
 
-def _draw_strip(figure: Figure, way: Way, y: float) -> None:
+def _draw_strip(figure: Figure, way: DrawnRoute, y: float) -> None:
     left, right = 1.3, 9.45
     side = (right - left) / STRIP
     figure.text(
@@ -221,7 +221,7 @@ def _draw_strip(figure: Figure, way: Way, y: float) -> None:
         axes.axis("off")
 
 
-def _dash(way: Way, x: float, y: float) -> Artist:
+def _dash(way: DrawnRoute, x: float, y: float) -> Artist:
     from matplotlib.lines import Line2D
 
     return Line2D(

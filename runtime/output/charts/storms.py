@@ -41,7 +41,7 @@ class Words:
     """where a chain's way turns"""
 
 
-def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
+def shown_frames(film: Survey, found: StormReport) -> tuple[int, ...]:
     """Return the frames to show: the ends of zones and both sides of the worst interval, in order.
 
     When there are too many, the ends of the storms with the longest paths stay.
@@ -60,11 +60,11 @@ def moments(film: Survey, found: StormReport) -> tuple[int, ...]:
 def draw_storms(
     film: Survey, found: StormReport, picture: Callable[[int], Pixels], words: Words
 ) -> Pixels:
-    """Draw the chart, uint8 [896, 1536, 3]; ``picture(i)`` gives frame i of ``moments``."""
+    """Draw the chart, uint8 [896, 1536, 3]; ``picture(i)`` gives frame i of ``shown_frames``."""
     figure = sheet(_SIZE, _DPI)
     axes = figure.add_axes((_LEFT, _LOW, _RIGHT - _LEFT, _HIGH - _LOW))
     _draw_speed(axes, film, found, words)
-    _draw_thumbnails(figure, axes, film, moments(film, found), picture)
+    _draw_thumbnails(figure, axes, film, shown_frames(film, found), picture)
     _draw_title(figure, film, words)
     return painted(figure)
 

@@ -111,7 +111,7 @@ def measure_line(frames_of: FramesOf, job: LineJob) -> Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class WordPair:
     """All that is known of the way between two words: a measurement for each seed."""
 
     words: tuple[str, str]
@@ -164,7 +164,7 @@ class Atlas:
     """Words, the ways between them, and where that puts the words."""
 
     words: tuple[str, ...]
-    ways: tuple[Way, ...]
+    ways: tuple[WordPair, ...]
     paths: Floats
     """[N, N] mean path lengths, symmetric, 0 on the diagonal"""
     order: tuple[int, ...]
@@ -174,7 +174,7 @@ class Atlas:
     stress: float
     """how much the plane bends the paths: Kruskal's stress-1, 0 for not at all"""
 
-    def near(self, word: str) -> list[tuple[str, Way]]:
+    def near(self, word: str) -> list[tuple[str, WordPair]]:
         """Return the other words: those by calm water first, each kind by length of the way."""
         reached = [
             (way.words[1 - way.words.index(word)], way) for way in self.ways if word in way.words

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import MorphError
-from runtime.perception.charting.atlas import Atlas, Way
+from runtime.perception.charting.atlas import Atlas, WordPair
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ def check_scipy() -> None:
         raise MorphError("an atlas needs SciPy: pip install '.[atlas]'") from None
 
 
-def draw_up(words: Sequence[str], ways: Sequence[Way]) -> Atlas:
+def draw_up(words: Sequence[str], ways: Sequence[WordPair]) -> Atlas:
     """Order and place ``words`` by the ``ways`` between every two of them.
 
     Raises:

@@ -98,7 +98,7 @@ class SeaMap:
         return max(self.cells, key=lambda cell: cell.steepest)
 
 
-class Surveyor:
+class PlaneSampler:
     """Samples a plane. Give the frames ``wanted(most)`` to ``take``, until nothing is wanted."""
 
     def __init__(self, request: Request, frames: int) -> None:
@@ -239,7 +239,7 @@ def _described(pixels: dict[_Node, Pixels], node: _Node) -> Descriptor:
 
 
 def sample(
-    surveyor: Surveyor,
+    surveyor: PlaneSampler,
     render: RenderMany,
     go_on: Callable[[], bool] = lambda: True,
     tell: Callable[[int], None] = lambda frames: None,

@@ -213,8 +213,8 @@ def figures(found: Range) -> dict[str, Any]:
                 "storms": [list(stretch) for stretch in seed_range.storms],
                 "weights": seed_range.weights.tolist(),
                 "speeds": seed_range.speeds.tolist(),
-                "apart": np.concatenate(
-                    [seed_range.low.apart[:0:-1], seed_range.high.apart]
+                "from_start": np.concatenate(
+                    [seed_range.low.from_start[:0:-1], seed_range.high.from_start]
                 ).tolist(),
                 "filled": np.concatenate(
                     [seed_range.low.filled[:0:-1], seed_range.high.filled]

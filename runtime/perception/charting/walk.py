@@ -69,7 +69,7 @@ class Side:
     """[N]"""
     speeds: Floats
     """[N-1] visible change per unit of weight"""
-    apart: Floats
+    from_start: Floats
     """[N] distance from the picture at weight 0"""
     filled: Floats
     """[N] share of the start's empty ground that something rose on"""
@@ -80,7 +80,7 @@ class Side:
 def walk(sign: int, reach: float) -> Walk:
     """Walk outward from 0 to ``sign * reach`` at most, asking for a frame at a time."""
     start = yield 0.0
-    weights, apart, ground = [0.0], [0.0], [0.0]
+    weights, from_start, ground = [0.0], [0.0], [0.0]
     recent, reached = deque([start], REACH), [list[float]() for _ in range(REACH)]
     stop = reach
     while weights[-1] < stop - 1e-9:
@@ -90,10 +90,10 @@ def walk(sign: int, reach: float) -> Walk:
         now = yield sign * weights[-1]
         for row, earlier in zip(reached, reversed(recent), strict=False):
             row.append(distance(earlier, now))
-        apart.append(distance(start, now))
+        from_start.append(distance(start, now))
         ground.append(filled(start, now))
         recent.append(now)
-        over = reached[0][-1] / (weights[-1] - weights[-2]) > FAST or apart[-1] > OTHER
+        over = reached[0][-1] / (weights[-1] - weights[-2]) > FAST or from_start[-1] > OTHER
         if (over or ground[-1] > FILLED) and stop == reach:
             stop = min(reach, weights[-1] + BEYOND * SPACING)
     at, rows = np.asarray(weights), tuple(np.asarray(row, np.float64) for row in reached)
@@ -101,7 +101,7 @@ def walk(sign: int, reach: float) -> Walk:
     speeds = change / np.diff(at)
     end: float = reach
     why: Why = "reach"
-    far = _first_over(apart, OTHER)
+    far = _first_over(from_start, OTHER)
     if far is not None:
         low, high = float(at[far - 1]), float(at[far])
         end = yield from _narrow(sign, low, high, partial(distance, start), OTHER)
@@ -128,7 +128,9 @@ def walk(sign: int, reach: float) -> Walk:
     jump = yield from _first_jump(sign, at, change[inside])
     if jump is not None:
         end, why = jump, "jump"
-    return Side(sign * at, speeds, np.asarray(apart), np.asarray(ground), sign * end + 0.0, why)
+    return Side(
+        sign * at, speeds, np.asarray(from_start), np.asarray(ground), sign * end + 0.0, why
+    )
 
 
 def _first_over(measured: list[float], most: float) -> int | None:

@@ -38,7 +38,7 @@ from export.critters.training.descent.muon import Optimizers, orthogonalise
 from export.critters.training.descent.phase import (
     Budget,
     Interrupted,
-    Run,
+    PhaseRun,
     Stateful,
     save,
     train_phase,
@@ -51,15 +51,15 @@ from export.critters.training.tokenizer import (
     token_ids,
     train_tokenizer,
 )
-from export.critters.training.unet import make_unet, set_apart
+from export.critters.training.unet import freeze, make_unet
 from runtime.durable import PARTIAL
 from runtime.errors import TargetError
 
 QUIET = Console(quiet=True)
 
 
-def run(folder: Path, updates: int) -> Run:
-    return Run(folder, Budget(updates), 0, QUIET)
+def run(folder: Path, updates: int) -> PhaseRun:
+    return PhaseRun(folder, Budget(updates), 0, QUIET)
 
 
 class Toy:
@@ -159,7 +159,7 @@ def test_what_later_steps_learn_cannot_change_a_picture_of_one_step(dtype: torch
     x, rows = torch.randn(2, 16, 16, 16, dtype=dtype), torch.randn(2, 77, TEXT_WIDTH, dtype=dtype)
     with torch.no_grad():
         before = {t: unet(x, t, rows).sample for t in (999, 749, 249)}
-    set_apart(unet, later=True)
+    freeze(unet, later=True)
     for parameter in unet.parameters():
         if parameter.requires_grad:
             parameter.data += 0.05 * torch.randn_like(parameter)
@@ -175,7 +175,7 @@ def test_every_part_of_the_unet_learns_in_the_first_step_or_later_or_not_at_all(
     unet = make_unet()
     learning = []
     for later in (False, True):
-        set_apart(unet, later)
+        freeze(unet, later)
         learning.append({name for name, p in unet.named_parameters() if p.requires_grad})
     first, later_ones = learning
     assert not first & later_ones

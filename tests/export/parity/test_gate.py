@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from export.parity.gate import WORST_RELATIVE, Figures, between, check_exact, check_half
 from export.parity.reference import (
     Case,
-    Edit,
+    MixCase,
     Reference,
     check_reference,
     edits,
@@ -51,7 +51,7 @@ def test_frames_in_half_must_be_alike_and_finite() -> None:
 def not_finite() -> Figures:
     """A black frame where black is right, of a latent that is not a number."""
     latent = np.ones((1, 2, 2), np.float32)
-    edit = Edit("x", np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
+    edit = MixCase("x", np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
     black = np.zeros((4, 4, 3), np.uint8)
     return between([Case(edit, 1, latent * np.nan, black)], [Case(edit, 1, latent, black)])
 
@@ -93,7 +93,7 @@ def test_every_step_count_is_tried_and_every_edit_at_one(counts: set[int]) -> No
 def test_hearing_is_the_least_difference_between_edits() -> None:
     def case(level: int, steps: int = 1) -> Case:
         frame = np.full((4, 4, 3), level, np.uint8)
-        edit = Edit(str(level), np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
+        edit = MixCase(str(level), np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
         return Case(edit, steps, np.zeros((1, 2, 2), np.float32), frame)
 
     basis = np.zeros((BASIS, 3, 2), np.float32)
@@ -102,7 +102,7 @@ def test_hearing_is_the_least_difference_between_edits() -> None:
 
 
 def reference_of(*frames: np.ndarray, basis: float = 0.0, finite: bool = True) -> Reference:
-    edit = Edit("x", np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
+    edit = MixCase("x", np.zeros((BASIS, 3), np.float32), np.zeros(BASIS, np.float32))
     latent = np.zeros((1, 2, 2), np.float32)
     cases = tuple(Case(edit, 1, latent, frame.astype(np.uint8), finite) for frame in frames)
     return Reference(np.full((BASIS, 3, 2), basis, np.float32), None, latent[None], cases)

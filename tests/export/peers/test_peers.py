@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from export.checkpoints.presets import MODELS
 from export.checkpoints.resolve import open_checkpoint, spec_for
-from export.peers.diffusers import ON_CPU, diffusers_rivals
+from export.peers.diffusers import ON_CPU, diffusers_peers
 from export.peers.origin import origin
 from runtime.bench.limits.counts import count
 from runtime.bench.measure import positions
@@ -24,7 +24,7 @@ from runtime.pipeline import Pipeline
 
 
 def test_diffusers_draws_the_same_frames_as_ours(pipeline: Pipeline) -> None:
-    f32 = diffusers_rivals(find_bundle("critters"), None, on_gpu=False)[0]
+    f32 = diffusers_peers(find_bundle("critters"), None, on_gpu=False)[0]
     assert f32.name == ON_CPU[0].name
     first = pipeline.request("cat -> kitten")
     found = compare(pipeline, f32, [first.at(0.3), replace(first, t=0.7, steps=3)])
@@ -39,8 +39,8 @@ def test_diffusers_draws_the_same_frames_as_ours(pipeline: Pipeline) -> None:
 def test_a_checkpoint_that_is_gone_is_a_reason(pipeline: Pipeline, tmp_path: Path) -> None:
     bundle = find_bundle("critters")
     unknown = replace(bundle, manifest=replace(bundle.manifest, model="mine"))
-    rival = diffusers_rivals(unknown, None, on_gpu=False)[0]
-    found = compare(pipeline, rival, positions(pipeline.request("cat -> kitten"), 1))
+    spec = diffusers_peers(unknown, None, on_gpu=False)[0]
+    found = compare(pipeline, spec, positions(pipeline.request("cat -> kitten"), 1))
     assert found.ms is None
     assert "add --checkpoint FOLDER" in (found.reason or "")
     with pytest.raises(BuildError, match="checkpoint is gone"):

@@ -20,7 +20,7 @@ import torch
 from export.checkpoints.presets import MODELS
 from export.graphs import graphs
 from export.graphs.sinusoids import guidance_embedding
-from export.tensorrt.planbuilder import Job
+from export.tensorrt.enginebuilder import Job
 from export.tensorrt.retry import build_with_retries
 from runtime.errors import BuildError
 from tests.support.models.checkpoints import FAMILIES, unet
@@ -82,7 +82,7 @@ def test_attention_is_fused_on_every_card(
     guided = config.time_cond_proj_dim
     graph, plan = tmp_path / "denoiser.onnx", tmp_path / "plan"
     graphs.export_graph(
-        graphs.Denoiser(
+        graphs.DenoiserModule(
             model,
             torch.zeros(1, 6) if is_xl else None,
             guidance_embedding(8.0, guided) if guided else None,

@@ -23,17 +23,17 @@ from export.build import build as export_bundle
 from export.checkpoints.presets import ModelSpec
 from export.tensorrt import builder as built
 from export.tensorrt.builder import Builder, Options, build_engines
-from export.tensorrt.planbuilder import Job, build
-from export.tensorrt.planprocess import run
+from export.tensorrt.enginebuilder import Job, build
+from export.tensorrt.engineprocess import run
 from export.tensorrt.structure import structure
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.files import sha256_file
 from runtime.bundles.library import built_in
 from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
-from runtime.engines.childprocess import Cancelled
+from runtime.engines.childprocess import WorkCancelled
 from runtime.engines.gpu import Gpu
-from runtime.engines.tensorrt.plans import PLAN
+from runtime.engines.tensorrt.enginekey import PLAN
 from runtime.errors import BuildError, EngineError
 from tests.support.building import ADA, builder, gpu_here, ignore, no_leftovers, one_line
 from tests.support.models.checkpoints import FAMILIES
@@ -104,7 +104,7 @@ def test_a_full_size_denoiser_builds_in_time_and_memory(
     unet = diffusers.UNet2DConditionModel(**{**architecture.unet, "sample_size": 64}).half()
     graph = tmp_path / "denoiser.onnx"
     graphs.export_graph(
-        graphs.Denoiser(unet),
+        graphs.DenoiserModule(unet),
         graphs.denoiser_inputs(latent, 77, architecture.context, 0),
         ("next_sample",),
         graph,
@@ -206,7 +206,7 @@ def test_the_builder_stops_where_it_is_told_to(tmp_path: Path) -> None:
             if len(seen) == stop_after:
                 cancelled.set()
 
-        with pytest.raises(Cancelled):
+        with pytest.raises(WorkCancelled):
             build(job(graph, tmp_path / "p"), send, cancelled)
         assert not (tmp_path / "p").exists()
         assert len(seen) < stop_after + 40
@@ -233,7 +233,7 @@ def test_ctrl_c_cancels_and_leaves_nothing(tmp_path: Path) -> None:
 def test_a_build_whose_parent_dies_ends_too(tmp_path: Path) -> None:
     graph = layers(tmp_path / "g.onnx", 40)
     child = subprocess.Popen(
-        [sys.executable, "-m", "export.tensorrt.planbuilder"],
+        [sys.executable, "-m", "export.tensorrt.enginebuilder"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(built.__file__).parents[2],

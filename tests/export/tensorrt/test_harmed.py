@@ -15,10 +15,10 @@ import pytest
 
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines.openvino.engine import open_engine as open_openvino
-from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt import enginekey
 from runtime.engines.tensorrt.module import load_module
 from runtime.errors import EngineError
 from tests.support.building import ADA, builder, gpu_here, ignore, load, one_line, plan_of
@@ -97,8 +97,8 @@ def test_a_miss_names_the_field_that_differs(
 ) -> None:
     plan_of(bundle, cache)
     version = str(load_module("tensorrt_rtx").__version__)
-    key = plans.engine_key(bundle, "decoder", "tensorrt_rtx", version, ADA)
-    other = Key(key.model, {**key.fields, **changed})
+    key = enginekey.engine_key(bundle, "decoder", "tensorrt_rtx", version, ADA)
+    other = EntryKey(key.model, {**key.fields, **changed})
     assert cache.find(other) is None
     assert re.search(line, cache.explain_miss(other))
     assert ";" not in cache.explain_miss(other).replace("; latent", "")

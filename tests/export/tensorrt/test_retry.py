@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from export.tensorrt import builder as built
 from export.tensorrt import retry
 from export.tensorrt.builder import Builder, Options, build_engines, describe
-from export.tensorrt.planbuilder import STARVED, Job
+from export.tensorrt.enginebuilder import STARVED, Job
 from export.tensorrt.retry import build_with_retries
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache

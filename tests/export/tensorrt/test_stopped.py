@@ -17,8 +17,8 @@ import pytest
 
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
-from runtime.engines.tensorrt import plans
+from runtime.enginecache.entry import EntryKey
+from runtime.engines.tensorrt import enginekey
 from runtime.errors import TargetError
 from tests.support.building import builder, ignore, no_leftovers, one_line
 from tests.support.models.tinybundle import write_tiny
@@ -76,7 +76,7 @@ def test_a_build_stopped_at_a_random_moment_leaves_nothing_visible(
             assert all(cache.load(entry, name) for name in entry.files)
         entry, made = builder(bundle, cache).build("denoiser", ignore, ignore)
         assert made == (entry.folder not in before), "only a build that was quicker is kept"
-        assert cache.load(entry, plans.PLAN)
+        assert cache.load(entry, enginekey.PLAN)
         assert no_leftovers(cache)
 
 
@@ -99,11 +99,11 @@ def _full(root: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     def build(folder: Path) -> Mapping[str, Any]:
-        (folder / plans.PLAN).write_bytes(bytes(100_000))
+        (folder / enginekey.PLAN).write_bytes(bytes(100_000))
         return {}
 
     try:
-        EngineCache(root).replace(Key("m", {"kind": "x"}), build)
+        EngineCache(root).replace(EntryKey("m", {"kind": "x"}), build)
     except TargetError as error:
         assert "engines prune" in str(error)  # noqa: PT017  # in a child process
         sys.exit(7)
@@ -113,10 +113,10 @@ def _full(root: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit for files is set the POSIX way")
 def test_no_room_keeps_the_old_engine_and_no_half_of_the_new(cache: EngineCache) -> None:
     """The kernel refuses to let the file grow, as a full disk or a quota would."""
-    key = Key("m", {"kind": "x"})
+    key = EntryKey("m", {"kind": "x"})
 
     def build(folder: Path) -> Mapping[str, Any]:
-        (folder / plans.PLAN).write_bytes(b"old")
+        (folder / enginekey.PLAN).write_bytes(b"old")
         return {}
 
     cache.get_or_build(key, build)
@@ -126,7 +126,7 @@ def test_no_room_keeps_the_old_engine_and_no_half_of_the_new(cache: EngineCache)
     assert child.exitcode == 7
     entry = cache.find(key)
     assert entry is not None
-    assert cache.load(entry, plans.PLAN) == b"old"
+    assert cache.load(entry, enginekey.PLAN) == b"old"
     assert no_leftovers(cache)
 
 
@@ -147,11 +147,11 @@ def test_a_disk_that_is_really_full(bundle: Bundle, tmp_path: Path) -> None:
             builder(bundle, cache).build("decoder", ignore, ignore)
 
         def build(folder: Path) -> Mapping[str, Any]:
-            (folder / plans.PLAN).write_bytes(bytes(1 << 20))
+            (folder / enginekey.PLAN).write_bytes(bytes(1 << 20))
             return {}
 
         with pytest.raises(TargetError, match="filled up") as caught:
-            cache.get_or_build(Key("m", {"kind": "x"}), build)
+            cache.get_or_build(EntryKey("m", {"kind": "x"}), build)
         one_line(caught)
         assert no_leftovers(cache)
         assert not cache.entries()
@@ -165,4 +165,4 @@ def test_too_little_room_is_said_before_the_work(cache: EngineCache) -> None:
         raise AssertionError("the work was begun")
 
     with pytest.raises(TargetError, match="make room"):
-        cache.get_or_build(Key("m", {"kind": "x"}), build, need_bytes=1 << 60)
+        cache.get_or_build(EntryKey("m", {"kind": "x"}), build, need_bytes=1 << 60)

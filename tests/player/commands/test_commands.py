@@ -13,7 +13,7 @@ from player.commands.build import _elsewhere
 from player.program import make_app
 from player.session.strip import prompts
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines.choose import BACKENDS
 from runtime.errors import ExpressionError, MorphError
 from runtime.request import Request
@@ -37,7 +37,9 @@ def put(cache: EngineCache, model: str) -> None:
         (folder / "engine.plan").write_bytes(bytes(2_000_000))
         return {}
 
-    key = Key(model, {"kind": "tensorrt", "engine": "tensorrt", "gpu": "RTX 4090", "model": model})
+    key = EntryKey(
+        model, {"kind": "tensorrt", "engine": "tensorrt", "gpu": "RTX 4090", "model": model}
+    )
     cache.get_or_build(key, build)
 
 
@@ -121,6 +123,8 @@ def test_a_gpu_that_is_not_like_one_is_refused_before_the_export() -> None:
 
 def test_the_token_strip_gives_each_slot_its_own_weight() -> None:
     plan = FakeRenderer().plan(Request("a [cat -> kitten] on a [sofa -> bed]"))
-    weights = {tuple(round(w, 3) for w in line.weights) for line in prompts(plan, 0.25, 0.5)}
-    assert (0.75, 0.75) in weights
-    assert (0.25,) in weights
+    coefficients = {
+        tuple(round(w, 3) for w in line.coefficients) for line in prompts(plan, 0.25, 0.5)
+    }
+    assert (0.75, 0.75) in coefficients
+    assert (0.25,) in coefficients

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runtime.bench import apart
+from runtime.bench import inchild
 from runtime.bench.verify.verdicts import from_json
 from runtime.bench.verify.verify import Drawn
 from tests.support.cli import Cli
@@ -33,7 +33,7 @@ def model(tmp_path: Path) -> str:
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(apart, "in_child", lambda work, *args: work(*args))
+    monkeypatch.setattr(inchild, "in_child", lambda work, *args: work(*args))
 
 
 def test_a_report_and_a_page_are_written_and_name_nobody(cli: Cli, model: str) -> None:
@@ -79,7 +79,7 @@ def test_an_engine_that_draws_wrongly_ends_with_1_and_is_named(
             return drawn
         return replace(drawn, pixels=(*drawn.pixels[:-1], 255 - drawn.pixels[-1]))
 
-    monkeypatch.setattr(apart, "in_child", tampered)
+    monkeypatch.setattr(inchild, "in_child", tampered)
     status, out, err = cli(model, "--backend", "openvino", "--frames", "2")
     assert status == 1
     assert "differs: the first frame again: " in out
@@ -106,7 +106,7 @@ def test_an_engine_that_draws_wrongly_ends_with_1_and_is_named(
 def test_what_cannot_be_done_is_said_before_anything_is_drawn(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], says: str
 ) -> None:
-    monkeypatch.setattr(apart, "in_child", None)
+    monkeypatch.setattr(inchild, "in_child", None)
     Path("here.json").write_text("mine", encoding="utf-8")
     Path("page.html").write_text("mine", encoding="utf-8")
     Path("folder.json").mkdir()
@@ -122,7 +122,7 @@ def test_what_cannot_be_done_is_said_before_anything_is_drawn(
 def test_a_folder_that_may_not_be_written_is_said_first(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "in_child", None)
+    monkeypatch.setattr(inchild, "in_child", None)
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
     status, _, err = cli()
     assert status == 1

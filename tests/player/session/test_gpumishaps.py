@@ -13,7 +13,7 @@ import pytest
 from player.session.rendering.worker import PendingRequest, Renderer, Result, Worker
 from runtime.bundles.bundle import Bundle
 from runtime.cache import FrameCache
-from runtime.engines.apart import ApartEngine
+from runtime.engines.childengine import ChildEngine
 from runtime.engines.onnxruntime.engine import OnnxRuntimeEngine
 from runtime.errors import DeviceLost, EngineError
 from runtime.pipeline import Pipeline
@@ -182,7 +182,7 @@ def test_onnx_runtimes_gpu_that_is_lost_while_words_go_up_is_reopened(tmp_path: 
 class Fragile:
     """An engine whose GPU is lost at the third frame."""
 
-    def __init__(self, engine: ApartEngine) -> None:
+    def __init__(self, engine: ChildEngine) -> None:
         self.frames, self._engine = 0, engine
 
     def __getattr__(self, name: str) -> object:
@@ -199,14 +199,14 @@ class Fragile:
 def test_the_new_engine_is_really_another_process(tmp_path: Path) -> None:
     """With OpenVINO on the CPU, which runs in a child as any engine does."""
     bundle = write_worded(tmp_path / "b", 5)
-    reopen = partial(ApartEngine, bundle.folder, "f32", "openvino")
+    reopen = partial(ChildEngine, bundle.folder, "f32", "openvino")
     with Pipeline(bundle, Fragile(reopen()), reopen=reopen) as pipeline:  # type: ignore[arg-type]
         first = pipeline.render(request(2))
         pipeline.render(request(2, 0.5))
         with pytest.warns(RuntimeWarning, match="process of its own"):
             last = pipeline.render(request(2, 1.0))
         engine = pipeline.engine
-        assert isinstance(engine, ApartEngine)
+        assert isinstance(engine, ChildEngine)
         assert np.array_equal(pipeline.render(request(2)).pixels, first.pixels)
         assert not np.array_equal(last.pixels, first.pixels)
         engine._child.kill()

@@ -14,7 +14,7 @@ import pytest
 
 from player.session.models import Model
 from player.session.motion.moment import Moment
-from player.session.motion.playhead import TICKS, Playhead, Point
+from player.session.motion.playhead import TICKS, Playhead, TickPoint
 from player.session.session import Session
 from player.session.words import complete
 from runtime.errors import BundleError, EngineError, RequestError
@@ -242,7 +242,7 @@ def places(head: Playhead, seconds: float) -> list[tuple[float, float]]:
     return seen
 
 
-def between(first: Point, second: Point) -> Playhead:
+def between(first: TickPoint, second: TickPoint) -> Playhead:
     head = Playhead().jump(first).mark("a").jump(second).mark("b")
     return replace(head, between=True).toggle()
 

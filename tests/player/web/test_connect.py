@@ -18,7 +18,7 @@ from player.options import Sampling
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
 from player.window.window import Window
-from runtime.errors import BundleError, Cancelled, ExpressionError, RequestError
+from runtime.errors import BundleError, ExpressionError, FrameCancelled, RequestError
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture
 from tests.player.web.browser import until
@@ -238,7 +238,7 @@ def test_a_picture_that_is_waited_for_is_given_up(tmp_path: Path) -> None:
         renderer = RemoteRenderer(connection)
         timer = threading.Timer(0.05, renderer.cancel)
         timer.start()
-        with pytest.raises(Cancelled, match="given up"):
+        with pytest.raises(FrameCancelled, match="given up"):
             renderer.render(Request("cat -> kitten", 0.123, seed=5))
         request = Request("cat -> kitten", 0.321, seed=5)
         assert renderer.render(request).request == request, "the next was touched"

@@ -13,7 +13,7 @@ from player.session.actions import ACTIONS
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
 from player.web.server.shown import PAGE_ACTIONS
-from player.web.wire.flow import FAR_SECONDS, Link
+from player.web.wire.flow import FAR_SECONDS, Flow
 from player.web.wire.messages import MAX_BYTES, WireError, read
 from player.web.wire.pictures import decode, pack, unpack
 from runtime.errors import ExpressionError, RequestError
@@ -251,7 +251,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused_to_who_asked_for_it_alone(
 
 def test_far_links_have_two_in_flight() -> None:
     for trip, window in ((FAR_SECONDS / 4, 1), (FAR_SECONDS * 2, 2)):
-        link, now = Link(), 0.0
+        link, now = Flow(), 0.0
         for _ in range(5):
             seq = link.send_state(now)
             now += trip

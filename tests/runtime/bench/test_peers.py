@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from runtime.bench.measure import positions
-from runtime.bench.peers import TURNS, Rival, compare, engine_rival
+from runtime.bench.peers import TURNS, PeerSpec, compare, engine_peer
 from runtime.errors import EngineError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
@@ -40,7 +40,7 @@ class Slow:
 def test_a_peer_draws_every_frame_in_turn_and_is_closed(pipeline: Pipeline) -> None:
     peer = Slow()
     asked = positions(pipeline.request("cat -> kitten"), 4)
-    found = compare(pipeline, Rival("slow", lambda: peer), asked)
+    found = compare(pipeline, PeerSpec("slow", lambda: peer), asked)
     assert peer.asked == [asked[0]] * TURNS + asked
     assert peer.closed
     assert found.ms is not None
@@ -55,19 +55,19 @@ def test_a_peer_draws_every_frame_in_turn_and_is_closed(pipeline: Pipeline) -> N
 def test_a_peer_that_fails_says_why_and_is_closed(pipeline: Pipeline, fails: int) -> None:
     peer = Slow(fails=fails)
     asked = positions(pipeline.request("cat -> kitten"), 3)
-    found = compare(pipeline, Rival("slow", lambda: peer), asked)
+    found = compare(pipeline, PeerSpec("slow", lambda: peer), asked)
     assert (found.reason, found.ratio, peer.closed) == ("out of memory", None, True)
 
 
 def test_an_engine_that_is_not_here_says_why(pipeline: Pipeline) -> None:
-    rival = engine_rival("critters", "tensorrt:f16", on_gpu=False)
-    found = compare(pipeline, rival, positions(pipeline.request("cat -> kitten"), 2))
+    spec = engine_peer("critters", "tensorrt:f16", on_gpu=False)
+    found = compare(pipeline, spec, positions(pipeline.request("cat -> kitten"), 2))
     assert found.ms is not None or "tensorrt" in (found.reason or "")
 
 
 def test_onnxruntime_draws_the_same_frames_on_the_processor(pipeline: Pipeline) -> None:
-    rival = engine_rival("critters", "onnxruntime", on_gpu=False)
-    found = compare(pipeline, rival, positions(pipeline.request("cat -> kitten"), 2))
+    spec = engine_peer("critters", "onnxruntime", on_gpu=False)
+    found = compare(pipeline, spec, positions(pipeline.request("cat -> kitten"), 2))
     assert found.reason is None
     assert found.note == "onnxruntime-cpu f32"
     assert found.psnr is not None
@@ -76,4 +76,4 @@ def test_onnxruntime_draws_the_same_frames_on_the_processor(pipeline: Pipeline) 
 
 def test_a_name_that_is_no_peer_is_refused() -> None:
     with pytest.raises(RequestError, match="--against diffusers"):
-        engine_rival("critters", "pytorch", on_gpu=False)
+        engine_peer("critters", "pytorch", on_gpu=False)

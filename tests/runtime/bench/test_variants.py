@@ -15,7 +15,7 @@ from runtime.bench.layers import layers
 from runtime.bench.limits.counts import count, count_model
 from runtime.bench.measure import denoising, positions
 from runtime.bench.peers import compare
-from runtime.bench.variants import BATCH, NAMES, Fours, Whole, open_variant, variant_rival
+from runtime.bench.variants import BATCH, NAMES, Fours, Whole, open_variant, variant_peer
 from runtime.bundles.bundle import open_bundle
 from runtime.bundles.library import built_in
 from runtime.engines.openvino.engine import OpenVinoEngine
@@ -37,7 +37,7 @@ def fours(pipeline: Pipeline) -> Iterator[Pipeline]:
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_ours_run_otherwise_is_drawn_in_turn_like_any_peer(pipeline: Pipeline, name: str) -> None:
     first = Request("cat -> kitten", seed=draw_seed())
-    found = compare(pipeline, variant_rival(name, pipeline), positions(first, 2))
+    found = compare(pipeline, variant_peer(name, pipeline), positions(first, 2))
     assert found.reason is None
     assert found.psnr is not None
     assert found.psnr > 60, "it draws other pictures"
@@ -79,7 +79,7 @@ def test_only_openvino_can_be_run_otherwise(machine: Machine, tmp_path: Path) ->
     machine.build(bundle)
     with Pipeline(bundle, machine.open(bundle)) as ours:
         first = Request("cat -> kitten")
-        found = compare(ours, variant_rival("whole", ours), positions(first, 1))
+        found = compare(ours, variant_peer("whole", ours), positions(first, 1))
         assert found.ms is None
         assert f"ours runs on {machine.backend}" in (found.reason or "")
         assert layers(ours, [first], 3) == ()
@@ -92,7 +92,7 @@ def test_graphs_of_one_frame_are_not_passed_for_four(
     """Those of int8 are kept with their batch fixed."""
     monkeypatch.setattr(variants, "CORE", SimpleNamespace(read_model=fixed_model))
     found = compare(
-        pipeline, variant_rival("batch", pipeline), positions(Request("cat -> kitten"), 1)
+        pipeline, variant_peer("batch", pipeline), positions(Request("cat -> kitten"), 1)
     )
     assert "is for one frame at a time" in (found.reason or "")
 

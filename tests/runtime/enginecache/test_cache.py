@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runtime.bundles.files import sha256_file
 from runtime.durable import PARTIAL
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Entry, Key, contents
+from runtime.enginecache.entry import Entry, EntryKey, contents
 from runtime.enginecache.place import QUARANTINE
 from runtime.errors import EngineError, TargetError
 from runtime.slug import slug
@@ -33,9 +33,9 @@ def is_whole(entry: Entry) -> bool:
     )
 
 
-def make_key(model: str = "sd turbo", **changed: str) -> Key:
+def make_key(model: str = "sd turbo", **changed: str) -> EntryKey:
     fields = {"kind": "engine", "role": "denoiser", "weights": "a" * 64, "gpu": "RTX 4090"}
-    return Key(model, fields | changed)
+    return EntryKey(model, fields | changed)
 
 
 def write_plan(data: bytes = b"plan") -> Any:
@@ -46,7 +46,7 @@ def write_plan(data: bytes = b"plan") -> Any:
     return build
 
 
-def put(cache: EngineCache, key: Key, data: bytes = b"plan") -> Entry:
+def put(cache: EngineCache, key: EntryKey, data: bytes = b"plan") -> Entry:
     return cache.get_or_build(key, write_plan(data))
 
 
@@ -70,9 +70,9 @@ def test_the_second_builder_reuses_the_first_ones_entry(tmp_path: Path) -> None:
 def test_any_changed_field_is_another_key(fields: dict[str, str], data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(fields)))
     other = data.draw(st.text().filter(lambda value: value != fields[name]))
-    key = Key("m", fields)
-    assert key.digest() == Key("other label", dict(reversed(fields.items()))).digest()
-    assert key.digest() != Key("m", fields | {name: other}).digest()
+    key = EntryKey("m", fields)
+    assert key.digest() == EntryKey("other label", dict(reversed(fields.items()))).digest()
+    assert key.digest() != EntryKey("m", fields | {name: other}).digest()
 
 
 @pytest.mark.fault(22)
@@ -103,7 +103,7 @@ HOSTILE = (
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_never_becomes_a_path(name: str, tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
-    key = Key(name, {"kind": "x", "model": name})
+    key = EntryKey(name, {"kind": "x", "model": name})
     entry = cache.get_or_build(key, lambda folder: {})
     assert entry.folder.parent == cache.root
     assert entry.folder.resolve().is_relative_to(cache.root.resolve())

@@ -15,13 +15,13 @@ import pytest
 
 from runtime.bundles.files import FileRecord
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.enginecache.holder import Busy
 from runtime.engines.openvino import cache as openvinocache
 from runtime.engines.openvino.cache import openvino_cache, openvino_key
 from tests.support.models.tinybundle import tiny_bundle
 
-KEY = Key("mine", {"kind": "x"})
+KEY = EntryKey("mine", {"kind": "x"})
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -37,7 +37,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="stops processes the POSIX
 class Holder:
     """A process that holds the lock of an entry."""
 
-    def __init__(self, root: Path, key: Key) -> None:
+    def __init__(self, root: Path, key: EntryKey) -> None:
         arguments = [str(root), key.model, repr(dict(key.fields))]
         self.process = subprocess.Popen(
             [sys.executable, "-c", HOLD, *arguments],
@@ -145,7 +145,7 @@ def test_a_model_that_waits_for_another_process_says_so(
 def test_prune_leaves_no_lock_behind_but_those_that_are_held(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path)
     for number in range(30):
-        cache.get_or_build(Key("mine", {"number": str(number)}), lambda folder: {})
+        cache.get_or_build(EntryKey("mine", {"number": str(number)}), lambda folder: {})
     locks = tmp_path / "locks"
     assert len(list(locks.iterdir())) == 30
     cache.prune(older_than_s=3600)

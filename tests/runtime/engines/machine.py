@@ -13,9 +13,9 @@ import pytest
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines import gpu
-from runtime.engines.tensorrt import device, plans
+from runtime.engines.tensorrt import device, enginekey
 from runtime.engines.tensorrt.engine import TensorRtEngine, open_engine
 from runtime.engines.verified import keep_verified
 from tests.support.gpu.fakecuda import FakeCuda
@@ -38,23 +38,23 @@ class Machine:
             plan = make_plan(bundle.path(role))
 
             def write(folder: Path, plan: bytes = plan) -> dict[str, Any]:
-                (folder / plans.PLAN).write_bytes(plan)
+                (folder / enginekey.PLAN).write_bytes(plan)
                 return notes
 
             entry = self.cache.get_or_build(self.key(bundle, role), write)
-            made[role] = entry.files[plans.PLAN].sha256
+            made[role] = entry.files[enginekey.PLAN].sha256
         if verified:
             found = gpu.find_gpu()
             assert found is not None
-            key = plans.plans_key(bundle, self.backend, "0.0", found, made)
+            key = enginekey.verification_key(bundle, self.backend, "0.0", found, made)
             keep_verified(self.cache, key, 99.0, is_like=True)
         return bundle
 
-    def key(self, bundle: Bundle, role: str) -> Key:
+    def key(self, bundle: Bundle, role: str) -> EntryKey:
         """Return the key of one engine on the GPU of this machine."""
         found = gpu.find_gpu()
         assert found is not None
-        return plans.engine_key(bundle, role, self.backend, "0.0", found)
+        return enginekey.engine_key(bundle, role, self.backend, "0.0", found)
 
     def open(self, bundle: Bundle) -> TensorRtEngine:
         """Load a bundle."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from runtime.errors import Cancelled, MorphError
+from runtime.errors import FrameCancelled, MorphError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 
@@ -49,9 +49,9 @@ def test_a_frame_is_given_up_and_the_next_is_as_ever(opened: Pipeline) -> None:
     seed = int(np.random.default_rng().integers(1 << 31))
     print(f"seed {seed}")
     other = Request("dog -> fox", t=0.5, seed=seed)  # another basis and noise than was loaded
-    assert isinstance(cancelled(opened, other), Cancelled)
+    assert isinstance(cancelled(opened, other), FrameCancelled)
     assert np.array_equal(opened.render(CALM).pixels, before)
-    assert isinstance(cancelled(opened, CALM.at(0.75)), Cancelled)
+    assert isinstance(cancelled(opened, CALM.at(0.75)), FrameCancelled)
     drawn = opened.render(other).pixels
     with Pipeline.open("critters", backend=opened.engine.name) as fresh:
         assert np.array_equal(fresh.render(other).pixels, drawn)

@@ -14,7 +14,7 @@ import pytest
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.place import QUARANTINE
 from runtime.engines import driver
-from runtime.engines.tensorrt import plans
+from runtime.engines.tensorrt import enginekey
 from runtime.engines.tensorrt.engine import available
 from runtime.engines.tensorrt.module import PACKAGES
 from runtime.errors import DeviceLost, EngineError
@@ -176,7 +176,7 @@ def test_an_altered_engine_never_reaches_tensorrt(
 ) -> None:
     entry = machine.cache.find(machine.key(bundle, "text_encoder"))
     assert entry is not None
-    plan = entry.folder / plans.PLAN
+    plan = entry.folder / enginekey.PLAN
     data = bytearray(plan.read_bytes())
     data[-20] ^= 1
     plan.write_bytes(data)
@@ -208,7 +208,7 @@ def test_what_tensorrt_refuses_is_an_error_with_its_own_words(
     bundle = write_tiny(tmp_path / "b")
 
     def write(folder: Path) -> dict[str, Any]:
-        (folder / plans.PLAN).write_bytes(plan)
+        (folder / enginekey.PLAN).write_bytes(plan)
         return notes
 
     machine.cache.get_or_build(machine.key(bundle, "text_encoder"), write)
@@ -272,7 +272,7 @@ def test_kernels_of_a_batch_are_kept_where_networks_capture_themselves(
 
     def kept() -> set[bytes]:
         kinds = [one for one in machine.cache.entries() if one.fields["kind"] == "jit"]
-        return {(one.folder / plans.JIT).read_bytes() for one in kinds}
+        return {(one.folder / enginekey.JIT).read_bytes() for one in kinds}
 
     engine = machine.open(bundle)
     render_tiny(engine, 1, 1, 1)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import ExpressionError
-from runtime.language.expression import Axis, Expression, Morph, Term, parse, slot_expression
+from runtime.language.expression import AxisEnds, Expression, Morph, Term, parse, slot_expression
 
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 WORD = st.sampled_from(["cat", "t-shirt", "new york", "日本", "🐱", "3 cats", "2024", "cat's"])
@@ -24,7 +24,7 @@ SUM = st.lists(TERM, min_size=1, max_size=3).map(tuple)
 MORPH = st.builds(
     Morph,
     st.lists(SUM, min_size=1, max_size=3).map(tuple),
-    st.none() | st.builds(Axis, SUM, SUM),
+    st.none() | st.builds(AxisEnds, SUM, SUM),
 )
 
 
@@ -128,7 +128,7 @@ def test_slots_stand_between_the_pieces_of_the_sentence() -> None:
     assert not expression.whole
     assert expression.texts == ("a ", " on [the] ", "!")
     assert [len(morph.stations) for morph in expression.morphs] == [2, 1]
-    assert expression.morphs[0].axis == Axis((Term(-1.0, "tabby"),), (Term(1.0, "tabby"),))
+    assert expression.morphs[0].axis == AxisEnds((Term(-1.0, "tabby"),), (Term(1.0, "tabby"),))
     assert expression.moves
     assert expression.has_axis
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 MODULES = (
-    "export.tensorrt.planbuilder",
-    "export.tensorrt.planprocess",
+    "export.tensorrt.enginebuilder",
+    "export.tensorrt.engineprocess",
     "export.tensorrt.builder",
     "runtime.engines.tensorrt.module",
-    "runtime.engines.tensorrt.plans",
+    "runtime.engines.tensorrt.enginekey",
     "runtime.engines.tensorrt.network",
     "runtime.engines.tensorrt.framegraph",
     "runtime.engines.tensorrt.engine",

@@ -52,7 +52,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Run:
+class PhaseRun:
     """Where a phase runs and for how long."""
 
     folder: Path
@@ -105,7 +105,7 @@ def progress_bar(console: Console) -> Progress:
 
 def train_phase(
     name: str,
-    run: Run,
+    run: PhaseRun,
     parts: Mapping[str, Stateful],
     update: Callable[[int, float], Mapping[str, float]],
 ) -> None:

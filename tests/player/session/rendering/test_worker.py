@@ -11,7 +11,7 @@ from player.session.filling.memory import Descriptors
 from player.session.filling.scan import Scan
 from player.session.rendering.worker import FAILURES, PendingRequest, Result, Worker
 from runtime.cache import FrameCache
-from runtime.errors import BundleError, Cancelled
+from runtime.errors import BundleError, FrameCancelled
 from runtime.language.line import Line
 from runtime.perception.distance import describe_frame, distance
 from runtime.request import Frame, Request
@@ -190,7 +190,7 @@ class Slow(FakeRenderer):
         self.drawing = None
         if ended:
             self.cancelled.append(request)
-            raise Cancelled("given up")
+            raise FrameCancelled("given up")
         return super().render(request)
 
     def cancel(self) -> None:

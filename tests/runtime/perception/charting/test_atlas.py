@@ -13,7 +13,7 @@ import pytest
 
 from runtime.language.line import Line
 from runtime.perception.charting import likeness
-from runtime.perception.charting.atlas import LineJob, Measurement, Way, measure_line
+from runtime.perception.charting.atlas import LineJob, Measurement, WordPair, measure_line
 from runtime.request import Frame, Request
 from tests.runtime.perception.storms.test_storms import Planted
 from tests.support.seeds import draw_seed
@@ -28,9 +28,11 @@ def measured(film: Planted, frames: int = 60) -> Measurement:
     return measure_line(frames_of, LineJob(Line(Request("cat -> kitten"), "t"), frames))
 
 
-def ways_between(words: Sequence[str], paths: np.ndarray) -> list[Way]:
+def ways_between(words: Sequence[str], paths: np.ndarray) -> list[WordPair]:
     return [
-        Way((words[a], words[b]), (Measurement(float(paths[a, b]), 0.1, 1.0, 0.05, (), (), ()),))
+        WordPair(
+            (words[a], words[b]), (Measurement(float(paths[a, b]), 0.1, 1.0, 0.05, (), (), ()),)
+        )
         for a, b in combinations(range(len(words)), 2)
     ]
 
@@ -63,10 +65,10 @@ def test_a_jump_inside_a_storm_counts_once() -> None:
 
 def test_a_flicker_is_no_calm_water() -> None:
     flickering = Measurement(1.0, 0.5, 0.9, 0.06, (), (), ((0.5, 0.1),))
-    way = Way(("cat", "dog"), (CALM, flickering))
+    way = WordPair(("cat", "dog"), (CALM, flickering))
     assert not way.is_calm
     assert way.flickers == 1
-    assert Way(("cat", "dog"), (CALM, CALM)).is_calm
+    assert WordPair(("cat", "dog"), (CALM, CALM)).is_calm
 
 
 def test_a_measurement_survives_its_file_to_the_last_digit() -> None:
@@ -121,9 +123,9 @@ def test_families_stand_together_in_the_order() -> None:
 def test_neighbours_by_calm_water_come_before_nearer_ones_through_storms() -> None:
     storm = Measurement(0.2, 0.1, 0.5, 0.5, ((0.4, 0.5, 0.15),), (), ())
     ways = [
-        Way(("cat", "dog"), (CALM, CALM)),
-        Way(("cat", "fox"), (CALM, storm)),
-        Way(("dog", "fox"), (CALM, CALM)),
+        WordPair(("cat", "dog"), (CALM, CALM)),
+        WordPair(("cat", "fox"), (CALM, storm)),
+        WordPair(("dog", "fox"), (CALM, CALM)),
     ]
     drawn = likeness.draw_up(["cat", "dog", "fox"], ways)
     assert [word for word, _ in drawn.near("cat")] == ["dog", "fox"]

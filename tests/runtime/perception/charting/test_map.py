@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.language.expression import parse
-from runtime.perception.charting.map import LEAST, SIDE, Cell, SeaMap, Surveyor, sample, storms_on
+from runtime.perception.charting.map import (
+    LEAST,
+    SIDE,
+    Cell,
+    PlaneSampler,
+    SeaMap,
+    sample,
+    storms_on,
+)
 from runtime.perception.charting.route import calmest, resample, route_expression, straight
 from runtime.perception.distance import describe_frame
 from runtime.perception.storms.survey import survey
@@ -42,8 +50,8 @@ def render(picture: object, requests: Sequence[Request]) -> Iterable[Frame]:
     return [Frame(picture(request), request) for request in requests]
 
 
-def chart(picture: object, frames: int) -> tuple[SeaMap, Surveyor]:
-    surveyor = Surveyor(START, frames)
+def chart(picture: object, frames: int) -> tuple[SeaMap, PlaneSampler]:
+    surveyor = PlaneSampler(START, frames)
     return sample(surveyor, lambda requests: render(picture, requests)), surveyor
 
 
@@ -114,7 +122,7 @@ def test_small_budgets_make_coarse_maps(frames: int) -> None:
 
 
 def test_time_that_is_up_still_leaves_a_map() -> None:
-    surveyor = Surveyor(START, 400)
+    surveyor = PlaneSampler(START, 400)
     sea = sample(surveyor, lambda requests: render(walled, requests), lambda: False)
     assert surveyor.done == LEAST
     assert len(sea.cells) == 4
@@ -130,7 +138,7 @@ def test_not_one_frame_more_is_drawn_once_the_time_is_up() -> None:
             drawn += 1
             yield Frame(walled(request), request)
 
-    surveyor = Surveyor(START, 400)
+    surveyor = PlaneSampler(START, 400)
     sea = sample(surveyor, slowly, lambda: drawn < time_for)
     assert drawn == surveyor.done == time_for, time_for
     assert sum(cell.size**2 for cell in sea.cells) == pytest.approx(1.0), "cells must tile"
@@ -160,7 +168,7 @@ def test_the_calmest_way_does_not_leap_over_a_thin_wall(variant: int) -> None:
 @pytest.mark.parametrize("frames", [0, LEAST - 1, 5000])
 def test_counts_that_make_no_map(frames: int) -> None:
     with pytest.raises(RequestError, match="make no map"):
-        Surveyor(START, frames)
+        PlaneSampler(START, frames)
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_streaks_that_rise_slowly_on_empty_ground_end_the_range(variant: int) ->
     assert tear - 2.5 * SPACING <= found.low <= tear, tear
     (side, _) = (seed_range.low for seed_range in found.by_seed)
     assert side.speeds.max() < BRISK, "a storm would have shown it"
-    assert side.apart.max() < OTHER
+    assert side.from_start.max() < OTHER
     assert found.high == REACH
 
 

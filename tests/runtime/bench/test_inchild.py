@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from runtime.bench.apart import in_child
+from runtime.bench.inchild import in_child
 from runtime.bundles.bundle import open_bundle
 from runtime.errors import EngineError
 

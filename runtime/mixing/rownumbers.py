@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def ranges(rows: Iterable[int], separator: str = ",") -> str:
+def row_ranges(rows: Iterable[int], separator: str = ",") -> str:
     """Return ``1–3,5`` for 1, 2, 3, 5 in any order."""
     runs: list[list[int]] = []
     for row in sorted(set(rows)):

@@ -1,4 +1,4 @@
-"""Build one TensorRT engine in a process of its own: ``python -m export.tensorrt.planbuilder``.
+"""Build one TensorRT engine in a process of its own: ``python -m export.tensorrt.enginebuilder``.
 
 A build can be killed by the system for its memory and cannot be interrupted by a signal, so it
 is kept apart; ``runtime.engines.childprocess`` says how the two talk.
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.engines.childprocess import Cancelled, Send, serve
+from runtime.engines.childprocess import Send, WorkCancelled, serve
 from runtime.engines.cpu import memory_bytes
 from runtime.engines.gpu import check, cuda_runtime, find_gpu
+from runtime.engines.tensorrt.enginekey import Profile
 from runtime.engines.tensorrt.module import derive, load_module, make_log
-from runtime.engines.tensorrt.plans import Profile
 from runtime.errors import BuildError, EngineError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def build(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
     if job.timing and timing is not None:
         Path(job.timing).write_bytes(memoryview(timing.serialize()))
     if cancelled.is_set():
-        raise Cancelled
+        raise WorkCancelled
     if plan is None:
         text = errors.tail()
         why = f" ({STARVED})" if errors.warned and NO_TACTIC in text else ""
@@ -125,7 +125,7 @@ def refit(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
         raise BuildError(f"the engine took no new weights: {errors.tail()}")
     send("advance", "refit", 1)
     if cancelled.is_set():
-        raise Cancelled
+        raise WorkCancelled
     settings = engine.create_serialization_config()
     settings.set_flag(trt.SerializationFlag.INCLUDE_REFIT)  # else it could be refitted only once
     Path(job.plan).write_bytes(memoryview(engine.serialize_with_config(settings)))

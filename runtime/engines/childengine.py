@@ -25,7 +25,7 @@ from runtime.errors import DeviceLost, EngineError, MorphError, one_line
 CLOSING_S = 10.0
 
 
-class ApartEngine:
+class ChildEngine:
     """An engine in a process of its own; the protocol is ``runtime.engines.engine.Engine``."""
 
     def __init__(self, folder: Path, precision: str, backend: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Manifest
-from runtime.enginecache.entry import Key
+from runtime.enginecache.entry import EntryKey
 from runtime.engines.gpu import Gpu
 from runtime.engines.verified import verified_key
 
@@ -57,14 +57,14 @@ def _denoiser_profile(manifest: Manifest, batch: int) -> Profile:
     return shapes
 
 
-def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) -> Key:
+def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) -> EntryKey:
     """Return everything that can change the engine of one graph on one GPU.
 
     ``tensorrt`` times kernels on the very card; ``tensorrt_rtx`` compiles for a compute
     capability, so its engines serve every card that has it.
     """
     manifest = bundle.manifest
-    return Key(
+    return EntryKey(
         f"{manifest.model}-{role.replace('_', '-')}",
         {
             "kind": "tensorrt",
@@ -87,15 +87,15 @@ def engine_key(bundle: Bundle, role: str, backend: str, version: str, gpu: Gpu) 
     )
 
 
-def plans_key(
-    bundle: Bundle, backend: str, version: str, gpu: Gpu, plans: Mapping[str, str]
-) -> Key:
+def verification_key(
+    bundle: Bundle, backend: str, version: str, gpu: Gpu, digests: Mapping[str, str]
+) -> EntryKey:
     """Return the name of what was verified of a bundle's three engines.
 
-    ``plans`` has their sha256 by role. It holds wherever the engines do.
+    ``digests`` has their sha256 by role. It holds wherever the engines do.
     """
     card = Gpu("any", gpu.capability) if backend == "tensorrt_rtx" else gpu
-    measured = {"bundle": bundle.digest(), **plans}  # an engine may be another model's, unchanged
+    measured = {"bundle": bundle.digest(), **digests}  # an engine may be another model's, unchanged
     return verified_key(bundle.manifest.model, backend, version, card, measured)
 
 

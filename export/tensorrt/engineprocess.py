@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from export.tensorrt.planbuilder import Job
+from export.tensorrt.enginebuilder import Job
 from export.tensorrt.progress import PhaseTree
 from runtime.engines.childprocess import run_child
 
@@ -30,4 +30,4 @@ def run(job: Job, show: Callable[[float, str], None]) -> dict[str, Any]:
             phases.finish(*values)
         show(min(phases.fraction, 0.99), phases.current)
 
-    return run_child("export.tensorrt.planbuilder", asdict(job), receive)
+    return run_child("export.tensorrt.enginebuilder", asdict(job), receive)

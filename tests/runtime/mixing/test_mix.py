@@ -8,7 +8,7 @@ from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
 from runtime.request import EditScope, Interp
-from tests.runtime.mixing.cliptokenizer import make_tokenizer
+from tests.support.models.cliptokenizer import make_tokenizer
 
 TOKENIZER = make_tokenizer()
 T, D = 77, 5

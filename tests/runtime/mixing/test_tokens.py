@@ -6,7 +6,7 @@ import pytest
 from runtime.bundles.tokenizerfile import parse_tokenizer
 from runtime.errors import RequestError
 from runtime.mixing.tokens import Tokenizer
-from tests.runtime.mixing.cliptokenizer import make_tokenizer, raw_tokenizer
+from tests.support.models.cliptokenizer import make_tokenizer, raw_tokenizer
 
 TOKENIZER = make_tokenizer()
 

@@ -19,7 +19,7 @@ from runtime.bundles.bundle import Bundle
 from runtime.bundles.files import FileRecord, sha256_file
 from runtime.bundles.manifest import BASIS, MANIFEST, ROLES, Manifest, Step
 from runtime.engines.engine import Engine, Rendered
-from tests.runtime.mixing.cliptokenizer import raw_tokenizer
+from tests.support.models.cliptokenizer import raw_tokenizer
 
 LATENT = (3, 4, 8)
 TOKENS, EMBEDDING, POOLED = 12, 6, 7

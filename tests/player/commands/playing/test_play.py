@@ -28,7 +28,7 @@ from runtime.errors import (
 from runtime.output.film import read_settings
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from tests.runtime.mixing.cliptokenizer import raw_tokenizer
+from tests.support.models.cliptokenizer import raw_tokenizer
 from tests.support.models.resealed import replace_file
 from tests.support.models.tinybundle import TOKENIZER, write_tiny
 

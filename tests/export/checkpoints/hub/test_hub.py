@@ -25,7 +25,7 @@ WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
 FILE = "fur.safetensors"
 LORA = Hub("owner/model", COMMITS[0], FILE)
 VALUES = np.arange(64.0)
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from player.web.wire import flow, messages
 from tests.player.web.served import Client, serving
 
-TEXT = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[4] / "docs" / "protocol.md").read_text(encoding="utf-8")
 NAMED = set(re.findall(r"`([\w-]+)`", TEXT))
 
 

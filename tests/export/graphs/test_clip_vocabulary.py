@@ -20,7 +20,7 @@ from tests.support.models import checkpoints
 from tests.support.models.clipvocabulary import LENGTH, clip_tokenizer
 
 KNOWN: dict[str, list[int]] = json.loads(
-    (Path(__file__).parents[1] / "support" / "models" / "clip_ids.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "support" / "models" / "clip_ids.json").read_text(encoding="utf-8")
 )
 """sentence → its ids between BOS and EOS, as OpenAI's own tokenizer gives them"""
 BOS, EOS = 49406, 49407

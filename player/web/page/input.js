@@ -1,6 +1,6 @@
 // Keys, fingers and the mouse: they move the playhead or press an action.
 
-import { INSET } from "./seekbar.js";
+import { INSET } from "./parts/seekbar.js";
 import { find, isTyping, nameOf } from "./keys.js";
 
 const $ = (id) => document.getElementById(id);

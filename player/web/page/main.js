@@ -1,19 +1,19 @@
 // The page: it moves at once by itself, draws what it holds, and tells the server where it stands.
 
 import { Actions, copy } from "./actions.js";
-import { drawBar, drawPad, drawStorms } from "./seekbar.js";
-import { Field } from "./field.js";
+import { drawBar, drawPad, drawStorms } from "./parts/seekbar.js";
+import { Field } from "./parts/field.js";
 import { Input } from "./input.js";
 import { Kept } from "./kept.js";
 import {
   makeButtons, makeHelp, showCues, showKept, showPairs, showRoles, showTokens,
-} from "./panel.js";
-import { Picture } from "./picture.js";
+} from "./parts/panel.js";
+import { Picture } from "./parts/picture.js";
 import { Playhead } from "./playhead.js";
-import { Readouts } from "./readouts.js";
-import { Session } from "./session.js";
-import { seriesOf, Store } from "./store.js";
-import { Zoom } from "./zoom.js";
+import { Readouts } from "./parts/readouts.js";
+import { Session } from "./link/session.js";
+import { seriesOf, Store } from "./link/store.js";
+import { Zoom } from "./parts/zoom.js";
 
 const $ = (id) => document.getElementById(id);
 const BUDGET = 96 * 2 ** 20; // bytes of pictures kept

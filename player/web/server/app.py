@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
@@ -46,13 +47,17 @@ _SEQ = re.compile(r"[0-9]{0,15}")
 
 
 def page_files() -> Mapping[str, tuple[bytes, str]]:
-    """Return the page's files, read once: name → (content, media type)."""
-    found = {}
-    for entry in resources.files("player.web").joinpath("page").iterdir():
-        suffix = entry.name[entry.name.rfind(".") :]
-        if suffix in TYPES:
-            found[entry.name] = entry.read_bytes(), TYPES[suffix]
-    return found
+    """Return the page's files, read once: name, with its room → (content, media type)."""
+
+    def found(folder: Traversable, room: str) -> Iterator[tuple[str, tuple[bytes, str]]]:
+        for entry in folder.iterdir():
+            suffix = entry.name[entry.name.rfind(".") :]
+            if entry.is_dir():
+                yield from found(entry, f"{room}{entry.name}/")
+            elif suffix in TYPES:
+                yield f"{room}{entry.name}", (entry.read_bytes(), TYPES[suffix])
+
+    return dict(found(resources.files("player.web").joinpath("page"), ""))
 
 
 def make_app(stage: Stage, access: Access) -> ASGIApp:
@@ -114,13 +119,13 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
             lossless=socket.query_params.get("lossless") == "1",
             seq=int(seq or "0"),
         )
-        if not await _converse(stage, socket, viewer, turnstile):
+        if not await _serve_viewer(stage, socket, viewer, turnstile):
             door.blame()
 
     inside = Starlette(
         routes=[
             Route("/", index),
-            Route("/page/{name}", page),
+            Route("/page/{name:path}", page),
             Route("/kept/{number:int}", kept),
             WebSocketRoute("/wire", wire),
         ]
@@ -136,7 +141,7 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
     return paced
 
 
-async def _converse(
+async def _serve_viewer(
     stage: Stage, socket: WebSocket, viewer: Viewer, turnstile: asyncio.Lock
 ) -> bool:
     """Serve one viewer until either side ends it; False if it broke the rules. Those who watch come

@@ -203,7 +203,12 @@ def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> N
         last = window.run()
         assert clock.done
         assert (last.expression, last.edit) == ("cat -> kitten", "word")
-        assert not [one for one in threading.enumerate() if one.name in ("render", "connection")]
+        until = time.monotonic() + 20
+        while left := [
+            one for one in threading.enumerate() if one.name in ("render", "connection")
+        ]:
+            assert time.monotonic() < until, left
+            time.sleep(0.02)
 
 
 def test_a_window_brings_a_server_that_was_started_again_to_where_it_stood(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // What is drawn: the picture asked for if it is here, else the nearest on the way to it.
 
-import { distance, keyOf, seriesOf } from "./store.js";
+import { distance, keyOf, seriesOf } from "../link/store.js";
 
 const TRAIL = 1024; // requests that were asked for
 

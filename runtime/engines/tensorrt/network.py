@@ -5,19 +5,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, Key
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.device import Device
-from runtime.engines.tensorrt.module import load_module, make_log
+from runtime.engines.tensorrt.module import load_module, make_log, trt
 from runtime.engines.tensorrt.plans import JIT, PLAN, build_command, engine_key, profiles
 from runtime.errors import EngineError, MorphError
-
-if TYPE_CHECKING:
-    import tensorrt as trt
 
 
 class Network:

@@ -19,6 +19,7 @@ WRONG = {
     "runtime: words in": ("runtime/mixing/__init__.py", "runtime.engines"),
     "export: checkpoints in": ("export/checkpoints/__init__.py", "export.graphs"),
     "player: front ends": ("player/session/__init__.py", "player.window"),
+    "web: server and client": ("player/web/client/__init__.py", "player.web.server"),
     "critters: pictures": ("export/critters/pictures/__init__.py", "export.critters.training"),
     "one engine runtime": (
         "runtime/engines/openvino/__init__.py",

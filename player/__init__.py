@@ -1,1 +1,1 @@
-"""The command line and the window."""
+"""The front doors: the command line, the window, the browser's page and the controllers."""

@@ -200,15 +200,12 @@ class Pipeline:
         basis = np.asarray(given.rows, np.float32)[None]
         pooled = np.asarray(given.pooled, np.float32)[None] if manifest.pooled else None
 
-        def rendered() -> NDArray[np.uint8]:
-            weights, pooled_weights = self._resident.load(
-                self.engine, None, request, [mixture], basis, pooled
-            )
-            steps = manifest.steps[request.steps]
-            pixels: NDArray[np.uint8] = self.engine.render(weights, pooled_weights, steps).pixels[0]
-            return pixels
+        def rendered() -> Rendered:
+            loaded = self._resident.load(self.engine, None, request, [mixture], basis, pooled)
+            return self._begin_loaded(request.steps, *loaded)()
 
-        return self._on_a_gpu(rendered)
+        pixels: NDArray[np.uint8] = self._on_a_gpu(rendered).pixels[0]
+        return pixels
 
     def render(self, request: Request) -> Frame:
         """Render one frame; the same request gives the same pixels.
@@ -319,9 +316,7 @@ class Pipeline:
         return self._begin_batch(requests)()
 
     def _begin_batch(self, requests: Sequence[Request]) -> Callable[[], list[Frame]]:
-        """Begin frames that share their basis, noise and steps, or draw them on an engine that
-        does one thing after the other.
-        """
+        """Begin frames that share their basis, noise and steps."""
         start = time.perf_counter()
         first = requests[0]
         self.check(first)
@@ -337,18 +332,25 @@ class Pipeline:
                 f"{len(chosen)} prompts are mixed in one frame, "
                 f"the model holds {self.bundle.manifest.basis}: use fewer terms"
             )
-        weights, pooled_weights = self._resident.load(
-            self.engine, plan_key(first), first, mixtures, basis, pooled
-        )
+        loaded = self._resident.load(self.engine, plan_key(first), first, mixtures, basis, pooled)
         mixed = time.perf_counter()
-        steps = self.bundle.manifest.steps[first.steps]
+        begun = self._begin_loaded(first.steps, *loaded)
         ours = {"text": (embedded - start) * 1e3, "mix": (mixed - embedded) * 1e3}
+        drawn = not isinstance(self.engine, Overlapping)
+        total = (time.perf_counter() - start) * 1e3 if drawn else None
+        return lambda: _frames_of(begun(), requests, ours, total)
+
+    def _begin_loaded(
+        self, steps: int, weights: Floats, pooled_weights: Floats | None
+    ) -> Callable[[], Rendered]:
+        """Begin frames of what is resident; an engine that does one thing after the other draws
+        them at once.
+        """
+        table = self.bundle.manifest.steps[steps]
         if isinstance(self.engine, Overlapping):
-            begun = self.engine.begin(weights, pooled_weights, steps)
-            return lambda: _frames_of(begun(), requests, ours)
-        rendered = self.engine.render(weights, pooled_weights, steps)
-        total = (time.perf_counter() - start) * 1e3
-        return lambda: _frames_of(rendered, requests, ours, total)
+            return self.engine.begin(weights, pooled_weights, table)
+        rendered = self.engine.render(weights, pooled_weights, table)
+        return lambda: rendered
 
     def _mixture(self, request: Request, basis: Floats) -> Mixture:
         made = self.plan(request)
@@ -384,7 +386,7 @@ def _frames_of(
     rendered: Rendered,
     requests: Sequence[Request],
     ours: Mapping[str, float],
-    total: float | None = None,
+    total: float | None,
 ) -> list[Frame]:
     """Return a batch as frames, whose milliseconds are their share of the batch's.
 

@@ -19,6 +19,10 @@ WRONG = {
     "runtime: words in": ("runtime/mixing/__init__.py", "runtime.engines"),
     "export: checkpoints in": ("export/checkpoints/__init__.py", "export.graphs"),
     "player: front ends": ("player/session/__init__.py", "player.window"),
+    "session: what a player does": ("player/session/motion/__init__.py", "player.session.filling"),
+    "perception: charts": ("runtime/perception/storms/__init__.py", "runtime.perception.charting"),
+    "bench: what is measured": ("runtime/bench/timing.py", "runtime.bench.run"),
+    "web: server and client": ("player/web/client/__init__.py", "player.web.server"),
     "critters: pictures": ("export/critters/pictures/__init__.py", "export.critters.training"),
     "one engine runtime": (
         "runtime/engines/openvino/__init__.py",

@@ -21,7 +21,7 @@ def test_the_code_agrees_with_the_signatures(stub: Path) -> None:
 
 def test_a_wrong_call_would_be_seen(tmp_path: Path) -> None:
     (tmp_path / "planted.py").write_text(
-        "import tensorrt as trt\n"
+        "from runtime.engines.tensorrt.module import trt\n"
         "def use(config: trt.IBuilderConfig) -> None:\n"
         "    config.set_flag(trt.BuilderFlag.FP16)\n"
         "    config.clear_flags()\n"

@@ -12,20 +12,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runtime.engines.childprocess import Send, WorkCancelled, serve
 from runtime.engines.cpu import memory_bytes
 from runtime.engines.gpu import check, cuda_runtime, find_gpu
 from runtime.engines.tensorrt.enginekey import Profile
-from runtime.engines.tensorrt.module import derive, load_module, make_log
+from runtime.engines.tensorrt.module import derive, load_module, make_log, trt
 from runtime.errors import BuildError, EngineError
-
-if TYPE_CHECKING:
-    import tensorrt as trt
-    from tensorrt import IProgressMonitor
-else:
-    IProgressMonitor = object
 
 GPU_SHARE, HOST_SHARE = 0.8, 0.5
 """The part of the free memory that a build may use as scratch space."""
@@ -198,7 +192,7 @@ def _read_timing(job: Job, config: trt.IBuilderConfig) -> trt.ITimingCache | Non
     return cache
 
 
-class Monitor(IProgressMonitor):  # type: ignore[misc, unused-ignore]  # Any without the stubs
+class Monitor(trt.IProgressMonitor):  # type: ignore[misc, unused-ignore]  # Any without the stubs
     """Called from the builder's own threads; less its base class, which is the backend's."""
 
     send: Send

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from player.session.motion.playhead import DIVISIONS, SPEEDS
+from player.session.motion.playhead import SPEEDS
 from player.session.saving.cues import GLIDES, MOST
 from player.session.session import Session
+from runtime.language.line import DIVISIONS
 from runtime.request import MAX_SEED
 
 Do = Callable[[Session, float], None]

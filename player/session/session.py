@@ -14,7 +14,6 @@ from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
 from player.session.motion.moment import Moment, kind_in
 from player.session.motion.past import Past
-from player.session.motion.playhead import DIVISIONS
 from player.session.opening import moment_in
 from player.session.priority import PriorityRequests
 from player.session.rendering.measures import Measures
@@ -32,7 +31,7 @@ from player.session.words import History
 from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
-from runtime.language.line import Line, stands_still
+from runtime.language.line import DIVISIONS, Line, stands_still
 from runtime.language.openaxis import open_axis
 from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request

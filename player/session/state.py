@@ -11,13 +11,13 @@ from player.session.filling.memory import default_budget
 from player.session.filling.scan import Speeds
 from player.session.motion.glide import Glide
 from player.session.motion.moment import Moment
-from player.session.motion.playhead import DIVISIONS, FINE, Playhead, TickPoint
+from player.session.motion.playhead import FINE, Playhead, TickPoint
 from player.session.panels import Panels
 from player.session.rendering.worker import ModelInfo
 from player.session.reproduce import Invocation
 from runtime.cache import FrameCache
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line, stands_still
+from runtime.language.line import DIVISIONS, Axis, Line, stands_still
 from runtime.request import MAX_SEED, Frame, Interp, Request
 
 T = TypeVar("T")

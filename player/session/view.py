@@ -7,13 +7,13 @@ from statistics import fmean
 
 from player.session.asking import Asking
 from player.session.filling.scan import Speeds
-from player.session.motion.playhead import TICKS, Loop, TickPoint
+from player.session.motion.playhead import Loop, TickPoint
 from player.session.rendering.measures import Measures
 from player.session.saving.cues import Cue, Cues
 from player.session.saving.filmrecorder import FilmRecorder
 from player.session.state import HINT, PlayerState
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
+from runtime.language.line import TICKS, Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.perception.charting.map import Sketch
 from runtime.request import Request

@@ -12,7 +12,6 @@ import pygame
 
 from player.session.actions import NAMES, find
 from player.session.models import Models
-from player.session.motion.playhead import DIVISIONS
 from player.session.rendering.worker import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.firstpicture import FirstPicture
@@ -27,6 +26,7 @@ from player.window.parts import cuestrip, editline, pad
 from player.window.parts import help as keys_help
 from player.window.parts.hover import Hover
 from player.window.typist import Typist, copy
+from runtime.language.line import DIVISIONS
 from runtime.request import Request
 
 HERTZ = 75

@@ -14,6 +14,11 @@ from runtime.request import Request
 
 Axis = Literal["t", "u"]
 
+DIVISIONS = 400
+"""of a line: the note's film, in which one keypress is 1/400 of the way"""
+TICKS = 4000
+"""of a line: the finest moves along it"""
+
 _FROM_TO = re.compile(
     r"(?:from )?(?P<first>[\w' -]+?)(?: (?:to|into|turns into|turning into|becomes|vs)|[,;:/=&~]) ?"
     r"(?P<last>[\w' -]+)"

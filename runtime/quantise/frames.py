@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runtime.errors import EngineError, ExpressionError, RequestError
+from runtime.language.line import DIVISIONS
 from runtime.planner import Planner
 from runtime.request import MAX_SEED, Request
 
@@ -63,6 +64,6 @@ def sample_requests(planner: Planner, count: int, seed: int) -> list[Request]:
 
 
 def neighbour(request: Request) -> Request:
-    """Return the request one division (1/400) further along the line, or back from its end."""
-    step = 1 / 400 if request.t <= 0.5 else -1 / 400
-    return request.at(request.t + step)
+    """Return the request one division further along the line, or back from its end."""
+    division = 1 / DIVISIONS if request.t <= 0.5 else -1 / DIVISIONS
+    return request.at(request.t + division)

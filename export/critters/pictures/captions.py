@@ -158,7 +158,7 @@ def spec_of_caption(caption: str) -> Spec:
 
 
 def taught_words() -> tuple[str, ...]:
-    """Every word that `sample_spec` can put into a caption, sorted."""
+    """Every word that ``sample_spec`` can put into a caption, sorted."""
     phrases = (
         *ANIMALS, *COATS, *MOODS, *PLACES, *_MEDIA, *_PLACE_PHRASES.values(),
         *_SCENE_PHRASES.values(), "a an of",

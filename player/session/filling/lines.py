@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from player.session.filling.memory import Descriptors
 from player.session.filling.padmap import PadMap, is_column, plane_of
 from player.session.filling.scan import Scan, Speeds, division
-from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
 from runtime.errors import RequestError
-from runtime.language.line import Line
+from runtime.language.line import DIVISIONS, Line
 from runtime.perception.charting.map import Sketch
 from runtime.request import Request
 

@@ -7,9 +7,9 @@ import re
 import sys
 from collections import OrderedDict
 
-from player.session.motion.playhead import DIVISIONS
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
+from runtime.language.line import DIVISIONS
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.request import Request
 

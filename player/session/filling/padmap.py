@@ -7,8 +7,8 @@ from dataclasses import replace
 from player.session.filling.fillorder import COARSE
 from player.session.filling.memory import Descriptors
 from player.session.filling.scan import division
-from player.session.motion.playhead import DIVISIONS
 from runtime.cache import FrameCache
+from runtime.language.line import DIVISIONS
 from runtime.perception.charting.map import Point, Sketch, sketch
 from runtime.perception.distance import distance
 from runtime.perception.storms.change import POSTS

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from player.session.filling.memory import Descriptors
-from player.session.motion.playhead import DIVISIONS, Warp
-from runtime.language.line import Line
+from player.session.motion.playhead import Warp
+from runtime.language.line import DIVISIONS, Line
 from runtime.perception.distance import distance
 from runtime.perception.storms.change import change_of, posts_of
 from runtime.request import Request

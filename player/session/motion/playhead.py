@@ -8,13 +8,11 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.language.line import DIVISIONS, TICKS
 from runtime.request import Request
 
-DIVISIONS = 400
-"""The note's film: one keypress is 1/400 of the way."""
-FINE = 10
-"""Ctrl divides a division by this, Shift multiplies it."""
-TICKS = DIVISIONS * FINE
+FINE = TICKS // DIVISIONS
+"""Ticks in a division. Ctrl divides a division by this, Shift multiplies it."""
 RATE = 20.0
 """Divisions a second when playing at speed 1, and the frame rate of films and recordings."""
 GLIDE = 40.0

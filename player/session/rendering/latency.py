@@ -8,6 +8,7 @@ import time
 from player.session.rendering.worker import LULL_SECONDS, PendingRequest, Renderer, Worker
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
+from runtime.language.line import TICKS
 from runtime.request import Request
 
 PATIENCE_SECONDS = 120.0
@@ -32,7 +33,7 @@ def scrub_latencies(renderer: Renderer, first: Request, count: int, seed: int = 
         times = [_ask(worker, first)]
         for _ in range(count):
             time.sleep(LULL_SECONDS + rng.uniform(0.2, 1.2) * min(times) / 1e3)
-            place = min(rng.randrange(4000) / 4000 + BETWEEN_TICKS * rng.random(), 1.0)
+            place = min(rng.randrange(TICKS) / TICKS + BETWEEN_TICKS * rng.random(), 1.0)
             times.append(_ask(worker, first.at(place)))
         return times[1:]
     finally:

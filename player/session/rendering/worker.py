@@ -14,11 +14,11 @@ from typing import Any, Protocol
 from player.session.filling.fillorder import next_to_fill
 from player.session.filling.lines import Lines, line_of
 from player.session.filling.scan import division
-from player.session.motion.playhead import DIVISIONS
 from player.session.rendering.mailbox import Latest
 from runtime.cache import FrameCache
 from runtime.engines.engine import Cancellable
 from runtime.errors import EngineError, FrameCancelled, one_line
+from runtime.language.line import DIVISIONS
 from runtime.mixing.mix import Plan
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from player.web.server.access import CARRIER, SUBPROTOCOL
+from player.web.wire.offer import CARRIER, SUBPROTOCOL
 from player.web.wire.pictures import unpack
 from runtime.errors import ExpressionError, FrameCancelled, MorphError, RequestError
 from runtime.request import Request

@@ -2,19 +2,21 @@
 
 const HOLD_MS = 220; // from the first move of a held key to gliding
 
+export const DIVISIONS = 400; // of a line: the server counts what it has cached in them
+
 export class Playhead {
   constructor() {
-    this.ticks = 4000;
+    this.ticks = 10 * DIVISIONS;
     this.glide = 40; // divisions a second
     this.x = 0;
-    this.y = 2000;
+    this.y = this.ticks / 2;
     this.warp = null; // shares of all change, or null in raw time
     this.held = new Map(); // "x"/"y" + direction → since when
     this.scale = 1;
   }
 
   get fine() {
-    return this.ticks / 400; // ticks in a division
+    return this.ticks / DIVISIONS; // ticks in a division
   }
 
   at(x, y) {

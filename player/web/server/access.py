@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SUBPROTOCOL = "wordmorph.1"
-"""What a client offers on the wire, beside ``token.<token>``."""
-CARRIER = "token."
+from player.web.wire.offer import CARRIER, SUBPROTOCOL
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 

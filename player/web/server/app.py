@@ -17,11 +17,12 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from player.web.server.access import SUBPROTOCOL, Access
+from player.web.server.access import Access
 from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
 from player.web.wire.messages import MAX_BYTES, Ask, AskTokens, Have, WireError, read
+from player.web.wire.offer import SUBPROTOCOL
 
 HEADERS = {
     "Content-Security-Policy": (

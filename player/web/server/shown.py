@@ -11,12 +11,12 @@ import numpy as np
 
 from player.session.actions import ACTIONS, HELP, label_of
 from player.session.filling.scan import Speeds, division, spans
-from player.session.motion.playhead import DIVISIONS, TICKS, Playhead
+from player.session.motion.playhead import Playhead
 from player.session.state import PlayerState
 from player.session.strip import prompts, rows_words
 from player.session.view import View
 from runtime.errors import ExpressionError
-from runtime.language.line import Line
+from runtime.language.line import TICKS, Line
 from runtime.mixing.mix import Plan
 from runtime.perception.storms.storms import thresholds
 from runtime.request import Request
@@ -161,9 +161,6 @@ def _curve(speeds: Speeds) -> list[list[int] | None]:
         None if np.isnan(value) else [round(float(value)), round(float(grade))]
         for value, grade in zip(tall, storm, strict=True)
     ]
-
-
-UNITS = {"ticks": TICKS, "divisions": DIVISIONS}
 
 
 def marks(state: PlayerState) -> list[list[str | float]]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from player.session.actions import NAMES
-from player.session.motion.playhead import GLIDE, SPEEDS, TICKS, Loop, Playhead
+from player.session.motion.playhead import GLIDE, SPEEDS, Loop, Playhead
 from player.session.rendering.mailbox import Latest
 from player.session.rendering.worker import Result
 from player.session.session import Session
@@ -34,6 +34,7 @@ from player.web.wire.messages import (
     Move,
 )
 from runtime.errors import MorphError, RequestError
+from runtime.language.line import TICKS
 from runtime.planner import Planner
 from runtime.request import Frame, Request
 

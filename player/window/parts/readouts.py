@@ -8,10 +8,10 @@ import pygame
 from pygame import Rect
 
 from player.session.filling.scan import division
-from player.session.motion.playhead import DIVISIONS
 from player.session.strip import rows_words
 from player.session.view import View
 from player.window import theme
+from runtime.language.line import DIVISIONS
 
 SEPARATOR = "   "
 

@@ -9,10 +9,10 @@ import pygame
 from pygame import Rect
 
 from player.session.filling.scan import Speeds, spans
-from player.session.motion.playhead import DIVISIONS
 from player.session.view import View
 from player.window import theme
 from player.window.layout import share_x
+from runtime.language.line import DIVISIONS
 from runtime.perception.storms.storms import thresholds
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from runtime.bundles.manifest import Manifest, Step
 from runtime.engines.engine import TOTAL, Floats
 from runtime.engines.tensorrt.device import Device, aligned
+from runtime.engines.tensorrt.module import trt
 from runtime.engines.tensorrt.network import Network
 from runtime.errors import EngineError
-
-if TYPE_CHECKING:
-    import tensorrt as trt
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from runtime.errors import EngineError, first_line
 
 if TYPE_CHECKING:
     import tensorrt as trt
-    from tensorrt import ILogger
-else:
-    ILogger = object
+else:  # only what is inherited from: the class itself is the backend's, see ``derive``
+    trt = types.SimpleNamespace(ILogger=object, IProgressMonitor=object)
+
+__all__ = ["PACKAGES", "ErrorLog", "TensorRt", "derive", "load_module", "make_log", "trt"]
 
 T = TypeVar("T")
 PACKAGES = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
@@ -81,7 +82,7 @@ class ErrorLog:
         return text[-500:] if text else "it gave no reason"
 
 
-class _Logger(ILogger):  # type: ignore[misc, unused-ignore]  # Any without the stubs
+class _Logger(trt.ILogger):  # type: ignore[misc, unused-ignore]  # Any without the stubs
     """TensorRT's logger, less its base class, which is the backend's."""
 
     errors: ErrorLog

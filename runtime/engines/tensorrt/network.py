@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
@@ -13,11 +13,8 @@ from runtime.enginecache.entry import Entry, EntryKey
 from runtime.engines.gpu import Gpu
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.enginekey import JIT, PLAN, build_command, engine_key, profiles
-from runtime.engines.tensorrt.module import load_module, make_log
+from runtime.engines.tensorrt.module import load_module, make_log, trt
 from runtime.errors import EngineError, MorphError
-
-if TYPE_CHECKING:
-    import tensorrt as trt
 
 
 class Network:

@@ -14,10 +14,11 @@ import pytest
 
 from player.session.models import Model
 from player.session.motion.moment import Moment
-from player.session.motion.playhead import TICKS, Playhead, TickPoint
+from player.session.motion.playhead import Playhead, TickPoint
 from player.session.session import Session
 from player.session.words import complete
 from runtime.errors import BundleError, EngineError, RequestError
+from runtime.language.line import TICKS
 from runtime.output.film import open_film, save_still
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn

@@ -11,13 +11,13 @@ import pytest
 
 from player.session.filling.memory import Descriptors
 from player.session.filling.scan import Scan
-from player.session.motion.playhead import TICKS, Playhead, Warp
+from player.session.motion.playhead import Playhead, Warp
 from player.session.rendering.worker import PendingRequest, Worker
 from player.session.reproduce import free_path
 from player.window.keys import key_of
 from player.window.window import Window
 from runtime.cache import FrameCache
-from runtime.language.line import Line
+from runtime.language.line import TICKS, Line
 from runtime.output.film import open_film, read_settings
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer

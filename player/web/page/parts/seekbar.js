@@ -1,5 +1,7 @@
 // The bar, the storm strip on it, and the pad: drawn on canvases of their own, at the display's size.
 
+import { DIVISIONS } from "./playhead.js";
+
 const style = getComputedStyle(document.documentElement);
 const colour = (name) => style.getPropertyValue(`--${name}`).trim();
 const FONT = '12px system-ui, "DejaVu Sans", sans-serif';
@@ -38,7 +40,7 @@ export function drawBar(canvas, state, place, ghost) {
   context.fillRect(INSET, top, inner, tall);
   context.fillStyle = colour("cached");
   for (const [low, high] of state.cached ?? []) {
-    const [left, right] = [at(low / 400), at(high / 400)];
+    const [left, right] = [at(low / DIVISIONS), at(high / DIVISIONS)];
     context.fillRect(left, top, Math.max(right - left, 2), tall);
   }
   if (!state.moves) return;
@@ -111,8 +113,8 @@ export function drawPad(canvas, state, x, y, ghost) {
   words(context, u[1], INSET + w / 2, INSET + 8, w - 8);
   words(context, u[0], INSET + w / 2, INSET + h, w - 8);
   for (const [low, high] of state.cached ?? []) {
-    const [left, row] = at(low / 400, y);
-    context.fillRect(left, row - 0.5, Math.max(((high - low) / 400) * w, 1), 1);
+    const [left, row] = at(low / DIVISIONS, y);
+    context.fillRect(left, row - 0.5, Math.max(((high - low) / DIVISIONS) * w, 1), 1);
   }
   context.fillStyle = colour("text");
   for (const [name, a, b] of state.marks ?? []) {

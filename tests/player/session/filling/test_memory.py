@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 import player.session.saving.filmrecorder
 import runtime.output.film
 from player.session.filling.memory import SHARE, Descriptors, default_budget, parse_budget
-from player.session.motion.playhead import DIVISIONS
 from player.session.rendering.worker import PendingRequest, Worker
 from player.session.saving.filmrecorder import FilmRecorder
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
+from runtime.language.line import DIVISIONS
 from runtime.request import Frame, Request
 from tests.player.fakes import FakeRenderer, picture, session_of, turn
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from player.session.actions import NAMES
 from player.session.motion.moment import Moment
-from player.session.motion.playhead import DIVISIONS
 from player.session.motion.tempo import Taps, Tempo, fit
 from player.session.session import Session
+from runtime.language.line import DIVISIONS
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, session_of, ticking

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.session.motion.playhead import DIVISIONS, FINE, SPEEDS, TICKS, Playhead, Warp
+from player.session.motion.playhead import FINE, SPEEDS, Playhead, Warp
+from runtime.language.line import DIVISIONS, TICKS
 from runtime.request import Request
 
 TICK_COUNTS = st.lists(st.sampled_from([-100, -10, -1, 1, 10, 100]), max_size=60)

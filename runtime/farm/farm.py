@@ -87,7 +87,8 @@ class Farm:
         self.identity: Identity = first
         root = platformdirs.user_cache_path("wordmorph", appauthor=False) / "farm"
         self._scratch = root if scratch is None else scratch
-        self._whole: set[Path] = set()
+        self._over: set[Path] = set()
+        """folders of films that are whole, or that nobody wanted to their end"""
         self._jobs: dict[int, Job] = {}
         """what was submitted and is not done, by numbers that are never used again"""
         self._failed: Counter[tuple[int, bool]] = Counter()
@@ -113,7 +114,8 @@ class Farm:
 
     def render(self, request: Request) -> Frame:
         """Render one frame, as ``Pipeline.render`` does."""
-        return next(iter(self.frames([request])))
+        (frame,) = self.frames([request])
+        return frame
 
     def render_many(self, requests: Sequence[Request]) -> list[Frame]:
         """Render several frames, as ``Pipeline.render_many`` does."""
@@ -159,8 +161,9 @@ class Farm:
                     yield Frame(pixels, request)
         except GeneratorExit:  # nobody wants the rest
             self._forget()
+            self._over.add(folder)
             raise
-        self._whole.add(folder)
+        self._over.add(folder)
 
     def measure(self, jobs: Sequence[LineJob]) -> Iterator[tuple[int, Measurement]]:
         """Yield each line's number and what was found, as soon as it is: in whatever order.
@@ -231,9 +234,9 @@ class Farm:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
-        """End the workers, and without an error remove what was kept of films that are whole."""
+        """End the workers, and without an error remove what was kept of films that are over."""
         if kind is None:
-            for folder in self._whole:
+            for folder in self._over:
                 shutil.rmtree(folder, ignore_errors=True)
         self.close()
 

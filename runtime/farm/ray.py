@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,9 +20,8 @@ CORES = 4
 OTHERS_SECONDS = 60.0
 """How long actors are waited for, at least, once one is open: their cores may be taken."""
 REACH_SECONDS = 10.0
-AGAIN_S = 0.5
-DEATHS = 100
-"""How often an actor is asked, ``AGAIN_S`` apart, whether it is open again."""
+TRIES = 5
+"""Actors that may die or fail in a row before one of them is open, where one was open before."""
 _SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """a frame of no settings; its fourth byte is its type"""
 _NOBODY = "http://127.0.0.1:9"
@@ -36,7 +34,10 @@ _HOME = {
 
 
 class RayCrew:
-    """Actors of a Ray cluster. One that dies is started again by Ray, and its job done again."""
+    """Actors of a Ray cluster; one that dies or hangs is replaced, and its job reported as lost.
+
+    Ray itself starts none again: a call to one that it is about to would fail at once, not wait.
+    """
 
     def __init__(self, opening: Opening, address: str | None = None) -> None:
         """Join the cluster at ``address`` (``HOST:PORT``), or start one on this machine.
@@ -73,8 +74,7 @@ class RayCrew:
                 "'ray start --head', or leave the address out"
             ) from None
         count, needs = actors_for([node["Resources"] for node in ray.nodes() if node["Alive"]])
-        options = {**needs, "max_restarts": -1, "max_task_retries": 0}
-        self._actor = ray.remote(FarmWorker).options(**options)
+        self._actor = ray.remote(FarmWorker).options(**needs)
         self._opened_with = opening
         self._actors = [self._actor.remote(opening) for _ in range(count)]
         self._free: deque[int] = deque()
@@ -84,7 +84,8 @@ class RayCrew:
         self._opening: dict[Any, int] = {}
         self._since: dict[int, float] = {}
         """when each actor began its job, or to open the model"""
-        self._deaths = [0] * count
+        self._failed = [0] * count
+        """how many in each one's place died or failed since one was open there"""
         self._patience = Patience()
         self._identity: Identity | None = None
 
@@ -130,7 +131,7 @@ class RayCrew:
     def wait(self) -> Done:
         """See ``Crew.wait``."""
         while True:
-            waiting = [*self._running, *self._opening]
+            waiting = [*self._opening, *self._running]
             assert waiting, "nothing was submitted"
             late = min(map(self._deadline, waiting)) - time.monotonic()
             ready, others = self._ray.wait(waiting, num_returns=1, timeout=max(0.0, late))
@@ -172,15 +173,13 @@ class RayCrew:
         index, number = self._running.pop(ready)
         try:
             done = Done(index, self._ray.get(ready))
-        except self._ray.exceptions.RayActorError as error:
-            self._reopen(number)
-            return Done(index, lost=True, error=one_line(error)[:200])
-        except Exception as error:  # what the actor raised
-            done = Done(index, error=_reason(error))
-            if isinstance(error, DeviceLost):
-                self._replace(number)
-                return replace(done, lost=True)
-        self._deaths[number] = 0
+        except Exception as error:  # what the actor raised, or Ray's word for one that is gone
+            raised = isinstance(error, self._ray.exceptions.RayTaskError)
+            lost = not raised or isinstance(error, DeviceLost)
+            done = Done(index, error=_reason(error), lost=lost)
+        if done.lost:
+            self._replace(number)
+            return done
         self._patience.note(time.monotonic() - self._since[number])
         self._free.append(number)
         return done
@@ -188,10 +187,8 @@ class RayCrew:
     def _give_up(self, waited: Any) -> Done | None:
         """Do without an answer that is long overdue."""
         if waited in self._opening:
-            number = self._opening.pop(waited)
-            self._ray.kill(self._actors[number])
-            if self.count == 0:
-                raise EngineError(f"no worker opened the model within {OPEN_SECONDS:.0f} s")
+            late = f"no worker opened the model within {OPEN_SECONDS:.0f} s"
+            self._go_without(self._opening.pop(waited), late)
             return None
         index, number = self._running.pop(waited)
         self._replace(number)
@@ -201,34 +198,36 @@ class RayCrew:
         while self._free and self._queue:
             index, job = self._queue.popleft()
             number = self._free.popleft()
-            # an actor may come back on another machine: it looks whether it is still the same
+            # an actor may be replaced on another machine: it looks whether it draws the same
             running = self._actors[number].do.remote(job, self._identity)
             self._running[running] = (index, number)
             self._since[number] = time.monotonic()
 
     def _replace(self, number: int) -> None:
-        """Start another actor for one that is no use but not dead."""
+        """Start another actor for one that is no use; it gets no job before it is open."""
         self._ray.kill(self._actors[number])
         self._actors[number] = self._actor.remote(self._opened_with)
-        self._reopen(number)
-
-    def _reopen(self, number: int) -> None:
-        """Give no job to an actor that died before it is open again: it would be lost at once."""
         self._opening[self._actors[number].identity.remote()] = number
         self._since[number] = time.monotonic()
 
+    def _go_without(self, number: int, why: str) -> None:
+        """End an actor that another does not replace; raise EngineError if it was the last."""
+        self._ray.kill(self._actors[number])
+        if self.count == 0:
+            raise EngineError(why)
+
     def _take_back(self, number: int, ready: Any) -> None:
+        """Hear whether the actor that replaces another is open; if not, try the next."""
         try:
             self._ray.get(ready)
-        except self._ray.exceptions.RayActorError as error:
-            self._deaths[number] += 1
-            if self._deaths[number] > DEATHS:
-                raise EngineError(f"a worker dies again and again: {_reason(error)}") from None
-            time.sleep(AGAIN_S)
-            self._reopen(number)
+        except Exception as error:  # Ray wraps what the actor raised, or says that it died
+            self._failed[number] += 1
+            if self._failed[number] < TRIES:
+                self._replace(number)
+            else:
+                self._go_without(number, f"a worker cannot open the model: {_reason(error)}")
             return
-        except Exception as error:  # what the actor raised
-            raise EngineError(f"a worker cannot open the model: {_reason(error)}") from None
+        self._failed[number] = 0
         self._free.append(number)
         self._hand_out()
 
@@ -264,6 +263,9 @@ def _nowhere() -> TextIO:
 
 def _reason(error: Exception) -> str:
     """Return what an actor raised, which Ray wraps, in one line."""
+    if getattr(error, "actor_init_failed", False):  # then it is a traceback's last line
+        kind, _, text = str(error).rstrip().splitlines()[-1].partition(": ")
+        return (text or kind)[:300]
     return one_line(getattr(error, "cause", None) or error)[:300]
 
 

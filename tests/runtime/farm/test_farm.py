@@ -24,6 +24,7 @@ from runtime.farm.local import LocalCrew
 from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 from runtime.language.line import Line
 from runtime.perception.charting.atlas import LineJob, measure_line
+from runtime.perception.charting.map import LEAST, Surveyor, sample
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
@@ -158,6 +159,31 @@ def test_what_is_drawn_stays_until_its_file_is_whole(tmp_path: Path) -> None:
     again = ShuffledCrew(2)
     with Farm(CRITTERS, again, tmp_path) as farm:
         assert len(list(farm.frames(requests))) == 40
+    assert again.drawn == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_single_frames_or_of_a_map_that_is_cut_short(tmp_path: Path) -> None:
+    """As of the frames that storms are bisected with, and when --seconds are over."""
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    surveyor = Surveyor(CRITTERS.request("cat -> kitten | -tabby .. +tabby"), LEAST + 20)
+    with Farm(CRITTERS, ShuffledCrew(seed), tmp_path) as farm:
+        for request in film(5):
+            assert (farm.render(request).pixels == morph(request, (48, 32))).all()
+        sample(surveyor, farm.frames, lambda: surveyor.done < LEAST + 3)
+        assert surveyor.done == LEAST + 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_single_frames_are_kept_until_the_command_has_ended_well(tmp_path: Path) -> None:
+    killed = pytest.raises(RuntimeError, match="killed")
+    with killed, Farm(CRITTERS, ShuffledCrew(1), tmp_path) as farm:
+        farm.render(film(1)[0])
+        raise RuntimeError("killed before the chart was written")
+    again = ShuffledCrew(2)
+    with Farm(CRITTERS, again, tmp_path) as farm:
+        farm.render(film(1)[0])
     assert again.drawn == 0
     assert list(tmp_path.iterdir()) == []
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
 from player.session.reproduce import Invocation
 from player.session.saving.quest import LEAST, Quest, answer, closed, kept_with
+from runtime.bundles.bundle import Bundle
+from runtime.engines.choose import foreseen
 from runtime.errors import RequestError
 from runtime.language.openaxis import OpenAxis
 from runtime.perception.charting.range import REACH, common
@@ -37,17 +40,15 @@ def close_range(
     untaught = planner.untaught(quest.request)
     if untaught is not None:
         raise RequestError(untaught)
-    key = quest.key(planner.digest(), (invocation.backend, invocation.precision))
-    kept = load_range(key)
+    bundle = Bundle(Path(), planner.manifest)
+    engine, precision = foreseen(bundle, invocation.backend, invocation.precision)
+    model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
+    kept = load_range(quest.key(model))
     if kept is None:
-        with open_pipeline(invocation) as pipeline, _bars() as bars:
-            bar = bars.add_task(f"finding the range of {axis.name}", total=100)
-            ranges = answer(
-                quest, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
-            )
-            kept = common(ranges)
-            keep_range(key, *kept, kept_with(quest, ranges, pipeline.settings()))
-    low, high = kept
+        with open_pipeline(invocation) as pipeline:
+            low, high = _found(quest, pipeline)
+    else:
+        low, high = kept
     if high - low < LEAST:
         raise RequestError(
             f"{no_range(axis.name)}; write weights of your own, as in -1/4*tabby .. +1/4*tabby"
@@ -55,6 +56,21 @@ def close_range(
     text = closed(quest, low, high)
     print(f"range found: {text}", file=sys.stderr)
     return text
+
+
+def _found(quest: Quest, pipeline: Pipeline) -> tuple[float, float]:
+    """Return what is kept for the engine that is open, or find it and keep that."""
+    settings = pipeline.settings()
+    kept = load_range(quest.key(settings))
+    if kept is None:
+        with _bars() as bars:
+            bar = bars.add_task(f"finding the range of {quest.axis.name}", total=100)
+            ranges = answer(
+                quest, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
+            )
+        kept = common(ranges)
+        keep_range(quest.key(settings), *kept, kept_with(quest, ranges, settings))
+    return kept
 
 
 def no_range(name: str) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from player import options
 from player.commands.charting import range as range_module
+from player.session.reproduce import Invocation
 from player.session.saving.quest import Quest
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.language.openaxis import open_axis
@@ -209,10 +210,14 @@ def test_a_bad_option_is_said_before_a_range_is_looked_for(
     assert pipeline.asked == []
 
 
-def test_a_range_is_kept_for_what_was_asked_to_draw_it(
+def test_a_range_is_kept_for_what_drew_it(
     run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
+    def as_asked(invocation: Invocation) -> Tabby:
+        pipeline.engine.precision = invocation.precision.replace("auto", "f32")
+        return pipeline
+
+    monkeypatch.setattr(options, "open_pipeline", as_asked)
     words = ["grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "--force"]
     run(*words)
     found = len(pipeline.asked)

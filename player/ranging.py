@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
@@ -21,17 +22,22 @@ from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
 
+if TYPE_CHECKING:
+    from runtime.farm.farm import Farm
+
 
 def close_range(
     axis: OpenAxis,
-    invocation: Invocation,
     planner: Planner,
     make: Callable[[str], Request],
-    open_pipeline: Callable[[Invocation], Pipeline],
+    open_frames: Callable[[], Pipeline | Farm],
+    here: Invocation | None,
 ) -> str:
     """Return the expression with its open axis closed by the range, which is said on stderr.
 
-    ``make`` turns an expression into a request as the user's options say.
+    ``make`` turns an expression into a request as the user's options say. ``here`` tells which
+    engine ``open_frames`` opens on this machine; None where another machine draws, whose engine is
+    known once it is open.
 
     Raises:
         RequestError: there is no range, or a word that the model does not know.
@@ -40,15 +46,16 @@ def close_range(
     untaught = planner.untaught(quest.request)
     if untaught is not None:
         raise RequestError(untaught)
-    bundle = Bundle(Path(), planner.manifest)
-    engine, precision = foreseen(bundle, invocation.backend, invocation.precision)
-    model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
-    kept = load_range(quest.key(model))
+    kept = None
+    if here is not None:
+        bundle = Bundle(Path(), planner.manifest)
+        engine, precision = foreseen(bundle, here.backend, here.precision)
+        model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
+        kept = load_range(quest.key(model))
     if kept is None:
-        with open_pipeline(invocation) as pipeline:
-            low, high = _found(quest, pipeline)
-    else:
-        low, high = kept
+        with open_frames() as pipeline:
+            kept = _found(quest, pipeline)
+    low, high = kept
     if high - low < LEAST:
         raise RequestError(
             f"{no_range(axis.name)}; write weights of your own, as in -1/4*tabby .. +1/4*tabby"
@@ -58,7 +65,7 @@ def close_range(
     return text
 
 
-def _found(quest: Quest, pipeline: Pipeline) -> tuple[float, float]:
+def _found(quest: Quest, pipeline: Pipeline | Farm) -> tuple[float, float]:
     """Return what is kept for the engine that is open, or find it and keep that."""
     settings = pipeline.settings()
     kept = load_range(quest.key(settings))

@@ -105,7 +105,7 @@ def render(
         start = sampling.request(planner, text, t=t or 0.0, u=0.5 if u is None else u)
         return start, film_line(start, u) if count > 1 else Line(start, "t")
 
-    start, line = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    start, line = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
     more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)

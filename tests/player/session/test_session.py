@@ -174,17 +174,17 @@ def test_a_range_that_was_typed_in_the_player_is_known_to_commands(
     session.write(text)
     until_found(session, "cat | ")
 
-    def refuse(_: object) -> NoReturn:
+    def refuse() -> NoReturn:
         raise AssertionError("a model is opened to find what was found")
 
     axis = open_axis(text)
     assert axis is not None
-    found = close_range(axis, Invocation(), planner, planner.request, refuse)
+    found = close_range(axis, planner, planner.request, refuse, Invocation())
     assert str(parse(found)) == session.state.base.expression
 
     monkeypatch.setattr(choose, "usable", lambda name: None)  # a GPU, which auto would take
     with pytest.raises(AssertionError, match="opened"):
-        close_range(axis, Invocation(), planner, planner.request, refuse)
+        close_range(axis, planner, planner.request, refuse, Invocation())
 
 
 def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,6 +28,9 @@ from tests.support.drawn import DrawnPipeline
 
 class Tabby(DrawnPipeline):
     """Storms below -0.6 of whatever is added, and below -0.4 where t is 1."""
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "digest": Planner.of("critters").digest()}
 
     def render(self, request: Request) -> Frame:
         self.asked.append(request)
@@ -225,6 +228,38 @@ def test_a_range_is_kept_for_what_drew_it(
     assert len(pipeline.asked) == 2 * found
     run(*words)
     assert len(pipeline.asked) == 2 * found + 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["grid", "--cols", "2"],
+        ["render", "--frames", "2", "-o", "x.gif"],
+        ["storms", "--frames", "5"],
+        ["map", "--frames", "100"],
+    ],
+)
+def test_a_farm_looks_for_the_range_too(
+    run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def open_frames(invocation: Invocation, planner: Planner, farm: str | None) -> Tabby:
+        opened.append(farm)
+        pipeline.engine.name = "openvino" if farm is None else "a farm's"
+        return pipeline
+
+    opened: list[str | None] = []
+    monkeypatch.setattr(options, "open_frames", open_frames)
+    words += ["cat -> kitten | -?*tabby .. +?*tabby", "--precision", "f32"]
+    words += ["--backend", "openvino", "--force"]
+    run(*words)
+    found = len(pipeline.asked)
+    run(*words, "--farm", "ray:there:6379")
+    assert opened == [None, "ray:there:6379"]
+    assert len(pipeline.asked) == 2 * found, "there another engine may be the one that draws"
+    run(*words)
+    run(*words, "--farm", "ray:there:6379")
+    assert opened == [None, "ray:there:6379", "ray:there:6379"]
+    assert len(pipeline.asked) < 3 * found, "both are known now"
 
 
 def test_the_last_seed_has_a_range_too(

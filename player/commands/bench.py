@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,7 +17,6 @@ from runtime.errors import BuildError, RequestError, TargetError
 if TYPE_CHECKING:
     from runtime.bench.peers import Rival
     from runtime.pipeline import Pipeline
-    from runtime.request import Request
 
 
 @shared
@@ -74,6 +71,7 @@ def bench(
             raise TargetError(f"{plot}: a plot is one picture, so its name ends in .png")
     typed = invocation
     options = {
+        "against": against,
         "frames": frames,
         "turns": turns if against else None,
         "layers": layers or None,
@@ -86,7 +84,7 @@ def bench(
             invocation = replace(invocation, model=str(bundle))
         planner = open_planner(invocation)
         request = sampling.request(planner, expression)
-        command = _command(request, typed, options, against or [])
+        command = command_line("bench", request, None, typed.shareable(), options)
 
         def rivals(ours: Pipeline | None) -> list[Rival]:
             return _rivals(invocation.model, against or [], checkpoint, ours)
@@ -115,15 +113,6 @@ def bench(
         from runtime.bench.table import lines
 
         print("\n".join(lines(result)))
-
-
-def _command(
-    request: Request, invocation: Invocation, options: Mapping[str, object], against: Sequence[str]
-) -> str:
-    """Return the command that measures the same again; it names files without their folders."""
-    words = shlex.split(command_line("bench", request, None, invocation.shareable(), options))
-    peers = [word for name in against for word in ("--against", name)]
-    return shlex.join([*words[:2], *peers, *words[2:]])
 
 
 def _rivals(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from typing import Annotated
 
@@ -91,10 +90,9 @@ def range(
                 model = pipeline.settings()
                 keep_range(quest.key(model), *common(ranges), kept_with(quest, ranges, model))
         typed = replace(quests[0].request, expression=texts[0])
-        options = {"seeds": seeds, "reach": reach, "t": t}
+        options = {"also": texts[1:], "seeds": seeds, "reach": reach, "t": t}
         name = None if output is None else own_name(output)
         command = command_line("range", typed, name, invocation.shareable(), options)
-        command = " ".join([command, *(f"--also {shlex.quote(text)}" for text in texts[1:])])
         settings = settings_of(pipeline.settings(), quests[0].request, command, **told)
         if output is not None:
             strips = [

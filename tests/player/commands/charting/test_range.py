@@ -95,13 +95,17 @@ def test_the_picture_has_a_strip_for_each_place_and_knows_its_command(run: Run) 
 
 
 def test_several_axes_share_a_picture(run: Run) -> None:
-    words = ["range", "cat", "tabby", "--also", "fox | -?*black .. +?*black", "--seeds", "1"]
-    printed = run(*words, "-o", "two.png")
+    words = ["range", "--also", "fox | -?*black .. +?*black", "--seeds", "1", "-o", "two.png"]
+    printed = run(*words, "--", "-1/4*sleepy + cat", "tabby")
     assert "fox | -0." in printed
     one = run("range", "cat", "tabby", "--seeds", "1", "-o", "one.png")
     assert "fox" not in one
     command = read_settings("two.png")["command"]
     assert "--also 'fox | -?*black .. +?*black'" in command
+    first = np.asarray(Image.open("two.png"))
+    os.remove("two.png")
+    run(*shlex.split(command)[1:])
+    assert (np.asarray(Image.open("two.png")) == first).all()
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from player.commands.common import INSTALL, can_export, interruptible
-from player.options import AsJson, Sampling, open_pipeline, open_planner, shared
+from player.options import AsJson, Sampling, close_open_range, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
 
 if TYPE_CHECKING:
     from runtime.bench.peers import Rival
     from runtime.pipeline import Pipeline
+    from runtime.request import Request
 
 
 @shared
@@ -83,13 +84,16 @@ def bench(
             bundle, checkpoint = _random(random_weights)
             invocation = replace(invocation, model=str(bundle))
         planner = open_planner(invocation)
-        request = sampling.request(planner, expression)
-        command = command_line("bench", request, None, typed.shareable(), options)
+
+        def begin(text: str) -> Request:
+            return sampling.request(planner, text)
 
         def rivals(ours: Pipeline | None) -> list[Rival]:
             return _rivals(invocation.model, against or [], checkpoint, ours)
 
         rivals(None)  # a name that is none is said before minutes have passed
+        request = begin(close_open_range(expression, invocation, planner, sampling, begin))
+        command = command_line("bench", request, None, typed.shareable(), options)
         result = bench_bundle(
             lambda: open_pipeline(invocation),
             request,

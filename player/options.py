@@ -166,11 +166,13 @@ def close_open_range(
     planner: Planner,
     sampling: Sampling,
     check: Callable[[str], object],
+    farm: str | None = None,
 ) -> str:
     """Return an expression with the range that it leaves open with ``?``; others as they are.
 
-    ``check`` raises for an expression that the command's options do not go with: it is asked before
-    the range is looked for, which takes a while.
+    With ``farm`` its workers draw what is looked at. ``check`` raises for an expression that the
+    command's options do not go with: it is asked before the range is looked for, which takes a
+    while.
 
     Raises:
         MorphError: as ``check``; or the axis has no range.
@@ -183,7 +185,11 @@ def close_open_range(
 
     check(axis.close(-REACH, REACH))
     return close_range(
-        axis, invocation, planner, lambda text: sampling.request(planner, text), open_pipeline
+        axis,
+        planner,
+        lambda text: sampling.request(planner, text),
+        lambda: open_frames(invocation, planner, farm),
+        None if farm is not None and farm.startswith("ray") else invocation,
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
 from player.session.reproduce import Invocation
 from player.session.saving.quest import LEAST, Quest, answer, closed, kept_with
+from runtime.bundles.bundle import Bundle
+from runtime.engines.choose import foreseen
 from runtime.errors import RequestError
 from runtime.language.openaxis import OpenAxis
 from runtime.perception.charting.range import REACH, common
@@ -18,17 +22,22 @@ from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
 
+if TYPE_CHECKING:
+    from runtime.farm.farm import Farm
+
 
 def close_range(
     axis: OpenAxis,
-    invocation: Invocation,
     planner: Planner,
     make: Callable[[str], Request],
-    open_pipeline: Callable[[Invocation], Pipeline],
+    open_frames: Callable[[], Pipeline | Farm],
+    here: Invocation | None,
 ) -> str:
     """Return the expression with its open axis closed by the range, which is said on stderr.
 
-    ``make`` turns an expression into a request as the user's options say.
+    ``make`` turns an expression into a request as the user's options say. ``here`` tells which
+    engine ``open_frames`` opens on this machine; None where another machine draws, whose engine is
+    known once it is open.
 
     Raises:
         RequestError: there is no range, or a word that the model does not know.
@@ -37,16 +46,15 @@ def close_range(
     untaught = planner.untaught(quest.request)
     if untaught is not None:
         raise RequestError(untaught)
-    key = quest.key(planner.digest(), (invocation.backend, invocation.precision))
-    kept = load_range(key)
+    kept = None
+    if here is not None:
+        bundle = Bundle(Path(), planner.manifest)
+        engine, precision = foreseen(bundle, here.backend, here.precision)
+        model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
+        kept = load_range(quest.key(model))
     if kept is None:
-        with open_pipeline(invocation) as pipeline, _bars() as bars:
-            bar = bars.add_task(f"finding the range of {axis.name}", total=100)
-            ranges = answer(
-                quest, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
-            )
-            kept = common(ranges)
-            keep_range(key, *kept, kept_with(quest, ranges, pipeline.settings()))
+        with open_frames() as pipeline:
+            kept = _found(quest, pipeline)
     low, high = kept
     if high - low < LEAST:
         raise RequestError(
@@ -55,6 +63,21 @@ def close_range(
     text = closed(quest, low, high)
     print(f"range found: {text}", file=sys.stderr)
     return text
+
+
+def _found(quest: Quest, pipeline: Pipeline | Farm) -> tuple[float, float]:
+    """Return what is kept for the engine that is open, or find it and keep that."""
+    settings = pipeline.settings()
+    kept = load_range(quest.key(settings))
+    if kept is None:
+        with _bars() as bars:
+            bar = bars.add_task(f"finding the range of {quest.axis.name}", total=100)
+            ranges = answer(
+                quest, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
+            )
+        kept = common(ranges)
+        keep_range(quest.key(settings), *kept, kept_with(quest, ranges, settings))
+    return kept
 
 
 def no_range(name: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from player.commands.common import INSTALL, can_export, interruptible
-from player.options import AsJson, Sampling, open_pipeline, open_planner, shared
+from player.options import AsJson, Sampling, close_open_range, open_pipeline, open_planner, shared
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
 
@@ -74,6 +72,7 @@ def bench(
             raise TargetError(f"{plot}: a plot is one picture, so its name ends in .png")
     typed = invocation
     options = {
+        "against": against,
         "frames": frames,
         "turns": turns if against else None,
         "layers": layers or None,
@@ -85,13 +84,16 @@ def bench(
             bundle, checkpoint = _random(random_weights)
             invocation = replace(invocation, model=str(bundle))
         planner = open_planner(invocation)
-        request = sampling.request(planner, expression)
-        command = _command(request, typed, options, against or [])
+
+        def begin(text: str) -> Request:
+            return sampling.request(planner, text)
 
         def specs(ours: Pipeline | None) -> list[PeerSpec]:
             return _specs(invocation.model, against or [], checkpoint, ours)
 
         specs(None)  # a name that is none is said before minutes have passed
+        request = begin(close_open_range(expression, invocation, planner, sampling, begin))
+        command = command_line("bench", request, None, typed.shareable(), options)
         result = bench_bundle(
             lambda: open_pipeline(invocation),
             request,
@@ -115,15 +117,6 @@ def bench(
         from runtime.bench.table import lines
 
         print("\n".join(lines(result)))
-
-
-def _command(
-    request: Request, invocation: Invocation, options: Mapping[str, object], against: Sequence[str]
-) -> str:
-    """Return the command that measures the same again; it names files without their folders."""
-    words = shlex.split(command_line("bench", request, None, invocation.shareable(), options))
-    peers = [word for name in against for word in ("--against", name)]
-    return shlex.join([*words[:2], *peers, *words[2:]])
 
 
 def _specs(

@@ -60,7 +60,7 @@ def grid(
         start = sampling.request(planner, text, t=t, u=u)
         return start, lay_out(start, rows, cols)
 
-    start, layout = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    start, layout = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
     name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     counts = {"rows": len(layout.rows), "cols": len(layout.cols)}

@@ -40,7 +40,7 @@ from runtime.pipeline import Pipeline
 from runtime.request import Request
 
 MAX_FRAMES = 100_000
-ALLOWED = {"expression", "output", "fps", "force", "model", "backend", "precision"}
+ALLOWED = {"expression", "output", "fps", "force", "model", "backend", "precision", "farm"}
 """options that a take may be rendered with"""
 Pixels = NDArray[np.uint8]
 
@@ -80,9 +80,11 @@ def render(
         if typed - ALLOWED:
             raise RequestError(
                 f"{expression} is a take: it has its own words, places and settings; "
-                "--fps, --model, --backend and --precision may be chosen"
+                "--fps, --model, --backend, --precision and --farm may be chosen"
             )
-        render_take(expression, output, fps, invocation, force=force, one_model="model" in typed)
+        render_take(
+            expression, output, fps, invocation, farm, force=force, one_model="model" in typed
+        )
         return
     kind = kind_of(output)
     count = (1 if kind == "png" or t is not None else 400) if frames is None else frames
@@ -105,7 +107,7 @@ def render(
         start = sampling.request(planner, text, t=t or 0.0, u=0.5 if u is None else u)
         return start, film_line(start, u) if count > 1 else Line(start, "t")
 
-    start, line = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    start, line = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
     more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)

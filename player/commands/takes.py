@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from player.commands.common import frames_of, interruptible, progress
 from player.commands.playing.library import Library
-from player.options import open_pipeline
+from player.options import open_frames
 from player.session.motion.moment import Moment, kind_in
 from player.session.reproduce import Invocation, own_name
 from player.session.saving.takefile import Take, read_take
@@ -40,6 +40,7 @@ def render_take(
     output: str,
     fps: float,
     invocation: Invocation,
+    farm: str | None = None,
     *,
     force: bool,
     one_model: bool = False,
@@ -47,7 +48,7 @@ def render_take(
     """Render the take in ``source`` to a film; frame i shows what was asked for at i / fps.
 
     With ``one_model`` the model of ``invocation`` draws all of it; else each part is drawn by the
-    model it was performed with.
+    model it was performed with. ``farm`` is as in ``open_frames``.
 
     Raises:
         KeptFileError, RequestError, BundleError, TargetError: before anything is written.
@@ -75,7 +76,7 @@ def render_take(
         command = _command(source, output, fps, invocation, one_model=one_model)
         settings = settings_of(known, first.request, command, **more)
         with open_film(output, size, fps, settings) as film:
-            for pixels, own in _pictures(moments, library, bars):
+            for pixels, own in _pictures(moments, library, farm, bars):
                 film.write(pixels, own)
             written = film.frames
     print(f"{output}: {written} frames, {written / fps:.1f} s at {fps:g} frames per second")
@@ -133,7 +134,7 @@ def _check(take: Take, library: Library, source: str) -> tuple[int, int]:
 
 
 def _pictures(
-    moments: list[Moment], library: Library, bars: Progress
+    moments: list[Moment], library: Library, farm: str | None, bars: Progress
 ) -> Iterator[tuple[NDArray[np.uint8], dict[str, Any]]]:
     """Draw in order, with each picture's own settings; what stands still is drawn once.
 
@@ -145,7 +146,7 @@ def _pictures(
             (request, sum(1 for _ in run))
             for request, run in groupby(model.fitted(moment.request) for moment in part)
         ]
-        with open_pipeline(library.invocation_of(name)) as pipeline:
+        with open_frames(library.invocation_of(name), library.planner(name), farm) as pipeline:
             drawn = frames_of(pipeline, [request for request, _ in runs], bars, "rendering")
             for frame, (request, count) in zip(drawn, runs, strict=True):
                 for _ in range(count):

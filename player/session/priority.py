@@ -118,9 +118,8 @@ class PriorityRequests:
         if shot.is_typed and state.request.expression != shot.request.expression:
             self._range, self._worker.priority = None, ()
             return  # other words were typed since
-        invocation = state.invocation
         if state.info is not None:
-            shot.look_up(state.info.settings, (invocation.backend, invocation.precision))
+            shot.look_up(state.info.settings)
         done = shot.advance(state.cache)
         problem = self.take_problem()
         if problem is None and not done:

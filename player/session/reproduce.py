@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -62,10 +62,12 @@ def command_line(
     target: str | None,
     invocation: Invocation,
     options: Mapping[str, object],
+    more: Sequence[str] = (),
 ) -> str:
     """Return the shell command that makes ``target`` again, or does what writes no file.
 
-    ``options`` maps long option names to values; True is a bare flag, None and False are left out.
+    ``options`` maps long option names to values; True is a bare flag, None and False are left out,
+    a list is its option repeated. ``more`` are words after the expression.
     """
     given: dict[str, object] = {
         "edit": None if request.edit == "word" else request.edit,
@@ -81,13 +83,16 @@ def command_line(
     for name, value in given.items():
         if value is True:
             words.append(f"--{name}")
+        elif isinstance(value, list):
+            words += [word for one in value for word in (f"--{name}", str(one))]
         elif value is not None and value is not False:
             text = repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
             words += [f"--{name}", text]
     words += invocation.options()
-    if request.expression.startswith("-"):
+    arguments = [request.expression, *more]
+    if any(text.startswith("-") for text in arguments):
         words.append("--")
-    return shlex.join([*words, request.expression])
+    return shlex.join([*words, *arguments])
 
 
 def stem(request: Request) -> str:

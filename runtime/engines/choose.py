@@ -50,6 +50,21 @@ def choose(
     return _open(backend, bundle, precision)
 
 
+def foreseen(bundle: Bundle, backend: str, precision: str) -> tuple[str, str]:
+    """Return the engine runtime and the precision that ``choose`` settles on where the first that
+    works here is ready for ``bundle``, of which only the manifest is read; nothing is opened.
+
+    Raises:
+        EngineError: as ``check_backend``.
+    """
+    check_backend(backend)
+    if backend == "auto":
+        backend = next(name for name in AUTO if usable(name) is None)
+    if precision == "auto":
+        precision = import_module(BACKENDS[backend]).suited_precision(bundle)
+    return backend, precision
+
+
 def check_backend(backend: str) -> None:
     """Raise EngineError unless ``backend`` is ``auto`` or an engine runtime that works here."""
     if backend == "auto":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -136,7 +135,14 @@ def atlas(
             record = {
                 **settings,
                 **_more(names, frames, seeds, stills[0]),
-                "command": _command(names, stills[0], output, invocation, frames, seeds),
+                "command": command_line(
+                    "atlas",
+                    stills[0],
+                    own_name(output or "atlas.png"),
+                    invocation.shareable(),
+                    {"frames": frames, "seeds": seeds, "limit": None if limit == LIMIT else limit},
+                    names[1:],
+                ),
             }
             if output is not None:
                 pictures = [shrink(f.pixels, THUMBNAIL) for f in pipeline.frames(stills)]
@@ -244,20 +250,6 @@ def _name_untaught(planner: Planner, stills: Sequence[Request]) -> None:
 def _more(names: Sequence[str], frames: int, seeds: int, still: Request) -> dict[str, Any]:
     drawn = {**asdict(still), "expression": f"{names[0]} -> {names[1]}"}
     return {**drawn, "words": list(names), "frames": frames, "seeds": seeds}
-
-
-def _command(
-    names: Sequence[str],
-    still: Request,
-    output: str | None,
-    invocation: Invocation,
-    frames: int,
-    seeds: int,
-) -> str:
-    options = {"frames": frames, "seeds": seeds}
-    target = own_name(output or "atlas.png")
-    first = command_line("atlas", still, target, invocation.shareable(), options)
-    return f"{first} {shlex.join(names[1:])}"
 
 
 def _figures(drawn: Atlas, near: str | None) -> dict[str, Any]:

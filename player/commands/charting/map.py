@@ -101,7 +101,7 @@ def map(
         refuse_untaught(planner, start)
         return start
 
-    start = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    start = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
     told = {"frames": frames, "seconds": seconds}
     if output is not None:
         model = {"model": planner.manifest.model}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import replace
 from typing import Annotated
 
@@ -88,16 +87,12 @@ def range(
                     lambda share, bar=bar: bars.update(bar, completed=100 * share),  # type: ignore[misc]
                 )
                 found.append(ranges)
-                settings = kept_with(quest, ranges, pipeline.settings())
-                drawn_by = invocation.backend, invocation.precision
-                if farm is not None and farm.startswith("ray:"):  # auto may be another there
-                    drawn_by = settings["engine"], settings["precision"]
-                keep_range(quest.key(planner.digest(), drawn_by), *common(ranges), settings)
+                model = pipeline.settings()
+                keep_range(quest.key(model), *common(ranges), kept_with(quest, ranges, model))
         typed = replace(quests[0].request, expression=texts[0])
-        options = {"seeds": seeds, "reach": reach, "t": t}
+        options = {"also": texts[1:], "seeds": seeds, "reach": reach, "t": t}
         name = None if output is None else own_name(output)
         command = command_line("range", typed, name, invocation.shareable(), options)
-        command = " ".join([command, *(f"--also {shlex.quote(text)}" for text in texts[1:])])
         settings = settings_of(pipeline.settings(), quests[0].request, command, **told)
         if output is not None:
             strips = [

@@ -66,7 +66,7 @@ def storms(
         start = sampling.request(planner, text, u=0.5 if u is None else u)
         return start, film_line(start, u)
 
-    expression = close_open_range(expression, invocation, planner, sampling, begin)
+    expression = close_open_range(expression, invocation, planner, sampling, begin, farm)
     start, line = begin(expression)
     if output is not None:
         decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)

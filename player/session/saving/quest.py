@@ -69,13 +69,13 @@ class Quest:
         """
         return RangeFinder(self.places, self.at, seeds=self.seeds, reach=self.reach)
 
-    def key(self, digest: str, drawn_by: tuple[str, str]) -> str:
-        """Return the name under which the answer of a bundle with this digest is kept.
-
-        ``drawn_by`` is the engine and the precision, as they were asked for or as they are.
+    def key(self, model: Mapping[str, Any]) -> str:
+        """Return the name under which the answer is kept that the ``digest``, ``engine`` and
+        ``precision`` of ``model`` give.
         """
         text = self.axis.text if self.t is None else f"{self.axis.text} @ {self.t!r}"
-        return range_key(digest, drawn_by, text, self.request, self.seeds, self.reach)
+        drawn_by = model["engine"], model["precision"]
+        return range_key(model["digest"], drawn_by, text, self.request, self.seeds, self.reach)
 
 
 def answer(quest: Quest, render: RenderMany, tell: Callable[[float], None]) -> tuple[Range, ...]:

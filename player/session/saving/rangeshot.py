@@ -63,20 +63,12 @@ class RangeShot:
         self._looks: dict[Request, Descriptor] = {}
         self._looked_up = False
 
-    def look_up(self, settings: Mapping[str, Any], asked: tuple[str, str]) -> None:
-        """Take what was found before, if it was, with the model and engine of ``settings``.
-
-        ``asked`` is the backend and the precision that were asked for: under them a command keeps
-        what it finds.
-        """
+    def look_up(self, settings: Mapping[str, Any]) -> None:
+        """Take what was found before, if it was, with the model and engine of ``settings``."""
         if self._looked_up or not settings.keys() >= _TOLD:
             return
         self._looked_up = True
-        drawn_by = settings["engine"], settings["precision"]
-        for by in (drawn_by, asked):
-            self.interval = load_range(self.quest.key(settings["digest"], by), drawn_by)
-            if self.interval is not None:
-                return
+        self.interval = load_range(self.quest.key(settings))
 
     def keep(self, settings: Mapping[str, Any]) -> None:
         """Keep what was found for the next time.
@@ -85,10 +77,9 @@ class RangeShot:
             ValueError: nothing is found yet.
         """
         if settings.keys() >= _TOLD and not self._finder.wanted:
-            drawn_by = settings["engine"], settings["precision"]
             found = self._finder.found
-            settings = kept_with(self.quest, found, settings)
-            keep_range(self.quest.key(settings["digest"], drawn_by), *common(found), settings)
+            kept = kept_with(self.quest, found, settings)
+            keep_range(self.quest.key(settings), *common(found), kept)
 
     @property
     def requests(self) -> tuple[Request, ...]:

@@ -67,6 +67,11 @@ def available(backend: str = "onnxruntime") -> str | None:
     return None
 
 
+def suited_precision(bundle: Bundle) -> str:
+    """Return what ``auto`` computes in: what the bundle's graphs were made for."""
+    return bundle.manifest.precision
+
+
 def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") -> OnnxRuntimeEngine:
     """Load a bundle on the execution provider that ``backend`` stands for.
 
@@ -75,7 +80,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
             not give the provider asked for (it would have run on the CPU without a word), or not
             for every costly operator, or its frames were found to be others than the CPU's.
     """
-    made = bundle.manifest.precision
+    made = suited_precision(bundle)
     if precision not in ("auto", made):
         raise EngineError(
             f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "

@@ -61,6 +61,11 @@ def available(backend: str = "tensorrt") -> str | None:
     return None
 
 
+def suited_precision(bundle: Bundle) -> str:
+    """Return what ``auto`` computes in: what the bundle's graphs were made for."""
+    return bundle.manifest.precision
+
+
 def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> TensorRtEngine:
     """Load the engines that were built for this bundle and this GPU.
 

@@ -33,8 +33,8 @@ def range_key(
 ) -> str:
     """Return the name under which a range is kept.
 
-    ``digest`` is the bundle's, ``drawn_by`` the engine and the precision that were asked for or
-    that drew, ``text`` the expression with its holes; of ``request`` all but its place counts.
+    ``digest`` is the bundle's, ``drawn_by`` the engine and the precision, ``text`` the
+    expression with its holes; of ``request`` all but its place counts.
     """
     fields = {
         **asdict(request), "expression": text, "t": 0, "u": 0, "drawn_by": drawn_by,
@@ -43,15 +43,11 @@ def range_key(
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def load_range(key: str, drawn_by: tuple[str, str] | None = None) -> tuple[float, float] | None:
-    """Return the interval (low, high) kept under ``key``; None where none is, or a damaged one, or
-    one that another engine or precision than ``drawn_by`` drew.
-    """
+def load_range(key: str) -> tuple[float, float] | None:
+    """Return the interval (low, high) kept under ``key``; None where none is, or a damaged one."""
     try:
         kept = json.loads((ranges_root() / f"{key}.json").read_text(encoding="utf-8"))
         low, high = float(kept["low"]), float(kept["high"])
-        if drawn_by is not None and drawn_by != (kept["engine"], kept["precision"]):
-            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return (low, high) if math.isfinite(high - low) and low <= 0 <= high else None

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from player import ranging
 from player.cli import main
 from player.commands import bench as bench_module
 from runtime.bundles.library import built_in
@@ -57,6 +58,15 @@ def test_the_command_kept_is_what_was_typed_without_folders(
         *("--interp", "slerp", "--model", "my model", "--precision", "f32"),
         *("--", "-1/2*tabby + cat -> dog"),
     ]
+
+
+def test_an_open_range_is_found_before_anything_is_timed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ranging, "close_range", lambda axis, *_: axis.close(-0.25, 0.5))
+    assert run(monkeypatch, "--frames", "2", "--json", "cat | -?*dog .. +?*dog") in (None, 0)
+    command = json.loads(capsys.readouterr().out)["command"]
+    assert shlex.split(command)[-1] == "cat | -0.25*dog .. +0.5*dog"
 
 
 def test_without_torch_diffusers_is_reported_with_what_adds_it(

@@ -29,9 +29,13 @@ from player.session.session import Session
 from player.session.words import STARTER
 from runtime.bundles.library import built_in
 from runtime.errors import BundleError, MorphError
+from runtime.farm.crew import Done
+from runtime.farm.worker import Opening
 from runtime.output.film import read_settings, save_still
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.runtime.farm.test_farm import ShuffledCrew
+from tests.support.drawn import morph
 
 app = typer.Typer()
 app.command()(render)
@@ -112,6 +116,39 @@ def test_another_model_can_be_chosen_and_one_that_is_not_here_is_one_line(take: 
     assert not (take.parent / "a.mp4").exists()
     run(str(take), "-o", str(take.parent / "a.mp4"), "--model", "critters")
     assert (take.parent / "a.mp4").stat().st_size > 1000
+
+
+def test_a_farm_draws_each_part_of_a_take_with_its_own_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crew(ShuffledCrew):
+        def wait(self) -> Done:
+            index, job = self.waiting.pop(0)
+            assert isinstance(job, tuple)
+            return Done(index, np.stack([morph(one, (256, 256)) for one in job]))
+
+    def open_crew(spec: str, opening: Opening) -> Crew:
+        opened.append((spec, opening))
+        return Crew(0)
+
+    opened: list[tuple[str, Opening]] = []
+    monkeypatch.setattr("runtime.farm.farm.open_crew", open_crew)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(built_in(), tmp_path / "mine")
+    request = Request("cat -> kitten", t=0.5, seed=2)
+    parts = ((0.0, Moment(request, "mine")), (0.5, Moment(request.at(0.7), "critters")))
+    write_take(tmp_path / "a.take.json", Take(parts, 1.0))
+    words = ["a.take.json", "-o", "a/", "--fps", "4", "--precision", "f32"]
+    run(*words, "--farm", "local:2")
+    assert [(spec, one.model, one.precision) for spec, one in opened] == [
+        ("local:2", "mine", "f32"),
+        ("local:2", "critters", "f32"),
+    ]
+    drawn = [morph(one, (256, 256)) for one in (request, request.at(0.7))]
+    made = frames(tmp_path / "a")
+    assert len(made) == 4
+    assert all(np.array_equal(one, drawn[i > 1]) for i, one in enumerate(made))
 
 
 def test_the_film_of_a_take_says_how_it_was_made_and_by_what(

@@ -5,12 +5,21 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from player.ranging import close_range
 from player.session.actions import NAMES
+from player.session.reproduce import Invocation
 from player.session.session import Session
+from runtime.bundles.bundle import Bundle
+from runtime.engines import choose
+from runtime.engines.choose import foreseen
 from runtime.errors import ExpressionError, RequestError
+from runtime.language.expression import parse
+from runtime.language.openaxis import open_axis
+from runtime.planner import Planner
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, session_of, turn
 
@@ -149,6 +158,33 @@ def test_a_range_that_was_found_is_known_the_next_time(
         seeds = {one.seed for one in renderer.rendered}
     assert seeds == {0}, "others are drawn for a range alone"
     assert drawn[0] > 50
+
+
+def test_a_range_that_was_typed_in_the_player_is_known_to_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    text, planner = "cat | -?*tabby .. +?*tabby", Planner.of("critters")
+    bundle = Bundle(Path(), planner.manifest)
+    engine, precision = foreseen(bundle, "auto", "auto")
+    model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
+    session = session_of(tmp_path, "owl", lambda: FakeRenderer(metadata=model))
+    session.start()
+    turn(session, 3)
+    session.write(text)
+    until_found(session, "cat | ")
+
+    def refuse() -> NoReturn:
+        raise AssertionError("a model is opened to find what was found")
+
+    axis = open_axis(text)
+    assert axis is not None
+    found = close_range(axis, planner, planner.request, refuse, Invocation())
+    assert str(parse(found)) == session.state.base.expression
+
+    monkeypatch.setattr(choose, "usable", lambda name: None)  # a GPU, which auto would take
+    with pytest.raises(AssertionError, match="opened"):
+        close_range(axis, planner, planner.request, refuse, Invocation())
 
 
 def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> None:

@@ -138,6 +138,16 @@ def test_the_picture_has_the_words_and_the_command(stage: Stage) -> None:
         stage.run("cat", "dog", *FEW, "-o", "atlas.png")
 
 
+def test_the_command_runs_with_its_limit_and_with_words_that_begin_with_a_minus(
+    stage: Stage,
+) -> None:
+    stage.run(*FEW, "--limit", "300000", "-o", "atlas.png", "--", "cat", "-1/4*sleepy + fox")
+    command = read_settings("atlas.png")["command"]
+    assert "--limit 300000" in command
+    assert stage.run(*shlex.split(command)[2:]) == 0
+    assert read_settings("atlas.png")["command"] == command
+
+
 def test_near_lists_the_neighbours(stage: Stage) -> None:
     stage.run("cat", "dog", "fox", *FEW, "--near", "cat", "--json")
     assert {one["word"] for one in json.loads(stage.out)["near"]} == {"dog", "fox"}

@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from PIL import Image
 
 from player import options
 from player.commands.charting import range as range_module
+from player.session.reproduce import Invocation
 from player.session.saving.quest import Quest
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.language.openaxis import open_axis
@@ -27,6 +28,9 @@ from tests.support.drawn import DrawnPipeline
 
 class Tabby(DrawnPipeline):
     """Storms below -0.6 of whatever is added, and below -0.4 where t is 1."""
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "digest": Planner.of("critters").digest()}
 
     def render(self, request: Request) -> Frame:
         self.asked.append(request)
@@ -91,13 +95,17 @@ def test_the_picture_has_a_strip_for_each_place_and_knows_its_command(run: Run) 
 
 
 def test_several_axes_share_a_picture(run: Run) -> None:
-    words = ["range", "cat", "tabby", "--also", "fox | -?*black .. +?*black", "--seeds", "1"]
-    printed = run(*words, "-o", "two.png")
+    words = ["range", "--also", "fox | -?*black .. +?*black", "--seeds", "1", "-o", "two.png"]
+    printed = run(*words, "--", "-1/4*sleepy + cat", "tabby")
     assert "fox | -0." in printed
     one = run("range", "cat", "tabby", "--seeds", "1", "-o", "one.png")
     assert "fox" not in one
     command = read_settings("two.png")["command"]
     assert "--also 'fox | -?*black .. +?*black'" in command
+    first = np.asarray(Image.open("two.png"))
+    os.remove("two.png")
+    run(*shlex.split(command)[1:])
+    assert (np.asarray(Image.open("two.png")) == first).all()
 
 
 @pytest.mark.parametrize(
@@ -209,10 +217,14 @@ def test_a_bad_option_is_said_before_a_range_is_looked_for(
     assert pipeline.asked == []
 
 
-def test_a_range_is_kept_for_what_was_asked_to_draw_it(
+def test_a_range_is_kept_for_what_drew_it(
     run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(options, "open_pipeline", lambda *_: pipeline)
+    def as_asked(invocation: Invocation) -> Tabby:
+        pipeline.engine.precision = invocation.precision.replace("auto", "f32")
+        return pipeline
+
+    monkeypatch.setattr(options, "open_pipeline", as_asked)
     words = ["grid", "cat | -?*tabby .. +?*tabby", "--cols", "2", "--force"]
     run(*words)
     found = len(pipeline.asked)
@@ -220,6 +232,38 @@ def test_a_range_is_kept_for_what_was_asked_to_draw_it(
     assert len(pipeline.asked) == 2 * found
     run(*words)
     assert len(pipeline.asked) == 2 * found + 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["grid", "--cols", "2"],
+        ["render", "--frames", "2", "-o", "x.gif"],
+        ["storms", "--frames", "5"],
+        ["map", "--frames", "100"],
+    ],
+)
+def test_a_farm_looks_for_the_range_too(
+    run: Run, pipeline: Tabby, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def open_frames(invocation: Invocation, planner: Planner, farm: str | None) -> Tabby:
+        opened.append(farm)
+        pipeline.engine.name = "openvino" if farm is None else "a farm's"
+        return pipeline
+
+    opened: list[str | None] = []
+    monkeypatch.setattr(options, "open_frames", open_frames)
+    words += ["cat -> kitten | -?*tabby .. +?*tabby", "--precision", "f32"]
+    words += ["--backend", "openvino", "--force"]
+    run(*words)
+    found = len(pipeline.asked)
+    run(*words, "--farm", "ray:there:6379")
+    assert opened == [None, "ray:there:6379"]
+    assert len(pipeline.asked) == 2 * found, "there another engine may be the one that draws"
+    run(*words)
+    run(*words, "--farm", "ray:there:6379")
+    assert opened == [None, "ray:there:6379", "ray:there:6379"]
+    assert len(pipeline.asked) < 3 * found, "both are known now"
 
 
 def test_the_last_seed_has_a_range_too(

@@ -268,8 +268,8 @@ class Pipeline:
     def cancel(self) -> None:
         """Give up the frame that is being drawn; call it from any thread.
 
-        ``render`` raises Cancelled then. Nothing happens where no frame is being drawn, and on an
-        engine that draws it in one piece, as a CUDA graph.
+        ``render`` raises FrameCancelled then. Nothing happens where no frame is being drawn, and on
+        an engine that draws it in one piece, as a CUDA graph.
         """
         engine = self.engine
         if isinstance(engine, Cancellable):

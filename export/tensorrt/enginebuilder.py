@@ -54,7 +54,7 @@ def build(job: Job, send: Send, cancelled: threading.Event) -> dict[str, Any]:
     """Build ``job.plan``; return notes about the build. ``send`` is called with its progress.
 
     Raises:
-        Cancelled: ``cancelled`` was set meanwhile.
+        WorkCancelled: ``cancelled`` was set meanwhile.
         BuildError: the graph cannot be parsed or built, with TensorRT's error log.
     """
     trt = load_module(job.backend)

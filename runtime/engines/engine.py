@@ -96,7 +96,7 @@ class Cancellable(Protocol):
     """An engine, or what renders with one, whose frame can be given up while it is drawn."""
 
     def cancel(self) -> None:
-        """End the frame that is being drawn, from any thread: its ``render`` raises Cancelled.
+        """End the frame that is being drawn, from any thread: its ``render`` raises FrameCancelled.
 
         Where none is, nothing happens; the next is not touched.
         """

@@ -49,7 +49,7 @@ def work(task: dict[str, Any], send: Send, cancelled: threading.Event) -> dict[s
 
     Raises:
         BundleError, EngineError: the bundle is not as it was, or NNCF fails.
-        Cancelled: nobody waits for it any more.
+        WorkCancelled: nobody waits for it any more.
     """
 
     def stage(name: str) -> None:

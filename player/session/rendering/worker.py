@@ -283,7 +283,7 @@ class Worker:
         return True
 
     def _render_giving_way(self, request: Request) -> None:
-        """Draw a frame that a request's picture comes before; raises Cancelled where it did."""
+        """Draw a frame that a request comes before; raises FrameCancelled where it did."""
         with self._giving_way:
             if self.requests.waiting():
                 raise FrameCancelled("somebody waits")

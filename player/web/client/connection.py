@@ -102,7 +102,7 @@ class Connection:
 
         Raises:
             RequestError: the server refuses it; it is away, or does not answer in time.
-            Cancelled: what ``over`` said.
+            FrameCancelled: what ``over`` said.
             MorphError: the connection is closed.
         """
         ends = None if seconds is None else time.monotonic() + seconds

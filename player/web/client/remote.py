@@ -118,7 +118,7 @@ class RemoteRenderer:
         """Return the server's picture, from here if it came before; waits while it is away.
 
         Raises:
-            Cancelled: ``cancel`` was called meanwhile, or another model plays there.
+            FrameCancelled: ``cancel`` was called meanwhile, or another model plays there.
             MorphError: the server refuses it, or the connection is closed.
         """
         started = time.perf_counter()

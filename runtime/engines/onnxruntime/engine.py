@@ -157,7 +157,7 @@ class OnnxRuntimeEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``; Cancelled where ``cancel`` was called meanwhile."""
+        """See ``Engine.render``; FrameCancelled where ``cancel`` was called meanwhile."""
         if self._noise is None:
             raise EngineError("render was called before load_noise")
         self._go_on(True)

@@ -128,7 +128,7 @@ class OpenVinoEngine:
     def render(
         self, weights: Floats, pooled_weights: Floats | None, steps: tuple[Step, ...]
     ) -> Rendered:
-        """See ``Engine.render``; Cancelled where ``cancel`` was called meanwhile."""
+        """See ``Engine.render``; FrameCancelled where ``cancel`` was called meanwhile."""
         self._cancelled = False
         if self._noise is None:
             raise EngineError("render was called before load_noise")

@@ -2,51 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 from player.controllers.inbox import Inbox
+from player.controllers.midimapping import Binding, Mode, read_mapping, write_mapping
 from player.session.actions import NAMES
 from player.session.motion.tempo import Tempo, fit
 from player.session.session import Session
-from runtime.durable import write_aside
 from runtime.errors import MorphError, RequestError
-from runtime.output.target import writing
 
 LOOK_SECONDS = 0.25
 """How often plugged and unplugged devices are looked for: no hand is faster."""
-FORMAT = 1
-LARGEST = 1 << 20
-"""Bytes of a mapping file that are read at all."""
-
 CLOCK, START = 0xF8, 0xFA
 """MIDI's real-time messages: 24 ticks a beat; the next tick is the first beat of a song."""
 TICKS_PER_BEAT = 24
 
-Mode = Literal["absolute", "relative", "offset", "press"]
-"""What a control sends: the place of a knob with two ends, 0 to 127; an endless knob's turns, as
-1, 2 … up and 127 or 65 … down; or as 65 … up and 63 … down; a button's 127 and 0."""
 UNCLEAR = (0, 1, 65, 127)
 """Values of a controller message that do not yet say what kind of control sent it."""
 PLACES = {"move": "seek", "move_u": "seek_u"}
 """action that moves → the one that goes to a place on the same axis"""
 RELATIVE = {place: relative for relative, place in PLACES.items()} | {"seed": "change_seed"}
 """action that takes a value → the one that goes on from its value"""
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What one knob or key does; ``control`` is ``cc 1/21`` (channel/number) or ``note 1/60``."""
-
-    control: str
-    action: str
-    mode: Mode = "absolute"
-    value: float | None = None
-    """what a key or button gives the action; None is the action's default"""
 
 
 class Ports(Protocol):
@@ -255,60 +234,6 @@ class Midi:
             ):  # held by another, or just gone; tried again
                 continue
             session.state.say(f"MIDI: {name}")
-
-
-def read_mapping(path: Path) -> tuple[Binding, ...]:
-    """Read a mapping file; none is an empty one.
-
-    Raises:
-        MorphError: it is damaged, of a newer format, or names an action that is not there.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise MorphError(f"{path} is too large for a MIDI mapping: remove it")
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, RecursionError) as error:
-        raise MorphError(f"{path} cannot be read ({error}): remove it, and learn again") from None
-    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
-        raise MorphError(f"{path} is no MIDI mapping that this version reads: remove it")
-    entries = raw.get("bindings")
-    if not isinstance(entries, list):
-        raise MorphError(f"{path} is damaged: remove it, and learn again")
-    return tuple(_binding(entry, path) for entry in entries)
-
-
-def _binding(entry: object, path: Path) -> Binding:
-    try:
-        one = Binding(**entry) if isinstance(entry, dict) else None
-    except TypeError:
-        one = None
-    if one is None or not all(isinstance(text, str) for text in (one.control, one.action)):
-        raise MorphError(f"{path} is damaged: remove it, and learn again")
-    action = NAMES.get(one.action)
-    if action is None or one.mode not in get_args(Mode):
-        raise MorphError(f"{path} binds {one.control!r} to {one.action!r}, which is no action")
-    if one.value is not None and not (
-        isinstance(one.value, int | float)
-        and action.parameter is not None
-        and action.parameter.holds(one.value)
-    ):
-        raise MorphError(f"{path} gives {one.action!r} a value that it does not take")
-    return one
-
-
-def write_mapping(path: Path, bindings: Sequence[Binding]) -> None:
-    """Keep a mapping, whole or not at all.
-
-    Raises:
-        TargetError: it cannot be written.
-    """
-    text = json.dumps({"format": FORMAT, "bindings": [asdict(one) for one in bindings]}, indent=1)
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with write_aside(path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
 
 
 def _turns(value: int, mode: Mode) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 
 from player.session.rendering.measures import Measures
-from player.session.rendering.worker import PendingRequest, Worker
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
 from player.session.state import PlayerState
 from runtime.errors import MorphError
 from runtime.request import Frame, Request

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from player.session.rendering.worker import Renderer
+from player.session.rendering.renderer import Renderer
 from runtime.request import Request
 
 

@@ -17,7 +17,8 @@ from player.session.motion.past import Past
 from player.session.opening import moment_in
 from player.session.priority import PriorityRequests
 from player.session.rendering.measures import Measures
-from player.session.rendering.worker import Renderer, Worker
+from player.session.rendering.renderer import Renderer
+from player.session.rendering.worker import Worker
 from player.session.reproduce import Invocation, play_command
 from player.session.saving.cues import Cues
 from player.session.saving.difference import difference

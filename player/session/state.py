@@ -13,7 +13,7 @@ from player.session.motion.glide import Glide
 from player.session.motion.moment import Moment
 from player.session.motion.playhead import FINE, Playhead, TickPoint
 from player.session.panels import Panels
-from player.session.rendering.worker import ModelInfo
+from player.session.rendering.renderer import ModelInfo
 from player.session.reproduce import Invocation
 from runtime.cache import FrameCache
 from runtime.language.expression import parse

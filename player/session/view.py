@@ -15,7 +15,7 @@ from player.session.state import HINT, PlayerState
 from runtime.language.expression import parse
 from runtime.language.line import TICKS, Axis, Line
 from runtime.mixing.mix import Plan
-from runtime.perception.charting.map import Sketch
+from runtime.perception.charting.sketch import Sketch
 from runtime.request import Request
 
 

@@ -12,7 +12,7 @@ import pygame
 
 from player.session.actions import NAMES, find
 from player.session.models import Models
-from player.session.rendering.worker import Renderer
+from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.firstpicture import FirstPicture
 from player.session.session import Controller, Session

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from player.session.rendering.worker import Renderer
+from player.session.rendering.renderer import Renderer
 from player.session.session import Session
 from runtime.errors import EngineError
 from runtime.language.expression import parse

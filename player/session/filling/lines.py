@@ -11,7 +11,7 @@ from player.session.filling.scan import Scan, Speeds, division
 from runtime.cache import FrameCache
 from runtime.errors import RequestError
 from runtime.language.line import DIVISIONS, Line
-from runtime.perception.charting.map import Sketch
+from runtime.perception.charting.sketch import Sketch
 from runtime.request import Request
 
 LINES_KEPT = 16

@@ -9,7 +9,8 @@ from player.session.filling.memory import Descriptors
 from player.session.filling.scan import division
 from runtime.cache import FrameCache
 from runtime.language.line import DIVISIONS
-from runtime.perception.charting.map import Point, Sketch, sketch
+from runtime.perception.charting.map import Point
+from runtime.perception.charting.sketch import Sketch, sketch
 from runtime.perception.distance import distance
 from runtime.perception.storms.change import POSTS
 from runtime.request import Request

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import time
 
-from player.session.rendering.worker import LULL_SECONDS, PendingRequest, Renderer, Worker
+from player.session.rendering.renderer import PendingRequest, Renderer
+from player.session.rendering.worker import LULL_SECONDS, Worker
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.language.line import TICKS

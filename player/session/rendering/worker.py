@@ -8,18 +8,18 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from player.session.filling.fillorder import next_to_fill
 from player.session.filling.lines import Lines, line_of
 from player.session.filling.scan import division
 from player.session.rendering.mailbox import Latest
+from player.session.rendering.renderer import ModelInfo, PendingRequest, Renderer, Result
 from runtime.cache import FrameCache
 from runtime.engines.engine import Cancellable
 from runtime.errors import EngineError, FrameCancelled, one_line
 from runtime.language.line import DIVISIONS
-from runtime.mixing.mix import Plan
 from runtime.planner import PlanKey, plan_key
 from runtime.request import Frame, Request
 
@@ -40,55 +40,6 @@ UNLEARNED = 1024
 """Pictures that wait to be measured; older ones are measured when their line is looked at again."""
 FAILURES = 3
 """After this many failed fills in a row, idle filling waits for the next request."""
-
-
-class EngineInfo(Protocol):
-    """What the readouts say of an engine."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def precision(self) -> str: ...  # noqa: D102
-
-
-class Renderer(Protocol):
-    """The part of ``runtime.pipeline.Pipeline`` that the render thread uses."""
-
-    @property
-    def engine(self) -> EngineInfo: ...  # noqa: D102
-    def check(self, request: Request) -> None: ...  # noqa: D102
-    def plan(self, request: Request) -> Plan: ...  # noqa: D102
-    def render(self, request: Request) -> Frame: ...  # noqa: D102
-    def settings(self) -> dict[str, Any]: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRequest:
-    """The picture asked for, and which way along t the playhead moves (+1 or -1)."""
-
-    request: Request
-    direction: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a request: a frame, or an error in one line. ``request`` shows stale ones."""
-
-    request: Request
-    frame: Frame | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """What is known once the model is open."""
-
-    engine: str
-    precision: str
-    plan: Plan
-    settings: Mapping[str, object]
-    """what belongs into the metadata of every still and film"""
 
 
 class Worker:

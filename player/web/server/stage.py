@@ -14,7 +14,7 @@ from typing import Any, get_args
 from player.session.actions import NAMES
 from player.session.motion.playhead import GLIDE, SPEEDS, Loop, Playhead
 from player.session.rendering.mailbox import Latest
-from player.session.rendering.worker import Result
+from player.session.rendering.renderer import Result
 from player.session.session import Session
 from player.web.server import shown
 from player.web.server.encoder import Encoder

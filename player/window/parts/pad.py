@@ -12,7 +12,7 @@ from player.session.view import View
 from player.window import theme
 from player.window.layout import fraction, share_x, share_y
 from runtime.language.line import Line
-from runtime.perception.charting.map import Sketch
+from runtime.perception.charting.sketch import Sketch
 from runtime.perception.storms.storms import thresholds
 from runtime.request import Request
 

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from player.controllers.midi import Midi, read_mapping
+from player.controllers.midi import Midi
+from player.controllers.midimapping import read_mapping
 from player.session.actions import NAMES
 from player.session.session import Session
 from runtime.errors import MorphError

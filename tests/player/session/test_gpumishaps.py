@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from player.session.rendering.worker import PendingRequest, Renderer, Result, Worker
+from player.session.rendering.renderer import PendingRequest, Renderer, Result
+from player.session.rendering.worker import Worker
 from runtime.bundles.bundle import Bundle
 from runtime.cache import FrameCache
 from runtime.engines.childengine import ChildEngine

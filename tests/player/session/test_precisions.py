@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from player.session.filling.scan import Speeds
-from player.session.rendering.worker import PendingRequest, Worker
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
 from runtime.cache import FrameCache
 from runtime.errors import EngineError
 from runtime.perception.distance import Descriptor, describe_frame

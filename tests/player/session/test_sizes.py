@@ -9,7 +9,8 @@ import numpy as np
 
 from player.session.filling.memory import Descriptors
 from player.session.filling.scan import Scan
-from player.session.rendering.worker import PendingRequest, Worker
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
 from player.session.saving.filmrecorder import FilmRecorder
 from runtime.cache import FrameCache
 from runtime.language.line import Line

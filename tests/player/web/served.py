@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from player.session.models import Model, Models
-from player.session.rendering.worker import Renderer
+from player.session.rendering.renderer import Renderer
 from player.session.session import Session
 from player.web.server.access import Access, names_of
 from player.web.server.serve import bind, make_server, run

@@ -12,7 +12,8 @@ import pytest
 from player.session.filling.memory import Descriptors
 from player.session.filling.scan import Scan
 from player.session.motion.playhead import Playhead, Warp
-from player.session.rendering.worker import PendingRequest, Worker
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
 from player.session.reproduce import free_path
 from player.window.keys import key_of
 from player.window.window import Window

@@ -10,7 +10,7 @@ from player.commands.playing.lastsession import leave_behind
 from player.commands.playing.starting import Start, starting
 from player.options import Sampling
 from player.session.motion.moment import Moment
-from player.session.rendering.worker import Renderer
+from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.remembered import recall, remember
 from player.session.session import Session

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import player.session.saving.filmrecorder
 import runtime.output.film
 from player.session.filling.memory import SHARE, Descriptors, default_budget, parse_budget
-from player.session.rendering.worker import PendingRequest, Worker
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
 from player.session.saving.filmrecorder import FilmRecorder
 from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError

@@ -10,7 +10,8 @@ from player.session.filling.memory import Descriptors
 from player.session.filling.padmap import SIDE, PadMap
 from runtime.cache import FrameCache
 from runtime.language.line import Line
-from runtime.perception.charting.map import sketch, storms_on
+from runtime.perception.charting.map import storms_on
+from runtime.perception.charting.sketch import sketch
 from runtime.request import Frame, Request
 from tests.runtime.perception.charting.test_map import walled
 

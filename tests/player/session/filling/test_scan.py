@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from player.session.filling.scan import Speeds
 from player.session.motion.playhead import Warp
-from player.session.rendering.worker import PendingRequest, Worker
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
 from runtime.cache import FrameCache
 from runtime.perception.distance import distance
 from runtime.perception.storms.storms import thresholds

@@ -9,7 +9,8 @@ import pytest
 
 from player.session.filling.memory import Descriptors
 from player.session.filling.scan import Scan
-from player.session.rendering.worker import FAILURES, PendingRequest, Result, Worker
+from player.session.rendering.renderer import PendingRequest, Result
+from player.session.rendering.worker import FAILURES, Worker
 from runtime.cache import FrameCache
 from runtime.errors import BundleError, FrameCancelled
 from runtime.language.line import Line

@@ -14,9 +14,9 @@ from player.session.reproduce import play_command
 from player.session.saving.cues import Cues
 from player.session.saving.gridshot import GridShot
 from player.session.saving.keeping import Keeping
-from player.session.saving.rangeshot import RangeShot, quest_typed
+from player.session.saving.rangeshot import OWNER, RangeShot, quest_typed, seeds_together
 from player.session.state import PlayerState
-from runtime.errors import MorphError, one_line
+from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.openaxis import OpenAxis
 from runtime.request import Request
 
@@ -76,18 +76,19 @@ class PriorityRequests:
     def find_range(self) -> None:
         """Find how far the second axis can be pushed here, or give that up."""
         if self._range is not None:
-            self._range, self._worker.priority = None, ()
+            self._end_range()
             self._state.say("the range is given up")
             return
         try:
-            self._range = RangeShot(self._state.request)
+            self._range = RangeShot(self._state.request, together=seeds_together(self._state.cache))
         except MorphError as error:
             self._state.say(one_line(error))
 
     def find_typed_range(self, axis: OpenAxis) -> None:
         """Find the range of an expression, and then play it; instead of any that is looked for."""
-        request = self._state.request
-        self._range, self._worker.priority = RangeShot(request, quest_typed(axis, request)), ()
+        self._end_range()
+        request, together = self._state.request, seeds_together(self._state.cache)
+        self._range = RangeShot(request, quest_typed(axis, request), together)
 
     def turn(self, model: str) -> None:
         """Look what has come, and what is wanted next, once a turn; ``model`` is played."""
@@ -116,17 +117,19 @@ class PriorityRequests:
             return
         state = self._state
         if shot.is_typed and state.request.expression != shot.request.expression:
-            self._range, self._worker.priority = None, ()
+            self._end_range()
             return  # other words were typed since
         if state.info is not None:
             shot.look_up(state.info.settings)
-        done = shot.advance(state.cache)
-        problem = self.take_problem()
+        try:
+            done, problem = shot.advance(state.cache), self.take_problem()
+        except RequestError as error:
+            done, problem = False, str(error)
         if problem is None and not done:
             self.add(shot.requests)
             state.say(shot.progress)
             return
-        self._range, self._worker.priority = None, ()
+        self._end_range()
         if problem is not None:
             state.complain(problem)
             return
@@ -140,6 +143,10 @@ class PriorityRequests:
             state.say(f"{shot.verdict}: {shot.expression}", EXPRESSION_SECONDS)
             found = replace(shot.request, expression=shot.expression, u=0.5)
             state.printed.append(f"{shot.verdict}\n  {play_command(found, state.invocation)}")
+
+    def _end_range(self) -> None:
+        self._range, self._worker.priority = None, ()
+        self._state.cache.charge(OWNER, 0)
 
     def _play(self, shot: RangeShot) -> None:
         try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from runtime.errors import RequestError
@@ -16,13 +16,14 @@ from runtime.perception.charting.range import (
     SEEDS,
     Range,
     RangeFinder,
+    SeedRange,
     common,
     figures,
     find_ranges,
 )
 from runtime.perception.charting.rangecache import range_key
 from runtime.perception.distance import VISIBLE
-from runtime.request import RenderMany, Request
+from runtime.request import MAX_SEED, RenderMany, Request
 
 _DIGITS = 100
 """Weights are written to hundredths, rounded towards 0."""
@@ -69,6 +70,17 @@ class Quest:
         """
         return RangeFinder(self.places, self.at, seeds=self.seeds, reach=self.reach)
 
+    def finders(self, together: int) -> list[RangeFinder]:
+        """Return the walks in groups that need no more than ``together`` seeds at one place; their
+        answers put after one another are that of ``finder``."""
+        pieces = []
+        for label, place in self.places.items():
+            for first in range(0, self.seeds, together):
+                begun = replace(place, seed=(place.seed + first) % (MAX_SEED + 1))
+                count = min(together, self.seeds - first)
+                pieces.append(RangeFinder({label: begun}, self.at, seeds=count, reach=self.reach))
+        return pieces
+
     def key(self, model: Mapping[str, Any]) -> str:
         """Return the name under which the answer is kept that the ``digest``, ``engine`` and
         ``precision`` of ``model`` give.
@@ -97,6 +109,14 @@ def answer(quest: Quest, render: RenderMany, tell: Callable[[float], None]) -> t
             "try another word"
         )
     return found
+
+
+def joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Return one range for each place, from ranges that several groups of its seeds had."""
+    by_label: dict[str, tuple[SeedRange, ...]] = {}
+    for found in ranges:
+        by_label[found.label] = by_label.get(found.label, ()) + found.by_seed
+    return tuple(Range(label, by_seed) for label, by_seed in by_label.items())
 
 
 def closed(quest: Quest, low: float, high: float) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
-from player.session.saving.quest import LEAST, Quest, closed, kept_with
+import numpy as np
+from numpy.typing import NDArray
+
+from player.session.filling.memory import SHARE
+from player.session.saving.quest import LEAST, Quest, closed, joined, kept_with
 from runtime.cache import FrameCache
+from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.language.openaxis import OpenAxis, open_axis, reopened
-from runtime.perception.charting.range import REACH, common
+from runtime.perception.charting.range import MAX_SEEDS, REACH, Range, common
 from runtime.perception.charting.rangecache import keep_range, load_range
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.request import Request
@@ -21,6 +28,11 @@ _TOLD = {"digest", "engine", "precision"}
 SEEDS_HERE = 3
 EACH_TURN = 2
 """Frames described in one turn of the window's loop, some milliseconds each."""
+OWNER = "range"
+"""what the descriptors are charged as"""
+LEAST_FRAMES = 4
+SEED_FRAMES = 85
+"""Frames that take as many bytes as a seed's descriptors, eight on each side of the axis."""
 
 
 def quest_here(request: Request) -> Quest:
@@ -42,13 +54,24 @@ def quest_typed(axis: OpenAxis, request: Request) -> Quest:
     return Quest(axis, replace(request, expression=axis.close(-REACH, REACH), u=0.5))
 
 
+def seeds_together(cache: FrameCache) -> int:
+    """Return how many seeds can be walked at a time within ``SHARE`` of a cache's budget; one at
+    least, and where the cache does not show yet how large a frame is."""
+    frame = cache.bytes / max(len(cache), 1)
+    return max(1, int(SHARE * cache.budget / (SEED_FRAMES * frame))) if frame else 1
+
+
 class RangeShot:
     """A range in the making. ``requests`` are the frames it needs next: they change as it goes on,
     so whoever renders them looks again after each ``advance``.
     """
 
-    def __init__(self, request: Request, quest: Quest | None = None) -> None:
+    def __init__(
+        self, request: Request, quest: Quest | None = None, together: int = MAX_SEEDS
+    ) -> None:
         """Find what ``quest`` asks while ``request`` is played; ``quest_here`` if left out.
+
+        ``together`` seeds are walked at a time, see ``seeds_together``.
 
         Raises:
             ExpressionError: see ``quest_here``.
@@ -59,8 +82,10 @@ class RangeShot:
         """whether the expression is to be played once it is found"""
         self.interval: tuple[float, float] | None = None
         """weights (low, high), once found"""
-        self._finder = self.quest.finder()
+        self._finders = self.quest.finders(together)
         self._looks: dict[Request, Descriptor] = {}
+        self._held: list[weakref.ref[NDArray[np.float32]]] = []
+        """the descriptors that were made; the walks let go of them one by one"""
         self._looked_up = False
 
     def look_up(self, settings: Mapping[str, Any]) -> None:
@@ -76,20 +101,25 @@ class RangeShot:
         Raises:
             ValueError: nothing is found yet.
         """
-        if settings.keys() >= _TOLD and not self._finder.wanted:
-            found = self._finder.found
+        if settings.keys() >= _TOLD and not self.requests:
+            found = self._found
             kept = kept_with(self.quest, found, settings)
             keep_range(self.quest.key(settings), *common(found), kept)
 
     @property
     def requests(self) -> tuple[Request, ...]:
         """The frames needed now."""
-        return self._finder.wanted
+        return next((one.wanted for one in self._finders if one.wanted), ())
+
+    @property
+    def _found(self) -> tuple[Range, ...]:
+        return joined(found for one in self._finders for found in one.found)
 
     @property
     def progress(self) -> str:
         """How far it is."""
-        return f"range of {self.quest.axis.name}: {100 * self._finder.share:.0f} %"
+        share = fmean(one.share for one in self._finders)
+        return f"range of {self.quest.axis.name}: {100 * share:.0f} %"
 
     @property
     def expression(self) -> str:
@@ -123,10 +153,16 @@ class RangeShot:
         return f"{name} is calm from {low:.2f} to {high:+.2f}"
 
     def advance(self, cache: FrameCache) -> bool:
-        """Take a few of the frames that were rendered; True once the range is found."""
+        """Take a few of the frames that were rendered; True once the range is found.
+
+        What is remembered of them counts in the cache's budget.
+
+        Raises:
+            RequestError: the budget holds too little.
+        """
         if self.interval is not None:
             return True
-        wanted = self._finder.wanted
+        wanted = self.requests
         fresh = 0
         for request in wanted:
             if request in self._looks:
@@ -134,12 +170,25 @@ class RangeShot:
             frame = cache.peek(request)
             if frame is None or fresh == EACH_TURN:
                 return False
-            self._looks[request] = describe_frame(frame.pixels)
+            look = self._looks[request] = describe_frame(frame.pixels)
+            self._held.append(weakref.ref(look.point))
+            self._charge(cache, frame.pixels.nbytes)
             fresh += 1
         if wanted:
-            self._finder.take(self._looks)
+            next(one for one in self._finders if one.wanted).take(self._looks)
             self._looks.clear()
-        if self._finder.wanted:
+        if self.requests:
             return False
-        self.interval = common(self._finder.found)
+        self.interval = common(self._found)
         return True
+
+    def _charge(self, cache: FrameCache, frame: int) -> None:
+        """Count what is remembered; a few frames of so many bytes must have room beside it."""
+        alive = [(ref, point.nbytes) for ref in self._held if (point := ref()) is not None]
+        self._held = [ref for ref, _ in alive]
+        cache.charge(OWNER, sum(size for _, size in alive))
+        if cache.room < LEAST_FRAMES * frame:
+            raise RequestError(
+                f"the pictures that the range of {self.quest.axis.name} compares do not fit into "
+                f"{cache.budget / 2**20:.0f} MB: give more with --cache"
+            )

@@ -12,6 +12,7 @@ import pytest
 from player.ranging import close_range
 from player.session.actions import NAMES
 from player.session.reproduce import Invocation
+from player.session.saving.rangeshot import OWNER
 from player.session.session import Session
 from runtime.bundles.bundle import Bundle
 from runtime.engines import choose
@@ -185,6 +186,40 @@ def test_a_range_that_was_typed_in_the_player_is_known_to_commands(
     monkeypatch.setattr(choose, "usable", lambda name: None)  # a GPU, which auto would take
     with pytest.raises(AssertionError, match="opened"):
         close_range(axis, planner, planner.request, refuse, Invocation())
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_what_a_range_remembers_is_free_once_it_is_found_or_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given_up: bool
+) -> None:
+    session = session_of(tmp_path, "cat | -tabby .. tabby")
+    charged: list[int] = []
+    charge = session.state.cache.charge
+
+    def note(owner: str, size: int) -> None:
+        charge(owner, size)
+        if owner == OWNER:
+            charged.append(size)
+
+    monkeypatch.setattr(session.state.cache, "charge", note)
+    session.start()
+    turn(session, 3)
+    NAMES["range"].perform(session)
+    if given_up:
+        turn(session, 30)
+        NAMES["range"].perform(session)
+    else:
+        until_printed(session)
+    assert max(charged) > 0
+    assert charged[-1] == 0
+
+
+def until_printed(session: Session) -> None:
+    for count in range(5000):
+        session.turn(1 / 60, count / 60)
+        if any("wordmorph play" in line for line in session.state.printed):
+            return
+    raise AssertionError(session.state.notice)
 
 
 def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""How fast a film changes for the eye: its storms, flickers and jumps, and even time."""
+"""How fast a film changes for the eye: its storms, flickers and jumps, and perceptual time."""

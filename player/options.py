@@ -33,6 +33,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable fig
 PlaceOnU = Annotated[
     float | None, typer.Option(help="Place on the second axis, 0 to 1; its middle if left out.")
 ]
+StartT = Annotated[float, typer.Option(help="Where to start, 0 to 1.")]
+StartU = Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")]
+CacheSize = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G.")
+]
+Lossless = Annotated[
+    bool, typer.Option("--lossless", help="A server sends PNG instead of JPEG, to look closely.")
+]
 FarmSpec = Annotated[
     str | None,
     typer.Option(

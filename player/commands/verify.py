@@ -29,10 +29,13 @@ def verify(
     model: Annotated[
         str, typer.Argument(help="A model's name, or the folder of its bundle.")
     ] = BUILT_IN,
-    out: Annotated[
+    output: Annotated[
         str | None,
         typer.Option(
-            "--out", "-o", metavar="FILE.json", help="The report; a page of its name lies beside."
+            "--output",
+            "-o",
+            metavar="FILE.json",
+            help="The report; a page of its name lies beside.",
         ),
     ] = None,
     backend: Annotated[
@@ -53,7 +56,7 @@ def verify(
         if name not in BACKENDS:
             raise RequestError(f"nothing is called {name!r} here: use {', '.join(BACKENDS)}")
     planner = open_planner(Invocation(model=model))
-    target = Path(out or f"verify-{slug(planner.manifest.model)}.json")
+    target = Path(output or f"verify-{slug(planner.manifest.model)}.json")
     beside = _check(target, force)
     with interruptible(None):
         bundle = find_bundle(model)

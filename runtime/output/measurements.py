@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ import filelock
 import msgspec
 import platformdirs
 
+from runtime.durable import rename
 from runtime.errors import TargetError
 from runtime.perception.charting.atlas import RULER, LineJob, Measurement
 
@@ -195,9 +195,9 @@ def _set_aside(path: Path) -> Path:
     number = 1
     while (aside := path.with_name(f"{path.stem}.damaged-{number}{SUFFIX}")).exists():
         number += 1
-    os.replace(path, aside)
+    rename(path, aside)
     with suppress(FileNotFoundError):
-        os.replace(f"{path}-journal", f"{aside}-journal")
+        rename(Path(f"{path}-journal"), Path(f"{aside}-journal"))
     return aside
 
 

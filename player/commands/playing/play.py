@@ -14,7 +14,16 @@ import typer
 from player.commands.common import interruptible, is_loopback
 from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
-from player.options import Sampling, close_open_range, open_planner, shared
+from player.options import (
+    CacheSize,
+    Lossless,
+    Sampling,
+    StartT,
+    StartU,
+    close_open_range,
+    open_planner,
+    shared,
+)
 from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
 from player.session.saving.firstpicture import recall
@@ -34,8 +43,8 @@ def play(
             "the last session if left out."
         ),
     ] = None,
-    t: Annotated[float, typer.Option(help="Where to start, 0 to 1.")] = 0.0,
-    u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
+    t: StartT = 0.0,
+    u: StartU = 0.5,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
     zoom: Annotated[
@@ -64,17 +73,12 @@ def play(
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the page of figures here, as JSON.")
     ] = None,
-    cache: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
-    ] = None,
+    cache: CacheSize = None,
     connect: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Let a wordmorph serve draw: the address it printed."),
     ] = None,
-    lossless: Annotated[
-        bool, typer.Option("--lossless", help="With --connect: pictures come as PNG, not JPEG.")
-    ] = False,
+    lossless: Lossless = False,
     typed: frozenset[str] = frozenset(),
 ) -> None:
     """Open a window and morph live: hold → to go, Space to play, F1 for the other keys."""

@@ -14,7 +14,16 @@ import typer
 
 from player.commands.common import interruptible, is_loopback, name_untaught
 from player.commands.playing.library import Library
-from player.options import Expression, Sampling, close_open_range, shared
+from player.options import (
+    CacheSize,
+    Expression,
+    Lossless,
+    Sampling,
+    StartT,
+    StartU,
+    close_open_range,
+    shared,
+)
 from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
@@ -26,19 +35,14 @@ EXPRESSION = "cat -> kitten"
 @shared
 def serve(
     expression: Expression = EXPRESSION,
-    t: Annotated[float, typer.Option(help="Where to start, 0 to 1.")] = 0.0,
-    u: Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")] = 0.5,
+    t: StartT = 0.0,
+    u: StartU = 0.5,
     invocation: Invocation = Invocation(),
     sampling: Sampling = Sampling(),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
-    lossless: Annotated[
-        bool, typer.Option("--lossless", help="Send PNG instead of JPEG, to look closely.")
-    ] = False,
-    cache: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G."),
-    ] = None,
+    lossless: Lossless = False,
+    cache: CacheSize = None,
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a new token: addresses told before end.")
     ] = False,

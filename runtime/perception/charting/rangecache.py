@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import json
 import math
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 
 import platformdirs
 
-from runtime.durable import rename
+from runtime.durable import write_aside
 from runtime.perception.charting.walk import BEYOND, BRISK, FAST, FILLED, OTHER, SPACING
 from runtime.request import Request
 
@@ -57,12 +55,8 @@ def keep_range(key: str, low: float, high: float, more: Mapping[str, Any]) -> No
     """Keep an interval, with ``more`` for those who read the file; a cache that is full or cannot
     be written keeps nothing, and the range is looked for again next time."""
     path = ranges_root() / f"{key}.json"
-    partial = path.with_name(f".{key}.{os.getpid()}-{secrets.token_hex(4)}")
+    text = json.dumps({"low": low, "high": high, **more}, indent=1)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            text = json.dumps({"low": low, "high": high, **more}, indent=1)
+        with write_aside(path) as partial:
             partial.write_text(text, encoding="utf-8")
-            rename(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)

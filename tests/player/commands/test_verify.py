@@ -96,7 +96,7 @@ def test_an_engine_that_draws_wrongly_ends_with_1_and_is_named(
         (("sd-turbo",), "wordmorph build sd-turbo"),
         (("--frames", "0"), "use 1 or more"),
         (("--backend", "tensorflow"), "nothing is called 'tensorflow' here"),
-        (("-o", "report.txt"), "ends in .json"),
+        (("--output", "report.txt"), "ends in .json"),
         (("-o", "nowhere/report.json"), "there is no folder nowhere"),
         (("-o", "here.json"), "here.json exists already"),
         (("-o", "page.json"), "page.html exists already"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from runtime import durable
 from runtime.errors import TargetError
 from runtime.language.line import Line
 from runtime.output import measurements
@@ -117,6 +118,26 @@ def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, harm: str) -> None
     store, message = opened(path)
     store.close()
     assert "atlas.damaged-2.sqlite" in message[0]
+
+
+def test_a_damaged_file_that_a_virus_scanner_holds_is_set_aside_once_it_lets_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "atlas.sqlite"
+    path.write_text("no database at all\n" * 100)
+    held, replace = [1, 2], os.replace
+
+    def scanned(source: Path, target: Path) -> None:
+        if held:
+            held.pop()
+            raise PermissionError(13, "used by another process")
+        replace(source, target)
+
+    monkeypatch.setattr(durable, "WINDOWS", True)
+    monkeypatch.setattr(os, "replace", scanned)
+    store, message = opened(path)
+    store.close()
+    assert "set aside" in message[0]
 
 
 def test_of_two_programs_that_see_the_damage_one_sets_it_aside(

@@ -122,13 +122,13 @@ def train_phase(
     done, worked = 0, 0.0
     if path.exists():
         state = torch.load(path, map_location="cpu", weights_only=True)
-        done, worked = state["step"], state["worked"]
+        done, worked = state["updates"], state["worked"]
         for key, part in parts.items():
             part.load_state_dict(state["parts"][key])
 
     def checkpoint() -> None:
         states = {key: part.state_dict() for key, part in parts.items()}
-        save(path, {"step": done, "worked": worked, "parts": states})
+        save(path, {"updates": done, "worked": worked, "parts": states})
 
     shown: dict[str, float] = {}
     with progress_bar(console) as bar:

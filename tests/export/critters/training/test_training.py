@@ -108,12 +108,12 @@ def test_failed_save_leaves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "phase.pt"
-    save(path, {"step": 1})
+    save(path, {"updates": 1})
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
         with pytest.raises(TargetError, match="disk full"):
-            save(path, {"step": 2})
-    assert torch.load(path, weights_only=True) == {"step": 1}
+            save(path, {"updates": 2})
+    assert torch.load(path, weights_only=True) == {"updates": 1}
     assert os.listdir(tmp_path) == ["phase.pt"]
 
 

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from player.session.reproduce import Invocation
-from player.session.saving.quest import LEAST, Quest, answer, closed, kept_with
 from runtime.bundles.bundle import Bundle
 from runtime.engines.choose import foreseen
 from runtime.errors import RequestError
 from runtime.language.openaxis import OpenAxis
 from runtime.perception.charting.range import REACH, common
 from runtime.perception.charting.rangecache import keep_range, load_range
+from runtime.perception.charting.rangesearch import LEAST, RangeSearch, answer, closed, kept_with
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
@@ -42,8 +42,8 @@ def close_range(
     Raises:
         RequestError: there is no range, or a word that the model does not know.
     """
-    quest = Quest(axis, make(axis.close(-REACH, REACH)))
-    untaught = planner.untaught(quest.request)
+    search = RangeSearch(axis, make(axis.close(-REACH, REACH)))
+    untaught = planner.untaught(search.request)
     if untaught is not None:
         raise RequestError(untaught)
     kept = None
@@ -51,32 +51,32 @@ def close_range(
         bundle = Bundle(Path(), planner.manifest)
         engine, precision = foreseen(bundle, here.backend, here.precision)
         model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
-        kept = load_range(quest.key(model))
+        kept = load_range(search.key(model))
     if kept is None:
         with open_frames() as pipeline:
-            kept = _found(quest, pipeline)
+            kept = _found(search, pipeline)
     low, high = kept
     if high - low < LEAST:
         raise RequestError(
             f"{no_range(axis.name)}; write weights of your own, as in -1/4*tabby .. +1/4*tabby"
         )
-    text = closed(quest, low, high)
+    text = closed(search, low, high)
     print(f"range found: {text}", file=sys.stderr)
     return text
 
 
-def _found(quest: Quest, pipeline: Pipeline | Farm) -> tuple[float, float]:
+def _found(search: RangeSearch, pipeline: Pipeline | Farm) -> tuple[float, float]:
     """Return what is kept for the engine that is open, or find it and keep that."""
     settings = pipeline.settings()
-    kept = load_range(quest.key(settings))
+    kept = load_range(search.key(settings))
     if kept is None:
         with _bars() as bars:
-            bar = bars.add_task(f"finding the range of {quest.axis.name}", total=100)
+            bar = bars.add_task(f"finding the range of {search.axis.name}", total=100)
             ranges = answer(
-                quest, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
+                search, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
             )
         kept = common(ranges)
-        keep_range(quest.key(settings), *kept, kept_with(quest, ranges, settings))
+        keep_range(search.key(settings), *kept, kept_with(search, ranges, settings))
     return kept
 
 

@@ -14,7 +14,7 @@ from player.session.reproduce import play_command
 from player.session.saving.cues import Cues
 from player.session.saving.gridshot import GridShot
 from player.session.saving.keeping import Keeping
-from player.session.saving.rangeshot import OWNER, RangeShot, quest_typed, seeds_together
+from player.session.saving.rangeshot import OWNER, RangeShot, search_typed, seeds_together
 from player.session.state import PlayerState
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.openaxis import OpenAxis
@@ -88,7 +88,7 @@ class PriorityRequests:
         """Find the range of an expression, and then play it; instead of any that is looked for."""
         self._end_range()
         request, together = self._state.request, seeds_together(self._state.cache)
-        self._range = RangeShot(request, quest_typed(axis, request), together)
+        self._range = RangeShot(request, search_typed(axis, request), together)
 
     def turn(self, model: str) -> None:
         """Look what has come, and what is wanted next, once a turn; ``model`` is played."""

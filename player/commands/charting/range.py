@@ -23,7 +23,6 @@ from player.options import (
 )
 from player.ranging import no_range
 from player.session.reproduce import Invocation, command_line, own_name
-from player.session.saving.quest import LEAST, Quest, answer, closed, kept_with
 from runtime.errors import ExpressionError, RequestError
 from runtime.farm.farm import Farm
 from runtime.language.openaxis import OpenAxis, open_axis, with_axis
@@ -35,6 +34,7 @@ from runtime.output.settings import settings_of
 from runtime.output.target import check_picture
 from runtime.perception.charting.range import REACH, SEEDS, Range, SideName, common
 from runtime.perception.charting.rangecache import keep_range
+from runtime.perception.charting.rangesearch import LEAST, RangeSearch, answer, closed, kept_with
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 
@@ -71,49 +71,51 @@ def range(
     if len(texts) > MAX_AXES:
         raise RequestError(f"{len(texts)} axes are too many for one picture: use up to {MAX_AXES}")
     planner = open_planner(invocation)
-    quests = [_quest(planner, text, sampling, seeds, reach, t) for text in texts]
+    searches = [_search(planner, text, sampling, seeds, reach, t) for text in texts]
     told = {"axes": texts, "seeds": seeds, "reach": reach, "place": t}
     if output is not None:
         model = {"model": planner.manifest.model}
-        check_overwrite(output, settings_of(model, quests[0].request, "", **told), force=force)
+        check_overwrite(output, settings_of(model, searches[0].request, "", **told), force=force)
     with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
         with progress() as bars:
             found = []
-            for quest in quests:
-                bar = bars.add_task(f"± {quest.axis.name}", total=100, unit="")
+            for search in searches:
+                bar = bars.add_task(f"± {search.axis.name}", total=100, unit="")
                 ranges = answer(
-                    quest,
+                    search,
                     pipeline.frames,
                     lambda share, bar=bar: bars.update(bar, completed=100 * share),  # type: ignore[misc]
                 )
                 found.append(ranges)
                 model = pipeline.settings()
-                keep_range(quest.key(model), *common(ranges), kept_with(quest, ranges, model))
-        typed = replace(quests[0].request, expression=texts[0])
+                keep_range(search.key(model), *common(ranges), kept_with(search, ranges, model))
+        typed = replace(searches[0].request, expression=texts[0])
         options = {"also": texts[1:], "seeds": seeds, "reach": reach, "t": t}
         name = None if output is None else own_name(output)
         command = command_line("range", typed, name, invocation.shareable(), options)
-        settings = settings_of(pipeline.settings(), quests[0].request, command, **told)
+        settings = settings_of(pipeline.settings(), searches[0].request, command, **told)
         if output is not None:
             strips = [
                 strip
-                for quest, ranges in zip(quests, found, strict=True)
-                for strip in _strips(pipeline, quest, ranges)
+                for search, ranges in zip(searches, found, strict=True)
+                for strip in _strips(pipeline, search, ranges)
             ]
-            chart = draw_ranges(strips, _title(quests), speeds=len(quests) == 1)
+            chart = draw_ranges(strips, _title(searches), speeds=len(searches) == 1)
             save_still(output, chart, settings)
     if as_json:
-        made = [kept_with(quest, ranges, {}) for quest, ranges in zip(quests, found, strict=True)]
+        made = [
+            kept_with(search, ranges, {}) for search, ranges in zip(searches, found, strict=True)
+        ]
         print(json.dumps({**settings, "axes": made}, indent=1))
         return
     console = Console()
-    for quest, ranges in zip(quests, found, strict=True):
-        console.print(_table(quest, ranges))
+    for search, ranges in zip(searches, found, strict=True):
+        console.print(_table(search, ranges))
         for one in ranges:
             for begin, end in one.storms:
                 print(f"{one.label} storms from {begin:.2f} to {end:.2f}")
         low, high = common(ranges)
-        print(closed(quest, low, high) if high - low >= LEAST else no_range(quest.axis.name))
+        print(closed(search, low, high) if high - low >= LEAST else no_range(search.axis.name))
     if output is not None:
         print(output)
 
@@ -132,45 +134,47 @@ def _open_text(picture: str, axis: str | None) -> str:
     return picture
 
 
-def _quest(
+def _search(
     planner: Planner, text: str, sampling: Sampling, seeds: int, reach: float, t: float | None
-) -> Quest:
+) -> RangeSearch:
     axis: OpenAxis | None = open_axis(text)
     if axis is None:
         raise ExpressionError("--also takes an axis such as -?*tabby .. +?*tabby", text, 0)
     if not 0 < reach < 1e6:
         raise RequestError(f"a reach of {reach:g} makes no range: use a number like 2")
     request = sampling.request(planner, axis.close(-reach, reach), t=t or 0.0)
-    quest = Quest(axis, request, seeds, reach, t)
-    quest.finder()  # refuses counts that make no range before an engine is opened
+    search = RangeSearch(axis, request, seeds, reach, t)
+    search.finder()  # refuses counts that make no range before an engine is opened
     refuse_untaught(planner, request)
-    return quest
+    return search
 
 
-def _strips(pipeline: Pipeline | Farm, quest: Quest, ranges: tuple[Range, ...]) -> list[Strip]:
+def _strips(
+    pipeline: Pipeline | Farm, search: RangeSearch, ranges: tuple[Range, ...]
+) -> list[Strip]:
     return [
         ask(
             found,
-            quest.reach,
+            search.reach,
             lambda weight, place=place: shrink(  # type: ignore[misc]
-                pipeline.render(quest.at(place, weight)).pixels, THUMBNAIL
+                pipeline.render(search.at(place, weight)).pixels, THUMBNAIL
             ),
-            quest.axis.name,
+            search.axis.name,
         )
-        for found, place in zip(ranges, quest.places.values(), strict=True)
+        for found, place in zip(ranges, search.places.values(), strict=True)
     ]
 
 
-def _title(quests: list[Quest]) -> str:
-    if len(quests) > 1:
-        seeds = quests[0].seeds
+def _title(searches: list[RangeSearch]) -> str:
+    if len(searches) > 1:
+        seeds = searches[0].seeds
         count = "one seed" if seeds == 1 else f"each of {seeds} seeds"
         return f"How far each axis is calm for {count}; dashed: just beyond"
-    return quests[0].axis.text
+    return searches[0].axis.text
 
 
-def _table(quest: Quest, ranges: tuple[Range, ...]) -> Table:
-    table = Table(title=f"± {quest.axis.name}", title_justify="left")
+def _table(search: RangeSearch, ranges: tuple[Range, ...]) -> Table:
+    table = Table(title=f"± {search.axis.name}", title_justify="left")
     table.add_column("around")
     table.add_column("calm", justify="right")
     table.add_column(f"ends by {len(ranges[0].by_seed)} seeds", justify="right")

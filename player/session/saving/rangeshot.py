@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from player.session.filling.memory import SHARE
-from player.session.saving.quest import LEAST, Quest, closed, joined, kept_with
 from runtime.cache import FrameCache
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.language.openaxis import OpenAxis, open_axis, reopened
 from runtime.perception.charting.range import MAX_SEEDS, REACH, Range, common
 from runtime.perception.charting.rangecache import keep_range, load_range
+from runtime.perception.charting.rangesearch import LEAST, RangeSearch, closed, joined, kept_with
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.request import Request
 
@@ -35,7 +35,7 @@ SEED_FRAMES = 85
 """Frames that take as many bytes as a seed's descriptors, eight on each side of the axis."""
 
 
-def quest_here(request: Request) -> Quest:
+def search_here(request: Request) -> RangeSearch:
     """Return what W asks: how far the second axis of ``request`` can be pushed at its place on t.
 
     Raises:
@@ -44,14 +44,14 @@ def quest_here(request: Request) -> Quest:
     axis = open_axis(reopened(request.expression))
     assert axis is not None
     moves = parse(request.expression).moves
-    return replace(quest_typed(axis, request), seeds=SEEDS_HERE, t=request.t if moves else None)
+    return replace(search_typed(axis, request), seeds=SEEDS_HERE, t=request.t if moves else None)
 
 
-def quest_typed(axis: OpenAxis, request: Request) -> Quest:
+def search_typed(axis: OpenAxis, request: Request) -> RangeSearch:
     """Return what an expression with ``?`` asks, with the settings of ``request``: what any command
     would ask.
     """
-    return Quest(axis, replace(request, expression=axis.close(-REACH, REACH), u=0.5))
+    return RangeSearch(axis, replace(request, expression=axis.close(-REACH, REACH), u=0.5))
 
 
 def seeds_together(cache: FrameCache) -> int:
@@ -67,22 +67,22 @@ class RangeShot:
     """
 
     def __init__(
-        self, request: Request, quest: Quest | None = None, together: int = MAX_SEEDS
+        self, request: Request, search: RangeSearch | None = None, together: int = MAX_SEEDS
     ) -> None:
-        """Find what ``quest`` asks while ``request`` is played; ``quest_here`` if left out.
+        """Find what ``search`` asks while ``request`` is played; ``search_here`` if left out.
 
         ``together`` seeds are walked at a time, see ``seeds_together``.
 
         Raises:
-            ExpressionError: see ``quest_here``.
+            ExpressionError: see ``search_here``.
         """
         self.request = request
-        self.quest = quest_here(request) if quest is None else quest
-        self.is_typed = quest is not None
+        self.search = search_here(request) if search is None else search
+        self.is_typed = search is not None
         """whether the expression is to be played once it is found"""
         self.interval: tuple[float, float] | None = None
         """weights (low, high), once found"""
-        self._finders = self.quest.finders(together)
+        self._finders = self.search.finders(together)
         self._looks: dict[Request, Descriptor] = {}
         self._held: list[weakref.ref[NDArray[np.float32]]] = []
         """the descriptors that were made; the walks let go of them one by one"""
@@ -93,7 +93,7 @@ class RangeShot:
         if self._looked_up or not settings.keys() >= _TOLD:
             return
         self._looked_up = True
-        self.interval = load_range(self.quest.key(settings))
+        self.interval = load_range(self.search.key(settings))
 
     def keep(self, settings: Mapping[str, Any]) -> None:
         """Keep what was found for the next time.
@@ -103,8 +103,8 @@ class RangeShot:
         """
         if settings.keys() >= _TOLD and not self.requests:
             found = self._found
-            kept = kept_with(self.quest, found, settings)
-            keep_range(self.quest.key(settings), *common(found), kept)
+            kept = kept_with(self.search, found, settings)
+            keep_range(self.search.key(settings), *common(found), kept)
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -119,7 +119,7 @@ class RangeShot:
     def progress(self) -> str:
         """How far it is."""
         share = fmean(one.share for one in self._finders)
-        return f"range of {self.quest.axis.name}: {100 * share:.0f} %"
+        return f"range of {self.search.axis.name}: {100 * share:.0f} %"
 
     @property
     def expression(self) -> str:
@@ -130,7 +130,7 @@ class RangeShot:
         """
         if self.interval is None:
             raise ValueError("the range is not found yet")
-        return closed(self.quest, *self.interval)
+        return closed(self.search, *self.interval)
 
     @property
     def is_calm(self) -> bool:
@@ -147,7 +147,7 @@ class RangeShot:
         if self.interval is None:
             raise ValueError("the range is not found yet")
         low, high = self.interval
-        name = self.quest.axis.name
+        name = self.search.axis.name
         if not self.is_calm:
             return f"{name} has no calm range here"
         return f"{name} is calm from {low:.2f} to {high:+.2f}"
@@ -189,6 +189,6 @@ class RangeShot:
         cache.charge(OWNER, sum(size for _, size in alive))
         if cache.room < LEAST_FRAMES * frame:
             raise RequestError(
-                f"the pictures that the range of {self.quest.axis.name} compares do not fit into "
+                f"the pictures that the range of {self.search.axis.name} compares do not fit into "
                 f"{cache.budget / 2**20:.0f} MB: give more with --cache"
             )

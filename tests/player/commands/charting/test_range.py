@@ -13,11 +13,11 @@ from PIL import Image
 from player import options
 from player.commands.charting import range as range_module
 from player.session.reproduce import Invocation
-from player.session.saving.quest import Quest
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.language.openaxis import open_axis
 from runtime.output.film import read_settings
 from runtime.perception.charting.rangecache import ranges_root
+from runtime.perception.charting.rangesearch import RangeSearch
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import MAX_SEED, Frame, Request
@@ -279,9 +279,9 @@ def test_the_same_range_either_way_round() -> None:
     for text in ("cat | -?*tabby .. +?*tabby", "cat | +?*tabby .. -?*tabby"):
         axis = open_axis(text)
         assert axis is not None
-        quest = Quest(axis, planner.request(axis.close(-2, 2)))
+        search = RangeSearch(axis, planner.request(axis.close(-2, 2)))
         for weight in (-0.5, 0.0, 1.25):
-            request = quest.at(quest.request, weight)
+            request = search.at(search.request, weight)
             weights = planner.plan(request).weights(request.t, request.u)
             assert weights[1, 1] == pytest.approx(weight)
 

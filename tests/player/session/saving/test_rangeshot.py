@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.session.saving.rangeshot import EACH_TURN, RangeShot, quest_typed, seeds_together
+from player.session.saving.rangeshot import EACH_TURN, RangeShot, search_typed, seeds_together
 from runtime.cache import FrameCache
 from runtime.errors import ExpressionError, RequestError
 from runtime.language.expression import parse
@@ -62,7 +62,7 @@ def test_what_a_range_remembers_counts_in_the_budget_and_fits_into_it() -> None:
     for budget in (6 << 20, 1 << 30):
         cache = FrameCache(budget)
         cache.put(Frame(Axis().picture(0), PLAYED))
-        shot = RangeShot(PLAYED, quest_typed(opened, PLAYED), seeds_together(cache))
+        shot = RangeShot(PLAYED, search_typed(opened, PLAYED), seeds_together(cache))
         charged = search(shot, cache)
         assert max(charged) > 5 * 5 * Axis().picture(0).nbytes, "a start and four that follow it"
         assert max(charged) < budget / 2

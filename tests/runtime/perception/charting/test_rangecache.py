@@ -17,8 +17,8 @@ def test_a_range_is_kept_whole_or_not_at_all(
     root = tmp_path / "ranges"
     monkeypatch.setattr(rangecache, "ranges_root", lambda: root)
     keep_range("key", -0.5, 0.75, {"engine": "openvino", "precision": "f32"})
-    assert load_range("key", ("openvino", "f32")) == (-0.5, 0.75)
-    assert load_range("key", ("openvino", "bf16")) is None
+    assert load_range("key") == (-0.5, 0.75)
+    assert load_range("other") is None
 
     def full(path: Path) -> None:
         raise OSError(28, "No space left on device")

@@ -32,7 +32,7 @@ LEAST = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Quest:
+class RangeSearch:
     """A range to be found: an open axis, the request that it is asked of, how widely to look."""
 
     axis: OpenAxis
@@ -90,13 +90,15 @@ class Quest:
         return range_key(model["digest"], drawn_by, text, self.request, self.seeds, self.reach)
 
 
-def answer(quest: Quest, render: RenderMany, tell: Callable[[float], None]) -> tuple[Range, ...]:
-    """Find the ranges of a quest.
+def answer(
+    search: RangeSearch, render: RenderMany, tell: Callable[[float], None]
+) -> tuple[Range, ...]:
+    """Find the ranges that a search asks for.
 
     Raises:
         RequestError: the axis changes nothing that could be seen.
     """
-    found = find_ranges(quest.finder(), render, tell)
+    found = find_ranges(search.finder(), render, tell)
     most = max(
         float(side.from_start.max())
         for one in found
@@ -105,7 +107,7 @@ def answer(quest: Quest, render: RenderMany, tell: Callable[[float], None]) -> t
     )
     if most < VISIBLE:
         raise RequestError(
-            f"{quest.axis.name} changes nothing that could be seen, up to {quest.reach:g} of it: "
+            f"{search.axis.name} changes nothing that could be seen, up to {search.reach:g} of it: "
             "try another word"
         )
     return found
@@ -119,23 +121,25 @@ def joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
     return tuple(Range(label, by_seed) for label, by_seed in by_label.items())
 
 
-def closed(quest: Quest, low: float, high: float) -> str:
+def closed(search: RangeSearch, low: float, high: float) -> str:
     """Return the expression with the range in it, in hundredths."""
-    return quest.axis.close(
+    return search.axis.close(
         -math.floor(-low * _DIGITS + 1e-9) / _DIGITS, math.floor(high * _DIGITS + 1e-9) / _DIGITS
     )
 
 
-def kept_with(quest: Quest, ranges: tuple[Range, ...], model: Mapping[str, Any]) -> dict[str, Any]:
+def kept_with(
+    search: RangeSearch, ranges: tuple[Range, ...], model: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what is kept and printed of an answer besides the interval."""
     low, high = common(ranges)
     return {
         **model,
-        **asdict(quest.request),
-        "expression": closed(quest, low, high),
-        "axis": quest.axis.name,
-        "seeds": quest.seeds,
-        "reach": quest.reach,
+        **asdict(search.request),
+        "expression": closed(search, low, high),
+        "axis": search.axis.name,
+        "seeds": search.seeds,
+        "reach": search.reach,
         "places": [figures(found) for found in ranges],
     }
 

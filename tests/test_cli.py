@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import Cli
+from tests.support.seeds import draw_seed
 
 ROOT = Path(__file__).parents[1]
 
@@ -147,9 +148,7 @@ def test_a_full_disk_under_the_output_is_a_line(words: list[str]) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 @pytest.mark.parametrize("words", [["tokens", "cat -> kitten"], ["doctor"], ["models"]])
 def test_ctrl_c_in_the_first_second_is_a_line(words: list[str]) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
-    draws = random.Random(seed)
+    draws = random.Random(draw_seed())
     for _ in range(3):
         child = subprocess.Popen(
             [

@@ -12,5 +12,5 @@ def draw_seed() -> int:
     It is printed, and pytest shows what a failed test printed.
     """
     seed = int(os.environ.get("TEST_SEED") or secrets.randbits(32))
-    print(f"TEST_SEED={seed}")
+    print(f"TEST_SEED={seed}", flush=True)
     return seed

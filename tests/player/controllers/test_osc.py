@@ -27,6 +27,7 @@ from player.session.actions import ACTIONS
 from player.session.session import Session
 from runtime.errors import RequestError
 from tests.player.fakes import session_of
+from tests.support.seeds import draw_seed
 
 
 class Heard(OscIn):
@@ -97,9 +98,7 @@ def test_what_cannot_be_done_is_refused_and_said(
 def test_a_flood_costs_one_message_and_rubbish_nothing(session: Session) -> None:
     (osc,) = session.controllers
     assert isinstance(osc, Heard)
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
-    draws = random.Random(seed)
+    draws = random.Random(draw_seed())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(300):
             sender.sendto(draws.randbytes(draws.randrange(1, 2000)), ("127.0.0.1", osc.port))

@@ -32,6 +32,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from player.web.wire.pictures import unpack
+from tests.support.seeds import draw_seed
 
 WORDS = ("cat", "kitten", "tabby", "dog", "fox", "lion", "sea", "sofa")
 SECONDS = 3.0
@@ -156,6 +157,7 @@ INQUIRIES: dict[str, Callable[[int], dict[str, object]]] = {
 
 def attack(what: str, port: str, token: str) -> None:
     """Attack for ever."""
+    random.seed(draw_seed())
     if sys.platform != "win32":
         os.nice(19)
     held: list[ClientConnection] = []

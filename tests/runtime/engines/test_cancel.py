@@ -12,6 +12,7 @@ import pytest
 from runtime.errors import FrameCancelled, MorphError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.support.seeds import draw_seed
 
 CALM = Request("cat -> kitten", t=0.25)
 
@@ -46,8 +47,7 @@ def cancelled(pipeline: Pipeline, request: Request) -> MorphError | None:
 
 def test_a_frame_is_given_up_and_the_next_is_as_ever(opened: Pipeline) -> None:
     before = opened.render(CALM).pixels
-    seed = int(np.random.default_rng().integers(1 << 31))
-    print(f"seed {seed}")
+    seed = draw_seed()
     other = Request("dog -> fox", t=0.5, seed=seed)  # another basis and noise than was loaded
     assert isinstance(cancelled(opened, other), FrameCancelled)
     assert np.array_equal(opened.render(CALM).pixels, before)

@@ -25,6 +25,7 @@ from PIL import Image
 
 from runtime.output.film import read_settings
 from tests.network.attempts import missing_tool, run
+from tests.support.seeds import draw_seed
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = (sys.executable, "-c", "from player.cli import main; main()")
@@ -131,8 +132,7 @@ def test_a_killed_driver_goes_on_and_its_film_is_the_plain_one(
 def test_a_worker_killed_every_20_seconds_changes_nothing(
     tmp_path: Path, plain: Path, spec: str
 ) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     film = tmp_path / "farm"
     driver = subprocess.Popen(command(film, "--farm", spec), cwd=ROOT, env=environment)
@@ -155,8 +155,7 @@ def test_an_atlas_whose_workers_die_every_20_seconds_is_the_same_to_the_last_dig
     tmp_path: Path, spec: str
 ) -> None:
     """Twelve animals, 66 lines: the measurements, and the figures drawn up from them."""
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     words = [*PROGRAM, "atlas", *ANIMALS, "--frames", "21", "--seeds", "2", "--json", *HERE]
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 

@@ -29,6 +29,7 @@ from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
 from tests.support.drawn import DrawnPipeline, morph
+from tests.support.seeds import draw_seed
 
 CRITTERS = Planner.of("critters")
 IDENTITY = Identity(
@@ -94,8 +95,7 @@ class ShuffledCrew:
 
 
 def test_frames_come_in_order_whatever_the_workers_do(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     crew = ShuffledCrew(seed)
     crew.loses = 0.2
     requests = film(211)
@@ -213,8 +213,7 @@ def test_a_film_that_nobody_went_on_with_is_removed(tmp_path: Path) -> None:
 
 def test_a_film_that_nobody_wants_to_its_end_disturbs_no_other(tmp_path: Path) -> None:
     """As when --seconds are over in the middle of a round."""
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     crew = ShuffledCrew(seed)
     with Farm(CRITTERS, crew, tmp_path) as farm:
         frames = farm.frames(film(100))
@@ -348,8 +347,7 @@ def test_real_processes_draw_what_the_pipeline_draws_though_one_is_killed(
 
 
 def test_lines_are_measured_by_whoever_is_free_and_each_once(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     crew = ShuffledCrew(seed)
     crew.loses = 0.2
     jobs = [

@@ -26,6 +26,7 @@ from runtime.farm.local import LocalCrew
 from runtime.farm.worker import FarmWorker, Job, Opening
 from tests.runtime.farm.test_farm import CRITTERS, F32, IDENTITY, film
 from tests.support.drawn import morph
+from tests.support.seeds import draw_seed
 
 Pipe = Any
 """a ``Connection``, or what stands for one on Windows"""
@@ -154,7 +155,7 @@ def test_a_real_process_that_is_stopped_is_replaced(
     with Farm(CRITTERS, crew, tmp_path) as farm:
         frames = farm.frames(requests)
         drawn = [next(frames) for _ in range(6)]
-        victim = random.choice(crew._hands).process
+        victim = random.Random(draw_seed()).choice(crew._hands).process
         assert victim.pid is not None
         os.kill(victim.pid, signal.SIGSTOP)
         drawn += list(frames)

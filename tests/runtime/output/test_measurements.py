@@ -20,6 +20,7 @@ from runtime.output import measurements
 from runtime.output.measurements import Measurements, key_of, subject_of
 from runtime.perception.charting.atlas import LineJob, Measurement
 from runtime.request import Request
+from tests.support.seeds import draw_seed
 
 SETTINGS = {
     "model": "drawings",
@@ -274,8 +275,7 @@ def test_a_full_disk_is_a_line_and_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills the POSIX way")
 def test_a_killed_writer_loses_one_measurement_at_most(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     path = tmp_path / "atlas.sqlite"
     code = (
         "import sys\n"

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from runtime.perception.charting.walk import FILLED
 from runtime.perception.distance import describe_frame
 from runtime.perception.ground import filled
+from tests.support.seeds import draw_seed
 
 Pixels = NDArray[np.uint8]
 SIDE = 256
@@ -35,14 +36,14 @@ def test_what_happens_to_the_subject_fills_no_ground() -> None:
 
 
 def test_light_and_noise_fill_no_ground() -> None:
-    draws = np.random.default_rng()
+    draws = np.random.default_rng(draw_seed())
     grain = draws.integers(-2, 3, (SIDE, SIDE, 3))
     assert of(scene(light=0.8)) == 0
     assert of((scene() + grain).astype(np.uint8)) == 0
 
 
 def test_the_share_is_that_of_the_ground_with_streaks() -> None:
-    share = float(np.random.default_rng().uniform(0.2, 0.9))
+    share = float(np.random.default_rng(draw_seed()).uniform(0.2, 0.9))
     torn = scene()
     torn[2::7, : round(share * SIDE)] -= 25
     ground = describe_frame(scene())

@@ -14,6 +14,7 @@ from runtime.perception.charting.map import storms_on
 from runtime.perception.charting.sketch import sketch
 from runtime.request import Frame, Request
 from tests.runtime.perception.charting.test_map import walled
+from tests.support.seeds import draw_seed
 
 START = Request("cat -> kitten | -a .. a")
 
@@ -48,8 +49,7 @@ def test_rows_near_each_other_tell_of_the_change_between_them() -> None:
 
 def test_rows_that_nearly_touch_tell_of_no_storm() -> None:
     """Their frames differ by rounding alone, which is another in each."""
-    seed = int(np.random.default_rng().integers(1 << 30))
-    print(f"seed {seed}")
+    seed = draw_seed()
     grain = np.random.default_rng(seed)
     cache = FrameCache()
     padmap = PadMap(START, cache, Descriptors(cache))

@@ -21,6 +21,7 @@ from runtime.language.line import DIVISIONS
 from runtime.pipeline import Pipeline
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, session_of, ticking
+from tests.support.seeds import draw_seed
 
 
 @given(
@@ -40,9 +41,7 @@ def test_the_next_beat_is_a_beat_and_the_next(
 
 
 def test_a_shaky_hand_still_taps_the_tempo() -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
-    draws = random.Random(seed)
+    draws = random.Random(draw_seed())
     taps = Taps()
     assert taps.tap(0.0) is None
     for beat in range(1, 12):

@@ -20,6 +20,7 @@ from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture, session_of, turn
+from tests.support.seeds import draw_seed
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_the_first_picture_of_a_glide_is_the_one_that_was_left(session: Session)
     from player.session.motion.glide import glide_between
     from runtime.pipeline import Pipeline
 
-    place = dict(zip("tu", np.random.default_rng().random(2).tolist(), strict=True))
+    place = dict(zip("tu", np.random.default_rng(draw_seed()).random(2).tolist(), strict=True))
     sentence = "a {} on a sofa".format
     with Pipeline.open(precision="f32") as pipeline:
         for begun, ended in (

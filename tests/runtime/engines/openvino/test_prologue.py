@@ -16,6 +16,7 @@ from runtime.engines.openvino.graph import fixed_model
 from runtime.engines.openvino.prologue import FREE, split
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.support.seeds import draw_seed
 
 
 def requests(draws: random.Random, count: int) -> list[Request]:
@@ -33,8 +34,7 @@ def requests(draws: random.Random, count: int) -> list[Request]:
 def test_frames_are_those_of_the_whole_denoiser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     asked = requests(random.Random(seed), 24)
     bundle = open_bundle(built_in())
     with Pipeline(bundle, OpenVinoEngine(bundle, "f32")) as pipeline:

@@ -6,6 +6,7 @@ import pytest
 from runtime.output.charts.range import places
 from runtime.perception.charting.range import Range, SeedRange
 from runtime.perception.charting.walk import Side
+from tests.support.seeds import draw_seed
 
 
 def side(end: float, reach: float) -> Side:
@@ -14,7 +15,7 @@ def side(end: float, reach: float) -> Side:
 
 
 def test_an_end_near_the_reach_is_shown_from_beyond() -> None:
-    draws = np.random.default_rng()
+    draws = np.random.default_rng(draw_seed())
     low, high = -float(draws.uniform(1.7, 1.99)), float(draws.uniform(0.5, 1.5))
     found = Range("cat", (SeedRange(0, side(low, 2.0), side(high, 2.0)),))
     below, *inside, above = places(found, 2.0)

@@ -22,6 +22,7 @@ from runtime.perception.distance import describe_frame
 from runtime.perception.storms.survey import survey
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
+from tests.support.seeds import draw_seed
 
 PIXELS = 48
 _Y, _X = np.mgrid[0:PIXELS, 0:PIXELS] / PIXELS
@@ -129,7 +130,7 @@ def test_time_that_is_up_still_leaves_a_map() -> None:
 
 
 def test_not_one_frame_more_is_drawn_once_the_time_is_up() -> None:
-    time_for = int(np.random.default_rng().integers(LEAST, 200))
+    time_for = int(np.random.default_rng(draw_seed()).integers(LEAST, 200))
     drawn = 0
 
     def slowly(requests: Sequence[Request]) -> Iterable[Frame]:
@@ -148,7 +149,7 @@ def test_not_one_frame_more_is_drawn_once_the_time_is_up() -> None:
 def test_the_calmest_way_does_not_leap_over_a_thin_wall(variant: int) -> None:
     """A wall of one of the finest cells, with a gap at its far end: any move but the shortest could
     cross it between two places that are looked at."""
-    draws = np.random.default_rng()
+    draws = np.random.default_rng(draw_seed())
     column, gap = int(draws.integers(8, SIDE - 8)), int(draws.integers(SIDE // 3, 3 * SIDE // 4))
     print(f"wall in column {column} below row {gap}")
     cells = tuple(

@@ -15,6 +15,7 @@ from runtime.perception.charting.walk import BRISK, FILLED, OTHER, SPACING, walk
 from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.perception.ground import filled
 from runtime.request import MAX_SEED, Frame, Request
+from tests.support.seeds import draw_seed
 
 SIDE = 64
 REACH = 2.0
@@ -74,7 +75,7 @@ def at(request: Request, weight: float) -> Request:
 
 @pytest.mark.parametrize("variant", range(4))
 def test_a_planted_storm_ends_the_range_where_it_starts(variant: int) -> None:
-    storm = float(np.random.default_rng().uniform(-1.3, -0.3))
+    storm = float(np.random.default_rng(draw_seed()).uniform(-1.3, -0.3))
     found = Axis(storm).find()
     assert found.low == pytest.approx(storm, abs=1.5 * SPACING), storm
     assert found.low >= storm - SPACING / 2, "the interval reaches into the storm"
@@ -88,7 +89,7 @@ def test_a_planted_storm_ends_the_range_where_it_starts(variant: int) -> None:
 
 @pytest.mark.parametrize("variant", range(4))
 def test_a_planted_jump_ends_the_range(variant: int) -> None:
-    jump = float(np.random.default_rng().uniform(0.2, 1.8))
+    jump = float(np.random.default_rng(draw_seed()).uniform(0.2, 1.8))
     found = Axis(jump=jump).find()
     assert found.high == pytest.approx(jump, abs=SPACING / 8), jump
     assert found.why("high") == "jump"
@@ -97,7 +98,7 @@ def test_a_planted_jump_ends_the_range(variant: int) -> None:
 
 @pytest.mark.parametrize("variant", range(4))
 def test_a_planted_flicker_ends_the_range(variant: int) -> None:
-    flicker = float(np.random.default_rng().uniform(0.3, 1.5))
+    flicker = float(np.random.default_rng(draw_seed()).uniform(0.3, 1.5))
     found = Axis(flicker=flicker).find()
     assert found.why("high") == "flicker", flicker
     assert flicker - 0.1 - SPACING <= found.high <= flicker - 0.1, flicker
@@ -115,7 +116,7 @@ def test_a_calm_drift_ends_where_it_shows_another_picture() -> None:
 
 @pytest.mark.parametrize("variant", range(4))
 def test_streaks_that_rise_slowly_on_empty_ground_end_the_range(variant: int) -> None:
-    tear = float(np.random.default_rng().uniform(-1.3, -0.3))
+    tear = float(np.random.default_rng(draw_seed()).uniform(-1.3, -0.3))
     found = Axis(tear=tear).find()
     assert found.why("low") == "filled ground", tear
     assert tear - 2.5 * SPACING <= found.low <= tear, tear
@@ -170,7 +171,7 @@ def test_the_interval_is_calm_for_every_seed_and_their_spread_is_told() -> None:
 
 def test_a_storm_behind_another_end_is_told_too() -> None:
     """The picture becomes another one calmly, and breaks up soon after."""
-    fade = float(np.random.default_rng().uniform(0.7, 0.95))
+    fade = float(np.random.default_rng(draw_seed()).uniform(0.7, 0.95))
     end = Axis(fade=fade).find(seeds=1).high
     assert end < REACH - 0.7, fade
     begins = end + 1.5 * SPACING  # not before the walk has seen the other picture
@@ -213,7 +214,7 @@ def test_a_storm_that_begins_after_the_end_in_the_same_step_did_not_make_it(fade
 
 
 def test_the_storms_of_all_seeds_are_told_as_one() -> None:
-    storm = float(np.random.default_rng().uniform(-0.9, -0.5))
+    storm = float(np.random.default_rng(draw_seed()).uniform(-0.9, -0.5))
     ((low, high),) = Axis(storm).find(seeds=3).storms
     assert low == pytest.approx(storm - 0.5, abs=2 * SPACING), storm
     assert high == pytest.approx(storm, abs=2 * SPACING), storm

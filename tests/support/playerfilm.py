@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from player.window.layout import arrange
-from tests.support.screen import Box, Pixels, Screen, screen
+from tests.support.screen import Pixels, Screen, screen
 
 FIRST, THEN = "cat -> kitten", "fox -> owl"
 STEPS = 22
@@ -24,17 +24,6 @@ MILLISECONDS = 90
 HOLD = 8
 """frames that a film rests on what was reached"""
 MOST_BYTES = 1_500_000
-
-
-def close_range(shown: Screen, box: Box, still: float = 0.25, most: float = 30.0) -> Pixels:
-    """Wait until nothing has changed for ``still`` seconds; return what is there."""
-    last, since, deadline = shown.look(box), time.monotonic(), time.monotonic() + most
-    while time.monotonic() - since < still and time.monotonic() < deadline:
-        time.sleep(0.02)
-        seen = shown.look(box)
-        if not np.array_equal(seen, last):
-            last, since = seen, time.monotonic()
-    return last
 
 
 def film(shown: Screen, folder: Path) -> list[Pixels]:
@@ -50,7 +39,7 @@ def film(shown: Screen, folder: Path) -> list[Pixels]:
 
     def fill() -> None:
         """Wait until the line is whole: the strip above the bar no longer changes."""
-        close_range(shown, (x, y + bar.top - 40, width, 50), still=6.0, most=300.0)
+        shown.when_still((x, y + bar.top - 40, width, 50), still=6.0, most=300.0)
 
     def scrub(start: float, end: float) -> None:
         places = start + (end - start) * (1 - np.cos(np.linspace(0, np.pi, STEPS))) / 2
@@ -58,24 +47,24 @@ def film(shown: Screen, folder: Path) -> list[Pixels]:
         for number, place in enumerate(places):
             across = x + bar.left + round(float(place) * (bar.width - 1))
             shown.do("mousemove", across, at, *(["mousedown", 1] if number == 0 else []))
-            frames.append(close_range(shown, window))
+            frames.append(shown.when_still(window))
         shown.do("mouseup", 1, "mousemove", 2, 2)
 
     fill()
     scrub(0.0, 1.0)
-    frames += [close_range(shown, window, 0.5)] * HOLD
+    frames += [shown.when_still(window, 0.5)] * HOLD
     shown.do("key", "slash")
-    frames += [close_range(shown, window)] * 3
+    frames += [shown.when_still(window)] * 3
     for letter in THEN:
         shown.do("type", letter)
-        frames.append(close_range(shown, window, 0.15))
+        frames.append(shown.when_still(window, 0.15))
     frames += [frames[-1]] * 3
     shown.do("key", "Return")
     time.sleep(1.0)
     frames += [shown.look(window)] * HOLD
     fill()
     scrub(1.0, 0.0)
-    frames += [close_range(shown, window, 0.5)] * HOLD
+    frames += [shown.when_still(window, 0.5)] * HOLD
     shown.do("key", "Escape")
     process.wait(30)
     return frames

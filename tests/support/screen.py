@@ -53,6 +53,18 @@ class Screen:
         x, y, w, h = box or (0, 0, *self.size)
         return np.ascontiguousarray(self._pixels[y : y + h, x : x + w, 2::-1])
 
+    def when_still(self, box: Box, still: float = 0.25, most: float = 30.0) -> Pixels:
+        """Wait until nothing has changed for ``still`` seconds, ``most`` at the longest; return
+        what is there.
+        """
+        last, since, deadline = self.look(box), time.monotonic(), time.monotonic() + most
+        while time.monotonic() - since < still and time.monotonic() < deadline:
+            time.sleep(0.02)
+            seen = self.look(box)
+            if not np.array_equal(seen, last):
+                last, since = seen, time.monotonic()
+        return last
+
     def do(self, *words: object) -> str:
         """Run xdotool, several commands in a row if there are; return what it prints."""
         done = subprocess.run(

@@ -30,6 +30,7 @@ def states(shown: Screen, folder: Path) -> Iterator[tuple[str, Pixels]]:
     """Play, and yield each state's name and what is on the screen, uint8 [H, W, 3]."""
     if shutil.which("openbox"):
         subprocess.Popen(["openbox"], env=shown.environment, stderr=subprocess.DEVNULL)
+    shown.folder = folder
     process = shown.play("play", EXPRESSION, XDG_DATA_HOME=str(folder), XDG_CONFIG_HOME=str(folder))
     _, window = shown.window(process)
     x, y, width, height = window

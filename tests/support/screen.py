@@ -36,6 +36,8 @@ class Screen:
     def __init__(self, display: str, picture: Path) -> None:
         """Read the screen of ``display`` from the X window dump in ``picture``."""
         self.display = display
+        self.folder = ROOT
+        """where programs are started"""
         self.environment = {**os.environ, "DISPLAY": display}
         self.environment.pop("SDL_VIDEODRIVER", None)
         self.environment.pop("WAYLAND_DISPLAY", None)
@@ -82,7 +84,7 @@ class Screen:
         return subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             env={**self.environment, "PYTHONPATH": str(ROOT), **environment},
-            cwd=ROOT,
+            cwd=self.folder,
         )
 
     def play(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:

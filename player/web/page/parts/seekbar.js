@@ -1,6 +1,6 @@
 // The bar, the storm strip on it, and the pad: drawn on canvases of their own, at the display's size.
 
-import { DIVISIONS } from "./playhead.js";
+import { DIVISIONS } from "../playhead.js";
 
 const style = getComputedStyle(document.documentElement);
 const colour = (name) => style.getPropertyValue(`--${name}`).trim();

@@ -181,7 +181,10 @@ class Window:
         frame = self.session.picture()
         view = self.session.view(self._hertz)
         self.canvas.draw(view, frame, now, self._typist.typing, self._hover)
-        self.session.measures.show(frame)
+        if frame is self.state.frame:
+            self.session.measures.show(frame)
+        else:
+            self.session.measures.conceal()
         if self._typist.typing is not None and self.canvas.layout is not None:
             self._typist.place(editline.box_of(self.canvas.layout))
 

@@ -253,6 +253,33 @@ def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:
     player.run()
 
 
+def test_pictures_behind_the_difference_of_the_marks_are_no_samples() -> None:
+    player, conductor = stage(FakeRenderer())
+    measures = player.session.measures
+
+    def script() -> Script:
+        yield exact(player)
+        for key in (pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_d):
+            tap(key)
+            yield 3
+        yield lambda: player.session.picture() is not player.state.frame
+        tap(pygame.K_5)
+        yield exact(player)
+        yield 10
+        seen = len(measures.known) + len(measures.unknown)
+        tap(pygame.K_d)
+        yield 5
+        assert player.session.picture() is player.state.frame
+        assert len(measures.known) + len(measures.unknown) == seen
+        tap(pygame.K_3)
+        yield exact(player)
+        yield 2
+        assert len(measures.known) + len(measures.unknown) == seen + 1
+
+    conductor.script = script()
+    player.run()
+
+
 def test_the_page_of_figures_is_a_page_of_its_own() -> None:
     player, conductor = stage(FakeRenderer())
 
@@ -266,7 +293,7 @@ def test_the_page_of_figures_is_a_page_of_its_own() -> None:
         assert page is not None
         figures = dict(page)
         assert figures["requests asked"] == "2"
-        assert figures["= served + superseded + waiting"] == "2 + 0 + 0"
+        assert figures["= served + superseded + waiting + being drawn"] == "2 + 0 + 0 + 0"
         tap(pygame.K_ESCAPE)
         yield 3
         assert player.session.view(60).measures is None

@@ -225,7 +225,7 @@ class Window:
             self.state.move(*ticks)
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
-        if bound is not None and self.state.learning and bound[0].name != "learn":
+        if bound is not None and learning and bound[0].name not in ("learn", "back"):
             self.state.learning, self.state.learn_action = False, (bound[0].name, bound[1].value)
         elif bound is not None and not bound[0].held:
             action, pressed = bound

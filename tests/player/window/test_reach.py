@@ -18,6 +18,7 @@ from player.window.parts import cuestrip
 from player.window.parts import help as keys_help
 from player.window.window import Window
 from runtime.output.film import save_still
+from tests.player.controllers.test_midi import Ports
 from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import HERTZ, Script, exact, mouse, stage, tap
 
@@ -455,3 +456,35 @@ def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> Non
     conductor.script = script()
     player.run()
     assert done
+
+
+@pytest.mark.parametrize("after", [(), (pygame.K_p,)], ids=["before the key", "after it"])
+@pytest.mark.parametrize("key", [pygame.K_ESCAPE, pygame.K_l])
+def test_learning_a_knob_is_given_up(tmp_path: Path, after: tuple[int, ...], key: int) -> None:
+    ports = Ports()
+    ports.there["knobs"] = None
+    midi = Midi(ports, tmp_path / "midi.json")
+    player, conductor = stage(FakeRenderer(), controllers=(lambda: midi,))
+
+    def script() -> Script:
+        yield exact(player)
+        for pressed in (pygame.K_l, *after, key):
+            tap(pressed)
+            yield 2
+        assert player.state.notice == "no knob is learned"
+        ports.play("knobs", 0xB0, 21, 40)
+        yield 2
+        assert midi.bindings == {}
+        for pressed in (pygame.K_l, pygame.K_p):
+            tap(pressed)
+            yield 2
+        ports.play("knobs", 0xB0, 21, 40)
+        yield 2
+        assert [one.action for one in midi.bindings.values()] == ["perceptual"]
+        tap(pygame.K_ESCAPE)
+        yield 2
+        assert player.state.closing, "nothing was left to end but the session"
+
+    conductor.script = script()
+    player.run()
+    assert player.state.closing

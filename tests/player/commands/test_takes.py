@@ -362,3 +362,34 @@ def test_the_program_alone_opens_the_player(
         assert ended.value.code in (None, 0)
         remember(session_file, Moment(Request("dog -> fox"), "critters"), [], [], 1.0)
     assert seen == [STARTER, "dog -> fox"]
+
+
+EMPTY = {
+    "empty.take.json": '{"kind": "wordmorph take", "format": 1, "seconds": 1, "events": []}',
+    "set.json": '{"kind": "wordmorph cue list", "format": 1, "glide_seconds": 2, "cues": []}',
+    "other.json": '{"a": 1}',
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "played", "rendered"),
+    [
+        ("gone.take.json", "does not exist", "does not exist"),
+        ("gone.png", "does not exist", "nothing moves"),
+        ("empty.take.json", "has 0 events", "has 0 events"),
+        ("set.json", "holds no cues", "is no take of this program"),
+        ("other.json", "is no take and no cue list", "is no take of this program"),
+    ],
+)
+def test_a_file_that_is_not_there_or_holds_nothing_is_never_taken_for_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, played: str, rendered: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name in EMPTY:
+        Path(name).write_text(EMPTY[name])
+    with pytest.raises(MorphError, match=f"^{name} {played}"):
+        starting(name, 0.0, 0.5, Invocation(), Sampling())
+    with pytest.raises(MorphError, match=rendered) as error:
+        run(name, "-o", "film.mp4")
+    assert "\n" not in str(error.value)
+    assert not Path("film.mp4").exists()

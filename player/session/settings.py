@@ -47,8 +47,18 @@ class Settings:
         self._try(replace(request, steps=steps), f"{steps} step{'s' if steps > 1 else ''}")
 
     def next_edit(self) -> None:
-        """Let slots edit their word, then the word's tail, then all; and round again."""
+        """Let slots edit their word, then the word's tail, then all; and round again. Where that
+        would change no picture, say so.
+        """
         request = self._state.request
+        if request.edit_row is not None:
+            self._state.say(f"row {request.edit_row} alone is edited, whatever the slots are")
+            return
+        if self._state.expression.whole:
+            self._state.say(
+                "there is no slot: brackets make one, as in a [cat -> kitten] on a sofa"
+            )
+            return
         scopes: tuple[EditScope, ...] = get_args(EditScope)
         scope = scopes[(scopes.index(request.edit) + 1) % len(scopes)]
         words = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
@@ -87,10 +86,6 @@ class Settings:
         if not (digits.isascii() and digits.isdecimal() and int(digits[:20]) <= MAX_SEED):
             raise RequestError(f"a seed is a whole number, 0 to {MAX_SEED}")
         self.set_seed(int(digits))
-
-    def random_seed(self) -> None:
-        """Take any seed."""
-        self.set_seed(secrets.randbelow(MAX_SEED + 1))
 
     def next_model(self) -> None:
         """Play the same words with the next model that is here."""

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from player.session.actions import NAMES
 from player.session.models import Model
 from player.session.motion.moment import Moment
 from player.session.motion.playhead import Playhead, TickPoint
@@ -106,7 +107,7 @@ def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session)
             session.settings.type_seed(text)
     seeds = set()
     for _ in range(4):
-        session.settings.random_seed()
+        NAMES["random_seed"].perform(session)
         seeds.add(session.state.request.seed)
     assert len(seeds) == 4
 

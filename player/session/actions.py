@@ -304,7 +304,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )
 
-NAMES = {action.name: action for action in ACTIONS}
+NAMES: dict[str, Action] = {action.name: action for action in ACTIONS}
 
 SHOWN = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "Escape": "Esc"}
 """Keys whose label is not their name."""

@@ -271,7 +271,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "copy the command", lambda s, _: s.copy_command(), (Key("c"),)),
     Action(
         "zoom",
-        "look closer; drag to look round",
+        "look closer; drag to look round; a double click ends it",
         lambda s, _: s.state.panels.next_zoom(),
         (Key("z"),),
     ),

@@ -309,6 +309,7 @@ class Session:
             hertz=hertz,
             recorder=self.keeping.recorder,
             cues=self.cues,
+            beats=self.beats,
         )
 
     def close(self) -> None:

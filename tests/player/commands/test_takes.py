@@ -23,6 +23,7 @@ from player.commands.render import render
 from player.options import Sampling
 from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
+from player.session.saving.cues import read_cues, write_cues
 from player.session.saving.remembered import recall, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
@@ -313,6 +314,31 @@ def test_play_remembers_what_was_played(
     figures = json.loads(stats.read_text())
     assert figures["turn_ms"]["count"] >= 1
     assert {"requests", "scrub_unknown_ms", "memory_mb", "load", "cores"} <= set(figures)
+
+
+def test_a_cue_list_that_is_played_has_its_cues_and_is_the_file_that_is_written(
+    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from player.window.window import Window
+
+    path = tmp_path / "set.json"
+    requests = [Request("dog -> fox", t=0.25, seed=3), Request("owl", seed=4)]
+    write_cues(path, [Moment(request, "critters") for request in requests], 1.0)
+    real, found = Window.run, []
+
+    def run(window: Window) -> Request:
+        found.extend(cue.moment.request for cue in window.session.cues.kept)
+        window.session.cues.keep(window.session.moment)
+        return real(window, 0.2)
+
+    monkeypatch.setattr(Window, "run", run)
+    alone = typer.Typer()
+    alone.command()(play)
+    result = CliRunner().invoke(alone, [str(path)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert found == requests
+    kept = [moment.request for moment in read_cues(path)[0]]
+    assert kept == [*requests, requests[0]]
 
 
 def test_a_harmed_cue_file_is_said_and_the_player_opens(

@@ -486,3 +486,45 @@ def test_learning_a_knob_is_given_up(tmp_path: Path, after: tuple[int, ...], key
     conductor.script = script()
     player.run()
     assert len(midi.bindings) == 1, "Esc ended the session"
+
+
+def test_what_the_window_does_besides_playing_stays_written_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    player, conductor = stage(FakeRenderer())
+    written: list[str] = []
+    real = theme.write
+
+    def write(surface: pygame.Surface, font: object, words: str, *rest: object) -> pygame.Rect:
+        written.append(words)
+        return real(surface, font, words, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(theme, "write", write)
+
+    def shown() -> set[str]:
+        player.state.notice = ""
+        player.canvas.forget()
+        written.clear()
+        player.canvas.draw(player.session.view(60), player.state.frame, 1e9, None, None)
+        return {words for words in written if "difference" in words or "wait" in words}
+
+    def script() -> Script:
+        yield exact(player)
+        assert shown() == set()
+        for code in (pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_d):
+            tap(code)
+            yield 3
+        assert shown() == {"difference of A and B"}
+        tap(pygame.K_d)
+        tap(pygame.K_q)
+        yield 3
+        assert shown() == {"jumps wait for the beat, once K taps the tempo"}
+        player.session.beats.tempo = Tempo(20.0, player.session.beats.now)
+        assert shown() == {"jumps wait for the beat"}
+        tap(pygame.K_q)
+        tap(pygame.K_5)
+        yield 3
+        assert shown() == {"a jump waits for the bar …"}
+
+    conductor.script = script()
+    player.run()

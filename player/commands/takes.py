@@ -17,7 +17,8 @@ from rich.progress import Progress
 from player.commands.common import frames_of, interruptible, progress
 from player.commands.playing.library import Library
 from player.options import open_frames
-from player.session.motion.moment import Moment, kind_in
+from player.session.motion.moment import Moment
+from player.session.opening import is_file_to_open
 from player.session.reproduce import Invocation, own_name
 from player.session.saving.takefile import Take, read_take
 from runtime.errors import BundleError, RequestError
@@ -31,8 +32,7 @@ MAX_FRAMES = 1_000_000
 
 def is_take(text: str) -> bool:
     """Tell whether a person named a take rather than an expression."""
-    path = Path(text)
-    return path.suffix == ".json" and path.is_file() and kind_in(path) == "take"
+    return Path(text).suffix.lower() == ".json" and is_file_to_open(text)
 
 
 def render_take(

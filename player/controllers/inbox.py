@@ -11,8 +11,13 @@ from player.session.session import Session
 MOST = 64
 """Actions between two turns of the front end; the oldest of more are dropped."""
 REPORT_SECONDS = 1.0
-ONCE = "save"
-"""Done once a turn, however often it is asked for: the picture on show is the same for a turn."""
+OFTEN, ONCE_A_TURN = 0.25, 0.01
+WRITES = {
+    **dict.fromkeys(("save", "record", "grid", "keep_cue", "drop_cue"), OFTEN),
+    "change_glide": ONCE_A_TURN,
+}
+"""Actions that write files, and how many seconds lie between two that are done: a file takes the
+front end's time, so of a flood most are dropped."""
 
 
 class Inbox:
@@ -32,6 +37,7 @@ class Inbox:
         self._complaint = ""
         self._said_at = float("-inf")
         self._dropped_said = 0
+        self._wrote_at: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def put(self, name: str, value: float | None = None) -> bool:
@@ -62,11 +68,13 @@ class Inbox:
         with self._lock:
             asked, self._asked = self._asked, deque()
             complaint = self._to_say(now)
-        done = set()
         for name, value in asked:
-            if name != ONCE or name not in done:
-                NAMES[name].perform(session, value)
-            done.add(name)
+            if name in WRITES:
+                if now - self._wrote_at.get(name, float("-inf")) < WRITES[name]:
+                    self.refuse(f"{name} came too often: some were dropped")
+                    continue
+                self._wrote_at[name] = now
+            NAMES[name].perform(session, value)
         if complaint:
             session.state.complain(f"{self.source}: {complaint}")
 

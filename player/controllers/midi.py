@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from player.controllers.inbox import Inbox
+from player.controllers.midiclock import START, TICK, MidiClock
 from player.controllers.midimapping import Binding, Mode, read_mapping, write_mapping
 from player.session.actions import NAMES
-from player.session.motion.tempo import Tempo, fit
+from player.session.motion.tempo import Tempo
 from player.session.session import Session
 from runtime.errors import MorphError, RequestError
 
 LOOK_SECONDS = 0.25
 """How often plugged and unplugged devices are looked for: no hand is faster."""
-CLOCK, START = 0xF8, 0xFA
-"""MIDI's real-time messages: 24 ticks a beat; the next tick is the first beat of a song."""
-TICKS_PER_BEAT = 24
 
 UNCLEAR = (0, 1, 65, 127)
 """Values of a controller message that do not yet say what kind of control sent it."""
@@ -97,14 +96,14 @@ class Midi:
         """the last value of each controller message"""
         self._first: dict[str, int] = {}
         """the same since learning began"""
-        self._ticks: list[float] = []
-        self._counted = 0
+        self._clock = MidiClock()
         self._tempo: Tempo | None = None
 
     def learn(self, action: str, session: Session, value: float | None = None) -> None:
         """Bind the next knob or key that is moved to ``action``; a key gives it ``value``."""
         self._first = {}
         self.learning = action, value
+        session.state.awaits_knob = True
         session.state.say(f"press the pad, or turn the knob slowly up: {NAMES[action].meaning}")
 
     def poll(self, session: Session, now: float) -> None:
@@ -117,6 +116,9 @@ class Midi:
             action, value = session.state.learn_action
             session.state.learn_action = None
             self.learn(action, session, value)
+        if not session.state.awaits_knob:  # given up
+            self.learning = None
+        session.state.awaits_knob = self.learning is not None
         if self.learning is not None and self._first:
             session.state.say("and once more: it is not clear yet whether it is a knob")
         if self._learned is not None:
@@ -137,10 +139,11 @@ class Midi:
             port.close_port()
         self._open.clear()
 
-    def hear(self, message: Sequence[int]) -> None:
-        """Take one message, in whatever thread it comes."""
-        if message and message[0] in (CLOCK, START):
-            self._hear_clock(message[0])
+    def hear(self, message: Sequence[int], port: str = "") -> None:
+        """Take one message of a port, in whatever thread it comes."""
+        if message and message[0] in (TICK, START):
+            heard = self._clock.hear(port, message[0], time.perf_counter())
+            self._tempo = heard or self._tempo
         if len(message) < 3 or message[0] >= 0xF0:
             return
         kind, channel = message[0] & 0xF0, (message[0] & 0x0F) + 1
@@ -207,18 +210,6 @@ class Midi:
                 return
         self._learned = self.bindings[control] = Binding(control, action, mode, given)
 
-    def _hear_clock(self, message: int) -> None:
-        if message == START:
-            self._ticks, self._counted = [], 0
-            return
-        self._ticks = [*self._ticks[-4 * TICKS_PER_BEAT :], time.perf_counter()]
-        beats, rest = divmod(self._counted, TICKS_PER_BEAT)
-        self._counted += 1
-        if len(self._ticks) > TICKS_PER_BEAT and rest == 0:
-            found = fit(self._ticks, 1 / TICKS_PER_BEAT)
-            if found is not None:  # the bar began with the first tick, so many beats ago
-                self._tempo = Tempo(found.bpm, found.start - beats * 60 / found.bpm)
-
     def _look(self, session: Session) -> None:
         there = set(self._ports.names())
         for name in set(self._open) - there:
@@ -226,7 +217,7 @@ class Midi:
             session.state.say(f"MIDI: {name} is gone")
         for name in sorted(there - set(self._open)):
             try:
-                self._open[name] = self._ports.open(name, self.hear)
+                self._open[name] = self._ports.open(name, partial(self.hear, port=name))
             except (
                 RuntimeError,
                 OSError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -154,7 +155,10 @@ ACTIONS: tuple[Action, ...] = (
         on_beat=True,
     ),
     Action(
-        "random_seed", "any seed", lambda s, _: s.settings.random_seed(), (Key("n", ctrl=True),)
+        "random_seed",
+        "any seed",
+        lambda s, _: NAMES["seed"].perform(s, secrets.randbelow(MAX_SEED + 1)),
+        (Key("n", ctrl=True),),
     ),
     Action("type_seed", "type a seed", lambda s, _: s.state.panels.type("seed"), (Key("#"),)),
     Action("seed", "take a seed", lambda s, v: s.settings.set_seed(int(v)), (), SEED, on_beat=True),
@@ -267,7 +271,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", "copy the command", lambda s, _: s.copy_command(), (Key("c"),)),
     Action(
         "zoom",
-        "look closer; drag to look round",
+        "look closer; drag to look round; a double click ends it",
         lambda s, _: s.state.panels.next_zoom(),
         (Key("z"),),
     ),
@@ -300,7 +304,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )
 
-NAMES = {action.name: action for action in ACTIONS}
+NAMES: dict[str, Action] = {action.name: action for action in ACTIONS}
 
 SHOWN = {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓", "Escape": "Esc"}
 """Keys whose label is not their name."""

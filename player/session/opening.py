@@ -22,10 +22,13 @@ SUFFIXES = (".png", ".mp4", ".gif", ".json")
 
 
 def is_file_to_open(text: str) -> bool:
-    """Tell whether a person named a file rather than an expression."""
+    """Tell whether a person named a file rather than an expression: one that is there, or a name
+    such as a file's, without anything that moves.
+    """
     path = Path(text)
     try:
-        return path.suffix.lower() in SUFFIXES and path.is_file()
+        named = path.suffix.lower() in SUFFIXES
+        return named and (path.exists() or not any(sign in text for sign in ("->", "→", "|")))
     except (OSError, ValueError):  # too long for a name
         return False
 
@@ -40,7 +43,7 @@ def moment_in(path: Path, say: Callable[[str], None]) -> Moment:
     """
     if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe would wait
         raise KeptFileError(f"{path} is no file")
-    if path.suffix.lower() == ".json":
+    if path.suffix.lower() == ".json" and path.exists():
         kind = kind_in(path)
         if kind == "take":
             return read_take(path, say).events[0][1]

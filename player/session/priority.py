@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal, get_args
 
 from player.session.asking import Asking
-from player.session.motion.beats import MOST
 from player.session.reproduce import play_command
 from player.session.saving.cues import Cues
-from player.session.saving.gridshot import GridShot
 from player.session.saving.keeping import Keeping
 from player.session.saving.rangeshot import OWNER, RangeShot, search_typed, seeds_together
 from player.session.state import PlayerState
@@ -20,6 +19,8 @@ from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.openaxis import OpenAxis
 from runtime.request import Request
 
+Owner = Literal["beats", "page", "grid", "range", "marks", "cues"]
+"""Who wants pictures, the first served first."""
 EXPRESSION_SECONDS = 30.0
 """How long an expression that was found is shown: who has no terminal copies it by hand."""
 
@@ -46,32 +47,32 @@ class PriorityRequests:
         self._state = state
         self._keeping = keeping
         self._cues = cues
-        self._cued = -1
-        """the version of the cues whose pictures were wanted last"""
-        self._sent: GridShot | None = None
+        self._wanted: dict[Owner, tuple[Request, ...]] = dict.fromkeys(get_args(Owner), ())
         self._range: RangeShot | None = None
 
-    def add(self, requests: tuple[Request, ...]) -> None:
-        """Have some pictures drawn, after what is wanted already."""
-        missing = tuple(one for one in requests if one not in self._state.cache)
-        new = tuple(one for one in missing if one not in self._worker.priority)
-        if new:
-            self._put((*self._worker.priority[-MOST:], *new))
+    def want(self, owner: Owner, requests: tuple[Request, ...]) -> None:
+        """Have some pictures drawn for ``owner``, instead of those that it wanted before."""
+        before = self._wanted[owner]
+        if requests == before:
+            return
+        self._wanted[owner] = requests
+        wanted = dict.fromkeys(one for each in self._wanted.values() for one in each)
+        self._worker.priority = tuple(wanted)
+        for one in list(self._worker.refused):
+            if one not in wanted:  # whoever wants it again is told again
+                self._worker.refused.pop(one, None)
+        if any(one not in before and one not in self._state.cache for one in requests):
+            self._ask_again()
 
     def add_first(self, requests: tuple[Request, ...]) -> None:
-        """Have some pictures drawn before whatever else is wanted."""
-        if any(one not in self._worker.priority for one in requests):
-            others = (one for one in self._worker.priority if one not in self._state.cache)
-            self._put((*requests, *(one for one in others if one not in requests)))
+        """Have the pictures drawn that pages wait for."""
+        self.want("page", requests)
 
-    def take_problem(self) -> str | None:
-        """Return why what is wanted cannot be drawn, once; None while it can, and while a grid is
-        made, which is told first.
-        """
-        if self._keeping.grid_shot is not None:
-            return None
-        problem, self._worker.priority_error = self._worker.priority_error, None
-        return problem
+    def take_problem(self, owner: Owner = "page") -> str | None:
+        """Return why a picture that ``owner`` wants cannot be drawn, once; None while they can."""
+        refused = self._worker.refused
+        problems = [refused.pop(one, None) for one in self._wanted[owner]]
+        return next(filter(None, problems), None)
 
     def find_range(self) -> None:
         """Find how far the second axis can be pushed here, or give that up."""
@@ -95,21 +96,13 @@ class PriorityRequests:
         self._tend_grid()
         self._tend_range()
         self._cues.look()
-        if self._cues.version != self._cued and self._keeping.grid_shot is None:
-            self._cued = self._cues.version
-            self.add(self._cues.requests(model))
+        self.want("cues", self._cues.requests(model))
 
     def _tend_grid(self) -> None:
+        if self._keeping.grid_shot is not None:
+            self._keeping.advance_grid(self.take_problem("grid"))
         shot = self._keeping.grid_shot
-        if shot is None:
-            return
-        if shot is not self._sent:
-            self._sent = shot
-            self._worker.priority_error = None
-            self._put(shot.requests)
-        self._keeping.advance_grid(self._worker.priority_error)
-        if self._keeping.grid_shot is None:
-            self._worker.priority = ()
+        self.want("grid", () if shot is None else shot.missing)
 
     def _tend_range(self) -> None:
         shot = self._range
@@ -122,11 +115,11 @@ class PriorityRequests:
         if state.info is not None:
             shot.look_up(state.info.settings)
         try:
-            done, problem = shot.advance(state.cache), self.take_problem()
+            done, problem = shot.advance(state.cache), self.take_problem("range")
         except RequestError as error:
             done, problem = False, str(error)
         if problem is None and not done:
-            self.add(shot.requests)
+            self.want("range", shot.requests)
             state.say(shot.progress)
             return
         self._end_range()
@@ -145,7 +138,8 @@ class PriorityRequests:
             state.printed.append(f"{shot.verdict}\n  {play_command(found, state.invocation)}")
 
     def _end_range(self) -> None:
-        self._range, self._worker.priority = None, ()
+        self._range = None
+        self.want("range", ())
         self._state.cache.charge(OWNER, 0)
 
     def _play(self, shot: RangeShot) -> None:
@@ -155,8 +149,3 @@ class PriorityRequests:
             self._state.complain(one_line(error))
         else:
             self._state.say(shot.verdict)
-
-    def _put(self, requests: tuple[Request, ...]) -> None:
-        """Let the render thread look what is wanted now."""
-        self._worker.priority = requests
-        self._ask_again()

@@ -309,6 +309,7 @@ class Session:
             hertz=hertz,
             recorder=self.keeping.recorder,
             cues=self.cues,
+            beats=self.beats,
         )
 
     def close(self) -> None:
@@ -347,9 +348,12 @@ class Session:
         """Have drawn what will be asked for at each beat that something waits for."""
         waiting, state = self.beats.waiting, self.state
         thought_of = waiting, state.request, state.playhead.playing
-        if not waiting or thought_of == self._ahead:
+        if thought_of == self._ahead:
             return
         self._ahead = thought_of
+        if not waiting:
+            self.priority.want("beats", ())
+            return
 
         def arrive() -> dict[float, Request]:
             asked, clock = {}, now
@@ -359,8 +363,7 @@ class Session:
                 asked[due], clock = state.request, due
             return asked
 
-        coming = state.preview(arrive).values()
-        self.priority.add_first(tuple(one for one in coming if one not in state.cache))
+        self.priority.want("beats", tuple(state.preview(arrive).values()))
 
     def _want_difference(self) -> None:
         """Have drawn what the marks' difference needs; say so and end it if that cannot be."""
@@ -368,14 +371,15 @@ class Session:
         known = self._difference is not None and self._difference[0] == marked
         if marked is None or known or all(one in self.state.cache for one in marked):
             self._marked = None
+            self.priority.want("marks", ())
             return
-        problem = self.priority.take_problem()
+        problem = self.priority.take_problem("marks")
         if marked == self._marked and problem is not None:
             self.state.panels.difference = False
             self.state.complain(problem)
             return
         self._marked = marked
-        self.priority.add(marked)
+        self.priority.want("marks", marked)
 
     def _switch_model(self) -> None:
         """Let another model take over; the old picture stays until its first is there."""
@@ -420,6 +424,7 @@ class Session:
 
     def _draw_with(self, worker: Worker) -> None:
         """Let a render thread draw from now on."""
+        self._ahead = None
         self.asking = Asking(worker, self.state, self.measures, threads=self._threads)
         self.priority = PriorityRequests(
             self.asking, self.state, self.keeping, self.cues, self.write

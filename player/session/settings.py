@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
@@ -47,8 +46,18 @@ class Settings:
         self._try(replace(request, steps=steps), f"{steps} step{'s' if steps > 1 else ''}")
 
     def next_edit(self) -> None:
-        """Let slots edit their word, then the word's tail, then all; and round again."""
+        """Let slots edit their word, then the word's tail, then all; and round again. Where that
+        would change no picture, say so.
+        """
         request = self._state.request
+        if request.edit_row is not None:
+            self._state.say(f"row {request.edit_row} alone is edited, whatever the slots are")
+            return
+        if self._state.expression.whole:
+            self._state.say(
+                "there is no slot: brackets make one, as in a [cat -> kitten] on a sofa"
+            )
+            return
         scopes: tuple[EditScope, ...] = get_args(EditScope)
         scope = scopes[(scopes.index(request.edit) + 1) % len(scopes)]
         words = {
@@ -77,10 +86,6 @@ class Settings:
         if not (digits.isascii() and digits.isdecimal() and int(digits[:20]) <= MAX_SEED):
             raise RequestError(f"a seed is a whole number, 0 to {MAX_SEED}")
         self.set_seed(int(digits))
-
-    def random_seed(self) -> None:
-        """Take any seed."""
-        self.set_seed(secrets.randbelow(MAX_SEED + 1))
 
     def next_model(self) -> None:
         """Play the same words with the next model that is here."""

@@ -70,6 +70,8 @@ class PlayerState:
         self.learn_action: tuple[str, float | None] | None = None
         """the action that a knob is to be bound to and what its key gives it, taken by whoever
         hears knobs"""
+        self.awaits_knob = False
+        """whether a knob that is moved now will be bound; put back to end that"""
         self.hears_knobs = False
         """whether somebody does"""
         self.pace = 0.0
@@ -308,16 +310,29 @@ class PlayerState:
         self.say(interp)
 
     def learn_knob(self) -> None:
-        """Let the next action by key be bound to the next MIDI knob or key that is moved."""
+        """Let the next action by key be bound to the next MIDI knob or key that is moved; or give
+        that up.
+        """
         if not self.hears_knobs:
             self.say("no knob is heard: start with --midi")
             return
-        self.learning = not self.learning
-        self.say("press the key of an action, then move the knob" if self.learning else "")
+        if not self._end_learning():
+            self.learning = True
+            self.say("press the key of an action, then move the knob")
+
+    def _end_learning(self) -> bool:
+        """Learn no knob after all; False if none was to be learned."""
+        if not self.learning and not self.awaits_knob and self.learn_action is None:
+            return False
+        self.learning, self.awaits_knob, self.learn_action = False, False, None
+        self.say("no knob is learned")
+        return True
 
     def back(self) -> None:
-        """Close what lies on the picture, else leave full screen, else end the session."""
-        if not self.panels.close_uppermost():
+        """Give up learning a knob, else close what lies on the picture, else leave full screen,
+        else end the session.
+        """
+        if not self._end_learning() and not self.panels.close_uppermost():
             self.quit()
 
     def quit(self) -> None:

@@ -7,6 +7,7 @@ from statistics import fmean
 
 from player.session.asking import Asking
 from player.session.filling.scan import Speeds
+from player.session.motion.beats import Beats
 from player.session.motion.playhead import Loop, TickPoint
 from player.session.rendering.measures import Measures
 from player.session.saving.cues import Cue, Cues
@@ -65,6 +66,11 @@ class View:
     glide_seconds: float = 2.0
     difference: bool = False
     """whether the difference between the marks is shown instead of the picture"""
+    quantum: int = 0
+    """beats that jumps wait for a multiple of, 0 for none"""
+    has_tempo: bool = False
+    waiting: bool = False
+    """whether a jump waits for its beat"""
     zoom: int = 1
     """times as large as fits the window"""
     hint: str = HINT
@@ -134,6 +140,9 @@ class View:
             self.between,
             self.cues,
             self.difference,
+            self.quantum,
+            self.has_tempo,
+            self.waiting,
             self.zoom,
             self.measures,
             self.hint,
@@ -148,6 +157,7 @@ def view_of(
     hertz: int,
     recorder: FilmRecorder | None,
     cues: Cues,
+    beats: Beats,
 ) -> View:
     """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
     head = state.playhead
@@ -185,6 +195,9 @@ def view_of(
         cues=cues.kept,
         glide_seconds=cues.glide_seconds,
         difference=state.panels.difference,
+        quantum=beats.quantum,
+        has_tempo=beats.tempo is not None,
+        waiting=bool(beats.waiting),
         zoom=state.panels.zoom,
         hint=state.hint,
         measures=measures.page(worker, state.cache) if state.panels.measures else None,

@@ -144,11 +144,14 @@ class Typist:
     def _recall(self, way: int, session: Session) -> None:
         """Go back and forth in what was typed before."""
         words = session.history.words
-        if session.state.panels.typing != "words" or not 0 <= self._back + way <= len(words):
+        back = self._back + way
+        while 0 < back <= len(words) and words[-back] == self._line.text:  # it is there already
+            back += way
+        if session.state.panels.typing != "words" or not 0 <= back <= len(words):
             return
         if self._back == 0:
             self._draft = self._line.text
-        self._back += way
+        self._back = back
         text = words[-self._back] if self._back else self._draft
         self._line = TextLine.of(text)
         self._changed(session)

@@ -181,7 +181,10 @@ class Window:
         frame = self.session.picture()
         view = self.session.view(self._hertz)
         self.canvas.draw(view, frame, now, self._typist.typing, self._hover)
-        self.session.measures.show(frame)
+        if frame is self.state.frame:
+            self.session.measures.show(frame)
+        else:
+            self.session.measures.conceal()
         if self._typist.typing is not None and self.canvas.layout is not None:
             self._typist.place(editline.box_of(self.canvas.layout))
 
@@ -222,7 +225,7 @@ class Window:
             self.state.move(*ticks)
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
-        if bound is not None and self.state.learning and bound[0].name != "learn":
+        if bound is not None and learning and bound[0].name not in ("learn", "back"):
             self.state.learning, self.state.learn_action = False, (bound[0].name, bound[1].value)
         elif bound is not None and not bound[0].held:
             action, pressed = bound

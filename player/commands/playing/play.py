@@ -39,8 +39,8 @@ def play(
     expression: Annotated[
         str | None,
         typer.Argument(
-            help="What to morph, e.g. 'cat -> kitten', or a picture, film or take to go on from; "
-            "the last session if left out."
+            help="What to morph, e.g. 'cat -> kitten', or a picture, film, take or cue list to "
+            "go on from; the last session if left out."
         ),
     ] = None,
     t: StartT = 0.0,
@@ -153,7 +153,7 @@ def play(
     if not window.state.moves:
         print(stands_still(request.expression), file=sys.stderr)
     window.state.hint = begin.hint or window.state.hint
-    take_up(session, begin.memory, cues)
+    take_up(session, begin.memory, cues or begin.cues)
     try:
         with interruptible(None):
             last = window.run()

@@ -9,7 +9,7 @@ from pathlib import Path
 from player.commands.playing.library import Library
 from player.options import Sampling
 from player.session.models import Model
-from player.session.motion.moment import Moment
+from player.session.motion.moment import Moment, kind_in
 from player.session.opening import is_file_to_open, moment_in
 from player.session.reproduce import Invocation, free_path
 from player.session.saving.remembered import Memory, memory_path, recall
@@ -30,6 +30,8 @@ class Start:
     memory: Memory
     hint: str
     """what to say where there is nothing else to say; empty for the usual"""
+    cues: Path | None = None
+    """the cue list that was named"""
 
 
 def starting(
@@ -51,6 +53,7 @@ def starting(
     """
     memory = _remembered()
     moment: Moment | None
+    cues: Path | None = None
     hint = ""
     if expression is not None and not is_file_to_open(expression):
         library = Library(invocation)
@@ -60,6 +63,7 @@ def starting(
         )
     if expression is not None:
         moment = moment_in(Path(expression), _say)
+        cues = Path(expression) if kind_in(Path(expression)) == "cue list" else None
         hint = f"opened {Path(expression).name}"
     else:
         moment = memory.last
@@ -92,7 +96,7 @@ def starting(
         library = Library(invocation)
         model = library.find(invocation.model)
         request = _typed(model, STARTER, t, u, sampling)
-    return Start(invocation, model, library, request, memory, hint)
+    return Start(invocation, model, library, request, memory, hint, cues)
 
 
 def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling) -> Request:

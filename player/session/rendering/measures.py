@@ -99,6 +99,10 @@ class Measures:
             if self._asked.popitem(last=False)[0] == frame.request:
                 break
 
+    def conceal(self) -> None:
+        """Note that something else than pictures is on screen: what is asked for is no sample."""
+        self._asked.clear()
+
     def reset(self) -> None:
         """Forget the samples so far: what follows is to be measured alone."""
         for samples in (self.turns, self.known, self.unknown):
@@ -125,12 +129,7 @@ class Measures:
             "cache_share": None if not looked else round(cache.hits / looked, 4),
             "cache_frames": len(cache),
             "cache_mb": round(cache.bytes / 1e6, 1),
-            "requests": {
-                "asked": worker.requests.puts,
-                "served": worker.served,
-                "superseded": worker.requests.replaced,
-                "waiting": int(worker.requests.waiting()),
-            },
+            "requests": _requests(worker),
             "filled": worker.filled,
             "memory_mb": list(self.memory_mb),
             "scaled_by": self.scaled_by or None,
@@ -172,15 +171,26 @@ def lines(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         ("cache hits", "–" if share is None else f"{100 * share:.0f} %"),
         ("cache", f"{figures['cache_frames']} pictures, {figures['cache_mb']:.0f} MB"),
         ("requests asked", f"{requests['asked']}"),
-        ("= served + superseded + waiting", _sum(requests)),
+        ("= served + superseded + waiting + being drawn", _sum(requests)),
         ("filled while nothing was asked", f"{figures['filled']}"),
         ("from the start to " + ", ".join(figures["start_s"]), _seconds(figures["start_s"])),
         ("picture scaled by", figures["scaled_by"] or "–"),
     )
 
 
+def _requests(worker: Worker) -> dict[str, int]:
+    """Return what became of the requests; read in an order in which they add up."""
+    counts = {
+        "served": worker.served,
+        "superseded": worker.requests.replaced,
+        "waiting": int(worker.requests.waiting()),
+    }
+    asked = worker.requests.puts
+    return {"asked": asked, **counts, "being_drawn": asked - sum(counts.values())}
+
+
 def _sum(requests: dict[str, int]) -> str:
-    return f"{requests['served']} + {requests['superseded']} + {requests['waiting']}"
+    return " + ".join(str(count) for what, count in requests.items() if what != "asked")
 
 
 def _seconds(start: dict[str, float]) -> str:

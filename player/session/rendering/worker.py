@@ -47,8 +47,8 @@ class Worker:
     ``info``, ``milliseconds``, ``stages`` (the timings of recent frames), the counts ``served`` and
     ``filled``, and ``failure``, and ``speeds`` and ``sketch`` of ``lines``, are for other threads;
     each of those attributes is replaced whole, never changed in place. ``priority`` is set by
-    others: frames to put into the cache before any other idle work; ``priority_error`` says why
-    that cannot be.
+    others: frames to put into the cache before any other idle work; ``refused`` says why some of
+    them cannot be drawn, and whoever takes one out of it has it tried again.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
     """
@@ -75,7 +75,7 @@ class Worker:
         self.filled = 0
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
-        self.priority_error: str | None = None
+        self.refused: dict[Request, str] = {}
         self.lines = Lines(cache)
         self._open_renderer = open_renderer
         self._opened = opened
@@ -168,8 +168,7 @@ class Worker:
     def _lull(self, timeout: float | None) -> float:
         """Return how long to wait before filling; what somebody waits for is not put off."""
         waits = timeout is None and self._moving
-        urgent = any(request not in self.cache for request in self.priority)
-        return LULL_SECONDS if waits and not urgent else 0.0
+        return LULL_SECONDS if waits and self._next_priority() is None else 0.0
 
     def _run(self) -> None:
         _yield_to_the_window()
@@ -208,9 +207,9 @@ class Worker:
 
     def _fill(self) -> bool:
         """Render one frame nobody asked for yet; False if there is nothing left to do."""
-        for request in self.priority:
-            if request not in self.cache:
-                return self._render_priority(request)
+        wanted = self._next_priority()
+        if wanted is not None:
+            return self._render_priority(wanted)
         line = None if self._pending is None else line_of(self._pending.request)
         if self._pending is None or line is None or self._failures >= FAILURES:
             return False
@@ -249,14 +248,17 @@ class Worker:
         if isinstance(self._renderer, Cancellable):
             self._renderer.cancel()
 
+    def _next_priority(self) -> Request | None:
+        lacking = (request for request in self.priority if request not in self.cache)
+        return next((request for request in lacking if request not in self.refused), None)
+
     def _render_priority(self, request: Request) -> bool:
         try:
             self._render_giving_way(request)
         except FrameCancelled:
             pass
-        except Exception as error:  # told to whoever sent us
-            self.priority_error = one_line(error)
-            self.priority = ()
+        except Exception as error:  # told to whoever wants it; the others' are drawn
+            self.refused[request] = one_line(error)
         return True
 
     def _room(self, filled: int) -> bool:

@@ -148,8 +148,9 @@ class Cues:
                     return  # one a turn
 
     def requests(self, model: str) -> tuple[Request, ...]:
-        """Return what the cues of a model ask for."""
-        return tuple(cue.moment.request for cue in self.kept if cue.moment.model == model)
+        """Return what the cues of a model ask for that lack a thumbnail."""
+        lacking = (cue.moment for cue in self.kept if cue.thumbnail is None)
+        return tuple(moment.request for moment in lacking if moment.model == model)
 
     def save(self) -> None:
         """Write the file, where there is one; say so if that fails."""

@@ -36,6 +36,11 @@ class GridShot:
         self._thread: threading.Thread | None = None
 
     @property
+    def missing(self) -> tuple[Request, ...]:
+        """The frames that are not gathered yet."""
+        return tuple(one for one in self.requests if one not in self._frames)
+
+    @property
     def progress(self) -> str:
         """How many of the pictures are there."""
         return f"grid {len(self._frames)}/{len(self.requests)}"

@@ -114,6 +114,10 @@ def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:
     if view.recording is not None:
         lost = f", {view.dropped} pictures dropped" if view.dropped else ""
         yield f"● recording {view.recording:.1f} s{lost}", theme.ALARM
+    if view.difference:
+        yield "difference of A and B", theme.ACCENT
+    if view.quantum:
+        yield _beats(view), theme.ACCENT
     if view.perceptual:
         yield "perceptual time", theme.ACCENT
     if view.plan is not None and view.plan.extrapolates(view.request.t, view.request.u):
@@ -122,3 +126,11 @@ def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:
         yield view.notice, theme.TEXT
     elif view.recording is None:
         yield view.hint, theme.DIM
+
+
+def _beats(view: View) -> str:
+    """Return what jumps wait for, and whether one does."""
+    until = "the beat" if view.quantum == 1 else "the bar"
+    if not view.has_tempo:
+        return f"jumps wait for {until}, once K taps the tempo"
+    return f"a jump waits for {until} …" if view.waiting else f"jumps wait for {until}"

@@ -23,6 +23,7 @@ from player.commands.render import render
 from player.options import Sampling
 from player.session.motion.moment import KeptFileError, Moment
 from player.session.reproduce import Invocation
+from player.session.saving.cues import read_cues, write_cues
 from player.session.saving.remembered import recall, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
@@ -315,6 +316,31 @@ def test_play_remembers_what_was_played(
     assert {"requests", "scrub_unknown_ms", "memory_mb", "load", "cores"} <= set(figures)
 
 
+def test_a_cue_list_that_is_played_has_its_cues_and_is_the_file_that_is_written(
+    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from player.window.window import Window
+
+    path = tmp_path / "set.json"
+    requests = [Request("dog -> fox", t=0.25, seed=3), Request("owl", seed=4)]
+    write_cues(path, [Moment(request, "critters") for request in requests], 1.0)
+    real, found = Window.run, []
+
+    def run(window: Window) -> Request:
+        found.extend(cue.moment.request for cue in window.session.cues.kept)
+        window.session.cues.keep(window.session.moment)
+        return real(window, 0.2)
+
+    monkeypatch.setattr(Window, "run", run)
+    alone = typer.Typer()
+    alone.command()(play)
+    result = CliRunner().invoke(alone, [str(path)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert found == requests
+    kept = [moment.request for moment in read_cues(path)[0]]
+    assert kept == [*requests, requests[0]]
+
+
 def test_a_harmed_cue_file_is_said_and_the_player_opens(
     session_file: Path,
     dummy_display: None,
@@ -362,3 +388,34 @@ def test_the_program_alone_opens_the_player(
         assert ended.value.code in (None, 0)
         remember(session_file, Moment(Request("dog -> fox"), "critters"), [], [], 1.0)
     assert seen == [STARTER, "dog -> fox"]
+
+
+EMPTY = {
+    "empty.take.json": '{"kind": "wordmorph take", "format": 1, "seconds": 1, "events": []}',
+    "set.json": '{"kind": "wordmorph cue list", "format": 1, "glide_seconds": 2, "cues": []}',
+    "other.json": '{"a": 1}',
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "played", "rendered"),
+    [
+        ("gone.take.json", "does not exist", "does not exist"),
+        ("gone.png", "does not exist", "nothing moves"),
+        ("empty.take.json", "has 0 events", "has 0 events"),
+        ("set.json", "holds no cues", "is no take of this program"),
+        ("other.json", "is no take and no cue list", "is no take of this program"),
+    ],
+)
+def test_a_file_that_is_not_there_or_holds_nothing_is_never_taken_for_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, played: str, rendered: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name in EMPTY:
+        Path(name).write_text(EMPTY[name])
+    with pytest.raises(MorphError, match=f"^{name} {played}"):
+        starting(name, 0.0, 0.5, Invocation(), Sampling())
+    with pytest.raises(MorphError, match=rendered) as error:
+        run(name, "-o", "film.mp4")
+    assert "\n" not in str(error.value)
+    assert not Path("film.mp4").exists()

@@ -308,6 +308,44 @@ def test_the_first_tick_of_a_clock_is_the_downbeat(
     assert tempo.start == pytest.approx(downbeat, abs=1e-6)
 
 
+def tempos(
+    session: Session, midi: Midi, ticks: list[tuple[float, str]], monkeypatch: pytest.MonkeyPatch
+) -> set[int]:
+    """Return every tempo that was followed while ports sent their ticks at (seconds, port)."""
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("player.controllers.midi.time", clock)
+    followed = set()
+    for at, port in sorted(ticks):
+        now[0] = at
+        midi.hear([0xF8], port)
+        midi.poll(session, at)
+        if session.beats.tempo is not None:
+            followed.add(round(session.beats.tempo.bpm))
+    return followed
+
+
+def test_two_ports_that_send_one_clock_are_one_tempo(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midi = Midi(Ports(), tmp_path / "midi.json")
+    tick = 0.5 / 24
+    ticks = [(k * tick, "drums") for k in range(200)]
+    ticks += [(k * tick + 0.001, "keys") for k in range(200)]
+    assert tempos(session, midi, ticks, monkeypatch) == {120}
+    ticks = [(10 + k * tick / 2, "keys") for k in range(200)]
+    assert tempos(session, midi, ticks, monkeypatch) == {120, 240}, "drums are silent"
+
+
+def test_a_clock_that_rested_has_its_tempo_again_from_the_first_beat(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midi = Midi(Ports(), tmp_path / "midi.json")
+    tick = 0.5 / 24
+    ticks = [(k * tick + rest, "drums") for rest in (0.0, 7.0) for k in range(150)]
+    assert tempos(session, midi, ticks, monkeypatch) == {120}
+
+
 def test_rubbish_is_not_heard(session: Session, tmp_path: Path) -> None:
     midi = Midi(Ports(), tmp_path / "midi.json")
     for message in ([], [0xF8], [0xB0], [0x90, 60, 0], [0xB0, 5, 64], [0xE0, 1, 2]):

@@ -180,6 +180,35 @@ def test_many_saves_in_one_turn_are_one_picture(session: Session, tmp_path: Path
     assert len(list(tmp_path.glob("*.png"))) == 1
 
 
+def test_a_flood_of_what_writes_files_is_a_few_a_second_and_the_rest_is_said(
+    session: Session, tmp_path: Path
+) -> None:
+    session.turn(0.0, 0.0)
+    session.cues.open(tmp_path / "set.json")
+    saves = 0
+    save = session.cues.save
+
+    def count() -> None:
+        nonlocal saves
+        saves += 1
+        save()
+
+    session.cues.save = count  # type: ignore[method-assign]
+    inbox = Inbox("test")
+    for turn in range(120):  # two seconds
+        for _ in range(16):
+            for name, value in (("keep_cue", None), ("drop_cue", 1), ("save", None), ("seek", 0.5)):
+                inbox.put(name, value)
+        inbox.drain(session, turn / 60)
+    assert 4 <= saves <= 18
+    pictures = len(list(tmp_path.glob("*.png")))
+    assert 4 <= pictures <= 9
+    assert any("came too often: some were dropped" in line for line in session.state.printed)
+    inbox.put("save")
+    inbox.drain(session, 10.0)
+    assert len(list(tmp_path.glob("*.png"))) == pictures + 1, "what comes now and then is done"
+
+
 def test_what_is_shown_is_told_when_it_changes(session: Session) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
         heard.bind(("127.0.0.1", 0))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from player.session.actions import NAMES
 from player.session.models import Model
 from player.session.motion.moment import Moment
 from player.session.motion.playhead import Playhead, TickPoint
@@ -106,9 +107,39 @@ def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session)
             session.settings.type_seed(text)
     seeds = set()
     for _ in range(4):
-        session.settings.random_seed()
+        NAMES["random_seed"].perform(session)
         seeds.add(session.state.request.seed)
     assert len(seeds) == 4
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (Request("cat -> kitten", t=0.25), "there is no slot"),
+        (Request("a [cat -> kitten] here", t=0.25, edit_row=3), "row 3 alone"),
+    ],
+)
+def test_an_edit_that_changes_no_picture_is_not_asked_for(
+    tmp_path: Path, request_: Request, says: str
+) -> None:
+    session = session_of(tmp_path)
+    session.start()
+    session.change(request_)
+    turn(session, 20)
+    cached = session.view(60).cached
+    session.settings.next_edit()
+    assert says in session.state.notice
+    assert session.state.request == request_
+    assert session.view(60).cached == cached
+
+
+def test_slots_edit_their_word_then_its_tail_then_all(session: Session) -> None:
+    session.write("a [cat -> kitten] here")
+    edits = []
+    for _ in range(3):
+        session.settings.next_edit()
+        edits.append(session.state.request.edit)
+    assert edits == ["tail", "all", "word"]
 
 
 def test_marks_keep_their_seed(session: Session) -> None:

@@ -250,7 +250,7 @@ def test_what_else_is_wanted_does_not_replace_what_is_foreseen(session: Session)
     coming = session.state.request.at(0.7)
     session.asking.foresee(coming)
     session.asking.ask()
-    session.priority.add((session.state.request.at(0.2),))
+    session.priority.want("marks", (session.state.request.at(0.2),))
     asked = session.worker.requests.take()
     assert asked is not None
     assert asked.request == coming

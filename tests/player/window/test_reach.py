@@ -18,6 +18,7 @@ from player.window.parts import cuestrip
 from player.window.parts import help as keys_help
 from player.window.window import Window
 from runtime.output.film import save_still
+from tests.player.controllers.test_midi import Ports
 from tests.player.fakes import FakeRenderer
 from tests.player.window.stage import HERTZ, Script, exact, mouse, stage, tap
 
@@ -253,6 +254,33 @@ def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:
     player.run()
 
 
+def test_pictures_behind_the_difference_of_the_marks_are_no_samples() -> None:
+    player, conductor = stage(FakeRenderer())
+    measures = player.session.measures
+
+    def script() -> Script:
+        yield exact(player)
+        for key in (pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_d):
+            tap(key)
+            yield 3
+        yield lambda: player.session.picture() is not player.state.frame
+        tap(pygame.K_5)
+        yield exact(player)
+        yield 10
+        seen = len(measures.known) + len(measures.unknown)
+        tap(pygame.K_d)
+        yield 5
+        assert player.session.picture() is player.state.frame
+        assert len(measures.known) + len(measures.unknown) == seen
+        tap(pygame.K_3)
+        yield exact(player)
+        yield 2
+        assert len(measures.known) + len(measures.unknown) == seen + 1
+
+    conductor.script = script()
+    player.run()
+
+
 def test_the_page_of_figures_is_a_page_of_its_own() -> None:
     player, conductor = stage(FakeRenderer())
 
@@ -266,7 +294,7 @@ def test_the_page_of_figures_is_a_page_of_its_own() -> None:
         assert page is not None
         figures = dict(page)
         assert figures["requests asked"] == "2"
-        assert figures["= served + superseded + waiting"] == "2 + 0 + 0"
+        assert figures["= served + superseded + waiting + being drawn"] == "2 + 0 + 0 + 0"
         tap(pygame.K_ESCAPE)
         yield 3
         assert player.session.view(60).measures is None
@@ -428,3 +456,75 @@ def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> Non
     conductor.script = script()
     player.run()
     assert done
+
+
+@pytest.mark.parametrize("after", [(), (pygame.K_p,)], ids=["before the key", "after it"])
+@pytest.mark.parametrize("key", [pygame.K_ESCAPE, pygame.K_l])
+def test_learning_a_knob_is_given_up(tmp_path: Path, after: tuple[int, ...], key: int) -> None:
+    ports = Ports()
+    ports.there["knobs"] = None
+    midi = Midi(ports, tmp_path / "midi.json")
+    player, conductor = stage(FakeRenderer(), controllers=(lambda: midi,))
+
+    def script() -> Script:
+        yield exact(player)
+        for pressed in (pygame.K_l, *after, key):
+            tap(pressed)
+            yield 1
+        assert not player.state.closing
+        assert player.state.notice == "no knob is learned"
+        ports.play("knobs", 0xB0, 21, 40)
+        yield 2
+        assert midi.bindings == {}
+        for pressed in (pygame.K_l, pygame.K_p):
+            tap(pressed)
+            yield 2
+        ports.play("knobs", 0xB0, 21, 40)
+        yield 2
+        assert [one.action for one in midi.bindings.values()] == ["perceptual"]
+
+    conductor.script = script()
+    player.run()
+    assert len(midi.bindings) == 1, "Esc ended the session"
+
+
+def test_what_the_window_does_besides_playing_stays_written_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    player, conductor = stage(FakeRenderer())
+    written: list[str] = []
+    real = theme.write
+
+    def write(surface: pygame.Surface, font: object, words: str, *rest: object) -> pygame.Rect:
+        written.append(words)
+        return real(surface, font, words, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(theme, "write", write)
+
+    def shown() -> set[str]:
+        player.state.notice = ""
+        player.canvas.forget()
+        written.clear()
+        player.canvas.draw(player.session.view(60), player.state.frame, 1e9, None, None)
+        return {words for words in written if "difference" in words or "wait" in words}
+
+    def script() -> Script:
+        yield exact(player)
+        assert shown() == set()
+        for code in (pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_d):
+            tap(code)
+            yield 3
+        assert shown() == {"difference of A and B"}
+        tap(pygame.K_d)
+        tap(pygame.K_q)
+        yield 3
+        assert shown() == {"jumps wait for the beat, once K taps the tempo"}
+        player.session.beats.tempo = Tempo(20.0, player.session.beats.now)
+        assert shown() == {"jumps wait for the beat"}
+        tap(pygame.K_q)
+        tap(pygame.K_5)
+        yield 3
+        assert shown() == {"a jump waits for the bar …"}
+
+    conductor.script = script()
+    player.run()

@@ -144,6 +144,23 @@ def test_what_was_typed_before_comes_back() -> None:
     play(script)
 
 
+def test_the_first_arrow_up_leads_to_other_words_than_those_that_are_played() -> None:
+    def script(player: Window) -> Script:
+        for words in ("owl", "kite", "cat -> kitten"):
+            player.session.history.add(words)
+        yield exact(player)
+        key(pygame.K_SLASH, "/")
+        yield 2
+        seen = [typed(player)]
+        for code in (pygame.K_UP, pygame.K_UP, pygame.K_DOWN, pygame.K_DOWN):
+            key(code)
+            yield 2
+            seen.append(typed(player))
+        assert seen == ["cat -> kitten", "kite", "owl", "kite", "cat -> kitten"]
+
+    play(script)
+
+
 def test_tab_completes_taught_words_and_goes_round() -> None:
     def script(player: Window) -> Script:
         yield exact(player)

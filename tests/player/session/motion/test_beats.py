@@ -175,6 +175,20 @@ def test_what_waits_while_playing_is_rendered_where_it_will_be(tmp_path: Path) -
     assert min(abs(t - session.state.request.t) for t in ahead) <= 1 / DIVISIONS + 1e-9
 
 
+def test_any_seed_is_drawn_when_its_key_is_pressed_and_taken_on_the_beat(tmp_path: Path) -> None:
+    fake = FakeRenderer()
+    session = session_of(tmp_path, open_renderer=lambda: fake)
+    session.start()
+    turn = wait_for_bars(session)
+    NAMES["random_seed"].perform(session)
+    turn(20)
+    assert session.state.request.seed == 0
+    ahead = {request.seed for request in fake.rendered} - {0}
+    while session.beats.waiting:
+        turn(1)
+    assert {session.state.request.seed} == ahead
+
+
 def test_looking_ahead_does_nothing(tmp_path: Path) -> None:
     session = session_of(tmp_path)
     session.start()

@@ -37,7 +37,7 @@ def test_everything_done_is_undone_step_by_step_and_done_again(session: Session)
     entries: list[Callable[[], None]] = [
         lambda: session.state.seek(0.3),
         lambda: session.state.change_seed(1),
-        lambda: session.write("dog -> fox"),
+        lambda: session.write("a [dog -> fox] here"),
         lambda: session.settings.next_edit(),
         lambda: session.state.toggle_interp(),
         lambda: session.settings.change_steps(1),

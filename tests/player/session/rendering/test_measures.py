@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
 import pytest
 
-from player.session.rendering.measures import Measures, quantiles
+from player.session.rendering.measures import Measures, lines, quantiles
+from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.worker import Worker
+from runtime.cache import FrameCache
 from runtime.request import Frame, Request
+from tests.player.fakes import FakeRenderer
 
 
 def frame(t: float) -> Frame:
@@ -59,3 +64,26 @@ def test_a_picture_that_came_too_late_is_no_sample_when_it_is_the_nearest_of_ano
     assert not measures.unknown
     measures.show(frame(0.9))
     assert len(measures.unknown) == 1
+
+
+def test_the_request_being_drawn_is_among_those_that_add_up() -> None:
+    drawing, release = threading.Event(), threading.Event()
+
+    class Slow(FakeRenderer):
+        def render(self, request: Request) -> Frame:
+            drawing.set()
+            release.wait(20)
+            return super().render(request)
+
+    cache = FrameCache(1 << 20)
+    worker = Worker(Slow, cache)
+    worker.ask(PendingRequest(Request("cat -> kitten"), 1))
+    worker.start()
+    try:
+        assert drawing.wait(20)
+        row = dict(lines(Measures().figures(worker, cache)))
+        assert row["requests asked"] == "1"
+        assert row["= served + superseded + waiting + being drawn"] == "0 + 0 + 0 + 1"
+    finally:
+        release.set()
+        worker.stop()

@@ -21,7 +21,7 @@ from player.web.server.access import Access
 from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
-from player.web.wire.messages import MAX_BYTES, Ask, AskTokens, Have, WireError, read
+from player.web.wire.messages import MAX_BYTES, Ack, Ask, AskTokens, Have, WireError, read
 from player.web.wire.offer import SUBPROTOCOL
 
 HEADERS = {
@@ -160,15 +160,16 @@ async def _serve_viewer(
                 code, reason = 1003, "text, please"
                 break
             began = time.perf_counter()
-            if not viewer.link.allows(began):
-                code, reason = 4429, "too many messages"
-                break
             try:
                 message = read(text)
-                stage.hear(viewer, message)
             except WireError as error:
                 code, reason = 4400, str(error)
                 break
+            awaited = isinstance(message, Ack) and viewer.link.awaits(message.seq)
+            if not awaited and not viewer.link.allows(began):
+                code, reason = 4429, "too many messages"
+                break
+            stage.hear(viewer, message)
             if isinstance(message, Ask | AskTokens | Have) and stage.roles.performer is not viewer:
                 taken = time.perf_counter() - began
                 async with turnstile:

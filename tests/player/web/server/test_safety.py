@@ -280,6 +280,23 @@ def test_a_flood_of_requests_is_turned_away_and_the_wire_stays_open(
         client.until(lambda: client.state.get("engine"))
 
 
+def test_acknowledging_what_came_is_no_flood_and_anything_else_is(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "RATE", 0.0)  # what is allowed at once is all
+    client = Client(served)
+    client.until(lambda: len(client.pictures) >= 1.2 * flow.BURST, 60)
+    client.say(do="move", x=1230, y=2000)
+    client.picture_at(1230)
+    with contextlib.suppress(ConnectionClosed):
+        for _ in range(int(flow.BURST) + 1):
+            client.tell(do="ack", seq=1)
+    with pytest.raises(ConnectionClosed) as ended:
+        drain(client)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 4429
+
+
 def test_what_watchers_look_up_takes_no_time_from_who_performs(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

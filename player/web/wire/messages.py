@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import MorphError
+from runtime.language.expression import MAX_TEXT
 from runtime.request import Request
 
 MAX_BYTES = 16_384
-"""of one message; an expression has at most 2,000 characters"""
+"""of one message; an expression has at most ``MAX_TEXT`` characters"""
 MAX_FORGOTTEN = 512
 """pictures named in one ``forget`` or ``have``"""
 _WHOLE = 2**53 - 1
@@ -147,6 +148,8 @@ def read(text: str) -> Message:
         fields, places = _fields(data.get("request")), data.get("places")
         if "expression" not in fields or not fields.keys().isdisjoint(("t", "u")):
             raise WireError("no request without a position")
+        if len(fields["expression"]) > MAX_TEXT:  # it would be kept, and nobody parses it
+            raise WireError("no expression")
         if not isinstance(places, list) or len(places) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Have(fields, tuple(_place(place) for place in places))

@@ -196,6 +196,8 @@ class Stage:
             )
             return
         viewer.last_input = self.session.beats.now = time.perf_counter()
+        if not (isinstance(message, Move) and message.by_itself):
+            viewer.last_act = viewer.last_input
         self.touched = True
         self._foresee(None)
         try:

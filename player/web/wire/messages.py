@@ -35,13 +35,14 @@ class Ack:
 @dataclass(frozen=True, slots=True)
 class Move:
     """Stand at tick (x, y): x along the bar, y across it; on the way to tick ``ahead``, where the
-    client will be when a picture asked for now is there.
+    client will be when a picture asked for now is there. ``by_itself``: playing led there, no hand.
     """
 
     n: int
     x: int
     y: int
     ahead: tuple[int, int] | None = None
+    by_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def read(text: str) -> Message:
     if kind == "move":
         n, x, y, ahead = _whole(data, "n"), _whole(data, "x"), _whole(data, "y"), data.get("ahead")
         if ahead is None:
-            return Move(n, x, y)
+            return Move(n, x, y, by_itself=data.get("by_itself") is True)
         if not isinstance(ahead, list) or len(ahead) != 2:
             raise WireError("no place")
         return Move(n, x, y, (_checked(ahead[0]), _checked(ahead[1])))

@@ -17,6 +17,7 @@ from player.commands.playing.connect import connect_to
 from player.options import Sampling
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
+from player.web.server import roles
 from player.window.window import Window
 from runtime.errors import BundleError, ExpressionError, FrameCancelled, RequestError
 from runtime.request import Request
@@ -129,6 +130,49 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
         last = window.run()
         assert clock.done
         assert (last.seed, last.t) == (9, 0.25)
+
+
+def test_a_window_that_plays_by_itself_hands_over_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "YIELD_SECONDS", 1.0)
+    with serving(tmp_path) as served:
+        window, clock = open_window(served)
+
+        def script() -> Iterator[None]:
+            here = window.state
+            while here.frame is None:
+                yield
+            other = Client(served)
+
+            def performs() -> bool:
+                other.take(0.001)
+                return bool(other.you and other.state.get("performer") == other.you)
+
+            press(" ")
+            while other.state.get("x", 0) < 40:
+                performs()
+                yield
+            other.tell(do="control", want=True)
+            while f"viewer {other.you} asks to perform" not in here.notice:
+                performs()
+                yield
+            while not performs():
+                yield
+            while here.playhead.playing:
+                yield
+            assert "watching" in here.notice
+            other.say(do="change", request={"seed": 9})
+            while here.request.seed != 9:
+                performs()
+                yield
+            assert performs(), "the window took the controls back"
+            assert other.state["asking"] == []
+
+        clock.script = script()
+        clock.window = window
+        window.run()
+        assert clock.done
 
 
 def test_the_difference_of_the_marks_is_nobodys_picture(tmp_path: Path) -> None:

@@ -284,17 +284,20 @@ class Follower:
 
 
 def first_request(connection: Connection, expression: str | None, **fields: Any) -> Request:
-    """Return what to play first: another expression, or what the server plays.
+    """Return what to play first: what the server plays, with another expression where one is given,
+    and with ``fields`` of ``Request`` instead of its own; ``steps`` None leaves that as it is.
 
     Raises:
-        ExpressionError, RequestError: the expression cannot be read.
+        ExpressionError, RequestError: the expression cannot be read, or a field is out of range.
     """
     played = Request(**connection.state["request"])
-    if expression is None:
-        return played
-    steps = fields.pop("steps", None)
-    offered = connection.welcome["steps"]
-    if steps is not None and steps not in offered:
-        counts = ", ".join(map(str, offered))
-        raise RequestError(f"{connection.place} has no table for {steps} steps: use {counts}")
-    return Request(str(parse(expression)), steps=steps or played.steps, **fields)
+    if fields.get("steps") is None:
+        fields.pop("steps", None)
+    elif fields["steps"] not in connection.welcome["steps"]:
+        counts = ", ".join(map(str, connection.welcome["steps"]))
+        raise RequestError(
+            f"{connection.place} has no table for {fields['steps']} steps: use {counts}"
+        )
+    if expression is not None:
+        fields["expression"] = str(parse(expression))
+    return replace(played, **fields)

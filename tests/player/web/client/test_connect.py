@@ -108,6 +108,23 @@ def test_a_window_brings_its_own_words(tmp_path: Path) -> None:
         assert served.session.state.request.expression == "cat -> fox"
 
 
+def test_a_window_without_words_plays_on_with_the_options_that_were_typed(tmp_path: Path) -> None:
+    with serving(tmp_path, "cat -> fox") as served:
+        first = Client(served)
+        first.until(lambda: first.state.get("engine"))
+        first.say(do="change", request={"seed": 5, "t": 0.25, "edit": "tail"})
+        first.until(lambda: first.state["request"]["seed"] == 5)
+        asked = connect_to(
+            served.url, None, Sampling(seed=7), t=0.0, u=0.75, typed=frozenset({"seed", "u"})
+        )
+        asked.close()
+        assert asked.request == Request("cat -> fox", 0.25, 0.75, seed=7, edit="tail")
+        with pytest.raises(RequestError, match="no table for 77 steps"):
+            connect_to(
+                served.url, None, Sampling(steps=77), t=0.0, u=0.5, typed=frozenset({"steps"})
+            )
+
+
 def test_a_window_follows_who_performs(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         performer = Client(served)

@@ -68,9 +68,11 @@ def serve(
     kept = platformdirs.user_state_path("wordmorph") / "serve-token"
     if new_token:
         kept.unlink(missing_ok=True)
-    access = Access(kept_token(kept), names_of(host))
+    # the network is asked for a name only where it is listened to
+    full_name = socket.gethostname() if is_loopback(host) else socket.getfqdn()
+    access = Access(kept_token(kept), names_of(host, full_name))
     name_untaught(planner, request)
-    _say_where(host, port, access.token)
+    _say_where(host, port, access.token, full_name)
     folder = Path(tempfile.mkdtemp(prefix="wordmorph-"))
     session = Session(
         library.find(invocation.model).open,
@@ -94,14 +96,15 @@ def serve(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _say_where(host: str, port: int, token: str) -> None:
-    local = is_loopback(host)
-    everywhere = host in ("0.0.0.0", "::")
-    reached = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+def _say_where(host: str, port: int, token: str, full_name: str) -> None:
+    mine = socket.gethostname()
+    inside = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    reached = inside
+    if host in ("0.0.0.0", "::"):
+        reached = full_name if full_name.startswith(mine) else mine
     print(f"open  http://{reached}:{port}/?token={token}")
-    if local:
-        print(f"from another machine, first  ssh -L {port}:{reached}:{port} {socket.gethostname()}")
-    else:
+    print(f"from another machine, first  ssh -L {port}:{inside}:{port} {mine}")
+    if not is_loopback(host):
         print(
             f"--host {host}: there is no TLS, so whoever sees the traffic can read the token and "
             "play; ssh -L and the default host need none",

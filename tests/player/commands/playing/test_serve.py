@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -18,9 +20,9 @@ from player.commands.playing.serve import _say_where
 MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 
 
-def serve(*arguments: str, home: Path) -> subprocess.Popen[str]:
+def serve(*arguments: str, home: Path, first: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, "serve", *arguments],
+        [sys.executable, "-c", first + MAIN, "serve", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -75,11 +77,39 @@ def test_what_cannot_be_served_is_one_line(
 
 
 def test_an_open_address_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
-    _say_where("0.0.0.0", 8765, "secret")
+    mine = socket.gethostname()
+    full_name = f"{mine}.office.lan"
+    _say_where("0.0.0.0", 8765, "secret", full_name)
     printed = capsys.readouterr()
     assert "no TLS" in printed.err
     assert "secret" not in printed.err
-    _say_where("127.0.0.1", 8765, "secret")
+    assert f"http://{full_name}:8765/?token=secret\n" in printed.out
+    assert f"ssh -L 8765:127.0.0.1:8765 {mine}" in printed.out
+    _say_where("::", 8765, "secret", "1.0.0.ip6.arpa")
+    printed = capsys.readouterr()
+    assert f"http://{mine}:8765/" in printed.out
+    assert "ssh -L 8765:[::1]:8765" in printed.out
+    _say_where("127.0.0.1", 8765, "secret", mine)
     printed = capsys.readouterr()
     assert printed.err == ""
+    assert "http://127.0.0.1:8765/" in printed.out
     assert "ssh -L 8765:127.0.0.1:8765" in printed.out
+
+
+def test_a_server_that_listens_to_the_network_is_reached_by_its_full_name(tmp_path: Path) -> None:
+    named = "import socket; socket.getfqdn = lambda name='': socket.gethostname() + '.Office.lan'; "
+    process = serve("--port", "0", "--host", "0.0.0.0", home=tmp_path, first=named)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://(\S+):(\d+)(/\S+)", process.stdout.readline())
+        assert found
+        name, port, path = found.groups()
+        assert name.endswith(".Office.lan")
+        for host, status in ((name, 200), (f"{socket.gethostname()}.evil.lan", 403)):
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+            connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+            assert connection.getresponse().status == status, host
+            connection.close()
+    finally:
+        process.kill()
+        process.communicate()

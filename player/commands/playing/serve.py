@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated
 
@@ -93,7 +95,7 @@ def serve(
         stage.close()
         session.finish()
         session.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        _leave_the_rest(folder, stage.fetched)
 
 
 def _say_where(host: str, port: int, token: str, full_name: str) -> None:
@@ -111,3 +113,16 @@ def _say_where(host: str, port: int, token: str, full_name: str) -> None:
             file=sys.stderr,
         )
     sys.stdout.flush()
+
+
+def _leave_the_rest(folder: Path, fetched: Set[Path]) -> None:
+    """Delete what was fetched, and say where the rest is: nobody else has it."""
+    rest = [path for path in sorted(folder.glob("*")) if path not in fetched]
+    if not rest:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in fetched:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    for path in rest:
+        print(f"nobody fetched {path}: it stays there")

@@ -11,6 +11,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -94,7 +95,8 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
         path = stage.kept.path(request.path_params["number"])
         if path is None:
             return PlainTextResponse("not here\n", 404, headers=HEADERS)
-        return FileResponse(path, filename=path.name, headers=HEADERS)
+        sent = BackgroundTask(stage.fetched.add, path)
+        return FileResponse(path, filename=path.name, headers=HEADERS, background=sent)
 
     async def wire(socket: WebSocket) -> None:
         offered = [

@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 from player.commands.playing.serve import _say_where
+from player.web.client.connection import Connection
+from runtime.output.film import read_settings
+from tests.player.web.browser import until
 
 MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 
@@ -26,7 +29,7 @@ def serve(*arguments: str, home: Path, first: str = "") -> subprocess.Popen[str]
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "XDG_STATE_HOME": str(home), "HOME": str(home)},
+        env={**os.environ, "XDG_STATE_HOME": str(home), "HOME": str(home), "TMPDIR": str(home)},
     )
 
 
@@ -53,6 +56,43 @@ def test_it_prints_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in out + err
     assert token not in out + err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_is_finished_and_what_nobody_fetched_stays(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = serve("--port", "0", home=tmp_path)
+    assert process.stdout is not None
+    connection = None
+    try:
+        url = process.stdout.readline().split()[1]
+        connection = Connection(url)
+        connection.opened()
+        until(lambda: connection.state["shown"] == {}, what="a picture")
+        connection.say({"do": "act", "name": "save", "value": None})
+        [[kept, fetched]] = until(lambda: connection.state["kept"], what="the still")
+        origin, token = url.split("/?token=")
+        headers = {"Authorization": f"Bearer {token}"}
+        asked = urllib.request.Request(f"{origin}/kept/{kept}", headers=headers)
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            assert answer.read().startswith(b"\x89PNG")
+        connection.say({"do": "act", "name": "record", "value": None})
+        until(lambda: (connection.state["recording"] or 0) > 0.3, what="a recording")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        if connection is not None:
+            connection.close()
+        process.kill()
+        process.wait()
+    assert "Traceback" not in out + err
+    left = [Path(found) for found in re.findall(r"nobody fetched (.*): it stays there", out)]
+    [film] = [path for path in left if path.suffix == ".mp4"]
+    assert read_settings(film)["performed"] is True
+    assert {path.suffix for path in left} == {".mp4", ".json"}, "the film and its take"
+    assert set(left) == set(film.parent.iterdir()), fetched
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from player.options import (
 from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
+from runtime.errors import RequestError
 from runtime.request import Request
 
 EXPRESSION = "cat -> kitten"
@@ -69,7 +70,13 @@ def serve(
     port = listener.getsockname()[1]
     kept = platformdirs.user_state_path("wordmorph") / "serve-token"
     if new_token:
-        kept.unlink(missing_ok=True)
+        try:
+            kept.unlink(missing_ok=True)
+        except OSError as error:
+            raise RequestError(
+                f"--new-token cannot remove {kept} ({error.strerror or error}), and what is kept "
+                "there would still open: remove it"
+            ) from None
     # the network is asked for a name only where it is listened to
     full_name = socket.gethostname() if is_loopback(host) else socket.getfqdn()
     access = Access(kept_token(kept), names_of(host, full_name))

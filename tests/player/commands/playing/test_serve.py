@@ -116,6 +116,20 @@ def test_what_cannot_be_served_is_one_line(
     assert "token=" not in out
 
 
+def test_a_token_that_cannot_be_removed_is_one_line(tmp_path: Path) -> None:
+    kept = tmp_path / "wordmorph" / "serve-token"
+    kept.mkdir(parents=True)
+    there = (
+        "import platformdirs, pathlib; "
+        f"platformdirs.user_state_path = lambda *_: pathlib.Path({str(kept.parent)!r}); "
+    )
+    process = serve("--port", "0", "--new-token", home=tmp_path, first=there)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, out + err
+    assert re.fullmatch(r"wordmorph: --new-token cannot remove .*serve-token.*\n", err), err
+    assert "token=" not in out
+
+
 def test_an_open_address_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
     mine = socket.gethostname()
     full_name = f"{mine}.office.lan"

@@ -17,7 +17,7 @@ from player.commands.playing.connect import connect_to
 from player.options import Sampling
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
-from player.web.server import roles
+from player.web.server import app, roles
 from player.window.window import Window
 from runtime.errors import BundleError, ExpressionError, FrameCancelled, RequestError
 from runtime.request import Request
@@ -147,6 +147,20 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
         last = window.run()
         assert clock.done
         assert (last.seed, last.t) == (9, 0.25)
+
+
+def test_who_comes_to_a_full_server_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MOST_VIEWERS", 1)
+    with serving(tmp_path) as served:
+        first = Client(served)
+        first.until(lambda: first.state.get("engine"))
+        with pytest.raises(RequestError, match=r"refuses \(too many viewers\)"):
+            Connection(served.url)
+        first.close()
+        until(lambda: not served.stage.viewers, what="the end of the first")
+        Connection(served.url).close()
 
 
 def test_a_window_that_plays_by_itself_hands_over_when_asked(

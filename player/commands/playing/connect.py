@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import asdict, dataclass
 
 from player.commands.common import interruptible
 from player.options import Sampling
@@ -14,7 +13,7 @@ from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
 from player.web.client.connection import Connection
 from player.web.client.remote import Follower, Plans, RemoteModels, first_request
-from runtime.request import EditScope, Interp, Request
+from runtime.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,10 @@ def connect_to(
     t: float,
     u: float,
     lossless: bool = False,
+    typed: frozenset[str] = frozenset(),
 ) -> Remote:
-    """Reach a server; play an expression there, or what it plays already. ``lossless`` has its
-    pictures sent as PNG.
+    """Reach a server; play an expression there, or what it plays already with the options that are
+    ``typed``, by their names. ``lossless`` has its pictures sent as PNG.
 
     Raises:
         ExpressionError, RequestError: nobody answers, the token is not right, or the server's
@@ -48,17 +48,10 @@ def connect_to(
     """
     connection = Connection(address, lossless=lossless)
     try:
-        request = first_request(
-            connection,
-            expression,
-            t=t,
-            u=u,
-            seed=sampling.seed,
-            steps=sampling.steps,
-            edit=cast(EditScope, sampling.edit),
-            edit_row=sampling.edit_row,
-            interp=cast(Interp, sampling.interp),
-        )
+        fields = {"t": t, "u": u, **asdict(sampling)}
+        if expression is None:
+            fields = {name: value for name, value in fields.items() if name in typed}
+        request = first_request(connection, expression, **fields)
         plans = Plans(connection)
         plans.check(request)
     except BaseException:
@@ -84,6 +77,7 @@ def play_there(
     t: float,
     u: float,
     lossless: bool,
+    typed: frozenset[str],
     zoom: float | None,
     ui_scale: float | None,
     fullscreen: bool,
@@ -94,7 +88,7 @@ def play_there(
     Raises:
         MorphError: as ``connect_to``; or no window can be opened.
     """
-    remote = connect_to(address, expression, sampling, t=t, u=u, lossless=lossless)
+    remote = connect_to(address, expression, sampling, t=t, u=u, lossless=lossless, typed=typed)
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame
 

@@ -99,6 +99,11 @@ def play(
                 "with --connect the server chooses: leave out --model, --backend, --precision "
                 "and --size"
             )
+        if (cues, stats, cache) != (None, None, None):
+            raise RequestError(
+                "--cues, --stats and --cache are for what is drawn here: leave them out with "
+                "--connect"
+            )
         play_there(
             connect,
             expression,
@@ -106,6 +111,7 @@ def play(
             t=t,
             u=u,
             lossless=lossless,
+            typed=typed,
             zoom=zoom,
             ui_scale=ui_scale,
             fullscreen=fullscreen,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import sys
 import tempfile
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,7 @@ from player.options import (
 from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
+from runtime.errors import RequestError
 from runtime.request import Request
 
 EXPRESSION = "cat -> kitten"
@@ -67,10 +70,18 @@ def serve(
     port = listener.getsockname()[1]
     kept = platformdirs.user_state_path("wordmorph") / "serve-token"
     if new_token:
-        kept.unlink(missing_ok=True)
-    access = Access(kept_token(kept), names_of(host))
+        try:
+            kept.unlink(missing_ok=True)
+        except OSError as error:
+            raise RequestError(
+                f"--new-token cannot remove {kept} ({error.strerror or error}), and what is kept "
+                "there would still open: remove it"
+            ) from None
+    # the network is asked for a name only where it is listened to
+    full_name = socket.gethostname() if is_loopback(host) else socket.getfqdn()
+    access = Access(kept_token(kept), names_of(host, full_name))
     name_untaught(planner, request)
-    _say_where(host, port, access.token)
+    _say_where(host, port, access.token, full_name)
     folder = Path(tempfile.mkdtemp(prefix="wordmorph-"))
     session = Session(
         library.find(invocation.model).open,
@@ -91,20 +102,34 @@ def serve(
         stage.close()
         session.finish()
         session.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        _leave_the_rest(folder, stage.fetched)
 
 
-def _say_where(host: str, port: int, token: str) -> None:
-    local = is_loopback(host)
-    everywhere = host in ("0.0.0.0", "::")
-    reached = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
+def _say_where(host: str, port: int, token: str, full_name: str) -> None:
+    mine = socket.gethostname()
+    inside = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    reached = inside
+    if host in ("0.0.0.0", "::"):
+        reached = full_name if full_name.startswith(mine) else mine
     print(f"open  http://{reached}:{port}/?token={token}")
-    if local:
-        print(f"from another machine, first  ssh -L {port}:{reached}:{port} {socket.gethostname()}")
-    else:
+    print(f"from another machine, first  ssh -L {port}:{inside}:{port} {mine}")
+    if not is_loopback(host):
         print(
             f"--host {host}: there is no TLS, so whoever sees the traffic can read the token and "
             "play; ssh -L and the default host need none",
             file=sys.stderr,
         )
     sys.stdout.flush()
+
+
+def _leave_the_rest(folder: Path, fetched: Set[Path]) -> None:
+    """Delete what was fetched, and say where the rest is: nobody else has it."""
+    rest = [path for path in sorted(folder.glob("*")) if path not in fetched]
+    if not rest:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in fetched:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    for path in rest:
+        print(f"nobody fetched {path}: it stays there")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import threading
@@ -61,10 +60,11 @@ class Connection:
         self._thread = threading.Thread(target=self._run, name="connection", daemon=True)
         self._thread.start()
         with self._changed:
-            known = self._changed.wait_for(lambda: self.welcome and self.state, OPEN_SECONDS)
-        if not known:
+            self._changed.wait_for(lambda: self.state or self.problem != self._silent, OPEN_SECONDS)
+        if not self.state:
             self.close()
-            raise RequestError(f"{self.place} does not answer as a wordmorph server")
+            silent = f"{self._silent} as a wordmorph server"
+            raise RequestError(silent if self.problem == self._silent else self.problem)
 
     @property
     def connected(self) -> bool:
@@ -199,14 +199,21 @@ class Connection:
                     self.problem = str(error)
                     continue
                 with self._changed:
-                    self._socket, self.problem = found, self._silent
+                    self._socket = found
                 continue
             attempt = 0
-            with contextlib.suppress(ConnectionClosed, ValueError, KeyError, TypeError, OSError):
+            turned_away = ""
+            try:
                 for message in socket:
                     self._hear(message)
+            except ConnectionClosed as error:
+                if error.rcvd is not None and error.rcvd.code >= 4000:  # ours, with a reason
+                    turned_away = f"{self.place} refuses ({error.rcvd.reason})"
+            except (ValueError, KeyError, TypeError, OSError):
+                pass
             socket.close()
             with self._changed:
+                self.problem = turned_away or self._silent
                 self._socket = None
                 self._met = False
                 self.state = {}
@@ -232,7 +239,7 @@ class Connection:
                 if self._met:  # and again: another model plays
                     self.state = {**self.state, "settings": None}
                     self._meet_another(None)
-                self._met, self.welcome = True, data
+                self._met, self.welcome, self.problem = True, data, self._silent
                 self._changed.notify_all()
         elif kind == "state":
             settings = data.get("settings")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 from player.session.models import Model
@@ -197,6 +198,9 @@ class Follower:
         self._models = models
         self._agreed: Request | None = None
         self._sent = 0
+        self._performed = False
+        self._asked: list[int] = []
+        """who was said to ask for the controls"""
         self._instance = connection.welcome["instance"]
         self._version = connection.version
 
@@ -216,6 +220,7 @@ class Follower:
             return
         if self._agreed is None:
             self._agreed = there
+        self._notice_roles(session, state)
         if here != self._agreed and self._connection.performs:
             self._tell(session, here)
             self._agreed = here
@@ -229,6 +234,21 @@ class Follower:
     def close(self) -> None:
         """End the connection, so that nobody waits for a server that is away."""
         self._connection.close()
+
+    def _notice_roles(self, session: Session, state: Mapping[str, Any]) -> None:
+        """Say who asks to perform; cease to play once somebody else does."""
+        performs, asking = self._connection.performs, state.get("asking", [])
+        if performs and asking and asking != self._asked:
+            session.state.say(
+                f"viewer {asking[0]} asks to perform, and will if you do nothing for a while", 20.0
+            )
+        self._asked = asking
+        if self._performed and not performs:
+            session.state.gliding = None
+            session.state.playhead = replace(session.state.playhead, playing=False)
+            session.state.say(f"watching: viewer {state['performer']} performs")
+            self._agreed = session.state.request  # where playing led last is nothing to tell
+        self._performed = performs
 
     def _is_anew(self) -> bool:
         """Tell, once, that the server was started again and nobody has played there."""
@@ -247,8 +267,11 @@ class Follower:
         agreed = self._agreed
         assert agreed is not None
         if here.at(0.0, 0.0) == agreed.at(0.0, 0.0):
-            x, y = session.state.playhead.point
-            self._sent = self._connection.say({"do": "move", "x": x, "y": y})
+            head = session.state.playhead
+            x, y = head.point
+            alone = head.playing or session.state.gliding is not None
+            move = {"do": "move", "x": x, "y": y, **({"by_itself": True} if alone else {})}
+            self._sent = self._connection.say(move)
         else:
             self._sent = self._connection.say({"do": "change", "request": asdict(here)})
 
@@ -261,17 +284,20 @@ class Follower:
 
 
 def first_request(connection: Connection, expression: str | None, **fields: Any) -> Request:
-    """Return what to play first: another expression, or what the server plays.
+    """Return what to play first: what the server plays, with another expression where one is given,
+    and with ``fields`` of ``Request`` instead of its own; ``steps`` None leaves that as it is.
 
     Raises:
-        ExpressionError, RequestError: the expression cannot be read.
+        ExpressionError, RequestError: the expression cannot be read, or a field is out of range.
     """
     played = Request(**connection.state["request"])
-    if expression is None:
-        return played
-    steps = fields.pop("steps", None)
-    offered = connection.welcome["steps"]
-    if steps is not None and steps not in offered:
-        counts = ", ".join(map(str, offered))
-        raise RequestError(f"{connection.place} has no table for {steps} steps: use {counts}")
-    return Request(str(parse(expression)), steps=steps or played.steps, **fields)
+    if fields.get("steps") is None:
+        fields.pop("steps", None)
+    elif fields["steps"] not in connection.welcome["steps"]:
+        counts = ", ".join(map(str, connection.welcome["steps"]))
+        raise RequestError(
+            f"{connection.place} has no table for {fields['steps']} steps: use {counts}"
+        )
+    if expression is not None:
+        fields["expression"] = str(parse(expression))
+    return replace(played, **fields)

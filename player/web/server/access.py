@@ -60,10 +60,12 @@ class Access:
         return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-def names_of(host: str) -> frozenset[str]:
-    """Return the names by which a server bound to ``host`` may be called."""
+def names_of(host: str, full_name: str = "localhost") -> frozenset[str]:
+    """Return the names by which a server bound to ``host`` may be called; ``full_name`` is the
+    machine's with its domain, where that was looked up.
+    """
     mine = socket.gethostname().lower()
-    return frozenset({"localhost", host.lower(), mine, f"{mine}.local"})
+    return frozenset({"localhost", host.lower(), full_name.lower(), mine, f"{mine}.local"})
 
 
 def kept_token(path: Path) -> str:

@@ -11,6 +11,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -21,7 +22,7 @@ from player.web.server.access import Access
 from player.web.server.door import PAGE_BURST, PAGE_RATE, Door
 from player.web.server.stage import MOST_VIEWERS, Stage
 from player.web.server.viewer import Viewer
-from player.web.wire.messages import MAX_BYTES, Ask, AskTokens, Have, WireError, read
+from player.web.wire.messages import MAX_BYTES, Ack, Ask, AskTokens, Have, WireError, read
 from player.web.wire.offer import SUBPROTOCOL
 
 HEADERS = {
@@ -94,7 +95,8 @@ def make_app(stage: Stage, access: Access) -> ASGIApp:
         path = stage.kept.path(request.path_params["number"])
         if path is None:
             return PlainTextResponse("not here\n", 404, headers=HEADERS)
-        return FileResponse(path, filename=path.name, headers=HEADERS)
+        sent = BackgroundTask(stage.fetched.add, path)
+        return FileResponse(path, filename=path.name, headers=HEADERS, background=sent)
 
     async def wire(socket: WebSocket) -> None:
         offered = [
@@ -160,15 +162,16 @@ async def _serve_viewer(
                 code, reason = 1003, "text, please"
                 break
             began = time.perf_counter()
-            if not viewer.link.allows(began):
-                code, reason = 4429, "too many messages"
-                break
             try:
                 message = read(text)
-                stage.hear(viewer, message)
             except WireError as error:
                 code, reason = 4400, str(error)
                 break
+            awaited = isinstance(message, Ack) and viewer.link.awaits(message.seq)
+            if not awaited and not viewer.link.allows(began):
+                code, reason = 4429, "too many messages"
+                break
+            stage.hear(viewer, message)
             if isinstance(message, Ask | AskTokens | Have) and stage.roles.performer is not viewer:
                 taken = time.perf_counter() - began
                 async with turnstile:

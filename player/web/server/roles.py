@@ -9,7 +9,7 @@ from player.web.server.viewer import Viewer
 from player.web.wire.messages import Control
 
 YIELD_SECONDS = 20.0
-"""A performer who does nothing for so long gives way to whoever asks."""
+"""A performer who does nothing for so long, but let it play, gives way to whoever asks."""
 
 
 class Roles:
@@ -60,13 +60,13 @@ class Roles:
         if not asking:
             return
         if self.performer is not None:
-            last = max(self.performer.last_input, asking[0].asked_at or 0.0)
+            last = max(self.performer.last_act, asking[0].asked_at or 0.0)
             if now - last <= YIELD_SECONDS:
                 return
         self._hand_to(asking[0])
 
     def _hand_to(self, viewer: Viewer) -> None:
         viewer.asked_at = None
-        viewer.last_input = time.perf_counter()
+        viewer.last_act = time.perf_counter()
         self.performer = viewer
         self._handed()

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 from player.session.actions import NAMES
@@ -84,6 +85,8 @@ class Stage:
         self._model = session.state.invocation.model
         self.lossless = lossless
         self.kept = Kept(session.state.folder)
+        self.fetched: set[Path] = set()
+        """of what was kept, what somebody has taken home"""
         self.viewers: dict[int, Viewer] = {}
         self.roles = Roles(self.viewers, lambda: self._foresee(None))
         self.instance = secrets.token_hex(8)
@@ -196,6 +199,8 @@ class Stage:
             )
             return
         viewer.last_input = self.session.beats.now = time.perf_counter()
+        if not (isinstance(message, Move) and message.by_itself):
+            viewer.last_act = viewer.last_input
         self.touched = True
         self._foresee(None)
         try:

@@ -59,6 +59,8 @@ class Viewer:
         self.heard = 0
         """the last numbered message that was acted on"""
         self.last_input = time.perf_counter()
+        self.last_act = self.last_input
+        """when a hand last did something; playing goes on by itself"""
         self.asked_at: float | None = None
         """since when it has been asking to perform"""
         self.state: dict[str, Any] = {}

@@ -16,7 +16,8 @@ DEAD_SECONDS = 20.0
 KNOWN = 20_000
 """Pictures remembered as known to the other side."""
 RATE, BURST = 300.0, 300.0
-"""Messages a second from a client, and how many at once."""
+"""Messages a second from a client, and how many at once. The acknowledgement of what is in flight
+does not count: there are as many as the server sends."""
 
 
 @dataclass(slots=True)
@@ -87,6 +88,10 @@ class Flow:
         sent = self._states.pop(seq, None)
         if sent is not None:
             self._trips.append(now - sent)
+
+    def awaits(self, seq: int) -> bool:
+        """Whether a message is in flight."""
+        return seq in self._pictures or seq in self._states
 
     def forget_all(self) -> None:
         """Hear that the other side dropped every picture."""

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime.errors import MorphError
+from runtime.language.expression import MAX_TEXT
 from runtime.request import Request
 
 MAX_BYTES = 16_384
-"""of one message; an expression has at most 2,000 characters"""
+"""of one message; an expression has at most ``MAX_TEXT`` characters"""
 MAX_FORGOTTEN = 512
 """pictures named in one ``forget`` or ``have``"""
 _WHOLE = 2**53 - 1
@@ -34,13 +35,14 @@ class Ack:
 @dataclass(frozen=True, slots=True)
 class Move:
     """Stand at tick (x, y): x along the bar, y across it; on the way to tick ``ahead``, where the
-    client will be when a picture asked for now is there.
+    client will be when a picture asked for now is there. ``by_itself``: playing led there, no hand.
     """
 
     n: int
     x: int
     y: int
     ahead: tuple[int, int] | None = None
+    by_itself: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ def read(text: str) -> Message:
     if kind == "move":
         n, x, y, ahead = _whole(data, "n"), _whole(data, "x"), _whole(data, "y"), data.get("ahead")
         if ahead is None:
-            return Move(n, x, y)
+            return Move(n, x, y, by_itself=data.get("by_itself") is True)
         if not isinstance(ahead, list) or len(ahead) != 2:
             raise WireError("no place")
         return Move(n, x, y, (_checked(ahead[0]), _checked(ahead[1])))
@@ -147,6 +149,8 @@ def read(text: str) -> Message:
         fields, places = _fields(data.get("request")), data.get("places")
         if "expression" not in fields or not fields.keys().isdisjoint(("t", "u")):
             raise WireError("no request without a position")
+        if len(fields["expression"]) > MAX_TEXT:  # it would be kept, and nobody parses it
+            raise WireError("no expression")
         if not isinstance(places, list) or len(places) > MAX_FORGOTTEN:
             raise WireError("no list of pictures")
         return Have(fields, tuple(_place(place) for place in places))

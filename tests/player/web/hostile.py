@@ -50,6 +50,8 @@ ATTACKS = (
     "tokens",
     "change",
     "have",
+    "pings",
+    "pieces",
     "pages",
     "no token",
 )
@@ -176,6 +178,13 @@ def attack(what: str, port: str, token: str) -> None:
                 join(port, token).send("x" * 100_000_000)
             elif what == UNSENT:
                 Frame(Opcode.TEXT, b"x" * 100_000_000).serialize(mask=True)
+            elif what in ("pings", "pieces"):
+                raw = join(port, token).socket
+                raw.sendall(Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True))
+                ping, piece = Frame(Opcode.PING, b"x" * 125), Frame(Opcode.CONT, b"", fin=False)
+                burst = (ping if what == "pings" else piece).serialize(mask=True) * 100
+                while True:
+                    raw.sendall(burst)
             elif what in INQUIRIES:
                 flood(join(port, token), INQUIRIES[what])
             elif what == "pages":

@@ -77,6 +77,15 @@ def test_a_servers_range_is_not_looked_for_with_a_model_of_here(
     assert "type them in the window" in str(error)
 
 
+@pytest.mark.parametrize("option", ["--cues", "--stats", "--cache"])
+def test_what_a_server_cannot_do_for_a_window_is_refused(option: str, tmp_path: Path) -> None:
+    words = ["--connect", "http://127.0.0.1:1/?token=none", option, str(tmp_path / "512M")]
+    error = CliRunner().invoke(app, words).exception
+    assert isinstance(error, RequestError)
+    assert option in str(error)
+    assert "leave them out" in str(error)
+
+
 def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
     dummy_display: None,
     opened: list[player.window.window.Window],

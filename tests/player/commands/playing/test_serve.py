@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,17 +16,20 @@ from pathlib import Path
 import pytest
 
 from player.commands.playing.serve import _say_where
+from player.web.client.connection import Connection
+from runtime.output.film import read_settings
+from tests.player.web.browser import until
 
 MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 
 
-def serve(*arguments: str, home: Path) -> subprocess.Popen[str]:
+def serve(*arguments: str, home: Path, first: str = "") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, "serve", *arguments],
+        [sys.executable, "-c", first + MAIN, "serve", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "XDG_STATE_HOME": str(home), "HOME": str(home)},
+        env={**os.environ, "XDG_STATE_HOME": str(home), "HOME": str(home), "TMPDIR": str(home)},
     )
 
 
@@ -53,6 +58,43 @@ def test_it_prints_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
     assert token not in out + err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_recording_is_finished_and_what_nobody_fetched_stays(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    process = serve("--port", "0", home=tmp_path)
+    assert process.stdout is not None
+    connection = None
+    try:
+        url = process.stdout.readline().split()[1]
+        connection = Connection(url)
+        connection.opened()
+        until(lambda: connection.state["shown"] == {}, what="a picture")
+        connection.say({"do": "act", "name": "save", "value": None})
+        [[kept, fetched]] = until(lambda: connection.state["kept"], what="the still")
+        origin, token = url.split("/?token=")
+        headers = {"Authorization": f"Bearer {token}"}
+        asked = urllib.request.Request(f"{origin}/kept/{kept}", headers=headers)
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            assert answer.read().startswith(b"\x89PNG")
+        connection.say({"do": "act", "name": "record", "value": None})
+        until(lambda: (connection.state["recording"] or 0) > 0.3, what="a recording")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        if connection is not None:
+            connection.close()
+        process.kill()
+        process.wait()
+    assert "Traceback" not in out + err
+    left = [Path(found) for found in re.findall(r"nobody fetched (.*): it stays there", out)]
+    [film] = [path for path in left if path.suffix == ".mp4"]
+    assert read_settings(film)["performed"] is True
+    assert {path.suffix for path in left} == {".mp4", ".json"}, "the film and its take"
+    assert set(left) == set(film.parent.iterdir()), fetched
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -74,12 +116,54 @@ def test_what_cannot_be_served_is_one_line(
     assert "token=" not in out
 
 
+def test_a_token_that_cannot_be_removed_is_one_line(tmp_path: Path) -> None:
+    kept = tmp_path / "wordmorph" / "serve-token"
+    kept.mkdir(parents=True)
+    there = (
+        "import platformdirs, pathlib; "
+        f"platformdirs.user_state_path = lambda *_: pathlib.Path({str(kept.parent)!r}); "
+    )
+    process = serve("--port", "0", "--new-token", home=tmp_path, first=there)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, out + err
+    assert re.fullmatch(r"wordmorph: --new-token cannot remove .*serve-token.*\n", err), err
+    assert "token=" not in out
+
+
 def test_an_open_address_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
-    _say_where("0.0.0.0", 8765, "secret")
+    mine = socket.gethostname()
+    full_name = f"{mine}.office.lan"
+    _say_where("0.0.0.0", 8765, "secret", full_name)
     printed = capsys.readouterr()
     assert "no TLS" in printed.err
     assert "secret" not in printed.err
-    _say_where("127.0.0.1", 8765, "secret")
+    assert f"http://{full_name}:8765/?token=secret\n" in printed.out
+    assert f"ssh -L 8765:127.0.0.1:8765 {mine}" in printed.out
+    _say_where("::", 8765, "secret", "1.0.0.ip6.arpa")
+    printed = capsys.readouterr()
+    assert f"http://{mine}:8765/" in printed.out
+    assert "ssh -L 8765:[::1]:8765" in printed.out
+    _say_where("127.0.0.1", 8765, "secret", mine)
     printed = capsys.readouterr()
     assert printed.err == ""
+    assert "http://127.0.0.1:8765/" in printed.out
     assert "ssh -L 8765:127.0.0.1:8765" in printed.out
+
+
+def test_a_server_that_listens_to_the_network_is_reached_by_its_full_name(tmp_path: Path) -> None:
+    named = "import socket; socket.getfqdn = lambda name='': socket.gethostname() + '.Office.lan'; "
+    process = serve("--port", "0", "--host", "0.0.0.0", home=tmp_path, first=named)
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://(\S+):(\d+)(/\S+)", process.stdout.readline())
+        assert found
+        name, port, path = found.groups()
+        assert name.endswith(".Office.lan")
+        for host, status in ((name, 200), (f"{socket.gethostname()}.evil.lan", 403)):
+            connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+            connection.request("GET", path, headers={"Host": f"{host}:{port}"})
+            assert connection.getresponse().status == status, host
+            connection.close()
+    finally:
+        process.kill()
+        process.communicate()

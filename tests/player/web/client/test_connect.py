@@ -17,6 +17,7 @@ from player.commands.playing.connect import connect_to
 from player.options import Sampling
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
+from player.web.server import app, roles
 from player.window.window import Window
 from runtime.errors import BundleError, ExpressionError, FrameCancelled, RequestError
 from runtime.request import Request
@@ -107,6 +108,23 @@ def test_a_window_brings_its_own_words(tmp_path: Path) -> None:
         assert served.session.state.request.expression == "cat -> fox"
 
 
+def test_a_window_without_words_plays_on_with_the_options_that_were_typed(tmp_path: Path) -> None:
+    with serving(tmp_path, "cat -> fox") as served:
+        first = Client(served)
+        first.until(lambda: first.state.get("engine"))
+        first.say(do="change", request={"seed": 5, "t": 0.25, "edit": "tail"})
+        first.until(lambda: first.state["request"]["seed"] == 5)
+        asked = connect_to(
+            served.url, None, Sampling(seed=7), t=0.0, u=0.75, typed=frozenset({"seed", "u"})
+        )
+        asked.close()
+        assert asked.request == Request("cat -> fox", 0.25, 0.75, seed=7, edit="tail")
+        with pytest.raises(RequestError, match="no table for 77 steps"):
+            connect_to(
+                served.url, None, Sampling(steps=77), t=0.0, u=0.5, typed=frozenset({"steps"})
+            )
+
+
 def test_a_window_follows_who_performs(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         performer = Client(served)
@@ -129,6 +147,63 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
         last = window.run()
         assert clock.done
         assert (last.seed, last.t) == (9, 0.25)
+
+
+def test_who_comes_to_a_full_server_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MOST_VIEWERS", 1)
+    with serving(tmp_path) as served:
+        first = Client(served)
+        first.until(lambda: first.state.get("engine"))
+        with pytest.raises(RequestError, match=r"refuses \(too many viewers\)"):
+            Connection(served.url)
+        first.close()
+        until(lambda: not served.stage.viewers, what="the end of the first")
+        Connection(served.url).close()
+
+
+def test_a_window_that_plays_by_itself_hands_over_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "YIELD_SECONDS", 1.0)
+    with serving(tmp_path) as served:
+        window, clock = open_window(served)
+
+        def script() -> Iterator[None]:
+            here = window.state
+            while here.frame is None:
+                yield
+            other = Client(served)
+
+            def performs() -> bool:
+                other.take(0.001)
+                return bool(other.you and other.state.get("performer") == other.you)
+
+            press(" ")
+            while other.state.get("x", 0) < 40:
+                performs()
+                yield
+            other.tell(do="control", want=True)
+            while f"viewer {other.you} asks to perform" not in here.notice:
+                performs()
+                yield
+            while not performs():
+                yield
+            while here.playhead.playing:
+                yield
+            assert "watching" in here.notice
+            other.say(do="change", request={"seed": 9})
+            while here.request.seed != 9:
+                performs()
+                yield
+            assert performs(), "the window took the controls back"
+            assert other.state["asking"] == []
+
+        clock.script = script()
+        clock.window = window
+        window.run()
+        assert clock.done
 
 
 def test_the_difference_of_the_marks_is_nobodys_picture(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from statistics import median
 import psutil
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
@@ -27,6 +28,7 @@ from player.web.server.stage import MOST_VIEWERS
 from player.web.wire import flow
 from runtime.errors import RequestError
 from tests.player.fakes import FakeRenderer
+from tests.player.web.browser import until
 from tests.player.web.served import TOKEN, Client, Served, serving
 
 
@@ -278,6 +280,46 @@ def test_a_flood_of_requests_is_turned_away_and_the_wire_stays_open(
             pass
         assert refused.value.response.status_code == 403
         client.until(lambda: client.state.get("engine"))
+
+
+def test_acknowledging_what_came_is_no_flood_and_anything_else_is(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow, "RATE", 0.0)  # what is allowed at once is all
+    client = Client(served)
+    client.until(lambda: len(client.pictures) >= 1.2 * flow.BURST, 60)
+    client.say(do="move", x=1230, y=2000)
+    client.picture_at(1230)
+    with contextlib.suppress(ConnectionClosed):
+        for _ in range(int(flow.BURST) + 1):
+            client.tell(do="ack", seq=1)
+    with pytest.raises(ConnectionClosed) as ended:
+        drain(client)
+    assert ended.value.rcvd is not None
+    assert ended.value.rcvd.code == 4429
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(Opcode.PING, b"x" * 125),
+        Frame(Opcode.PONG, b""),
+        Frame(Opcode.CONT, b"", fin=False),
+    ],
+)
+def test_frames_that_are_no_message_are_counted_too(served: Served, frame: Frame) -> None:
+    client = Client(served)
+    client.until(lambda: client.state.get("engine"))
+    client.acks = False  # one between the pieces would end the connection
+    raw = client.socket.socket
+    with contextlib.suppress(OSError):
+        if frame.opcode is Opcode.CONT:
+            raw.sendall(Frame(Opcode.TEXT, b"", fin=False).serialize(mask=True))
+        for _ in range(200):  # 20,000 in all
+            raw.sendall(frame.serialize(mask=True) * 100)
+    with pytest.raises((ConnectionClosed, OSError)):
+        drain(client)
+    until(lambda: not served.stage.viewers, what="the end of the connection")
 
 
 def test_what_watchers_look_up_takes_no_time_from_who_performs(

@@ -407,6 +407,7 @@ def test_an_address_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
         '{"do":"have","request":{"expression":"cat"},"places":[[1,0]]}',
         '{"do":"have","request":{"expression":"cat"},"places":[[1,NaN,0]]}',
         '{"do":"have","request":{"seed":1},"places":[]}',
+        '{"do":"have","request":{"expression":"%s"},"places":[[1,0,0]]}' % ("x" * 2001),
         '{"do":"have","request":{"expression":"cat","t":0},"places":[[1,0,0]]}',
         '{"do":"have","request":{"expression":"cat","u":0},"places":[]}',
     ],

@@ -554,6 +554,21 @@ def test_the_picture_is_looked_at_closely(browser: webdriver.Chrome, tmp_path: P
         until(lambda: "input to picture" in browser.find_element(By.ID, "measures").text)
 
 
+def test_a_tap_on_the_picture_alone_brings_the_controls_back(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        browser.find_element(By.ID, "more").click()
+        button = browser.find_element(By.CSS_SELECTOR, '#actions [data-action="clean"]')
+        browser.execute_script("arguments[0].scrollIntoView()", button)
+        button.click()
+        transport = browser.find_element(By.ID, "transport")
+        until(lambda: not transport.is_displayed(), what="the picture alone")
+        browser.find_element(By.ID, "picture").click()
+        until(transport.is_displayed, what="the controls")
+        assert not served.session.state.playhead.playing
+
+
 def test_a_copied_command_is_said(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with playing(browser, tmp_path):
         key(browser, "c")

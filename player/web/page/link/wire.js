@@ -1,7 +1,7 @@
 // The wire: one WebSocket, found again when it was lost. docs/protocol.md says what goes over it.
 
 const AGAIN_MS = [250, 500, 1000, 2000, 4000];
-const ANSWER_MS = 5000; // for the server to act on what it was told; a dead tunnel ends nothing
+const ANSWER_MS = 20_000; // without a message while the server owes an answer; a dead tunnel ends nothing
 const OPEN_MS = 15_000; // for its welcome: newcomers may have to wait for their turn
 const WATCH_MS = 1000;
 const FINAL = new Map([
@@ -103,6 +103,8 @@ export class Wire {
   }
 
   read(data) {
+    // the answer may lie behind a picture that takes long
+    if (this.due) this.due = performance.now() + ANSWER_MS;
     if (typeof data === "string") {
       const message = JSON.parse(data);
       this.seq = message.seq;

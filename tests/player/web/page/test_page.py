@@ -384,10 +384,39 @@ def test_a_link_over_which_no_answer_comes_is_given_up(
         until(lambda: ask(browser, "w.wire.due === 0"), what="an answer: this link is kept")
         browser.execute_script("globalThis.wordmorph.wire.socket.onmessage = null")
         key(browser, "3")
-        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text, 60)
         until(lambda: not browser.find_element(By.ID, "veil").text, what="the server again")
         key(browser, "ArrowRight")
         until(lambda: served.session.state.playhead.point[0] == 1210)
+
+
+def test_a_link_whose_answers_take_seven_seconds_is_kept(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        you = ask(browser, "w.session.you")
+        browser.execute_script(
+            "const { socket } = wordmorph.wire; const { onmessage } = socket;"
+            "socket.onmessage = (event) => setTimeout(() => onmessage(event), 7000);"
+        )
+        key(browser, "3")
+        until(lambda: ask(browser, "w.wire.due > 0"), what="a question")
+        until(lambda: ask(browser, "w.wire.due === 0"), 60, what="its answer")
+        reach(browser, served, 1200, 2000)
+        assert ask(browser, "w.session.you") == you, "it was given up and opened again"
+
+
+def test_whatever_comes_shows_that_the_link_lives(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path):
+        before, after = browser.execute_script(
+            "const { wire, state } = wordmorph; wire.due = performance.now() + 500;"
+            "const before = wire.due;"
+            "wire.read(JSON.stringify({ say: 'state', seq: wire.seq, notice: state.notice }));"
+            "return [before, wire.due];"
+        )
+        assert after > before
 
 
 def test_a_page_whose_token_counts_no_more_says_so(

@@ -1,4 +1,4 @@
-// Stills and films of the session, downloaded.
+// Stills, films and takes of the session, downloaded.
 
 export class Kept {
   constructor(session, said) {

@@ -31,6 +31,7 @@ const session = new Session(head, picture, store, {
   met: (welcome) => {
     actions.table = welcome.actions;
     field.words = welcome.words;
+    field.presets = welcome.presets;
     kept.seen = null;
     makeButtons(actions.table, {
       press: (...pressed) => actions.press(...pressed),

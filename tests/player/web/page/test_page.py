@@ -14,6 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from player.session.actions import HELP
+from player.session.words import PRESETS
 from tests.player.fakes import FakeRenderer
 from tests.player.web.browser import ask, key, open_browser, problems, resize, settled, until
 from tests.player.web.served import Client, Served, Two, serving
@@ -206,6 +207,53 @@ def test_an_expression_is_completed_refused_with_a_caret_and_played(
         until(lambda: not caret.text)
         key(browser, "ArrowRight")
         until(lambda: served.session.state.playhead.point[0] == 10, what="keys after writing")
+
+
+def test_tab_takes_the_first_offer_and_arrows_recall_what_was_typed(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    typed = ["cat -> fox", "cat -> [-kitten]", "cat -> kitten"]
+    with playing(browser, tmp_path, "cat -> tabby") as served:
+        browser.execute_script("localStorage.clear()")
+        browser.refresh()
+        settled(browser)
+        field = browser.find_element(By.ID, "expression")
+        field.clear()
+        field.send_keys("cat -> -kitt", Keys.TAB)
+        assert field.get_attribute("value") == "cat -> -kitten"
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL)
+        field.send_keys(Keys.BACKSPACE)
+        offers = browser.find_elements(By.CSS_SELECTOR, "#completions li")
+        assert [one.text for one in offers] == list(PRESETS)
+        field.send_keys(Keys.TAB)
+        assert field.get_attribute("value") == PRESETS[0]
+        for expression in typed:
+            field.send_keys(Keys.CONTROL, "a", Keys.NULL)
+            field.send_keys(expression, Keys.ENTER)
+            if expression.endswith("]"):  # refused: it is no expression to come back to
+                until(lambda: browser.find_element(By.ID, "caret").text)
+            else:
+                until(
+                    lambda wanted=expression: served.session.state.request.expression == wanted  # type: ignore[misc]
+                )
+                until(lambda: browser.switch_to.active_element != field)
+        browser.refresh()  # what was typed outlasts the page
+        settled(browser)
+        field = browser.find_element(By.ID, "expression")
+        until(lambda: field.get_attribute("value") == "cat -> kitten")
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL)
+        field.send_keys("a draft ")
+        shown = []
+        for way in (Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_DOWN, Keys.ARROW_DOWN):
+            field.send_keys(way)
+            shown.append(field.get_attribute("value"))
+        assert shown == [
+            "cat -> kitten",
+            "cat -> fox",
+            "cat -> fox",
+            "cat -> kitten",
+            "a draft ",
+        ]
 
 
 def test_help_and_buttons_are_the_table_of_actions(

@@ -296,6 +296,41 @@ def test_a_cue_is_kept_and_recalled(browser: webdriver.Chrome, tmp_path: Path) -
         key(browser, "Escape")
 
 
+def test_any_cue_is_glided_to_and_dropped_without_a_keyboard(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        kept, state = served.session.cues, served.session.state
+        for number, place in enumerate(("3", "5", "7"), 1):
+            key(browser, place)
+            reach(browser, served, 400 * int(place), 2000)
+            key(browser, "m")
+            until(lambda many=number: len(kept.kept) == many)  # type: ignore[misc]
+
+        def press(label: str) -> None:
+            rows = "//*[@id='cues']/button"
+            until(lambda: len(browser.find_elements(By.XPATH, rows)) == len(kept.kept) + 2)
+            browser.find_element(By.XPATH, f"{rows}[text()='{label}']").click()
+
+        until(lambda: browser.find_elements(By.CSS_SELECTOR, "#cues button"))
+        press("Glide")
+        press("2")
+        until(lambda: state.gliding is not None)
+        until(lambda: state.playhead.point == (2000, 2000))
+        press("Glide")
+        press("1")
+        reach(browser, served, 1200, 2000)
+        press("Drop")
+        press("2")
+        until(lambda: [cue.moment.request.t for cue in kept.kept] == [0.3, 0.7])
+        press("2")  # one alone was to be dropped
+        reach(browser, served, 2800, 2000)
+        assert len(kept.kept) == 2
+        key(browser, "?")
+        assert "Ctrl+F4" in browser.find_element(By.ID, "reserved").text
+        key(browser, "Escape")
+
+
 def test_every_control_has_a_name(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with playing(browser, tmp_path, PAD):
         tree = browser.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]

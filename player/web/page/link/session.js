@@ -127,6 +127,7 @@ export class Session {
 
   // Another model, engine or precision draws from now on: nothing that is here counts any more.
   drop() {
+    this.made = ""; // until its settings are told, which its first picture may overtake
     this.store.clear();
     this.picture.forget();
   }

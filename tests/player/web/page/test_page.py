@@ -551,6 +551,30 @@ def test_the_next_models_picture_is_shown(browser: webdriver.Chrome, tmp_path: P
         browser.get("about:blank")
 
 
+def test_a_picture_that_overtakes_the_settings_of_its_model_stays(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with serving(tmp_path, models=Two()) as served:
+        browser.get(served.url)
+        settled(browser)
+        browser.execute_script(  # settings, others than before, come when the test says so
+            "const { session } = wordmorph; const heard = session.heard.bind(session);"
+            "session.heard = ({ settings, ...message }) => {"
+            "  if (settings) globalThis.late = { ...settings, model: 'other' };"
+            "  heard(message);"
+            "};"
+        )
+        key(browser, "o")
+        until(lambda: ask(browser, "globalThis.late"), what="another model")
+        settled(browser)
+        count = ask(browser, "w.store.pictures.size")
+        assert count
+        browser.execute_script("wordmorph.session.learn({ settings: globalThis.late })")
+        assert ask(browser, "w.store.pictures.size") >= count
+        settled(browser)
+        browser.get("about:blank")
+
+
 def test_pictures_of_many_seeds_are_told_of_in_few_messages(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:

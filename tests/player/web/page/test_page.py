@@ -502,6 +502,28 @@ def test_whatever_comes_shows_that_the_link_lives(
         assert after > before
 
 
+def test_a_tab_that_was_duplicated_goes_on_beside_its_copy(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        client = ask(browser, "w.wire.client")
+        copy = Client(served, f"?client={client}")
+        copy.until(lambda: copy.state)
+        until(lambda: "open elsewhere" in browser.find_element(By.ID, "veil").text)
+        key(browser, "ArrowRight")
+        until(lambda: not browser.find_element(By.ID, "veil").text, what="the page again")
+        copy.until(lambda: len(copy.state["viewers"]) == 2)
+        assert ask(browser, "w.wire.client") == ask(browser, "sessionStorage.getItem('client')")
+        assert ask(browser, "w.wire.client") != client
+        you = ask(browser, "w.session.you")
+        copy.tell(do="control", want=False, to=you)
+        copy.until(lambda: copy.state["performer"] == you)
+        until(lambda: ask(browser, "w.session.performs"))
+        key(browser, "ArrowRight")
+        until(lambda: served.session.state.playhead.point[0] == 10)
+        assert ask(browser, "w.session.you") == you, "later keys open nothing"
+
+
 def test_a_page_whose_token_counts_no_more_says_so(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:

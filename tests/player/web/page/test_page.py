@@ -180,6 +180,48 @@ def test_fingers_move_the_pad_of_a_phone(browser: webdriver.Chrome, tmp_path: Pa
     resize(browser, 1366, 768)
 
 
+def test_a_finger_on_the_bar_goes_on_when_another_leaves_the_pad(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    resize(browser, 390, 844)
+    with playing(browser, tmp_path, PAD) as served:
+        browser.execute_script("document.getElementById('pad').scrollIntoView({block: 'end'})")
+        (x, y, width), on_pad = browser.execute_script(
+            "const [bar, pad] = ['bar', 'pad'].map("
+            "  (id) => document.getElementById(id).getBoundingClientRect());"
+            "return [[bar.x, bar.y + bar.height / 2, bar.width],"
+            "  {x: pad.x + pad.width / 2, y: pad.y + 4, id: 2}]"
+        )
+
+        def touch(kind: str, *points: dict[str, float]) -> None:
+            event = {"type": f"touch{kind}", "touchPoints": list(points)}
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
+        def on_bar(share: float) -> dict[str, float]:
+            return {"x": x + 10 + share * (width - 20), "y": y, "id": 1}
+
+        point = lambda: served.session.state.playhead.point  # noqa: E731
+        touch("Start", on_bar(0.25))
+        until(lambda: abs(point()[0] - 1000) <= 20)
+        touch("Start", on_bar(0.25), on_pad)
+        until(lambda: point()[1] == 4000)
+        touch("End", on_pad)
+        touch("Move", on_bar(0.75))
+        until(lambda: abs(point()[0] - 3000) <= 20, what="the bar's finger")
+        touch("End")
+        until(lambda: ask(browser, "w.session.dragging.size === 0"))
+    resize(browser, 1366, 768)
+
+
+def test_a_download_that_fails_is_told(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path):
+        browser.execute_script("globalThis.fetch = () => Promise.reject(new TypeError('gone'))")
+        key(browser, "s")
+        button = until(lambda: browser.find_elements(By.CSS_SELECTOR, "#kept button"))[0]
+        button.click()
+        until(lambda: "does not answer" in browser.find_element(By.ID, "notice").text)
+
+
 def test_an_expression_is_completed_refused_with_a_caret_and_played(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:

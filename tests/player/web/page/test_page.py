@@ -200,7 +200,9 @@ def test_a_finger_on_the_bar_goes_on_when_another_leaves_the_pad(
         def on_bar(share: float) -> dict[str, float]:
             return {"x": x + 10 + share * (width - 20), "y": y, "id": 1}
 
-        point = lambda: served.session.state.playhead.point  # noqa: E731
+        def point() -> tuple[int, int]:
+            return served.session.state.playhead.point
+
         touch("Start", on_bar(0.25))
         until(lambda: abs(point()[0] - 1000) <= 20)
         touch("Start", on_bar(0.25), on_pad)

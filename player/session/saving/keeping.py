@@ -69,7 +69,7 @@ class Keeping:
                 {**settings, "performed": True},
                 room=state.cache.budget // 4,
             )
-            state.say(f"recording to {path}")
+            state.say(f"recording to {path.name}")
 
     def stop_recording(self) -> None:
         """Record no more; the file is finished meanwhile, which ``advance_recording`` notices."""

@@ -97,14 +97,14 @@ export class Input {
     element.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !session.mayPlay || !session.state.moves) return;
       element.setPointerCapture(event.pointerId);
-      session.dragging = true;
+      session.dragging.add(event.pointerId);
       follow(event);
     });
     element.addEventListener("pointermove", (event) => {
-      if (session.dragging && element.hasPointerCapture(event.pointerId)) follow(event);
+      if (session.dragging.has(event.pointerId)) follow(event);
     });
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
-      element.addEventListener(end, () => { session.dragging = false; });
+      element.addEventListener(end, (event) => session.dragging.delete(event.pointerId));
     }
   }
 

@@ -1,4 +1,4 @@
-// Stills and films of the session, downloaded.
+// Stills, films and takes of the session, downloaded.
 
 export class Kept {
   constructor(session, said) {
@@ -19,10 +19,14 @@ export class Kept {
 
   async download(number, name) {
     const headers = { Authorization: `Bearer ${this.session.wire.token}` };
-    const answer = await fetch(`/kept/${number}`, { headers });
-    if (!answer.ok) return this.said(`${name} is no longer at the server`, true);
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
+    try {
+      const answer = await fetch(`/kept/${number}`, { headers });
+      if (!answer.ok) return this.said(`${name} is no longer at the server`, true);
+      link.href = URL.createObjectURL(await answer.blob());
+    } catch {
+      return this.said(`${name} did not come: the server does not answer`, true);
+    }
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

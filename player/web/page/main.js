@@ -31,6 +31,7 @@ const session = new Session(head, picture, store, {
   met: (welcome) => {
     actions.table = welcome.actions;
     field.words = welcome.words;
+    field.presets = welcome.presets;
     kept.seen = null;
     makeButtons(actions.table, {
       press: (...pressed) => actions.press(...pressed),
@@ -57,8 +58,9 @@ const session = new Session(head, picture, store, {
   changed: () => { dirty = true; },
 });
 const zoom = new Zoom($("picture"), (event) => {
-  const play = actions.named("play");
-  if (play) actions.press(play, null, event);
+  // where the picture alone is shown, nothing else is there to click
+  const action = actions.named(actions.overlays.clean ? "clean" : "play");
+  if (action) actions.press(action, null, event);
 });
 const actions = new Actions(session, zoom, say);
 const input = new Input(session, actions);

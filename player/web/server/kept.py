@@ -1,14 +1,15 @@
-"""Stills and films to take home: whole files of the session's folder, each under a number."""
+"""Stills, films and takes to take home: whole files of the session's folder, under numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from player.session.saving import takefile
 from runtime.output.target import being_written
 
 MOST = 32
-SUFFIXES = (".png", ".mp4", ".gif")
+SUFFIXES = (".png", ".mp4", ".gif", takefile.SUFFIX)
 
 
 class Kept:
@@ -26,7 +27,7 @@ class Kept:
         found = [
             path
             for path in self._folder.iterdir()
-            if path.suffix in SUFFIXES
+            if path.name.endswith(SUFFIXES)
             and path.is_file()
             and path not in known
             and not being_written(path)

@@ -17,6 +17,7 @@ from player.session.motion.playhead import GLIDE, SPEEDS, Loop, Playhead
 from player.session.rendering.mailbox import Latest
 from player.session.rendering.renderer import Result
 from player.session.session import Session
+from player.session.words import PRESETS
 from player.web.server import shown
 from player.web.server.encoder import Encoder
 from player.web.server.kept import Kept
@@ -384,6 +385,7 @@ class Stage:
             "picture": [manifest.width, manifest.height],
             "steps": sorted(manifest.steps),
             "words": words,
+            "presets": list(PRESETS),
             "actions": shown.actions_to_json(),
             "help": shown.help_to_json(),
             "ticks": TICKS,

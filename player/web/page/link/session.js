@@ -25,7 +25,7 @@ export class Session {
     this.state = {}; // by the names of docs/protocol.md
     this.welcome = null;
     this.lost = ""; // why the server is not there
-    this.dragging = false;
+    this.dragging = new Set(); // pointers on the bar or the pad
     this.lead = new Lead();
     this.sent = 0; // number of the last input told
     this.unsaid = false; // whether this page moved and has not told yet
@@ -101,7 +101,7 @@ export class Session {
     if (this.restoring) this.restore();
     if (this.even) this.makeEven();
     // what was told later than the server has heard stands; else the server knows better
-    if (!this.unsaid && !this.dragging && !head.held.size && state.heard >= this.sent) {
+    if (!this.unsaid && !this.dragging.size && !head.held.size && state.heard >= this.sent) {
       head.at(state.x, state.y);
     }
     if (message.difference === false) this.difference = null;
@@ -127,6 +127,7 @@ export class Session {
 
   // Another model, engine or precision draws from now on: nothing that is here counts any more.
   drop() {
+    this.made = ""; // until its settings are told, which its first picture may overtake
     this.store.clear();
     this.picture.forget();
   }

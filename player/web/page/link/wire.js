@@ -1,12 +1,10 @@
 // The wire: one WebSocket, found again when it was lost. docs/protocol.md says what goes over it.
 
 const AGAIN_MS = [250, 500, 1000, 2000, 4000];
-const ANSWER_MS = 5000; // for the server to act on what it was told; a dead tunnel ends nothing
+const ANSWER_MS = 20_000; // without a message while the server owes an answer; a dead tunnel ends nothing
 const OPEN_MS = 15_000; // for its welcome: newcomers may have to wait for their turn
 const WATCH_MS = 1000;
-const FINAL = new Map([
-  [4409, "this page is open elsewhere"],
-]);
+const ELSEWHERE = 4409; // another page came with this one's name: this tab was duplicated
 
 export class Wire {
   // `heard(message)` gets objects, `pictured(header, blob)` pictures, `lost(reason, final)` an end.
@@ -26,12 +24,17 @@ export class Wire {
     try {
       client = sessionStorage.getItem("client");
     } catch { /* a page without storage is another client each time */ }
-    this.client = client ?? fresh();
-    try {
-      sessionStorage.setItem("client", this.client);
-    } catch { /* as above */ }
+    this.become(client ?? fresh());
     this.open();
     setInterval(() => this.watch(), WATCH_MS);
+  }
+
+  // Come as a client by this name from now on.
+  become(client) {
+    this.client = client;
+    try {
+      sessionStorage.setItem("client", client);
+    } catch { /* as above */ }
   }
 
   open() {
@@ -55,11 +58,26 @@ export class Wire {
   over(code, reason, opened) {
     this.socket = null;
     this.due = 0;
-    const final = FINAL.get(code);
-    this.lost(final ?? (reason || "the server does not answer"), Boolean(final));
-    if (final) return;
+    if (code === ELSEWHERE) {
+      this.lost("this page is open elsewhere: a key or a click opens it here too", true);
+      this.wakeable();
+      return;
+    }
+    this.lost(reason || "the server does not answer", false);
     const wait = AGAIN_MS[Math.min(this.attempts++, AGAIN_MS.length - 1)];
     setTimeout(() => this.again(opened), wait);
+  }
+
+  // Come again as another client once somebody is at this page.
+  wakeable() {
+    const over = new AbortController();
+    for (const kind of ["keydown", "pointerdown"]) {
+      addEventListener(kind, () => {
+        over.abort();
+        this.become(fresh());
+        this.open();
+      }, { signal: over.signal });
+    }
   }
 
   // A browser does not say why it was not let in; the page's own address does.
@@ -103,6 +121,8 @@ export class Wire {
   }
 
   read(data) {
+    // the answer may lie behind a picture that takes long
+    if (this.due) this.due = performance.now() + ANSWER_MS;
     if (typeof data === "string") {
       const message = JSON.parse(data);
       this.seq = message.seq;

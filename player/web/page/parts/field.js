@@ -1,5 +1,7 @@
 // The expression: written, completed from the words that the model knows, refused with a caret.
 
+import { History } from "./history.js";
+
 const MOST = 8;
 
 export class Field {
@@ -8,6 +10,9 @@ export class Field {
     this.list = form.querySelector("#completions");
     this.caret = form.querySelector("#caret");
     this.words = [];
+    this.presets = []; // whole expressions to begin with
+    this.history = new History();
+    this.sent = ""; // what was written last
     this.selected = -1;
     this.input.addEventListener("input", () => this.complete());
     this.input.addEventListener("keydown", (event) => this.key(event));
@@ -15,7 +20,8 @@ export class Field {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.offer([]);
-      write(this.input.value);
+      this.sent = this.input.value;
+      write(this.sent);
     });
   }
 
@@ -25,7 +31,13 @@ export class Field {
     this.shown = this.input.value = expression;
   }
 
+  // What was written is played now.
   accept() {
+    this.clear();
+    this.history.add(this.sent);
+  }
+
+  clear() {
     this.caret.replaceChildren();
     this.input.removeAttribute("aria-invalid");
   }
@@ -43,8 +55,14 @@ export class Field {
 
   complete() {
     const before = this.input.value.slice(0, this.input.selectionStart);
-    const begun = before.match(/[\p{L}\p{N}'’-]+$/u)?.[0].toLowerCase() ?? "";
-    const fits = (word) => word.startsWith(begun) && word !== begun;
+    this.history.rest();
+    if (!this.input.value.trim()) {
+      this.begun = before;
+      this.offer(this.presets);
+      return;
+    }
+    const begun = before.match(/\p{L}[\p{L}\p{N}_'’-]*$/u)?.[0].toLowerCase() ?? "";
+    const fits = (word) => word.toLowerCase().startsWith(begun) && word.toLowerCase() !== begun;
     this.begun = begun;
     this.offer(begun ? this.words.filter(fits).slice(0, MOST) : []);
   }
@@ -75,23 +93,31 @@ export class Field {
   }
 
   key(event) {
+    if (event.isComposing) return; // the key is the input method's
     const items = [...this.list.children];
+    const way = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (event.key === "Escape") {
       if (items.length) this.offer([]);
       else {
         this.input.value = this.shown ?? "";
-        this.accept();
+        this.clear();
+        this.history.rest();
         this.input.blur();
       }
-    } else if (items.length && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+    } else if (items.length && way) {
       event.preventDefault();
-      const way = event.key === "ArrowDown" ? 1 : -1;
-      this.selected = (this.selected + way + items.length) % items.length;
+      this.selected = (Math.max(this.selected, way > 0 ? -1 : 0) + way + items.length) % items.length;
       items.forEach((item, index) => item.setAttribute("aria-selected", index === this.selected));
       this.input.setAttribute("aria-activedescendant", items[this.selected].id);
-    } else if (this.selected >= 0 && (event.key === "Enter" || event.key === "Tab")) {
+    } else if (way) {
+      event.preventDefault();
+      this.input.value = this.history.step(-way, this.input.value) ?? this.input.value;
+    } else if (event.key === "Enter" && this.selected >= 0) {
       event.preventDefault();
       this.take(items[this.selected].textContent);
+    } else if (event.key === "Tab" && !event.shiftKey && items.length) {
+      event.preventDefault();
+      this.take(items[Math.max(this.selected, 0)].textContent);
     }
   }
 }

@@ -151,19 +151,33 @@ export function showKept(files, fetchFile) {
   }));
 }
 
+// The cues: a click recalls one, or does what the toggle beside them says.
 export function showCues(cues, press) {
   const box = $("cues");
   const text = JSON.stringify(cues ?? []);
   box.hidden = !cues?.length;
-  if (box.dataset.text === text) return;
+  if (box.hidden || box.dataset.text === text) return;
   box.dataset.text = text;
-  box.replaceChildren(make("span", "Cues"), ...(cues ?? []).map(([words], index) => {
+  const toggles = [["glide_cue", "Glide"], ["drop_cue", "Drop"]].map(([name, label]) => {
+    const button = make("button", label, { type: "button" });
+    button.dataset.click = name;
+    button.addEventListener("click", () => choose(box.dataset.click === name ? "cue" : name));
+    return button;
+  });
+  const choose = (name) => {
+    box.dataset.click = name;
+    for (const one of toggles) one.setAttribute("aria-pressed", String(one.dataset.click === name));
+  };
+  choose(box.dataset.click ?? "cue");
+  box.replaceChildren(make("span", "Cues"), ...cues.map(([words], index) => {
     const button = make("button", String(index + 1), { type: "button", title: words });
     button.setAttribute("aria-label", `cue ${index + 1}: ${words}`);
     button.addEventListener("click", (event) => {
-      const name = event.shiftKey ? "glide_cue" : event.ctrlKey || event.metaKey ? "drop_cue" : "cue";
+      const drops = event.ctrlKey || event.metaKey;
+      const name = event.shiftKey ? "glide_cue" : drops ? "drop_cue" : box.dataset.click;
       press(name, index + 1);
+      if (name === "drop_cue") choose("cue"); // of one alone, as it cannot be had again
     });
     return button;
-  }));
+  }), ...toggles);
 }

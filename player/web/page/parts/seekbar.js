@@ -29,7 +29,7 @@ function words(context, text, x, y, room, align = "center") {
   if (shown) context.fillText(shown === text ? text : `${shown}…`, x, y);
 }
 
-// `place` 0 to 1; `ghost` 0 to 1 or null; `known` sorted divisions that this page holds.
+// `place` 0 to 1; `ghost` 0 to 1 or null.
 export function drawBar(canvas, state, place, ghost) {
   const { context, width } = fit(canvas);
   const inner = width - 2 * INSET;

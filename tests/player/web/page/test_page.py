@@ -14,6 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from player.session.actions import HELP
+from player.session.words import PRESETS
 from tests.player.fakes import FakeRenderer
 from tests.player.web.browser import ask, key, open_browser, problems, resize, settled, until
 from tests.player.web.served import Client, Served, Two, serving
@@ -179,6 +180,50 @@ def test_fingers_move_the_pad_of_a_phone(browser: webdriver.Chrome, tmp_path: Pa
     resize(browser, 1366, 768)
 
 
+def test_a_finger_on_the_bar_goes_on_when_another_leaves_the_pad(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    resize(browser, 390, 844)
+    with playing(browser, tmp_path, PAD) as served:
+        browser.execute_script("document.getElementById('pad').scrollIntoView({block: 'end'})")
+        (x, y, width), on_pad = browser.execute_script(
+            "const [bar, pad] = ['bar', 'pad'].map("
+            "  (id) => document.getElementById(id).getBoundingClientRect());"
+            "return [[bar.x, bar.y + bar.height / 2, bar.width],"
+            "  {x: pad.x + pad.width / 2, y: pad.y + 4, id: 2}]"
+        )
+
+        def touch(kind: str, *points: dict[str, float]) -> None:
+            event = {"type": f"touch{kind}", "touchPoints": list(points)}
+            browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
+        def on_bar(share: float) -> dict[str, float]:
+            return {"x": x + 10 + share * (width - 20), "y": y, "id": 1}
+
+        def point() -> tuple[int, int]:
+            return served.session.state.playhead.point
+
+        touch("Start", on_bar(0.25))
+        until(lambda: abs(point()[0] - 1000) <= 20)
+        touch("Start", on_bar(0.25), on_pad)
+        until(lambda: point()[1] == 4000)
+        touch("End", on_pad)
+        touch("Move", on_bar(0.75))
+        until(lambda: abs(point()[0] - 3000) <= 20, what="the bar's finger")
+        touch("End")
+        until(lambda: ask(browser, "w.session.dragging.size === 0"))
+    resize(browser, 1366, 768)
+
+
+def test_a_download_that_fails_is_told(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path):
+        browser.execute_script("globalThis.fetch = () => Promise.reject(new TypeError('gone'))")
+        key(browser, "s")
+        button = until(lambda: browser.find_elements(By.CSS_SELECTOR, "#kept button"))[0]
+        button.click()
+        until(lambda: "does not answer" in browser.find_element(By.ID, "notice").text)
+
+
 def test_an_expression_is_completed_refused_with_a_caret_and_played(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
@@ -206,6 +251,53 @@ def test_an_expression_is_completed_refused_with_a_caret_and_played(
         until(lambda: not caret.text)
         key(browser, "ArrowRight")
         until(lambda: served.session.state.playhead.point[0] == 10, what="keys after writing")
+
+
+def test_tab_takes_the_first_offer_and_arrows_recall_what_was_typed(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    typed = ["cat -> fox", "cat -> [-kitten]", "cat -> kitten"]
+    with playing(browser, tmp_path, "cat -> tabby") as served:
+        browser.execute_script("localStorage.clear()")
+        browser.refresh()
+        settled(browser)
+        field = browser.find_element(By.ID, "expression")
+        field.clear()
+        field.send_keys("cat -> -kitt", Keys.TAB)
+        assert field.get_attribute("value") == "cat -> -kitten"
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL)
+        field.send_keys(Keys.BACKSPACE)
+        offers = browser.find_elements(By.CSS_SELECTOR, "#completions li")
+        assert [one.text for one in offers] == list(PRESETS)
+        field.send_keys(Keys.TAB)
+        assert field.get_attribute("value") == PRESETS[0]
+        for expression in typed:
+            field.send_keys(Keys.CONTROL, "a", Keys.NULL)
+            field.send_keys(expression, Keys.ENTER)
+            if expression.endswith("]"):  # refused: it is no expression to come back to
+                until(lambda: browser.find_element(By.ID, "caret").text)
+            else:
+                until(
+                    lambda wanted=expression: served.session.state.request.expression == wanted  # type: ignore[misc]
+                )
+                until(lambda: browser.switch_to.active_element != field)
+        browser.refresh()  # what was typed outlasts the page
+        settled(browser)
+        field = browser.find_element(By.ID, "expression")
+        until(lambda: field.get_attribute("value") == "cat -> kitten")
+        field.send_keys(Keys.CONTROL, "a", Keys.NULL)
+        field.send_keys("a draft ")
+        shown = []
+        for way in (Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_UP, Keys.ARROW_DOWN, Keys.ARROW_DOWN):
+            field.send_keys(way)
+            shown.append(field.get_attribute("value"))
+        assert shown == [
+            "cat -> kitten",
+            "cat -> fox",
+            "cat -> fox",
+            "cat -> kitten",
+            "a draft ",
+        ]
 
 
 def test_help_and_buttons_are_the_table_of_actions(
@@ -245,6 +337,41 @@ def test_a_cue_is_kept_and_recalled(browser: webdriver.Chrome, tmp_path: Path) -
             until(done)
         key(browser, "?")
         assert "F11" in browser.find_element(By.ID, "reserved").text
+        key(browser, "Escape")
+
+
+def test_any_cue_is_glided_to_and_dropped_without_a_keyboard(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        kept, state = served.session.cues, served.session.state
+        for number, place in enumerate(("3", "5", "7"), 1):
+            key(browser, place)
+            reach(browser, served, 400 * int(place), 2000)
+            key(browser, "m")
+            until(lambda many=number: len(kept.kept) == many)  # type: ignore[misc]
+
+        def press(label: str) -> None:
+            rows = "//*[@id='cues']/button"
+            until(lambda: len(browser.find_elements(By.XPATH, rows)) == len(kept.kept) + 2)
+            browser.find_element(By.XPATH, f"{rows}[text()='{label}']").click()
+
+        until(lambda: browser.find_elements(By.CSS_SELECTOR, "#cues button"))
+        press("Glide")
+        press("2")
+        until(lambda: state.gliding is not None)
+        until(lambda: state.playhead.point == (2000, 2000))
+        press("Glide")
+        press("1")
+        reach(browser, served, 1200, 2000)
+        press("Drop")
+        press("2")
+        until(lambda: [cue.moment.request.t for cue in kept.kept] == [0.3, 0.7])
+        press("2")  # one alone was to be dropped
+        reach(browser, served, 2800, 2000)
+        assert len(kept.kept) == 2
+        key(browser, "?")
+        assert "Ctrl+F4" in browser.find_element(By.ID, "reserved").text
         key(browser, "Escape")
 
 
@@ -384,10 +511,61 @@ def test_a_link_over_which_no_answer_comes_is_given_up(
         until(lambda: ask(browser, "w.wire.due === 0"), what="an answer: this link is kept")
         browser.execute_script("globalThis.wordmorph.wire.socket.onmessage = null")
         key(browser, "3")
-        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text, 60)
         until(lambda: not browser.find_element(By.ID, "veil").text, what="the server again")
         key(browser, "ArrowRight")
         until(lambda: served.session.state.playhead.point[0] == 1210)
+
+
+def test_a_link_whose_answers_take_seven_seconds_is_kept(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        you = ask(browser, "w.session.you")
+        browser.execute_script(
+            "const { socket } = wordmorph.wire; const { onmessage } = socket;"
+            "socket.onmessage = (event) => setTimeout(() => onmessage(event), 7000);"
+        )
+        key(browser, "3")
+        until(lambda: ask(browser, "w.wire.due > 0"), what="a question")
+        until(lambda: ask(browser, "w.wire.due === 0"), 60, what="its answer")
+        reach(browser, served, 1200, 2000)
+        assert ask(browser, "w.session.you") == you, "it was given up and opened again"
+
+
+def test_whatever_comes_shows_that_the_link_lives(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path):
+        before, after = browser.execute_script(
+            "const { wire, state } = wordmorph; wire.due = performance.now() + 500;"
+            "const before = wire.due;"
+            "wire.read(JSON.stringify({ say: 'state', seq: wire.seq, notice: state.notice }));"
+            "return [before, wire.due];"
+        )
+        assert after > before
+
+
+def test_a_tab_that_was_duplicated_goes_on_beside_its_copy(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        client = ask(browser, "w.wire.client")
+        copy = Client(served, f"?client={client}")
+        copy.until(lambda: copy.state)
+        until(lambda: "open elsewhere" in browser.find_element(By.ID, "veil").text)
+        key(browser, "ArrowRight")
+        until(lambda: not browser.find_element(By.ID, "veil").text, what="the page again")
+        copy.until(lambda: len(copy.state["viewers"]) == 2)
+        assert ask(browser, "w.wire.client") == ask(browser, "sessionStorage.getItem('client')")
+        assert ask(browser, "w.wire.client") != client
+        you = ask(browser, "w.session.you")
+        copy.tell(do="control", want=False, to=you)
+        copy.until(lambda: copy.state["performer"] == you)
+        until(lambda: ask(browser, "w.session.performs"))
+        key(browser, "ArrowRight")
+        until(lambda: served.session.state.playhead.point[0] == 10)
+        assert ask(browser, "w.session.you") == you, "later keys open nothing"
 
 
 def test_a_page_whose_token_counts_no_more_says_so(
@@ -436,6 +614,30 @@ def test_the_next_models_picture_is_shown(browser: webdriver.Chrome, tmp_path: P
         before = ask(browser, pixel)
         key(browser, "o")
         until(lambda: ask(browser, pixel) == [255 - value for value in before], what="the negative")
+        browser.get("about:blank")
+
+
+def test_a_picture_that_overtakes_the_settings_of_its_model_stays(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with serving(tmp_path, models=Two()) as served:
+        browser.get(served.url)
+        settled(browser)
+        browser.execute_script(  # settings, others than before, come when the test says so
+            "const { session } = wordmorph; const heard = session.heard.bind(session);"
+            "session.heard = ({ settings, ...message }) => {"
+            "  if (settings) globalThis.late = { ...settings, model: 'other' };"
+            "  heard(message);"
+            "};"
+        )
+        key(browser, "o")
+        until(lambda: ask(browser, "globalThis.late"), what="another model")
+        settled(browser)
+        count = ask(browser, "w.store.pictures.size")
+        assert count
+        browser.execute_script("wordmorph.session.learn({ settings: globalThis.late })")
+        assert ask(browser, "w.store.pictures.size") >= count
+        settled(browser)
         browser.get("about:blank")
 
 
@@ -552,6 +754,21 @@ def test_the_picture_is_looked_at_closely(browser: webdriver.Chrome, tmp_path: P
         until(lambda: ask(browser, width) == wide)
         key(browser, "x")
         until(lambda: "input to picture" in browser.find_element(By.ID, "measures").text)
+
+
+def test_a_tap_on_the_picture_alone_brings_the_controls_back(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    with playing(browser, tmp_path) as served:
+        browser.find_element(By.ID, "more").click()
+        button = browser.find_element(By.CSS_SELECTOR, '#actions [data-action="clean"]')
+        browser.execute_script("arguments[0].scrollIntoView()", button)
+        button.click()
+        transport = browser.find_element(By.ID, "transport")
+        until(lambda: not transport.is_displayed(), what="the picture alone")
+        browser.find_element(By.ID, "picture").click()
+        until(transport.is_displayed, what="the controls")
+        assert not served.session.state.playhead.playing
 
 
 def test_a_copied_command_is_said(browser: webdriver.Chrome, tmp_path: Path) -> None:

@@ -317,6 +317,28 @@ def test_a_still_is_offered_and_taken_home(tmp_path: Path) -> None:
             assert answer.read() == (tmp_path / name).read_bytes()
 
 
+def test_a_recording_and_its_take_are_offered_and_no_folder_is_told(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        client = Client(served)
+        client.until(lambda: client.state.get("shown") is not None)
+        client.say(do="act", name="record", value=None)
+        notice = client.until(
+            lambda: "recording" in client.state["notice"] and client.state["notice"]
+        )
+        assert str(tmp_path) not in notice
+        assert ".mp4" in notice
+        client.until(lambda: client.state["recording"] is not None)
+        client.say(do="act", name="record", value=None)
+        client.until(lambda: len(client.state["kept"]) == 2)
+        names = dict(client.state["kept"])
+        assert sorted("".join(Path(name).suffixes[-2:]) for name in names.values()) == [
+            ".mp4",
+            ".take.json",
+        ]
+        for number, name in names.items():
+            assert served.stage.kept.path(number) == tmp_path / name
+
+
 def test_one_performs_and_hands_over_when_asked(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         first, second = Client(served), Client(served)

@@ -2,8 +2,13 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from runtime.pipeline import Pipeline
+
+# how long a busy machine takes to draw an example says nothing of the program
+settings.register_profile("here", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 pytest_plugins = ["tests.support.cli", "tests.support.faults"]
 

@@ -324,7 +324,8 @@ def test_a_cue_list_that_is_played_has_its_cues_and_is_the_file_that_is_written(
     path = tmp_path / "set.json"
     requests = [Request("dog -> fox", t=0.25, seed=3), Request("owl", seed=4)]
     write_cues(path, [Moment(request, "critters") for request in requests], 1.0)
-    real, found = Window.run, []
+    real = Window.run
+    found: list[Request] = []
 
     def run(window: Window) -> Request:
         found.extend(cue.moment.request for cue in window.session.cues.kept)

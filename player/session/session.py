@@ -37,6 +37,9 @@ from runtime.language.openaxis import open_axis
 from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request
 
+ENDED = "   the recording ends: another model"
+"""said where a film and its take end with the model that drew them"""
+
 
 class Controller(Protocol):
     """Something besides keys and mouse that a person plays with."""
@@ -392,8 +395,9 @@ class Session:
             self.state.say(str(error))
             return
         self._before = Moment(self.state.request, self.state.invocation.model)
+        recorded = self.keeping.recorder is not None
         self._play_with(model, wanted.request)
-        self.state.say(f"opening {self.model_name} …")
+        self.state.say(f"opening {self.model_name} …{ENDED if recorded else ''}")
 
     def _play_with(self, model: Model, request: Request) -> None:
         state = self.state

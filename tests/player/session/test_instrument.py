@@ -228,6 +228,7 @@ def test_changing_the_model_does_not_wait_for_the_film_that_is_recorded(
     turn(session, 30)
     session.settings.next_model()
     turn(session, 2)
+    assert "the recording ends: another model" in session.state.notice
     assert session.keeping.finishing is not None, "it was waited for"
     assert session.model_name == "large"
     release.set()

@@ -146,9 +146,10 @@ def _open(path: Path) -> sqlite3.Connection:
             damaged = sqlite3.DatabaseError(sound)
             damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
             raise damaged
+        # the table first: whoever makes the file commits all three at once, perhaps just now
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         (made,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and owner != _OURS:
             raise TargetError(f"{path} is a database of another program: name another --store")
         if tables and made != _FORMAT:

@@ -26,8 +26,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from runtime.enginecache.cache import EngineCache
-from runtime.enginecache.entry import Key
-with EngineCache(Path(sys.argv[1])).locked(Key(sys.argv[2], eval(sys.argv[3]))):
+from runtime.enginecache.entry import EntryKey
+with EngineCache(Path(sys.argv[1])).locked(EntryKey(sys.argv[2], eval(sys.argv[3]))):
     print("held", flush=True)
     time.sleep(60)
 """

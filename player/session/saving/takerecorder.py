@@ -39,8 +39,11 @@ class Takes:
         try:
             write_take(recorded.path, recorded.take())
         except OSError as error:
-            why = error.strerror or error
-            self._state.complain(f"{recorded.path} cannot be written: {why}")
+            problem = f"{recorded.path} cannot be written: {error.strerror or error}"
+            if self._recorder is not None and self._recorder.error is not None:
+                self._state.printed.append(problem)  # that the film failed is on show already
+            else:
+                self._state.complain(problem)
         else:
             film = recorded.path.name.removesuffix(SUFFIX)
             again = f"wordmorph render {recorded.path.name} -o {film}-again.mp4 --fps 60"

@@ -55,8 +55,8 @@ OTHER = 0.24
 """Distance at which a picture shows something else. On the built-in model 95 % of an animal's
 moods lie nearer to it than this, and 95 % of the other animals farther (docs/measure.md)."""
 FILLED = 0.09
-"""Share of the empty ground, set by eye on the sides of the built-in model's axes where streaks rise
-slowly, so that no end moves where only the subject changes (docs/ranges.md)."""
+"""Share of the empty ground, set by eye where streaks rise slowly on the built-in model's axes, so
+that no end moves where only the subject changes (docs/ranges.md)."""
 _SUSPECTS = 2
 _STORM_DEPTH, _PLACE_DEPTH = 2, 3
 

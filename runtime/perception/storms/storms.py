@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.storms.change import LOUD
 from runtime.perception.storms.survey import REACH, Survey
 
 Floats = NDArray[np.float64]
@@ -46,6 +47,8 @@ _LOUD = 0.75
 noise, (1.25² - 1)^½ = 0.75 of it is left."""
 _NEAR = 0.02
 _MAX_PROBED = 12
+_ALIKE = 1e-9
+"""Speeds that differ by less, as a share, are one speed that a stretch's intervals share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,7 @@ def find_zones(
     """
     speed, distances = film.speed, film.change.distances
     stormy = np.zeros(len(speed), bool)
+    faint = _faint_beside_loud(film)
     run: list[int] = []
     for i in range(len(speed) + 1):
         if i < len(speed) and (left_out[i] or speed[i] > rising):
@@ -214,7 +218,7 @@ def find_zones(
             run.pop(0)
         inside = [j for j in run if not left_out[j]]
         if any(speed[inside] > fast) and distances[inside].sum() > VISIBLE:
-            first, last = _edges(speed, run[0], run[-1])
+            first, last = _edges(speed, *_told_apart(run, faint))
             stormy[first : last + 1] = True
         run = []
     near = _NEAR * float(film.positions[-1] - film.positions[0])
@@ -238,6 +242,24 @@ def find_zones(
     return tuple(zones)
 
 
+def _faint_beside_loud(film: Survey) -> NDArray[np.bool_]:
+    """Mark the intervals [N-1] that hold no more than noise in a stretch that is told apart.
+
+    What ``change_of`` leaves over of such a stretch it spreads evenly, which is enough to lift
+    still intervals beside a storm above the level where storms end.
+    """
+    speed, starts = film.speed, film.posts[:-1]
+    slowest, fastest = np.minimum.reduceat(speed, starts), np.maximum.reduceat(speed, starts)
+    uneven = np.repeat(fastest > slowest * (1 + _ALIKE), np.diff(film.posts))
+    return uneven & (film.distances <= LOUD * film.change.noise)
+
+
+def _told_apart(run: list[int], faint: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return the first and the last interval of a run of a storm that is not faint."""
+    heard = [i for i in run if not faint[i]] or run
+    return heard[0], heard[-1]
+
+
 def _edges(speed: Floats, first: int, last: int) -> tuple[int, int]:
     """Place the two ends of a storm of intervals ``first`` … ``last`` more finely than its posts.
 
@@ -256,7 +278,7 @@ def _slow_intervals(speed: Floats, first: int) -> int:
     if first == 0:
         return 0
     mean, outside = float(speed[first]), float(speed[first - 1])
-    alike = np.abs(speed[first:] - mean) <= 1e-9 * mean
+    alike = np.abs(speed[first:] - mean) <= _ALIKE * mean
     count = len(alike) if alike.all() else int(np.argmin(alike))
     if count == len(alike):
         return 0

@@ -85,6 +85,14 @@ def test_finds_exactly_what_was_planted(variant: int) -> None:
     assert film.distances.shape == (frames - 1,)
 
 
+@pytest.mark.parametrize("noise", [0.02, 0.1, 0.3])
+def test_still_frames_beside_a_storm_are_not_of_it(noise: float) -> None:
+    """Between two posts stand two or three frames, and those outside stay outside."""
+    slope = (12.37 / 111, 20.4 / 111)
+    _, found = Planted(112, slope=slope, noise=noise).read()
+    assert storms(found) == [pytest.approx((12 / 111, 21 / 111))]
+
+
 @pytest.mark.parametrize("noise", [0.0, 0.8])
 @pytest.mark.parametrize("drift", [0.0, 0.02, 0.4])
 def test_an_even_film_is_calm(noise: float, drift: float) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import platformdirs
 
 from runtime.durable import write_aside
-from runtime.perception.charting.walk import BEYOND, BRISK, FAST, FILLED, OTHER, SPACING
+from runtime.perception.charting.walk import BEYOND, BRISK, FAST, FILLED, OTHER, RISEN, SPACING
 from runtime.request import Request
 
-RULES = (5, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED)
+RULES = (6, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED, RISEN)
 """What decides a range besides the model and the request: count the first up with the rules."""
 
 

@@ -3,18 +3,19 @@
 From the start, weight 0, frames are taken every ``SPACING``. The calm ends at the first of:
 
 *Storm.* The picture changes faster than ``FAST`` per unit of weight somewhere, and the end is
-where, walking back from there, it no longer changes faster than ``BRISK``; bisection places it
-within ``SPACING``/4. So ``storms.find_zones`` reads a film: a run above a lower speed with an
-interval above a higher one in it. But there the speeds follow from the film's own calm level, and
-an axis that bends every picture has a high one: ``kitten - k*tabby`` would come out calmer than
-``cat - k*tabby``, where the eye sees the kitten break first. So here they are fixed.
+where, walking back from there, it neither changes faster than ``BRISK`` nor has more than ``RISEN``
+of its empty ground filled: blots and clouds come a little before the tear. Bisection places it
+within ``SPACING``/4 by its speed, within ``SPACING``/8 by its ground. So ``storms.find_zones``
+reads a film: a run above a lower speed with an interval above a higher one in it. But there the
+speeds follow from the film's own calm level, and an axis that bends every picture has a high one:
+``kitten - k*tabby`` would come out calmer than ``cat - k*tabby``, where the eye sees the kitten
+break first. So here they are fixed.
 
 *Another picture.* The distance from the start exceeds ``OTHER``, however calmly it got there;
 bisection places it within ``SPACING``/8.
 
 *Filled ground.* More than ``FILLED`` of the ground that was empty at the start holds something
 (``runtime.perception.ground``), however calmly it rose; bisection places it within ``SPACING``/8.
-In a storm, or the interval before it, that is where the storm begins.
 
 *Flicker.* What ``storms.find_flickers`` finds in the pictures walked past: one to three that leave
 and come back. The end is the last picture before them.
@@ -57,6 +58,8 @@ moods lie nearer to it than this, and 95 % of the other animals farther (docs/me
 FILLED = 0.09
 """Share of the empty ground, set by eye where streaks rise slowly on the built-in model's axes, so
 that no end moves where only the subject changes (docs/ranges.md)."""
+RISEN = 0.02
+"""The same share, where a storm follows: set by eye on the owl and the mouse of the same axes."""
 _SUSPECTS = 2
 _STORM_DEPTH, _PLACE_DEPTH = 2, 3
 
@@ -106,9 +109,15 @@ def walk(sign: int, reach: float) -> Walk:
         low, high = float(at[far - 1]), float(at[far])
         end = yield from _narrow(sign, low, high, partial(distance, start), OTHER)
         why = "another picture"
-    begins = _storm(speeds)
+    begins = _storm(speeds, ground)
     if begins is not None and at[begins] < end:
-        storm = yield from _storm_start(sign, float(at[begins]), float(at[begins + 1]))
+        low, high = float(at[begins]), float(at[begins + 1])
+        storm = high
+        if speeds[begins] > BRISK:
+            storm = yield from _storm_start(sign, low, high)
+        if ground[begins + 1] > RISEN:
+            by_ground = yield from _narrow(sign, low, high, partial(filled, start), RISEN)
+            storm = min(storm, by_ground)
         if storm < end:  # else it begins in the interval of the other picture, but after that
             end, why = storm, "storm"
     risen = _first_over(ground, FILLED)
@@ -116,9 +125,7 @@ def walk(sign: int, reach: float) -> Walk:
         low, high = float(at[risen - 1]), float(at[risen])
         place = yield from _narrow(sign, low, high, partial(filled, start), FILLED)
         if place < end:
-            end = place
-            if begins is None or why != "storm" or risen < begins:
-                why = "filled ground"
+            end, why = place, "filled ground"
     for flicker in find_flickers(Survey(at, rows, (), np.empty(0))):
         last = float(at[flicker.first - 1])
         if last <= end:  # its edges are fast: what else ends the calm there is the flicker
@@ -137,13 +144,16 @@ def _first_over(measured: list[float], most: float) -> int | None:
     return next((i for i, value in enumerate(measured) if value > most), None)
 
 
-def _storm(speeds: Floats) -> int | None:
-    """Return the first interval of the first storm."""
+def _storm(speeds: Floats, ground: list[float]) -> int | None:
+    """Return the first interval of the first storm; ``ground`` is the share filled at each weight.
+
+    The interval is brisk, or its end is the first at which more than ``RISEN`` is filled.
+    """
     fast = np.flatnonzero(speeds > FAST)
     if len(fast) == 0:
         return None
     first = int(fast[0])
-    while first > 0 and speeds[first - 1] > BRISK:
+    while first > 0 and (speeds[first - 1] > BRISK or ground[first] > RISEN):
         first -= 1
     return first
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.perception.charting.range import Range, RangeFinder, common, figures, find_ranges
-from runtime.perception.charting.walk import BRISK, FILLED, OTHER, SPACING, walk
+from runtime.perception.charting.walk import BRISK, FILLED, OTHER, RISEN, SPACING, walk
 from runtime.perception.distance import Descriptor, describe_frame, distance
 from runtime.perception.ground import filled
 from runtime.request import MAX_SEED, Frame, Request
@@ -128,7 +128,7 @@ def test_streaks_that_rise_slowly_on_empty_ground_end_the_range(variant: int) ->
 
 @pytest.mark.parametrize("variant", range(4))
 def test_streaks_that_are_there_at_once_are_a_jump(variant: int) -> None:
-    torn = float(np.random.default_rng().uniform(-1.3, -0.3))
+    torn = float(np.random.default_rng(draw_seed()).uniform(-1.3, -0.3))
     found = Axis(torn=torn).find()
     assert found.why("low") == "jump", torn
     assert found.low == pytest.approx(torn, abs=SPACING / 8), torn
@@ -136,12 +136,21 @@ def test_streaks_that_are_there_at_once_are_a_jump(variant: int) -> None:
 
 @pytest.mark.parametrize("variant", range(8))
 def test_the_ground_is_empty_to_the_end_whatever_ends_it(variant: int) -> None:
-    draws = np.random.default_rng()
+    draws = np.random.default_rng(draw_seed())
     storm, tear = draws.uniform(-1.3, -0.3, 2).tolist()
     axis = Axis(storm, tear=tear)
-    end = axis.find(seeds=1).low
-    start, there = (describe_frame(axis.picture(weight)) for weight in (0.0, end))
-    assert filled(start, there) <= FILLED, (storm, tear)
+    found = axis.find(seeds=1)
+    start, there = (describe_frame(axis.picture(weight)) for weight in (0.0, found.low))
+    most = RISEN if found.why("low") == "storm" else FILLED
+    assert filled(start, there) <= most, (storm, tear)
+
+
+@pytest.mark.parametrize("variant", range(4))
+def test_a_storm_begins_with_the_streaks_just_before_it(variant: int) -> None:
+    storm = float(np.random.default_rng(draw_seed()).uniform(-1.3, -0.6))
+    found = Axis(storm, tear=storm + 0.2).find(seeds=1)
+    assert found.why("low") == "storm"
+    assert storm + 0.2 - SPACING <= found.low <= storm + 0.2, storm
 
 
 def test_a_side_that_is_calm_nowhere_ends_at_0() -> None:

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import find_bundle
-from runtime.engines.abandon import abandon
 from runtime.engines.childengine import ChildEngine
 from runtime.engines.choose import choose
 from runtime.engines.engine import Cancellable, Engine, Floats, Overlapping, Rendered
+from runtime.engines.recovery import Recovery
 from runtime.engines.resident import Mixture, Resident, prompts_of
-from runtime.errors import DeviceLost, RequestError
+from runtime.errors import RequestError
+from runtime.mixing.embeddings import Embedding, Embeddings, checked
 from runtime.mixing.mix import Plan
 from runtime.planner import Planner, plan_key
 from runtime.request import EditScope, Frame, Interp, Request
 from runtime.version import library_version, program_version
-
-EMBEDDINGS_KEPT = 256
-
-T = TypeVar("T")
-
-
-class Embedding(NamedTuple):
-    """What the text encoder made of a prompt."""
-
-    rows: Floats
-    """[T, D]: a row for each token, BOS first"""
-    pooled: Floats | None
-    """[P] for models that have one, else None"""
 
 
 class Pipeline:
@@ -56,13 +42,11 @@ class Pipeline:
         that takes the place of one whose GPU was lost.
         """
         self.bundle = bundle
-        self.engine = engine
-        self._reopen = reopen
-        self._lost = False
         self.planner = planner or Planner(bundle.manifest, bundle.folder)
-        self._embeddings: OrderedDict[str, Embedding] = OrderedDict()
-        self._basis_of = lru_cache(maxsize=8)(self._make_basis)
         self._resident = Resident(bundle.manifest)
+        self._recovery = Recovery(engine, reopen, self._resident.forget)
+        self._embeddings = Embeddings(lambda prompt: self.engine.encode(self.planner.ids(prompt)))
+        self._basis_of = lru_cache(maxsize=8)(self._make_basis)
 
     @classmethod
     def open(
@@ -91,6 +75,11 @@ class Pipeline:
         return cls(bundle, engine, planner, reopen)
 
     @property
+    def engine(self) -> Engine:
+        """What draws: another than at first, once the GPU of that was lost."""
+        return self._recovery.engine
+
+    @property
     def default_steps(self) -> int:
         """The step count the model was made for."""
         return self.bundle.manifest.default_steps
@@ -117,12 +106,12 @@ class Pipeline:
         the processor or GPU, and the version of the library that runs the graphs."""
         return {"device": self.engine.device, "library": library_version(self.engine.name)}
 
-    def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
+    def request(self, expression: str, t: float = 0.0, **fields: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.
 
-        ``settings`` are the other fields of ``Request``.
+        ``fields`` are the other fields of ``Request``.
         """
-        return self.planner.request(expression, t=t, **settings)
+        return self.planner.request(expression, t=t, **fields)
 
     def plan(self, request: Request) -> Plan:
         """Return the request's expression resolved to prompts, token rows and weights."""
@@ -139,21 +128,7 @@ class Pipeline:
             RequestError: the prompt has more tokens than the model reads.
             EngineError: the engine failed.
         """
-        return self._on_a_gpu(lambda: self._embed(prompt))
-
-    def _embed(self, prompt: str) -> Embedding:
-        known = self._embeddings.get(prompt)
-        if known is None:
-            ids = self.planner.ids(prompt)
-            known = self._embeddings[prompt] = Embedding(*self.engine.encode(ids))
-            for array in known:
-                if array is not None:
-                    array.flags.writeable = False
-            if len(self._embeddings) > EMBEDDINGS_KEPT:
-                self._embeddings.popitem(last=False)
-        else:
-            self._embeddings.move_to_end(prompt)
-        return known
+        return self._recovery.run(lambda: self._embeddings.of(prompt))
 
     def conditioning(self, request: Request) -> Embedding:
         """Return what the denoiser hears: the mixed embedding of a request's position.
@@ -162,7 +137,7 @@ class Pipeline:
             ExpressionError, RequestError: the request cannot be served by this model.
         """
         self.check(request)
-        basis, pooled = self._basis_of(*plan_key(request))
+        basis, pooled = self._recovery.run(lambda: self._basis_of(*plan_key(request)))
         mixture = self._mixture(request, basis)
         rows = np.einsum("kt,ktd->td", mixture.weights, basis)
         if pooled is None or mixture.pooled_weights is None:
@@ -182,29 +157,18 @@ class Pipeline:
                 or step count the model cannot serve.
         """
         manifest = self.bundle.manifest
-        given = embedding if isinstance(embedding, Embedding) else Embedding(embedding, None)
-        vectors: dict[str, tuple[Floats, tuple[int, ...]]] = {
-            "rows": (given.rows, (manifest.tokens, manifest.embedding))
-        }
-        if manifest.pooled:
-            if given.pooled is None:
-                raise RequestError(f"{manifest.model} needs an Embedding with a pooled vector")
-            vectors["pooled"] = (given.pooled, (manifest.pooled,))
-        for name, (array, shape) in vectors.items():
-            if np.shape(array) != shape or not np.isfinite(array).all():
-                raise RequestError(f"embedding {name}: need finite numbers of shape {shape}")
+        given = checked(embedding, manifest)
         request = Request("", seed=seed, steps=self.default_steps if steps is None else steps)
         self.planner.check_steps(request.steps)
         one = np.ones((1, manifest.tokens), np.float32)
         mixture = Mixture((0,), one, one[:, 0] if manifest.pooled else None)
-        basis = np.asarray(given.rows, np.float32)[None]
-        pooled = np.asarray(given.pooled, np.float32)[None] if manifest.pooled else None
+        basis, pooled = given.rows[None], None if given.pooled is None else given.pooled[None]
 
         def rendered() -> Rendered:
             loaded = self._resident.load(self.engine, None, request, [mixture], basis, pooled)
             return self._begin_loaded(request.steps, *loaded)()
 
-        pixels: NDArray[np.uint8] = self._on_a_gpu(rendered).pixels[0]
+        pixels: NDArray[np.uint8] = self._recovery.run(rendered).pixels[0]
         return pixels
 
     def render(self, request: Request) -> Frame:
@@ -214,7 +178,7 @@ class Pipeline:
             ExpressionError, RequestError: the request cannot be served by this model.
             EngineError: the engine failed.
         """
-        return self._on_a_gpu(lambda: self._render_batch([request]))[0]
+        return self._recovery.run(lambda: self._render_batch([request]))[0]
 
     def render_many(self, requests: Sequence[Request]) -> list[Frame]:
         """Render several frames, batched where the engine can.
@@ -257,13 +221,13 @@ class Pipeline:
 
         Where the GPU is lost meanwhile, that draws them again, on the engine that goes on.
         """
-        begun = self._on_a_gpu(lambda: self._begin_batch(requests))
+        begun = self._recovery.run(lambda: self._begin_batch(requests))
         engine = self.engine
 
         def frames() -> list[Frame]:
             return begun() if self.engine is engine else self._render_batch(requests)
 
-        return lambda: self._on_a_gpu(frames)
+        return lambda: self._recovery.run(frames)
 
     def cancel(self) -> None:
         """Give up the frame that is being drawn; call it from any thread.
@@ -277,40 +241,13 @@ class Pipeline:
 
     def close(self) -> None:
         """Release the engine."""
-        if not self._lost:
-            self.engine.close()
+        self._recovery.close()
 
     def __enter__(self) -> Self:  # noqa: D105
         return self
 
     def __exit__(self, *raised: object) -> None:  # noqa: D105
         self.close()
-
-    def _on_a_gpu(self, work: Callable[[], T]) -> T:
-        """Do ``work``, once more on another engine if the GPU is lost meanwhile."""
-        if not self._lost:
-            try:
-                return work()
-            except DeviceLost as error:
-                if self._reopen is None:
-                    raise
-                self._lost = True
-                abandon(self.engine)
-                warnings.warn(
-                    f"{error}: the engine goes on in a process of its own",
-                    RuntimeWarning,
-                    stacklevel=3,
-                )
-        assert self._reopen is not None
-        self._resident.forget()
-        self.engine = self._reopen()
-        self._lost = False
-        try:
-            return work()
-        except DeviceLost:
-            self._lost = True
-            abandon(self.engine)
-            raise
 
     def _render_batch(self, requests: Sequence[Request]) -> list[Frame]:
         return self._begin_batch(requests)()
@@ -365,16 +302,8 @@ class Pipeline:
     def _make_basis(
         self, expression: str, edit: EditScope, edit_row: int | None, interp: Interp
     ) -> tuple[Floats, Floats | None]:
-        made = self.planner.plan(Request(expression, edit=edit, edit_row=edit_row, interp=interp))
-        embedded = [self._embed(prompt) for prompt in made.prompts]
-        basis = np.stack(
-            [
-                embedding[row_map]
-                for (embedding, _), row_map in zip(embedded, made.row_map, strict=True)
-            ]
-        )
-        vectors = [pooled for _, pooled in embedded if pooled is not None]
-        return basis, np.stack(vectors) if vectors else None
+        request = Request(expression, edit=edit, edit_row=edit_row, interp=interp)
+        return self._embeddings.basis(self.planner.plan(request))
 
 
 def _shared(request: Request) -> tuple[object, ...]:

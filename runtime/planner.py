@@ -63,12 +63,12 @@ class Planner:
         """Return the identity of the model, as its manifest states it."""
         return Bundle(self._folder, self.manifest).digest()
 
-    def request(self, expression: str, **settings: Any) -> Request:
+    def request(self, expression: str, **fields: Any) -> Request:
         """Make a request with the model's default step count, checked as ``check`` does.
 
-        ``settings`` are the other fields of ``Request``.
+        ``fields`` are the other fields of ``Request``.
         """
-        made = Request(expression, **{"steps": self.manifest.default_steps, **settings})
+        made = Request(expression, **{"steps": self.manifest.default_steps, **fields})
         self.check(made)
         return made
 

@@ -161,21 +161,21 @@ ACTIONS: tuple[Action, ...] = (
         (Key("n", ctrl=True),),
     ),
     Action("type_seed", "type a seed", lambda s, _: s.state.panels.type("seed"), (Key("#"),)),
-    Action("seed", "take a seed", lambda s, v: s.settings.set_seed(int(v)), (), SEED, on_beat=True),
+    Action("seed", "take a seed", lambda s, v: s.live.set_seed(int(v)), (), SEED, on_beat=True),
     Action(
         "change_steps",
         "more sampler steps, fewer",
-        lambda s, v: s.settings.change_steps(int(v)),
+        lambda s, v: s.live.change_steps(int(v)),
         (Key("+", 1.0), Key("-", -1.0)),
         STEPS,
     ),
     Action(
         "edit",
         "slots edit their word, its tail, or all",
-        lambda s, _: s.settings.next_edit(),
+        lambda s, _: s.live.next_edit(),
         (Key("e"),),
     ),
-    Action("model", "the next model", lambda s, _: s.settings.next_model(), (Key("o"),)),
+    Action("model", "the next model", lambda s, _: s.live.next_model(), (Key("o"),)),
     Action("undo", "undo", lambda s, _: s.undo(), (Key("z", ctrl=True),)),
     Action(
         "redo",
@@ -275,9 +275,7 @@ ACTIONS: tuple[Action, ...] = (
         lambda s, _: s.state.panels.next_zoom(),
         (Key("z"),),
     ),
-    Action(
-        "measures", "page of figures", lambda s, _: s.state.panels.toggle_measures(), (Key("x"),)
-    ),
+    Action("stats", "statistics", lambda s, _: s.state.panels.toggle_stats(), (Key("x"),)),
     Action(
         "fullscreen", "fullscreen", lambda s, _: s.state.panels.toggle_fullscreen(), (Key("f"),)
     ),

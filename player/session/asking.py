@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from player.session.rendering.measures import Measures
 from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.stats import Stats
 from player.session.rendering.worker import Worker
 from player.session.state import PlayerState
 from runtime.errors import MorphError
@@ -15,9 +15,7 @@ from runtime.request import Frame, Request
 class Asking:
     """What was asked of ``worker`` for ``state``, and what came of it."""
 
-    def __init__(
-        self, worker: Worker, state: PlayerState, measures: Measures, *, threads: bool
-    ) -> None:
+    def __init__(self, worker: Worker, state: PlayerState, stats: Stats, *, threads: bool) -> None:
         """Ask nothing yet. Unless ``threads``, ``draw_here`` does the render thread's work."""
         self.worker = worker
         self.error = ""
@@ -25,7 +23,7 @@ class Asking:
         self.arrived: Frame | None = None
         """the last picture that the render thread made for what was asked"""
         self._state = state
-        self._measures = measures
+        self._stats = stats
         self._threads = threads
         self._asked: Request | None = None
         self._coming: Request | None = None
@@ -57,7 +55,7 @@ class Asking:
         self._asked = request
         self.error = ""
         known = state.cache.get(request)
-        self._measures.ask(request, known=known is not None)
+        self._stats.ask(request, known=known is not None)
         state.show(known or state.cache.nearest(request))
 
     def ask_again(self) -> None:
@@ -80,8 +78,8 @@ class Asking:
         """Show what the render thread made, unless something nearer is known by now."""
         state = self._state
         if state.info is None and self.worker.info is not None:
-            self._measures.reset()
-            self._measures.reach("model")
+            self._stats.reset()
+            self._stats.reach("model")
         state.learn(self.worker.info, self.worker.lines.speeds)
         if self.worker.milliseconds:
             state.pace = fmean(self.worker.milliseconds) / 1e3
@@ -95,7 +93,7 @@ class Asking:
             nearest = state.cache.nearest(self._asked) or result.frame
             state.show(nearest)
             if nearest is not result.frame:
-                self._measures.overtake(result.request)
+                self._stats.overtake(result.request)
         elif result.error is not None:
             self.error = result.error
         else:

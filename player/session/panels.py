@@ -20,8 +20,8 @@ class Panels:
         self.help = False
         self.clean = False
         """whether nothing but the picture is shown"""
-        self.measures = False
-        """whether the page of figures is shown"""
+        self.stats = False
+        """whether the statistics are shown"""
         self.difference = False
         """whether the difference between the marks is wanted instead of the picture"""
         self.typing: Typing = ""
@@ -37,9 +37,9 @@ class Panels:
         """Look closer, up to eight times; then at the whole again."""
         self.zoom = ZOOMS[(ZOOMS.index(self.zoom) + 1) % len(ZOOMS)]
 
-    def toggle_measures(self) -> None:
-        """Show or hide the page of figures."""
-        self.measures = not self.measures
+    def toggle_stats(self) -> None:
+        """Show or hide the statistics."""
+        self.stats = not self.stats
 
     def toggle_tokens(self) -> None:
         """Show or hide the token strip."""
@@ -69,8 +69,8 @@ class Panels:
             self.typing = ""
         elif self.help:
             self.help = False
-        elif self.measures:
-            self.measures = False
+        elif self.stats:
+            self.stats = False
         elif self.difference:
             self.difference = False
         elif self.clean:

@@ -64,11 +64,7 @@ class PriorityRequests:
         if any(one not in before and one not in self._state.cache for one in requests):
             self._ask_again()
 
-    def add_first(self, requests: tuple[Request, ...]) -> None:
-        """Have the pictures drawn that pages wait for."""
-        self.want("page", requests)
-
-    def take_problem(self, owner: Owner = "page") -> str | None:
+    def take_problem(self, owner: Owner) -> str | None:
         """Return why a picture that ``owner`` wants cannot be drawn, once; None while they can."""
         refused = self._worker.refused
         problems = [refused.pop(one, None) for one in self._wanted[owner]]

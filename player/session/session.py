@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from player.session.asking import Asking
-from player.session.filling.memory import default_budget, give_back_freed
+from player.session.difference import MarksDifference
+from player.session.filling.memory import give_back_freed
+from player.session.livesettings import LiveSettings
 from player.session.models import Model, Models
 from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
 from player.session.motion.moment import Moment, kind_in
 from player.session.motion.past import Past
 from player.session.opening import moment_in
+from player.session.playedmodel import PlayedModel
 from player.session.priority import PriorityRequests
-from player.session.rendering.measures import Measures
 from player.session.rendering.renderer import Renderer
+from player.session.rendering.stats import Stats
 from player.session.rendering.worker import Worker
 from player.session.reproduce import Invocation, play_command
 from player.session.saving.cues import Cues
-from player.session.saving.difference import difference
 from player.session.saving.firstpicture import FirstPicture
 from player.session.saving.keeping import Keeping
 from player.session.saving.takerecorder import Takes
-from player.session.settings import Settings
 from player.session.state import HINT, PlayerState
 from player.session.view import View, view_of
 from player.session.words import History
-from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import DIVISIONS, Line, stands_still
 from runtime.language.openaxis import open_axis
 from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request
-
-ENDED = "   the recording ends: another model"
-"""said where a film and its take end with the model that drew them"""
 
 
 class Controller(Protocol):
@@ -82,41 +79,50 @@ class Session:
             request, invocation or Invocation(), folder or Path.cwd(), picture, budget
         )
         self.keeping = Keeping(self.state)
-        self._check = check
         self.beats = Beats()
         self.cues = Cues(self.state, self.go)
         self.past = Past()
         self.history = History()
-        self.settings = Settings(self.state, self.change, self.go, models)
         self.takes = Takes(self.state)
-        self.measures = Measures()
-        self._models = models
-        self._budget = budget
-        self._folders: dict[str, str] = {}
-        """what models were opened by, by their names"""
-        self._before: Moment | None = None
-        self._difference: tuple[tuple[Request, Request], Frame] | None = None
-        self._marked: tuple[Request, Request] | None = None
-        """the marks whose pictures are wanted for their difference"""
+        self.stats = Stats()
+        self.difference = MarksDifference(self.state)
         self._ahead: object = None
         """what the pictures of coming beats were last thought out from"""
-        if models is not None:
-            self.settings.model = models.find(self.state.invocation.model)
-        self._remark = remark
+        name = self.state.invocation.model
+        model = Model(name, picture, open_renderer) if models is None else models.find(name)
+        self.played = PlayedModel(
+            replace(model, open=open_renderer, check=check, remark=remark),
+            models,
+            self.state,
+            self.keeping,
+            self.cues,
+            self.stats,
+            self.write,
+            shown=first,
+            budget=budget,
+            threads=threads,
+        )
+        self.played.changed = self._begin_anew
+        self.live = LiveSettings(self.state, self.change, self.go, self.played.model, models)
         self._say_of(request)
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
-        self._threads = threads
-        if first is not None:
-            self.state.cache.put(first.frame)
-        self._first = first
-        self._draw_with(Worker(open_renderer, self.state.cache, self._check_first))
 
     def start(self) -> None:
         """Ask for the first picture and let the model open."""
         give_back_freed()
-        self.measures.reach("session")
+        self.stats.reach("session")
         self.asking.start()
+
+    @property
+    def asking(self) -> Asking:
+        """What the render thread of the model that is played was asked for."""
+        return self.played.asking
+
+    @property
+    def priority(self) -> PriorityRequests:
+        """Which pictures that render thread draws besides."""
+        return self.played.priority
 
     @property
     def worker(self) -> Worker:
@@ -133,32 +139,28 @@ class Session:
         self.beats.turn(now)
         for controller in self.controllers:
             self._poll(controller, now)
-        self.measures.turn(now)
+        self.stats.turn(now)
         self.state.advance(dt, *velocity)
-        self._switch_model()
+        self.played.switch()
         self.asking.ask()
         self.asking.draw_here()
-        if self.worker.failure is not None and not self._return_to_the_last_model():
-            raise self.worker.failure
+        failed = self.played.recover()
+        if failed is not None:
+            self.past.forget(failed, replace(self.moment, digest=""))
         self.asking.receive()
         self._note(now)
         self.keeping.advance_recording(now)
         self.takes.follow(self.keeping.recorder, self.moment, now)
         self._look_ahead(now)
-        self._want_difference()
-        self.priority.turn(self.model_name)
+        self.difference.turn(self.priority)
+        self.priority.turn(self.played.name)
 
     @property
     def moment(self) -> Moment:
         """Everything that makes the picture asked for."""
         info = self.state.info
         digest = "" if info is None else str(info.settings.get("digest", ""))
-        return Moment(self.state.request, self.model_name, digest)
-
-    @property
-    def model_name(self) -> str:
-        """The model's name, without the folders that its bundle lies in."""
-        return self.state.invocation.shareable().model
+        return Moment(self.state.request, self.played.name, digest)
 
     def go(self, moment: Moment, seconds: float = 0.0) -> None:
         """Play a moment, with its model; by a glide of ``seconds`` where there is a way.
@@ -168,26 +170,24 @@ class Session:
         """
         state = self.state
         state.gliding, state.switch = None, None
-        if moment.model not in (state.invocation.model, self.model_name):
-            if self._models is None:
-                raise RequestError(f"it was made with {moment.model}, and no other model is here")
-            model = self._models.find(self._folders.get(moment.model, moment.model))
-            request = model.fitted(moment.request)
-            model.check(request)
-            state.switch = replace(moment, request=request, model=model.name)
-            if doubt := moment.doubt(model.digest):
+        other = self.played.other_of(moment)
+        if other is not None:
+            request = other.fitted(moment.request)
+            other.check(request)
+            state.switch = replace(moment, request=request, model=other.name)
+            if doubt := moment.doubt(other.digest):
                 state.complain(doubt)
             return
         way = glide_between(state.request, moment.request, seconds) if seconds else None
         if way is not None:
             try:
-                self._check(way.start)
+                self.played.model.check(way.start)
             except RequestError:  # both ends together may be more prompts than a model mixes
                 way = None
         if way is None:
             self.change(moment.request)
         else:
-            self._check(moment.request)
+            self.played.model.check(moment.request)
             state.begin_glide(way)
         if doubt := moment.doubt(self.moment.digest):
             state.say(doubt)
@@ -225,15 +225,7 @@ class Session:
 
     def picture(self) -> Frame | None:
         """Return what is to be shown: the picture, or the difference between the marks."""
-        marked = self.state.marked() if self.state.panels.difference else None
-        if marked is None:
-            return self.state.frame
-        if self._difference is None or self._difference[0] != marked:
-            first, second = (self.state.cache.peek(request) for request in marked)
-            if first is None or second is None:
-                return self.state.frame
-            self._difference = marked, difference(first, second, self.state.request)
-        return self._difference[1]
+        return self.difference.picture() or self.state.frame
 
     def at_beat(self, run: Callable[[], None]) -> None:
         """Do something at the next beat or bar, if one is waited for, else now.
@@ -267,8 +259,8 @@ class Session:
         axis = open_axis(expression)
         if axis is not None:
             wide = replace(self.state.request, expression=axis.close(-REACH, REACH))
-            self._check(wide)
-            remark = self._remark(wide)
+            self.played.model.check(wide)
+            remark = self.played.model.remark(wide)
             if remark is not None:
                 raise RequestError(remark)
             self.priority.find_typed_range(axis)
@@ -284,7 +276,7 @@ class Session:
             ExpressionError, RequestError: it cannot be drawn; nothing has changed.
         """
         parse(request.expression)
-        self._check(request)
+        self.played.model.check(request)
         before = self.state.request.expression
         self.state.change(request)
         if request.expression != before:
@@ -292,7 +284,11 @@ class Session:
 
     def _say_of(self, request: Request) -> None:
         """Say that nothing moves, or else which words the model was never taught."""
-        remark = self._remark(request) if self.state.moves else stands_still(request.expression)
+        remark = (
+            self.played.model.remark(request)
+            if self.state.moves
+            else stands_still(request.expression)
+        )
         if remark is not None:
             self.state.say(remark)
 
@@ -308,7 +304,7 @@ class Session:
         return view_of(
             self.state,
             self.asking,
-            self.measures,
+            self.stats,
             hertz=hertz,
             recorder=self.keeping.recorder,
             cues=self.cues,
@@ -368,79 +364,8 @@ class Session:
 
         self.priority.want("beats", tuple(state.preview(arrive).values()))
 
-    def _want_difference(self) -> None:
-        """Have drawn what the marks' difference needs; say so and end it if that cannot be."""
-        marked = self.state.marked() if self.state.panels.difference else None
-        known = self._difference is not None and self._difference[0] == marked
-        if marked is None or known or all(one in self.state.cache for one in marked):
-            self._marked = None
-            self.priority.want("marks", ())
-            return
-        problem = self.priority.take_problem("marks")
-        if marked == self._marked and problem is not None:
-            self.state.panels.difference = False
-            self.state.complain(problem)
-            return
-        self._marked = marked
-        self.priority.want("marks", marked)
-
-    def _switch_model(self) -> None:
-        """Let another model take over; the old picture stays until its first is there."""
-        wanted, self.state.switch = self.state.switch, None
-        if wanted is None or self._models is None:
-            return
-        try:
-            model = self._models.find(wanted.model)
-        except MorphError as error:
-            self.state.say(str(error))
-            return
-        self._before = Moment(self.state.request, self.state.invocation.model)
-        recorded = self.keeping.recorder is not None
-        self._play_with(model, wanted.request)
-        self.state.say(f"opening {self.model_name} …{ENDED if recorded else ''}")
-
-    def _play_with(self, model: Model, request: Request) -> None:
-        state = self.state
-        self._folders[self.model_name] = state.invocation.model
-        self.keeping.stop_recording()
-        self.keeping.give_up_grid()
-        state.invocation = replace(state.invocation, model=model.name, size=None)
-        state.cache = FrameCache(self._budget or default_budget(model.picture))
-        self._check = model.check
-        self._remark = model.remark
-        self.settings.model = model
-        leaving = self.worker
-
-        def open_next() -> Renderer:
-            leaving.stop()  # two models at once may not fit into memory
-            return model.open()
-
-        leaving.requests.close()
-        self._difference = None
-        state.change(request)
-        self._draw_with(Worker(open_next, state.cache))
-        self.asking.start()
-
-    def _check_first(self, settings: Mapping[str, Any]) -> None:
-        """Have the first picture drawn anew if another engine drew it; in the render thread."""
-        if self._first is not None and not self._first.is_drawn_by(settings):
-            self.state.cache.forget(self._first.frame.request)
-
-    def _draw_with(self, worker: Worker) -> None:
-        """Let a render thread draw from now on."""
+    def _begin_anew(self) -> None:
+        """Another model draws from now on."""
         self._ahead = None
-        self.asking = Asking(worker, self.state, self.measures, threads=self._threads)
-        self.priority = PriorityRequests(
-            self.asking, self.state, self.keeping, self.cues, self.write
-        )
-
-    def _return_to_the_last_model(self) -> bool:
-        """Play on with the model before, if this one failed to open; False if there is none."""
-        if self._before is None or self.worker.info is not None or self._models is None:
-            return False
-        why, failed = self.worker.failure, self.model_name
-        moment, self._before = self._before, None
-        self._play_with(self._models.find(moment.model), moment.request)
-        self.past.forget(failed, replace(self.moment, digest=""))
-        self.state.complain(f"{why}: playing on with {moment.model}")
-        return True
+        self.difference.forget()
+        self.live.model = self.played.model

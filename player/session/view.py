@@ -9,7 +9,7 @@ from player.session.asking import Asking
 from player.session.filling.scan import Speeds
 from player.session.motion.beats import Beats
 from player.session.motion.playhead import Loop, TickPoint
-from player.session.rendering.measures import Measures
+from player.session.rendering.stats import Stats
 from player.session.saving.cues import Cue, Cues
 from player.session.saving.filmrecorder import FilmRecorder
 from player.session.state import HINT, PlayerState
@@ -75,8 +75,8 @@ class View:
     """times as large as fits the window"""
     hint: str = HINT
     """what is said where there is nothing else to say"""
-    measures: tuple[tuple[str, str], ...] | None = None
-    """the page of figures as (what, figure), where it is open"""
+    stats: tuple[tuple[str, str], ...] | None = None
+    """the statistics as (what, figure), where they are open"""
 
     @property
     def place(self) -> float:
@@ -116,7 +116,7 @@ class View:
     @property
     def covers(self) -> bool:
         """Whether something lies on the picture."""
-        return self.tokens or self.help or bool(self.error) or self.measures is not None
+        return self.tokens or self.help or bool(self.error) or self.stats is not None
 
     @property
     def foreground(self) -> tuple[object, ...]:
@@ -144,7 +144,7 @@ class View:
             self.has_tempo,
             self.waiting,
             self.zoom,
-            self.measures,
+            self.stats,
             self.hint,
         )
 
@@ -152,7 +152,7 @@ class View:
 def view_of(
     state: PlayerState,
     asking: Asking,
-    measures: Measures,
+    stats: Stats,
     *,
     hertz: int,
     recorder: FilmRecorder | None,
@@ -200,5 +200,5 @@ def view_of(
         waiting=bool(beats.waiting),
         zoom=state.panels.zoom,
         hint=state.hint,
-        measures=measures.page(worker, state.cache) if state.panels.measures else None,
+        stats=stats.page(worker, state.cache) if state.panels.stats else None,
     )

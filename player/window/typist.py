@@ -171,7 +171,7 @@ class Typist:
         text = self._line.text
         try:
             if session.state.panels.typing == "seed":
-                session.settings.type_seed(text)
+                session.live.type_seed(text)
             else:
                 session.write(text)
         except MorphError as error:
@@ -192,8 +192,7 @@ class Typist:
         self._offered = None
         self._offers = ()
         if session.state.panels.typing == "words" and self._line.cursor == self._line.anchor:
-            model = session.settings.model
-            taught = () if model is None else model.words
+            taught = session.played.model.words
             self._from, self._offers = complete(self._line.text, self._line.cursor, taught)
         self._check(session)
         self._show(session)

@@ -143,8 +143,8 @@ class Window:
             smallest=smallest_window(desktop, scale),
             title=TITLE,
         )
-        self.session.measures.scaled_by = self.canvas.screen.name
-        self.session.measures.reach("window")
+        self.session.stats.scaled_by = self.canvas.screen.name
+        self.session.stats.reach("window")
 
     def _loop(self, max_seconds: float | None) -> None:
         clock = pygame.time.Clock()
@@ -182,9 +182,9 @@ class Window:
         view = self.session.view(self._hertz)
         self.canvas.draw(view, frame, now, self._typist.typing, self._hover)
         if frame is self.state.frame:
-            self.session.measures.show(frame)
+            self.session.stats.show(frame)
         else:
-            self.session.measures.conceal()
+            self.session.stats.conceal()
         if self._typist.typing is not None and self.canvas.layout is not None:
             self._typist.place(editline.box_of(self.canvas.layout))
 

@@ -39,9 +39,9 @@ from runtime.output.target import check_picture
 from runtime.perception.charting.map import (
     LEAST,
     MOST,
-    PlaneSampler,
+    PlaneMap,
+    PlaneMesh,
     Point,
-    SeaMap,
     sample,
     storms_on,
 )
@@ -108,15 +108,15 @@ def map(
         check_overwrite(output, settings_of(model, start, "", **told), force=force)
     along = max(count for count in _CHECKED if count == 9 or count * 12 <= frames)
     with interruptible(output), open_frames(invocation, planner, farm) as pipeline:
-        surveyor = PlaneSampler(start, frames - 2 * along)
+        mesh = PlaneMesh(start, frames - 2 * along)
         began = time.monotonic()
-        sea = _sample(surveyor, pipeline, seconds)
+        plane = _sample(mesh, pipeline, seconds)
         if seconds is not None:
             gone = time.monotonic() - began
-            along = _affordable(along, gone / surveyor.done, seconds - gone)
+            along = _affordable(along, gone / mesh.done, seconds - gone)
         ways = {
             name: _measure(pipeline, start, name, places, along)
-            for name, places in (("calmest", calmest(sea)), ("straight", straight()))
+            for name, places in (("calmest", calmest(plane)), ("straight", straight()))
         }
         if ways["straight"].top_speed < ways["calmest"].top_speed:  # a coarse map may mislead
             ways["calmest"] = ways["straight"]
@@ -124,11 +124,11 @@ def map(
         command = command_line("map", start, name, invocation.shareable(), told)
         settings = settings_of(pipeline.settings(), start, command, **told)
         if output is not None:
-            save_still(output, _draw(surveyor, sea, start, ways), settings)
+            save_still(output, _draw(mesh, plane, start, ways), settings)
     if as_json:
-        print(json.dumps({**settings, **_figures(sea, ways)}, indent=1))
+        print(json.dumps({**settings, **_figures(plane, ways)}, indent=1))
         return
-    _say(sea, ways)
+    _say(plane, ways)
     if output is not None:
         print(output)
 
@@ -148,22 +148,22 @@ def _check_two_axes(request: Request) -> None:
         )
 
 
-def _sample(surveyor: PlaneSampler, pipeline: Pipeline | Farm, seconds: float | None) -> SeaMap:
+def _sample(mesh: PlaneMesh, pipeline: Pipeline | Farm, seconds: float | None) -> PlaneMap:
     began = time.monotonic()
     with progress() as bars:
-        bar = bars.add_task("sounding", total=surveyor.frames)
+        bar = bars.add_task("sounding", total=mesh.frames)
 
         def go_on() -> bool:
             return seconds is None or time.monotonic() - began < seconds * _MAP_SHARE
 
         def tell(done: int) -> None:
-            total: float = surveyor.frames
+            total: float = mesh.frames
             gone = time.monotonic() - began
             if seconds is not None and gone > 0:
                 total = min(total, max(done, done * seconds * _MAP_SHARE / gone))
             bars.update(bar, completed=done, total=total)
 
-        return sample(surveyor, pipeline.frames, go_on, tell)
+        return sample(mesh, pipeline.frames, go_on, tell)
 
 
 def _measure(
@@ -187,7 +187,7 @@ def _measure(
 
 
 def _draw(
-    surveyor: PlaneSampler, sea: SeaMap, start: Request, ways: dict[str, Measured]
+    mesh: PlaneMesh, plane: PlaneMap, start: Request, ways: dict[str, Measured]
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
     along, across = Line(start, "t"), Line(start, "u")
     labels = Labels(
@@ -195,12 +195,12 @@ def _draw(
         (along.label(0.0), along.label(1.0)),
         (across.label(0.0), across.label(1.0)),
     )
-    cell = sea.steepest
+    cell = plane.steepest
     low, high = (cell.t, cell.u), (cell.t + cell.size, cell.u + cell.size)
     if cell.along_both < 0:
         low, high = (cell.t, cell.u + cell.size), (cell.t + cell.size, cell.u)
     corners: list[Point] = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
-    shown = [(p, shrink(surveyor.pixels(p), THUMBNAIL)) for p in [*corners, low, high]]
+    shown = [(p, shrink(mesh.pixels(p), THUMBNAIL)) for p in [*corners, low, high]]
     drawn = [
         DrawnRoute(
             _NAMES[name],
@@ -213,16 +213,16 @@ def _draw(
         )
         for name, way in ways.items()
     ]
-    return draw_map(sea, labels, shown, drawn)
+    return draw_map(plane, labels, shown, drawn)
 
 
-def _figures(sea: SeaMap, ways: dict[str, Measured]) -> dict[str, Any]:
-    storm, rising = storms_on(sea.speed)
+def _figures(plane: PlaneMap, ways: dict[str, Measured]) -> dict[str, Any]:
+    storm, rising = storms_on(plane.speed)
     return {
-        "rendered": len(sea.places) + sum(len(way.frames) for way in ways.values()),
+        "rendered": len(plane.places) + sum(len(way.frames) for way in ways.values()),
         "storm_share": float(storm.mean()),
         "storm_speed": rising,
-        "cells": [{**asdict(cell), "steepest": cell.steepest} for cell in sea.cells],
+        "cells": [{**asdict(cell), "steepest": cell.steepest} for cell in plane.cells],
         "ways": {
             name: {
                 "places": [list(place) for place in way.places],
@@ -236,12 +236,12 @@ def _figures(sea: SeaMap, ways: dict[str, Measured]) -> dict[str, Any]:
     }
 
 
-def _say(sea: SeaMap, ways: dict[str, Measured]) -> None:
-    storm, _ = storms_on(sea.speed)
+def _say(plane: PlaneMap, ways: dict[str, Measured]) -> None:
+    storm, _ = storms_on(plane.speed)
     Console().print(
-        f"{len(sea.places)} pictures, {100 * storm.mean():.0f} % of the plane storms; speed "
-        f"{sea.speed.min():.2f} to {sea.speed.max():.2f}, half of it below "
-        f"{np.median(sea.speed):.2f}",
+        f"{len(plane.places)} pictures, {100 * storm.mean():.0f} % of the plane storms; speed "
+        f"{plane.speed.min():.2f} to {plane.speed.max():.2f}, half of it below "
+        f"{np.median(plane.speed):.2f}",
         soft_wrap=True,
         highlight=False,
     )

@@ -56,7 +56,7 @@ def leave_behind(session: Session, began: Request, *, stats: Path | None) -> Non
             firstpicture.keep(frame, info.settings)
     if stats is None:
         return
-    figures = session.measures.figures(session.worker, session.state.cache)
+    figures = session.stats.values(session.worker, session.state.cache)
     load = psutil.getloadavg()[0]
     figures |= {"cores": os.cpu_count(), "load": load}
     try:

@@ -71,7 +71,7 @@ def play(
         typer.Option(metavar="FILE", help="Open the cues of this file, and keep them there."),
     ] = None,
     stats: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the page of figures here, as JSON.")
+        Path | None, typer.Option(metavar="FILE", help="Write the statistics here, as JSON.")
     ] = None,
     cache: CacheSize = None,
     connect: Annotated[

@@ -8,7 +8,7 @@ export class Actions {
     this.zoom = zoom;
     this.said = said;
     this.table = [];
-    this.overlays = { tokens: false, storms: true, clean: false, measures: false };
+    this.overlays = { tokens: false, storms: true, clean: false, stats: false };
   }
 
   named(name) {
@@ -42,7 +42,7 @@ export class Actions {
   back() {
     const { overlays, session } = this;
     if ($("help").open) $("help").close();
-    else if (overlays.measures) overlays.measures = false;
+    else if (overlays.stats) overlays.stats = false;
     else if (session.state.difference && session.performs) {
       session.perform(this.named("difference"), null);
     } else if (document.fullscreenElement) document.exitFullscreen();

@@ -142,8 +142,8 @@ function showRest(now) {
   document.body.classList.toggle("clean", overlays.clean);
   $("tokens").hidden = !overlays.tokens;
   if (overlays.tokens) showTokens(state.tokens ?? []);
-  $("measures").hidden = !overlays.measures;
-  if (overlays.measures) showPairs($("measures"), readouts.page());
+  $("stats").hidden = !overlays.stats;
+  if (overlays.stats) showPairs($("stats"), readouts.page());
   showRoles(state, session.you, (want, to) => session.control(want, to));
   showKept(state.kept ?? [], (number, name) => kept.download(number, name));
   showCues(state.cues, (name, value) => session.act({ do: "act", name, value }));

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from player.session.actions import ACTIONS, HELP, label_of
 from player.session.filling.scan import Speeds, division, spans
-from player.session.motion.playhead import Playhead
+from player.session.motion.playhead import GLIDE, SPEEDS, Loop, Playhead
 from player.session.state import PlayerState
 from player.session.strip import prompts, rows_words
 from player.session.view import View
+from player.session.words import PRESETS
 from runtime.errors import ExpressionError
 from runtime.language.line import TICKS, Line
 from runtime.mixing.mix import Plan
 from runtime.perception.storms.storms import thresholds
+from runtime.planner import Planner
 from runtime.request import Request
 
 PAGE_ACTIONS = frozenset(
@@ -28,7 +30,7 @@ PAGE_ACTIONS = frozenset(
         "fullscreen",
         "help",
         "learn",
-        "measures",
+        "stats",
         "storms",
         "tokens",
         "type_seed",
@@ -38,6 +40,8 @@ PAGE_ACTIONS = frozenset(
 )
 """Actions that change what one page shows and not what is played: each page does them itself.
 ``back`` would end the session, and ``learn`` is for a knob at the server."""
+WORDS_TOLD = 5000
+"""of a vocabulary, for completion"""
 
 
 @cache
@@ -61,6 +65,32 @@ def actions_to_json() -> list[dict[str, Any]]:
 def help_to_json() -> list[list[str]]:
     """Return the help as [keys, what they do]."""
     return [[keys, meaning] for keys, meaning in HELP]
+
+
+def welcome(planner: Planner, *, instance: str, touched: bool) -> dict[str, Any]:
+    """Return what everybody is told on coming in, and when another model plays.
+
+    ``planner`` is the model's; ``instance`` names the server's start, and ``touched`` tells whether
+    anybody has played since.
+    """
+    manifest, vocabulary = planner.manifest, planner.vocabulary
+    words = [] if vocabulary is None else sorted(vocabulary.words)[:WORDS_TOLD]
+    return {
+        "say": "welcome",
+        "instance": instance,
+        "touched": touched,
+        "model": manifest.model,
+        "picture": [manifest.width, manifest.height],
+        "steps": sorted(manifest.steps),
+        "words": words,
+        "presets": list(PRESETS),
+        "actions": actions_to_json(),
+        "help": help_to_json(),
+        "ticks": TICKS,
+        "glide": GLIDE,
+        "speeds_offered": list(SPEEDS),
+        "loops": list(get_args(Loop)),
+    }
 
 
 def moving(view: View, head: Playhead) -> dict[str, Any]:

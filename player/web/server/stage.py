@@ -10,25 +10,25 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from player.session.actions import NAMES
-from player.session.motion.playhead import GLIDE, SPEEDS, Loop, Playhead
+from player.session.motion.playhead import Playhead
 from player.session.rendering.mailbox import Latest
 from player.session.rendering.renderer import Result
 from player.session.session import Session
-from player.session.words import PRESETS
 from player.web.server import shown
 from player.web.server.encoder import Encoder
+from player.web.server.inquiries import Inquiries
 from player.web.server.kept import Kept
 from player.web.server.roles import Roles
-from player.web.server.viewer import ASKED, LATER_SECONDS, Socket, Viewer
+from player.web.server.viewer import LATER_SECONDS, Socket, Viewer
 from player.web.wire.messages import (
     Ack,
     Act,
     Ask,
     AskTokens,
-    ChangeSettings,
+    ChangeRequest,
     Control,
     Forget,
     Have,
@@ -47,8 +47,6 @@ ASKING_SECONDS = 0.004
 """Between turns while somebody waits for a picture that only the cache will hold."""
 LONGEST_TURN = 0.1
 MOST_VIEWERS = 16
-WORDS_TOLD = 5000
-"""of a vocabulary, for completion"""
 
 
 class _Waking(Latest[Result]):
@@ -81,7 +79,7 @@ class Stage:
         ``open_planner`` opens that of another model, by the name that the session plays it by.
         """
         self.session = session
-        self.planner = planner
+        self.inquiries = Inquiries(session, planner)
         self._open_planner = open_planner
         self._model = session.state.invocation.model
         self.lossless = lossless
@@ -105,8 +103,6 @@ class Stage:
         """the last model's picture, on show until the first of the one that plays"""
         self._resting: dict[str, Any] = {}
         self._rested = 0.0
-        self._missing: tuple[Request, ...] = ()
-        """what was asked for and had not come, in the order in which it is drawn"""
         self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -131,7 +127,7 @@ class Stage:
             if self.session.state.printed:
                 self.session.state.printed.clear()
                 self.kept.look()
-            self._tend_asks()
+            self.inquiries.tend(self.viewers.values())
             self._drop_the_dead(now)
             self.roles.turn(now)
             self._tell(now)
@@ -184,7 +180,8 @@ class Stage:
             self.roles.hear(viewer, message)
             self._wake.set()
         elif isinstance(message, Ask | AskTokens):
-            self._inquire(viewer, message)
+            if self.inquiries.hear(viewer, message):
+                self._wake.set()
         else:
             self._perform(viewer, message)
 
@@ -192,7 +189,7 @@ class Stage:
         """Let go of the threads that encode."""
         self._encoder.close()
 
-    def _perform(self, viewer: Viewer, message: Move | Act | ChangeSettings) -> None:
+    def _perform(self, viewer: Viewer, message: Move | Act | ChangeRequest) -> None:
         viewer.heard = max(viewer.heard, message.n)
         if viewer is not self.roles.performer:
             viewer.reply(
@@ -251,33 +248,12 @@ class Stage:
             raise RequestError(f"there is no action {message.name!r} here")
         action.perform(self.session, message.value)
 
-    def _change(self, message: ChangeSettings) -> None:
+    def _change(self, message: ChangeRequest) -> None:
         fields = dict(message.fields)
         if list(fields) == ["expression"]:
             self.session.write(fields["expression"])
         else:
             self.session.change(replace(self.session.state.request, **fields))
-
-    def _inquire(self, viewer: Viewer, message: Ask | AskTokens) -> None:
-        try:
-            request = Request(**message.fields)
-            if isinstance(message, Ask):
-                if len(viewer.asks) >= ASKED:
-                    raise RequestError(f"{ASKED} pictures are asked for already")
-                self.planner.check(request)
-                viewer.asks.append((message.n, request, viewer.link.seq))
-                self._wake.set()
-                return
-            self.planner.check(request)
-            tokens = [
-                {"prompt": one.prompt, "ids": one.ids, "texts": one.texts, "offsets": one.offsets}
-                for one in dict.fromkeys(self.planner.plan(request).tokens)
-            ]
-        except MorphError as error:
-            viewer.reply(shown.refusal(message.n, error))
-            return
-        length = self.planner.tokenizers[0].length
-        viewer.reply({"say": "tokens", "n": message.n, "length": length, "tokens": tokens})
 
     def _drop_the_dead(self, now: float) -> None:
         for viewer in list(self.viewers.values()):
@@ -301,7 +277,7 @@ class Stage:
         if name == self._model:
             return
         self._model = name
-        self.planner = self._open_planner(name)
+        self.inquiries.planner = self._open_planner(name)
         self._left = self.session.state.frame
         self._encoder.clear()
         self._resting = {}
@@ -312,35 +288,13 @@ class Stage:
             viewer.frame = None
             viewer.reply(self._welcome(viewer))
 
-    def _tend_asks(self) -> None:
-        cache, priority = self.session.state.cache, self.session.priority
-        problem = priority.take_problem()
-        failed = None  # drawing ends at the first that cannot be drawn
-        if problem is not None:
-            failed = next((request for request in self._missing if request not in cache), None)
-        missing: list[Request] = []
-        for viewer in self.viewers.values():
-            left = []
-            for n, request, since in viewer.asks:
-                frame = cache.peek(request)
-                if frame is not None:
-                    viewer.found.append((n, frame, since))
-                elif problem is not None and request == failed:
-                    viewer.reply(shown.refusal(n, RequestError(problem)))
-                else:
-                    left.append((n, request, since))
-                    missing.append(request)
-            viewer.asks = left
-        self._missing = tuple(dict.fromkeys(missing))
-        priority.add_first(self._missing)
-
     def _tell(self, now: float) -> None:
         session, performer = self.session, self.roles.performer
         view = session.view(HERTZ)
         head = session.state.playhead
         moving = shown.moving(view, head)
         if now - self._rested >= LATER_SECONDS or not self._resting:
-            self._resting = shown.resting(view, head, session.model_name)
+            self._resting = shown.resting(view, head, session.played.name)
             self._rested = now
         common = {
             **moving,
@@ -372,27 +326,9 @@ class Stage:
             viewer.poke()
 
     def _welcome(self, viewer: Viewer) -> dict[str, Any]:
-        manifest = self.planner.manifest
-        vocabulary = self.planner.vocabulary
-        words = [] if vocabulary is None else sorted(vocabulary.words)[:WORDS_TOLD]
-        return {
-            "say": "welcome",
-            "you": viewer.number,
-            "instance": self.instance,
-            "touched": self.touched,
-            "lossless": viewer.lossless,
-            "model": manifest.model,
-            "picture": [manifest.width, manifest.height],
-            "steps": sorted(manifest.steps),
-            "words": words,
-            "presets": list(PRESETS),
-            "actions": shown.actions_to_json(),
-            "help": shown.help_to_json(),
-            "ticks": TICKS,
-            "glide": GLIDE,
-            "speeds_offered": list(SPEEDS),
-            "loops": list(get_args(Loop)),
-        }
+        planner = self.inquiries.planner
+        you = {"you": viewer.number, "lossless": viewer.lossless}
+        return shown.welcome(planner, instance=self.instance, touched=self.touched) | you
 
     def _patience(self) -> float:
         if any(viewer.asks for viewer in self.viewers.values()):

@@ -55,7 +55,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeSettings:
+class ChangeRequest:
     """Play another request; ``fields`` are those of ``Request`` that are to change."""
 
     n: int
@@ -103,7 +103,7 @@ class Control:
     to: int | None = None
 
 
-Message = Ack | Move | Act | ChangeSettings | Ask | AskTokens | Forget | Have | Control
+Message = Ack | Move | Act | ChangeRequest | Ask | AskTokens | Forget | Have | Control
 
 
 def read(text: str) -> Message:
@@ -134,7 +134,7 @@ def read(text: str) -> Message:
             raise WireError("no name")
         return Act(_whole(data, "n"), name, None if value is None else _number(value))
     if kind == "change":
-        return ChangeSettings(_whole(data, "n"), _fields(data.get("request")))
+        return ChangeRequest(_whole(data, "n"), _fields(data.get("request")))
     if kind in ("ask", "tokens"):
         n, fields = _whole(data, "n"), _fields(data.get("request"))
         if "expression" not in fields:

@@ -9,7 +9,7 @@ import pygame
 from player.session.view import View
 from player.window import theme
 from player.window.layout import Layout
-from player.window.parts import cuestrip, editline, figures, pad, readouts, seekbar, tokenstrip
+from player.window.parts import cuestrip, editline, pad, readouts, seekbar, stats, tokenstrip
 from player.window.parts import help as keys_help
 from player.window.parts import hover as tip
 from player.window.parts.hover import Hover
@@ -51,8 +51,8 @@ def draw(
         _error(surface, layout, view.error)
     if hover is not None and layout.panel and typing is None:
         tip.draw(surface, layout, view, hover)
-    if view.measures is not None:
-        figures.draw(surface, view.measures)
+    if view.stats is not None:
+        stats.draw(surface, view.stats)
     if view.help:
         keys_help.draw(surface, help_page)
     if typing is not None:

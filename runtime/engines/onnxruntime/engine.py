@@ -7,7 +7,6 @@ step, and one download of the pixels; on CUDA each binding is captured as a CUDA
 
 from __future__ import annotations
 
-import time
 import warnings
 from typing import Any
 
@@ -20,7 +19,6 @@ from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import EntryKey
 from runtime.engines.abandon import abandon
 from runtime.engines.engine import (
-    TOTAL,
     Floats,
     Rendered,
     check_finite,
@@ -29,6 +27,7 @@ from runtime.engines.engine import (
     warn_no_batches,
 )
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
+from runtime.engines.onnxruntime.loop import Loop, Shared, make_buffer
 from runtime.engines.onnxruntime.module import load_onnxruntime
 from runtime.engines.onnxruntime.probe import provider_fault
 from runtime.engines.onnxruntime.session import PROVIDERS, failure, open_session
@@ -119,12 +118,15 @@ class OnnxRuntimeEngine:
         self._denoiser = self._session("denoiser", cuda_graph=self._captures)
         self._decoder = self._session("decoder", cuda_graph=self._captures)
         manifest = bundle.manifest
-        self._basis = self._buffer((manifest.basis, manifest.tokens, manifest.embedding))
-        self._pooled = self._buffer((manifest.basis, manifest.pooled)) if manifest.pooled else None
+        basis = (manifest.basis, manifest.tokens, manifest.embedding)
+        self._basis = make_buffer(basis, self._device)
+        self._pooled = None
+        if manifest.pooled:
+            self._pooled = make_buffer((manifest.basis, manifest.pooled), self._device)
         self._noise: Floats | None = None
         self._no_batches = False
         self._count = 0  # of loops ever made, so that no two name their CUDA graphs alike
-        self._loops: dict[tuple[int, tuple[Step, ...]], _Loop] = {}
+        self._loops: dict[tuple[int, tuple[Step, ...]], Loop] = {}
         self._cancelled = False
 
     def encode(self, input_ids: tuple[NDArray[np.int64], ...]) -> tuple[Floats, Floats | None]:
@@ -199,7 +201,7 @@ class OnnxRuntimeEngine:
         known = self._loops.get(key)
         self._count += known is None
         try:
-            loop = known or _Loop(self, len(weights), steps, self._count)
+            loop = known or self._make_loop(len(weights), steps)
             if loop.stale:
                 loop.load_noise(self._noise, self._bundle.manifest.init_noise_sigma)
             ran = loop.run(weights, pooled_weights)
@@ -217,6 +219,17 @@ class OnnxRuntimeEngine:
             return None
         self._loops[key] = loop
         return ran
+
+    def _make_loop(self, batch: int, steps: tuple[Step, ...]) -> Loop:
+        shared = Shared(
+            self._bundle.manifest,
+            self._denoiser,
+            self._decoder,
+            self._basis,
+            self._pooled,
+            self._device,
+        )
+        return Loop(shared, batch, steps, self._count)
 
     def _stop_capturing(self, error: EngineError) -> None:
         """Load the graphs anew, to run without CUDA graphs.
@@ -245,104 +258,6 @@ class OnnxRuntimeEngine:
             cuda_graph=cuda_graph,
             what=role.replace("_", " "),
         )
-
-    def _buffer(self, shape: tuple[int, ...], kind: Any = np.float32) -> Any:
-        values = np.zeros(shape, kind)
-        try:
-            return load_onnxruntime().OrtValue.ortvalue_from_numpy(values, self._device, 0)
-        except Exception as error:
-            raise failure("buffers of a frame", error) from None
-
-
-class _Loop:
-    """The bindings of one batch size and step table."""
-
-    def __init__(
-        self, engine: OnnxRuntimeEngine, batch: int, steps: tuple[Step, ...], number: int
-    ) -> None:
-        manifest = engine._bundle.manifest
-        picture = (batch, *manifest.latent)
-        self._engine, self._steps, self._batch = engine, steps, batch
-        self.stale = True
-        self._first = engine._buffer(picture)
-        self._weights = engine._buffer((batch, manifest.basis, manifest.tokens))
-        self._pooled_weights = None
-        if manifest.pooled:
-            self._pooled_weights = engine._buffer((batch, manifest.basis))
-        self._fresh = [engine._buffer(picture) for _ in steps]
-        self._bindings = []
-        sample = self._first
-        for step, fresh in zip(steps, self._fresh, strict=True):
-            timestep, coefficients = engine._buffer((1,)), engine._buffer((4,))
-            timestep.update_inplace(np.array([step.timestep], np.float32))
-            coefficients.update_inplace(
-                np.array([step.scale, step.sample, step.output, step.noise], np.float32)
-            )
-            takes = {
-                "sample": sample,
-                "timestep": timestep,
-                "basis": engine._basis,
-                "weights": self._weights,
-                "coefficients": coefficients,
-                "noise": fresh,
-            }
-            if self._pooled_weights is not None:
-                takes |= {"pooled_basis": engine._pooled, "pooled_weights": self._pooled_weights}
-            sample = engine._buffer(picture)
-            self._bindings.append(_bind(engine._denoiser, takes, {"next_sample": sample}))
-        self._latent = sample
-        self._pixels = engine._buffer((batch, manifest.height, manifest.width, 3), np.uint8)
-        gives = {"pixels": self._pixels}
-        self._total = None
-        if any(node.name == TOTAL for node in engine._decoder.get_outputs()):
-            gives[TOTAL] = self._total = engine._buffer((batch,))
-        self._decode = _bind(engine._decoder, {"latent": sample}, gives)
-        self.options = [_graph_options(1 + number * 64 + index) for index in range(len(steps) + 1)]
-
-    def load_noise(self, noise: Floats, sigma: float) -> None:
-        def batched(one: Floats) -> Floats:
-            return np.repeat(one[None], self._batch, axis=0)
-
-        self._first.update_inplace(batched(noise[0] * np.float32(sigma)))
-        number = 0
-        for step, buffer in zip(self._steps, self._fresh, strict=True):
-            if step.noise:
-                number += 1
-                buffer.update_inplace(batched(noise[number]))
-        self.stale = False
-
-    def run(
-        self, weights: Floats, pooled_weights: Floats | None
-    ) -> tuple[Rendered, Floats, Floats | None]:
-        """Return the frame, its latent and its total; nothing is fetched before all is done."""
-        start = time.perf_counter()
-        self._weights.update_inplace(np.ascontiguousarray(weights, np.float32))
-        if self._pooled_weights is not None and pooled_weights is not None:
-            self._pooled_weights.update_inplace(np.ascontiguousarray(pooled_weights, np.float32))
-        for binding, options in zip(self._bindings, self.options, strict=False):
-            self._engine._denoiser.run_with_iobinding(binding, options)
-        denoised = time.perf_counter()
-        self._engine._decoder.run_with_iobinding(self._decode, self.options[-1])
-        pixels, latent = np.array(self._pixels.numpy()), self._latent.numpy()
-        total = None if self._total is None else self._total.numpy()
-        done = time.perf_counter()
-        return Rendered(pixels, (denoised - start) * 1e3, (done - denoised) * 1e3), latent, total
-
-
-def _bind(session: Any, takes: dict[str, Any], gives: dict[str, Any]) -> Any:
-    binding = session.io_binding()
-    for name in (node.name for node in session.get_inputs()):
-        binding.bind_ortvalue_input(name, takes[name])
-    for name, value in gives.items():
-        binding.bind_ortvalue_output(name, value)
-    return binding
-
-
-def _graph_options(number: int) -> Any:
-    """Name the CUDA graph of one binding: captures differ by the addresses they hold."""
-    options = load_onnxruntime().RunOptions()
-    options.add_run_config_entry("gpu_graph_id", str(number))
-    return options
 
 
 def _gpu_name() -> str:

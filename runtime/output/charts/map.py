@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
-from runtime.perception.charting.map import Point, SeaMap, storms_on
+from runtime.perception.charting.map import PlaneMap, Point, storms_on
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -56,7 +56,10 @@ class Labels:
 
 
 def draw_map(
-    sea: SeaMap, labels: Labels, shown: Sequence[tuple[Point, Pixels]], ways: Sequence[DrawnRoute]
+    plane: PlaneMap,
+    labels: Labels,
+    shown: Sequence[tuple[Point, Pixels]],
+    ways: Sequence[DrawnRoute],
 ) -> Pixels:
     """Draw the map, uint8 [744, 921, 3].
 
@@ -64,17 +67,17 @@ def draw_map(
     drawn across the map, and as strips under it.
     """
     figure = sheet((_WIDE, _TALL), _DPI)
-    storm, rising = storms_on(sea.speed)
-    top = float(max(np.percentile(sea.speed, 99.5), rising, 0.2))
+    storm, rising = storms_on(plane.speed)
+    top = float(max(np.percentile(plane.speed, 99.5), rising, 0.2))
     left, bottom, side = _MAP
     axes = figure.add_axes((left / _WIDE, bottom / _TALL, side / _WIDE, side / _TALL))
-    image = _draw_field(axes, sea.speed, top)
-    _draw_storms(axes, sea.speed, storm, rising)
-    _draw_places(axes, sea)
+    image = _draw_field(axes, plane.speed, top)
+    _draw_storms(axes, plane.speed, storm, rising)
+    _draw_places(axes, plane)
     for way in ways:
         _draw_way(axes, way)
     _draw_ends(axes, labels)
-    _draw_parts(figure, sea, top, image, rising)
+    _draw_parts(figure, plane, top, image, rising)
     _draw_thumbnails(figure, axes, shown)
     for index, way in enumerate(ways):
         _draw_strip(figure, way, 1.24 - index * 1.1)
@@ -83,8 +86,8 @@ def draw_map(
                 fontsize=11, color=_INK, parse_math=False)  # fmt: skip
     figure.text(
         0.015, 1 - 0.36 / _TALL,
-        f"{len(sea.places)} pictures; {share:.0f} % of the plane storms" if share >= 0.5
-        else f"{len(sea.places)} pictures; no storm",
+        f"{len(plane.places)} pictures; {share:.0f} % of the plane storms" if share >= 0.5
+        else f"{len(plane.places)} pictures; no storm",
         ha="left", va="top", fontsize=8.5, color=_FAINT,
     )  # fmt: skip
     return painted(figure)
@@ -122,8 +125,8 @@ def _draw_storms(axes: Axes, field: Floats, storm: NDArray[np.bool_], rising: fl
     )  # fmt: skip
 
 
-def _draw_places(axes: Axes, sea: SeaMap) -> None:
-    t, u = np.asarray(sea.places).T
+def _draw_places(axes: Axes, plane: PlaneMap) -> None:
+    t, u = np.asarray(plane.places).T
     axes.plot(t, u, ls="", marker=".", ms=1.4, color="#101418", alpha=0.45, clip_on=False)
 
 
@@ -150,12 +153,12 @@ def _draw_ends(axes: Axes, labels: Labels) -> None:
         )  # fmt: skip
 
 
-def _draw_parts(figure: Figure, sea: SeaMap, top: float, image: object, rising: float) -> None:
+def _draw_parts(figure: Figure, plane: PlaneMap, top: float, image: object, rising: float) -> None:
     """Draw the speeds along t and along u for themselves, and the scale."""
     x, wide = 7.62, 1.72
     for y, field, name in (
-        (5.2, sea.along_t, "change along t →"),
-        (3.17, sea.along_u, "change along u ↑"),
+        (5.2, plane.along_t, "change along t →"),
+        (3.17, plane.along_u, "change along u ↑"),
     ):
         axes = figure.add_axes((x / _WIDE, y / _TALL, wide / _WIDE, wide / _TALL))
         _draw_field(axes, field, top)

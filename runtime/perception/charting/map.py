@@ -66,7 +66,7 @@ class Cell:
 
 
 @dataclass(frozen=True, eq=False)
-class SeaMap:
+class PlaneMap:
     """The plane as far as it was sampled: cells that tile it, and the places of the frames."""
 
     cells: tuple[Cell, ...]
@@ -98,11 +98,14 @@ class SeaMap:
         return max(self.cells, key=lambda cell: cell.steepest)
 
 
-class PlaneSampler:
-    """Samples a plane. Give the frames ``wanted(most)`` to ``take``, until nothing is wanted."""
+class PlaneMesh:
+    """Cells over a plane, cut where it changes.
+
+    Give the frames ``wanted(most)`` to ``take``, until nothing is wanted.
+    """
 
     def __init__(self, request: Request, frames: int) -> None:
-        """Sample around ``request``'s expression with at most ``frames`` frames.
+        """Cut the plane around ``request``'s expression with at most ``frames`` frames.
 
         Raises:
             RequestError: a count of frames that makes no map.
@@ -154,7 +157,7 @@ class PlaneSampler:
         t, u = place[0] * SIDE, place[1] * SIDE
         return self._pixels[min(self._pixels, key=lambda n: (n[0] - t) ** 2 + (n[1] - u) ** 2)]
 
-    def map(self) -> SeaMap:
+    def map(self) -> PlaneMap:
         """Return the plane as far as it is known.
 
         Raises:
@@ -162,7 +165,7 @@ class PlaneSampler:
         """
         cells = [self._cell(*cell) for cell in self._cells]
         places = tuple((t / SIDE, u / SIDE) for t, u in self._pixels)
-        return SeaMap(tuple(cells), places)
+        return PlaneMap(tuple(cells), places)
 
     def _cell(self, t: int, u: int, size: int) -> Cell:
         unit = size / SIDE
@@ -239,23 +242,23 @@ def _described(pixels: dict[_Node, Pixels], node: _Node) -> Descriptor:
 
 
 def sample(
-    surveyor: PlaneSampler,
+    mesh: PlaneMesh,
     render: RenderMany,
     go_on: Callable[[], bool] = lambda: True,
     tell: Callable[[int], None] = lambda frames: None,
-) -> SeaMap:
-    """Render what a surveyor wants while ``go_on()``, which is asked after each frame; ``tell``
+) -> PlaneMap:
+    """Render what a mesh wants while ``go_on()``, which is asked after each frame; ``tell``
     hears how many there are.
 
     The first ``LEAST`` are always rendered: without them there is no map.
     """
-    while wanted := surveyor.wanted():
+    while wanted := mesh.wanted():
         for frame in render(wanted):
-            surveyor.take([frame])
-            tell(surveyor.done)
-            if surveyor.is_mapped and not go_on():
-                return surveyor.map()
-    return surveyor.map()
+            mesh.take([frame])
+            tell(mesh.done)
+            if mesh.is_mapped and not go_on():
+                return mesh.map()
+    return mesh.map()
 
 
 def storms_on(speed: Floats) -> tuple[NDArray[np.bool_], float]:

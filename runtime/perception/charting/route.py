@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.language.expression import Expression, Morph, Sum, Term
-from runtime.perception.charting.map import SIDE, Point, SeaMap, storms_on
+from runtime.perception.charting.map import SIDE, PlaneMap, Point, storms_on
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +29,9 @@ _CALM = 0.05
 """Added to every speed: where nothing changes the shorter way is taken."""
 
 
-def calmest(sea: SeaMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)) -> tuple[Point, ...]:
+def calmest(
+    plane: PlaneMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)
+) -> tuple[Point, ...]:
     """Return the way from ``start`` to ``goal`` that changes least and gently, evenly paced.
 
     What lies between two pictures has to change on any way. The way on which it adds up to least,
@@ -39,7 +41,7 @@ def calmest(sea: SeaMap, start: Point = (0.0, 0.0), goal: Point = (1.0, 1.0)) ->
     a side, by the metric of every cell that they cross; then ``STATIONS`` places evenly apart in
     change.
     """
-    moves = _moves(sea)
+    moves = _moves(plane)
     first, last = _node(start), _node(goal)
     best = {first: 0.0}
     came: dict[_Node, _Node] = {}
@@ -105,12 +107,12 @@ def route_expression(expression: Expression, way: Sequence[Point]) -> str:
     return str(Expression(expression.texts, morphs, expression.whole))
 
 
-def _moves(sea: SeaMap) -> dict[_Node, tuple[_Table, _Table]]:
+def _moves(plane: PlaneMap) -> dict[_Node, tuple[_Table, _Table]]:
     """Return for each move two tables by the corner it starts from, row by u and column by t: the
     change along it, and its cost; both summed over the cells that it crosses, however thin.
     """
-    metric = sea.along_t**2, sea.along_both, sea.along_u**2
-    _, rough = storms_on(sea.speed)
+    metric = plane.along_t**2, plane.along_both, plane.along_u**2
+    _, rough = storms_on(plane.speed)
     tables = {}
     for move in _MOVES:
         t, u = move

@@ -75,7 +75,7 @@ def test_a_live_recording_and_its_take_show_the_same_pictures(
         if turn == 20:
             session.write("dog -> fox")
         if turn == 25:
-            session.settings.set_seed(8)
+            session.live.set_seed(8)
         session.turn(1 / 60, turn / 60)
         if session.state.frame is not None:
             shown[session.state.frame.request] = session.state.frame.pixels

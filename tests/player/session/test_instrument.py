@@ -76,10 +76,10 @@ def test_another_model_takes_over_and_the_old_picture_stays_until_then(
     assert frame.pixels.shape == (2 * SIZE, 2 * SIZE, 3)
     assert frame.request.steps == 2  # the nearest this model has
     assert shelf.opened[0].closed
-    assert session.model_name == "large"
+    assert session.played.name == "large"
     session.undo()
     turn(session, 2)
-    assert session.model_name == "critters"
+    assert session.played.name == "critters"
     assert session.state.request == Request("cat -> kitten", t=0.25)
 
 
@@ -88,7 +88,7 @@ def test_a_model_that_cannot_be_opened_is_said_and_the_last_one_plays_on(
 ) -> None:
     session.go(Moment(Request("cat -> kitten"), "broken"))
     turn(session, 3)
-    assert session.model_name == "critters"
+    assert session.played.name == "critters"
     assert session.state.notice.startswith("this model is not for this machine: playing on")
     assert session.state.frame is not None
     assert session.state.frame.request == session.state.request
@@ -96,15 +96,15 @@ def test_a_model_that_cannot_be_opened_is_said_and_the_last_one_plays_on(
 
 def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session) -> None:
     for _ in range(3):
-        session.settings.change_steps(1)
+        session.live.change_steps(1)
     assert session.state.request.steps == 2
-    session.settings.change_steps(-1)
+    session.live.change_steps(-1)
     assert session.state.request.steps == 1
-    session.settings.type_seed(" 4294967295 ")
+    session.live.type_seed(" 4294967295 ")
     assert session.state.request.seed == 4294967295
     for text in ("4294967296", "-1", "1.5", "", "٣", "9" * 5000):
         with pytest.raises(RequestError, match="whole number"):
-            session.settings.type_seed(text)
+            session.live.type_seed(text)
     seeds = set()
     for _ in range(4):
         NAMES["random_seed"].perform(session)
@@ -127,7 +127,7 @@ def test_an_edit_that_changes_no_picture_is_not_asked_for(
     session.change(request_)
     turn(session, 20)
     cached = session.view(60).cached
-    session.settings.next_edit()
+    session.live.next_edit()
     assert says in session.state.notice
     assert session.state.request == request_
     assert session.view(60).cached == cached
@@ -137,7 +137,7 @@ def test_slots_edit_their_word_then_its_tail_then_all(session: Session) -> None:
     session.write("a [cat -> kitten] here")
     edits = []
     for _ in range(3):
-        session.settings.next_edit()
+        session.live.next_edit()
         edits.append(session.state.request.edit)
     assert edits == ["tail", "all", "word"]
 
@@ -226,11 +226,11 @@ def test_changing_the_model_does_not_wait_for_the_film_that_is_recorded(
     monkeypatch.setattr("player.session.saving.filmrecorder.open_film", slow)
     session.keeping.record()
     turn(session, 30)
-    session.settings.next_model()
+    session.live.next_model()
     turn(session, 2)
     assert "the recording ends: another model" in session.state.notice
     assert session.keeping.finishing is not None, "it was waited for"
-    assert session.model_name == "large"
+    assert session.played.name == "large"
     release.set()
     session.keeping.finishing.wait()
     turn(session, 1)
@@ -342,16 +342,16 @@ def test_the_counts_of_requests_add_up_and_nothing_queues(tmp_path: Path) -> Non
     for turn_number in range(120):
         session.state.seek(turn_number * 3 / 400)  # what arrives is the nearest there is
         session.turn(0.005, time.perf_counter())
-        session.measures.show(session.picture())
+        session.stats.show(session.picture())
         time.sleep(0.005)
     for _ in range(100):
         session.turn(0.005, time.perf_counter())
-        session.measures.show(session.picture())
+        session.stats.show(session.picture())
         if not session.view(60).behind:
             break
         time.sleep(0.02)
     time.sleep(0.1)
-    figures = session.measures.figures(session.worker, session.state.cache)
+    figures = session.stats.values(session.worker, session.state.cache)
     session.close()
     requests = figures["requests"]
     assert requests["asked"] == sum(requests[k] for k in ("served", "superseded", "waiting"))

@@ -30,7 +30,7 @@ from tests.player.fakes import SIZE, FakeRenderer
 window = Window(lambda: FakeRenderer(seconds=1.0), Request("cat -> kitten"), picture=(SIZE, SIZE))
 window.run(120)
 session = window.session
-figures = session.measures.figures(session.worker, session.state.cache)
+figures = session.stats.values(session.worker, session.state.cache)
 Path(sys.argv[1]).write_text(json.dumps(figures))
 """
 

@@ -1,4 +1,4 @@
-"""Hover, zoom, cues, the page of figures and files that are dropped, in the window."""
+"""Hover, zoom, cues, the statistics and files that are dropped, in the window."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:
 
 def test_pictures_behind_the_difference_of_the_marks_are_no_samples() -> None:
     player, conductor = stage(FakeRenderer())
-    measures = player.session.measures
+    stats = player.session.stats
 
     def script() -> Script:
         yield exact(player)
@@ -267,15 +267,15 @@ def test_pictures_behind_the_difference_of_the_marks_are_no_samples() -> None:
         tap(pygame.K_5)
         yield exact(player)
         yield 10
-        seen = len(measures.known) + len(measures.unknown)
+        seen = len(stats.known) + len(stats.unknown)
         tap(pygame.K_d)
         yield 5
         assert player.session.picture() is player.state.frame
-        assert len(measures.known) + len(measures.unknown) == seen
+        assert len(stats.known) + len(stats.unknown) == seen
         tap(pygame.K_3)
         yield exact(player)
         yield 2
-        assert len(measures.known) + len(measures.unknown) == seen + 1
+        assert len(stats.known) + len(stats.unknown) == seen + 1
 
     conductor.script = script()
     player.run()
@@ -290,14 +290,14 @@ def test_the_page_of_figures_is_a_page_of_its_own() -> None:
         yield 20
         tap(pygame.K_x)
         yield 3
-        page = player.session.view(60).measures
+        page = player.session.view(60).stats
         assert page is not None
         figures = dict(page)
         assert figures["requests asked"] == "2"
         assert figures["= served + superseded + waiting + being drawn"] == "2 + 0 + 0 + 0"
         tap(pygame.K_ESCAPE)
         yield 3
-        assert player.session.view(60).measures is None
+        assert player.session.view(60).stats is None
 
     conductor.script = script()
     player.run()

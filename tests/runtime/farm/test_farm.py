@@ -24,7 +24,7 @@ from runtime.farm.local import LocalCrew
 from runtime.farm.worker import FarmWorker, Identity, Job, Opening
 from runtime.language.line import Line
 from runtime.perception.charting.atlas import LineJob, measure_line
-from runtime.perception.charting.map import LEAST, PlaneSampler, sample
+from runtime.perception.charting.map import LEAST, PlaneMesh, sample
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
 from runtime.request import Request
@@ -167,12 +167,12 @@ def test_nothing_is_left_of_single_frames_or_of_a_map_that_is_cut_short(tmp_path
     """As of the frames that storms are bisected with, and when --seconds are over."""
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
-    surveyor = PlaneSampler(CRITTERS.request("cat -> kitten | -tabby .. +tabby"), LEAST + 20)
+    mesh = PlaneMesh(CRITTERS.request("cat -> kitten | -tabby .. +tabby"), LEAST + 20)
     with Farm(CRITTERS, ShuffledCrew(seed), tmp_path) as farm:
         for request in film(5):
             assert (farm.render(request).pixels == morph(request, (48, 32))).all()
-        sample(surveyor, farm.frames, lambda: surveyor.done < LEAST + 3)
-        assert surveyor.done == LEAST + 3
+        sample(mesh, farm.frames, lambda: mesh.done < LEAST + 3)
+        assert mesh.done == LEAST + 3
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,7 +14,7 @@ from player.commands.charting import map as map_module
 from runtime.errors import RequestError, TargetError
 from runtime.language.expression import parse
 from runtime.output.film import read_settings
-from runtime.perception.charting.map import Point, SeaMap
+from runtime.perception.charting.map import PlaneMap, Point
 from runtime.perception.charting.route import resample
 from runtime.pipeline import Pipeline
 from runtime.request import Frame, Request
@@ -82,7 +82,7 @@ def test_time_bounds_the_map(run: Run, pipeline: Sea) -> None:
 def test_the_straight_way_is_the_calmest_if_it_measures_calmer(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def through_the_wall(sea: SeaMap) -> tuple[Point, ...]:
+    def through_the_wall(sea: PlaneMap) -> tuple[Point, ...]:
         return resample([(0.0, 0.0), (0.45, 0.0), (0.55, 0.0), (1.0, 1.0)], 9)
 
     monkeypatch.setattr(map_module, "calmest", through_the_wall)

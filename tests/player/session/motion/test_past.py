@@ -38,9 +38,9 @@ def test_everything_done_is_undone_step_by_step_and_done_again(session: Session)
         lambda: session.state.seek(0.3),
         lambda: session.state.change_seed(1),
         lambda: session.write("a [dog -> fox] here"),
-        lambda: session.settings.next_edit(),
+        lambda: session.live.next_edit(),
         lambda: session.state.toggle_interp(),
-        lambda: session.settings.change_steps(1),
+        lambda: session.live.change_steps(1),
         lambda: session.state.seek(0.9),
     ]
     asked = [session.state.request]
@@ -84,11 +84,11 @@ def test_a_glide_under_a_held_key_is_one_step_and_so_is_playing(session: Session
 
 def test_what_is_done_after_an_undo_takes_the_place_of_what_was_undone(session: Session) -> None:
     for seed in (1, 2):
-        session.settings.set_seed(seed)
+        session.live.set_seed(seed)
         pass_time(session, 1.0)
     session.undo()
     pass_time(session, 1.0)
-    session.settings.set_seed(9)
+    session.live.set_seed(9)
     pass_time(session, 1.0)
     session.redo()
     assert session.state.request.seed == 9
@@ -99,7 +99,7 @@ def test_what_is_done_after_an_undo_takes_the_place_of_what_was_undone(session: 
 def test_a_glide_to_other_words_is_one_step(session: Session) -> None:
     began = session.state.request
     target = Request("dog -> fox", t=0.25, seed=4)
-    session.cues.set([Moment(target, session.model_name)], 1.0)
+    session.cues.set([Moment(target, session.played.name)], 1.0)
     session.cues.recall(1, gliding=True)
     pass_time(session, 2.0)
     assert session.state.request == target
@@ -111,7 +111,7 @@ def test_a_glide_to_other_words_is_one_step(session: Session) -> None:
 
 def test_undo_in_the_midst_of_a_glide_returns_to_where_it_began(session: Session) -> None:
     began = session.state.request
-    session.cues.set([Moment(Request("dog -> fox"), session.model_name)], 4.0)
+    session.cues.set([Moment(Request("dog -> fox"), session.played.name)], 4.0)
     session.cues.recall(1, gliding=True)
     pass_time(session, 2.0)
     assert session.state.request.expression not in (began.expression, "dog -> fox")
@@ -121,9 +121,9 @@ def test_undo_in_the_midst_of_a_glide_returns_to_where_it_began(session: Session
 
 
 def test_what_is_done_in_the_same_turn_is_undone_first(session: Session) -> None:
-    session.settings.set_seed(1)
+    session.live.set_seed(1)
     pass_time(session, 1.0)
-    session.settings.set_seed(2)
+    session.live.set_seed(2)
     session.undo()
     assert session.state.request.seed == 1
 
@@ -152,14 +152,14 @@ def played_with_two_models(folder: Path, shelf: Shelf) -> Session:
     made = session_of(folder, open_renderer=FakeRenderer, models=shelf)
     made.start()
     pass_time(made, 1.0)
-    made.settings.set_seed(1)
+    made.live.set_seed(1)
     pass_time(made, 1.0)
-    made.settings.next_model()
+    made.live.next_model()
     pass_time(made, 1.0)
-    made.settings.next_model()
+    made.live.next_model()
     pass_time(made, 1.0)
-    assert made.model_name == "critters"
-    made.settings.set_seed(2)
+    assert made.played.name == "critters"
+    made.live.set_seed(2)
     pass_time(made, 1.0)
     return made
 
@@ -195,7 +195,7 @@ def test_undo_goes_past_a_model_that_no_longer_opens(tmp_path: Path) -> None:
         session.undo()
         pass_time(session, 0.2)
         notices.append(session.state.notice)
-        assert session.model_name == "critters"
+        assert session.played.name == "critters"
     assert sum("is not for this machine: playing on" in one for one in notices) == 1
     assert session.state.request.seed == 0
     session.redo()

@@ -32,12 +32,12 @@ def session(tmp_path: Path) -> Session:
 
 
 def test_a_cue_is_everything_that_makes_the_frame(session: Session) -> None:
-    session.settings.set_seed(7)
+    session.live.set_seed(7)
     turn(session, 2)
     kept = session.state.request
     session.cues.keep(session.moment)
     session.write("dog -> fox")
-    session.settings.set_seed(3)
+    session.live.set_seed(3)
     session.state.seek(0.9)
     turn(session, 2)
     session.cues.recall(1)

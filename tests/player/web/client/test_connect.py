@@ -15,6 +15,7 @@ import pytest
 
 from player.commands.playing.connect import connect_to
 from player.options import Sampling
+from player.session.motion.moment import Moment
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
 from player.web.server import app, roles
@@ -253,7 +254,7 @@ def test_a_window_plays_on_with_the_servers_next_model(tmp_path: Path) -> None:
         window.run()
         assert clock.done
         with pytest.raises(BundleError, match="plays critters, not other"):
-            window.session._models.find("other")  # type: ignore[union-attr]
+            window.session.played.other_of(Moment(window.session.state.request, "other"))
 
 
 def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> None:

@@ -753,7 +753,7 @@ def test_the_picture_is_looked_at_closely(browser: webdriver.Chrome, tmp_path: P
         key(browser, "Escape")
         until(lambda: ask(browser, width) == wide)
         key(browser, "x")
-        until(lambda: "input to picture" in browser.find_element(By.ID, "measures").text)
+        until(lambda: "input to picture" in browser.find_element(By.ID, "stats").text)
 
 
 def test_a_tap_on_the_picture_alone_brings_the_controls_back(

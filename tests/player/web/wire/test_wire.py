@@ -379,7 +379,7 @@ def test_a_remote_renderer_draws_what_the_server_draws(tmp_path: Path) -> None:
         np.testing.assert_array_equal(frame.pixels, picture(request))
         assert frame.request == request
         assert not frame.pixels.flags.writeable
-        ours, theirs = renderer.plan(request), served.stage.planner.plan(request)
+        ours, theirs = renderer.plan(request), served.stage.inquiries.planner.plan(request)
         np.testing.assert_array_equal(ours.weights(0.3, 0.5), theirs.weights(0.3, 0.5))
         assert ours.tokens == theirs.tokens
         with pytest.raises(ExpressionError) as refused:

@@ -12,6 +12,7 @@ from runtime.enginecache.cache import EngineCache
 from runtime.engines import choose
 from runtime.engines.gpu import Gpu
 from runtime.engines.onnxruntime import engine as engine_module
+from runtime.engines.onnxruntime import loop as loop_module
 from runtime.engines.onnxruntime import session as ortsession
 from runtime.engines.onnxruntime.engine import (
     OnnxRuntimeEngine,
@@ -158,14 +159,14 @@ def test_a_capture_that_fails_in_the_first_run_is_given_up(
 ) -> None:
     engine = open_engine(write_tiny(tmp_path, 5), "auto", "onnxruntime-cpu")
     engine._captures = True  # the CPU stands for a GPU
-    run = engine_module._Loop.run
+    run = loop_module.Loop.run
 
     def refuse(self: Any, weights: Any, pooled: Any) -> Any:
         if engine._captures:
             raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
         return run(self, weights, pooled)
 
-    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    monkeypatch.setattr(loop_module.Loop, "run", refuse)
     with pytest.warns(RuntimeWarning, match="frames run without a CUDA graph"):
         made = render_tiny(engine, 1, 1, 2).pixels
     assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 1
@@ -174,14 +175,14 @@ def test_a_capture_that_fails_in_the_first_run_is_given_up(
 def test_a_batch_that_does_not_fit_is_rendered_frame_by_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = engine_module._Loop.run
+    run = loop_module.Loop.run
 
     def refuse(self: Any, weights: Any, pooled: Any) -> Any:
         if len(weights) > 1:
             raise RuntimeError("Failed to allocate memory for requested buffer")
         return run(self, weights, pooled)
 
-    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    monkeypatch.setattr(loop_module.Loop, "run", refuse)
     monkeypatch.setitem(engine_module.BATCHES, "onnxruntime-cpu", (1, 4))
     engine = open_engine(write_tiny(tmp_path, 5), "auto", "onnxruntime-cpu")
     with pytest.warns(RuntimeWarning, match=r"no room for batches.*with a smaller --size"):
@@ -240,7 +241,7 @@ def test_a_single_frame_that_fails_is_an_error(
     def refuse(self: Any, weights: Any, pooled: Any) -> Any:
         raise RuntimeError("CUDA failure 700: an illegal memory access\nand more")
 
-    monkeypatch.setattr(engine_module._Loop, "run", refuse)
+    monkeypatch.setattr(loop_module.Loop, "run", refuse)
     engine = open_engine(write_tiny(tmp_path), "auto", "onnxruntime-cpu")
     assert engine.batches == (1,)
     with pytest.raises(EngineError, match="illegal memory access") as caught:

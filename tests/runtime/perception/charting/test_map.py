@@ -12,8 +12,8 @@ from runtime.perception.charting.map import (
     LEAST,
     SIDE,
     Cell,
-    PlaneSampler,
-    SeaMap,
+    PlaneMap,
+    PlaneMesh,
     sample,
     storms_on,
 )
@@ -51,40 +51,40 @@ def render(picture: object, requests: Sequence[Request]) -> Iterable[Frame]:
     return [Frame(picture(request), request) for request in requests]
 
 
-def chart(picture: object, frames: int) -> tuple[SeaMap, PlaneSampler]:
-    surveyor = PlaneSampler(START, frames)
-    return sample(surveyor, lambda requests: render(picture, requests)), surveyor
+def chart(picture: object, frames: int) -> tuple[PlaneMap, PlaneMesh]:
+    mesh = PlaneMesh(START, frames)
+    return sample(mesh, lambda requests: render(picture, requests)), mesh
 
 
 def test_frames_go_where_the_picture_changes_and_no_more_than_allowed() -> None:
-    sea, surveyor = chart(walled, 260)
-    assert surveyor.done <= 260
-    assert surveyor.done > 200
-    assert len(set(sea.places)) == surveyor.done
-    t, u = np.asarray(sea.places).T
+    plane, mesh = chart(walled, 260)
+    assert mesh.done <= 260
+    assert mesh.done > 200
+    assert len(set(plane.places)) == mesh.done
+    t, u = np.asarray(plane.places).T
     inside = (abs(t - 0.5) < 0.1) & (u < 0.6)
     assert inside.mean() > 3 * 0.2 * 0.6
-    assert sum(cell.size**2 for cell in sea.cells) == pytest.approx(1.0), "cells must tile"
-    assert min(cell.size for cell in sea.cells) <= 1 / 32
-    assert max(cell.size for cell in sea.cells) == 1 / 8
+    assert sum(cell.size**2 for cell in plane.cells) == pytest.approx(1.0), "cells must tile"
+    assert min(cell.size for cell in plane.cells) <= 1 / 32
+    assert max(cell.size for cell in plane.cells) == 1 / 8
 
 
 def test_the_storm_is_found_where_it_was_planted() -> None:
-    sea, _ = chart(walled, 300)
-    storm, rising = storms_on(sea.speed)
+    plane, _ = chart(walled, 300)
+    storm, rising = storms_on(plane.speed)
     rows, columns = np.nonzero(storm)
     centre = (columns + 0.5) / SIDE
     assert abs(centre - 0.5)[rows < SIDE // 2].max() < 0.06
     assert storm[: SIDE // 2].any(axis=1).all(), "the wall is whole"
     assert not storm[: SIDE // 2, : SIDE // 3].any()
     assert not storm[: SIDE // 2, -SIDE // 3 :].any()
-    assert sea.speed[storm].min() > rising
-    assert abs(sea.steepest.t - 0.5) < 0.1
+    assert plane.speed[storm].min() > rising
+    assert abs(plane.steepest.t - 0.5) < 0.1
 
 
 def test_the_calmest_way_goes_through_the_gap_and_is_calmer_when_measured() -> None:
-    sea, _ = chart(walled, 300)
-    ways = {"calmest": calmest(sea), "straight": straight()}
+    plane, _ = chart(walled, 300)
+    ways = {"calmest": calmest(plane), "straight": straight()}
     for way in ways.values():
         assert way[0] == (0, 0)
         assert way[-1] == (1, 1)
@@ -101,32 +101,32 @@ def test_the_calmest_way_goes_through_the_gap_and_is_calmer_when_measured() -> N
 
 
 def test_the_metric_knows_directions_that_cancel() -> None:
-    sea, _ = chart(diagonal, 81)
-    for cell in sea.cells:
+    plane, _ = chart(diagonal, 81)
+    for cell in plane.cells:
         assert cell.along_t == pytest.approx(cell.along_u, rel=0.35)
         assert cell.along_both == pytest.approx(cell.along_t * cell.along_u, rel=0.35)
         assert cell.steepest == pytest.approx(np.sqrt(2) * cell.along_t, rel=0.35)
 
 
 def test_a_plane_that_never_changes_needs_the_coarse_frames_only() -> None:
-    sea, surveyor = chart(lambda request: np.full((16, 16, 3), 90, np.uint8), 400)
-    assert surveyor.done == 81
-    assert not storms_on(sea.speed)[0].any()
-    assert calmest(sea) == pytest.approx(np.asarray(straight()))
+    plane, mesh = chart(lambda request: np.full((16, 16, 3), 90, np.uint8), 400)
+    assert mesh.done == 81
+    assert not storms_on(plane.speed)[0].any()
+    assert calmest(plane) == pytest.approx(np.asarray(straight()))
 
 
 @pytest.mark.parametrize("frames", [LEAST, 20, 30, 81, 100])
 def test_small_budgets_make_coarse_maps(frames: int) -> None:
-    sea, surveyor = chart(walled, frames)
-    assert LEAST <= surveyor.done <= frames
-    assert sea.speed.shape == (SIDE, SIDE)
+    plane, mesh = chart(walled, frames)
+    assert LEAST <= mesh.done <= frames
+    assert plane.speed.shape == (SIDE, SIDE)
 
 
 def test_time_that_is_up_still_leaves_a_map() -> None:
-    surveyor = PlaneSampler(START, 400)
-    sea = sample(surveyor, lambda requests: render(walled, requests), lambda: False)
-    assert surveyor.done == LEAST
-    assert len(sea.cells) == 4
+    mesh = PlaneMesh(START, 400)
+    plane = sample(mesh, lambda requests: render(walled, requests), lambda: False)
+    assert mesh.done == LEAST
+    assert len(plane.cells) == 4
 
 
 def test_not_one_frame_more_is_drawn_once_the_time_is_up() -> None:
@@ -139,10 +139,10 @@ def test_not_one_frame_more_is_drawn_once_the_time_is_up() -> None:
             drawn += 1
             yield Frame(walled(request), request)
 
-    surveyor = PlaneSampler(START, 400)
-    sea = sample(surveyor, slowly, lambda: drawn < time_for)
-    assert drawn == surveyor.done == time_for, time_for
-    assert sum(cell.size**2 for cell in sea.cells) == pytest.approx(1.0), "cells must tile"
+    mesh = PlaneMesh(START, 400)
+    plane = sample(mesh, slowly, lambda: drawn < time_for)
+    assert drawn == mesh.done == time_for, time_for
+    assert sum(cell.size**2 for cell in plane.cells) == pytest.approx(1.0), "cells must tile"
 
 
 @pytest.mark.parametrize("variant", range(4))
@@ -158,7 +158,7 @@ def test_the_calmest_way_does_not_leap_over_a_thin_wall(variant: int) -> None:
         for u in range(SIDE)
     )
     goal = (1.0, 0.0)
-    way = calmest(SeaMap(cells, ((0.0, 0.0),)), (0.0, 0.0), goal)
+    way = calmest(PlaneMap(cells, ((0.0, 0.0),)), (0.0, 0.0), goal)
     t, u = np.asarray(way).T
     assert way[-1] == goal
     inside = (column + np.linspace(0.05, 0.95, 9)) / SIDE  # at its edges a way may run along it
@@ -169,7 +169,7 @@ def test_the_calmest_way_does_not_leap_over_a_thin_wall(variant: int) -> None:
 @pytest.mark.parametrize("frames", [0, LEAST - 1, 5000])
 def test_counts_that_make_no_map(frames: int) -> None:
     with pytest.raises(RequestError, match="make no map"):
-        PlaneSampler(START, frames)
+        PlaneMesh(START, frames)
 
 
 @pytest.mark.parametrize(

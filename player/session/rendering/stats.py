@@ -20,7 +20,7 @@ WAITING = 256
 STAGES = ("text", "mix", "denoise", "decode", "total")
 
 
-class Measures:
+class Stats:
     """Times of one session since its model was open, in seconds of ``time.perf_counter``.
 
     Scrub-to-screen runs from the turn that saw the key or the mouse to the end of the drawing call
@@ -65,10 +65,10 @@ class Measures:
             self.memory_mb.append(round(psutil.Process().memory_info().rss / 1e6, 1))
 
     def page(self, worker: Worker, cache: FrameCache) -> tuple[tuple[str, str], ...]:
-        """Return the page of figures, made anew twice a second."""
+        """Return the statistics, made anew twice a second."""
         now = time.perf_counter()
         if now - self._paged_at > 0.5:
-            self._page, self._paged_at = lines(self.figures(worker, cache)), now
+            self._page, self._paged_at = lines(self.values(worker, cache)), now
         return self._page
 
     def ask(self, request: Request, *, known: bool) -> None:
@@ -109,7 +109,7 @@ class Measures:
             samples.clear()
         self._asked.clear()
 
-    def figures(self, worker: Worker, cache: FrameCache) -> dict[str, Any]:
+    def values(self, worker: Worker, cache: FrameCache) -> dict[str, Any]:
         """Return everything as plain numbers, milliseconds where not said otherwise."""
         looked = cache.hits + cache.misses
         rendered = worker.milliseconds
@@ -149,32 +149,32 @@ def quantiles(seconds: Sequence[float] | deque[float]) -> dict[str, float] | Non
     }
 
 
-def lines(figures: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the figures as (what, figure) for a page."""
+def lines(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return ``Stats.values`` as (what, figure) for a page."""
 
     def spread(times: dict[str, float] | None) -> str:
         if times is None:
             return "–"
         return f"{times['p50']:.1f} / {times['p99']:.1f} ms  ({times['count']:.0f})"
 
-    requests = figures["requests"]
+    requests = values["requests"]
     stages = "  ".join(
-        f"{name} {value:.1f}" for name, value in figures["stages_ms"].items() if name != "total"
+        f"{name} {value:.1f}" for name, value in values["stages_ms"].items() if name != "total"
     )
-    share = figures["cache_share"]
+    share = values["cache_share"]
     return (
-        ("window, turn p50 / p99", spread(figures["turn_ms"])),
-        ("render, mean", "–" if figures["render_ms"] is None else f"{figures['render_ms']:.1f} ms"),
-        ("key to screen, known picture", spread(figures["scrub_known_ms"])),
-        ("key to screen, new picture", spread(figures["scrub_unknown_ms"])),
+        ("window, turn p50 / p99", spread(values["turn_ms"])),
+        ("render, mean", "–" if values["render_ms"] is None else f"{values['render_ms']:.1f} ms"),
+        ("key to screen, known picture", spread(values["scrub_known_ms"])),
+        ("key to screen, new picture", spread(values["scrub_unknown_ms"])),
         ("stages, ms", stages or "–"),
         ("cache hits", "–" if share is None else f"{100 * share:.0f} %"),
-        ("cache", f"{figures['cache_frames']} pictures, {figures['cache_mb']:.0f} MB"),
+        ("cache", f"{values['cache_frames']} pictures, {values['cache_mb']:.0f} MB"),
         ("requests asked", f"{requests['asked']}"),
         ("= served + superseded + waiting + being drawn", _sum(requests)),
-        ("filled while nothing was asked", f"{figures['filled']}"),
-        ("from the start to " + ", ".join(figures["start_s"]), _seconds(figures["start_s"])),
-        ("picture scaled by", figures["scaled_by"] or "–"),
+        ("filled while nothing was asked", f"{values['filled']}"),
+        ("from the start to " + ", ".join(values["start_s"]), _seconds(values["start_s"])),
+        ("picture scaled by", values["scaled_by"] or "–"),
     )
 
 

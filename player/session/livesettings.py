@@ -13,7 +13,7 @@ from runtime.errors import MorphError, RequestError
 from runtime.request import MAX_SEED, EditScope, Request
 
 
-class Settings:
+class LiveSettings:
     """Changes the settings of what ``state`` asks for."""
 
     def __init__(
@@ -21,23 +21,25 @@ class Settings:
         state: PlayerState,
         change: Callable[[Request], None],
         go: Callable[[Moment], None],
+        model: Model,
         models: Models | None,
     ) -> None:
         """Ask by ``change`` for another request, by ``go`` for another model.
 
-        Both raise MorphError where that cannot be. ``models`` are those at hand, if any.
+        Both raise MorphError where that cannot be. ``model`` is played; ``models`` are those at
+        hand, if any.
         """
         self._state = state
         self._change = change
         self._go = go
+        self.model = model
+        """the one that is played"""
         self._models = models
-        self.model: Model | None = None
-        """the one that is played, where it is known"""
 
     def change_steps(self, change: int) -> None:
         """Take a greater or smaller step count of those that the model has."""
         request = self._state.request
-        offered = self.model.steps if self.model is not None else ()
+        offered = self.model.steps
         if offered:
             place = offered.index(request.steps) if request.steps in offered else 0
             steps = offered[min(max(place + change, 0), len(offered) - 1)]

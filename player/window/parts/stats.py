@@ -1,4 +1,4 @@
-"""The page of figures, over the picture."""
+"""The statistics, over the picture."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from player.session.rendering.measures import Measures, lines, quantiles
 from player.session.rendering.renderer import PendingRequest
+from player.session.rendering.stats import Stats, lines, quantiles
 from player.session.rendering.worker import Worker
 from runtime.cache import FrameCache
 from runtime.request import Frame, Request
@@ -21,29 +21,29 @@ def frame(t: float) -> Frame:
 
 
 def test_a_picture_counts_from_when_it_was_asked_for_to_when_it_is_on_screen() -> None:
-    measures = Measures()
-    measures.ask(frame(0.1).request, known=False)
+    stats = Stats()
+    stats.ask(frame(0.1).request, known=False)
     time.sleep(0.02)
     shown = frame(0.1)
-    measures.show(shown)
-    measures.show(shown)
-    measures.ask(frame(0.2).request, known=True)
-    measures.show(frame(0.2))
-    assert len(measures.unknown) == len(measures.known) == 1
-    assert 0.02 <= measures.unknown[0] < 0.2
-    assert measures.known[0] < 0.01
+    stats.show(shown)
+    stats.show(shown)
+    stats.ask(frame(0.2).request, known=True)
+    stats.show(frame(0.2))
+    assert len(stats.unknown) == len(stats.known) == 1
+    assert 0.02 <= stats.unknown[0] < 0.2
+    assert stats.known[0] < 0.01
 
 
 def test_a_picture_that_was_overtaken_is_no_sample_when_it_comes_by_later() -> None:
-    measures = Measures()
+    stats = Stats()
     for t in (0.1, 0.2, 0.3):
-        measures.ask(frame(t).request, known=False)
-    measures.show(frame(0.2))  # one turn late, while 0.3 is on its way
-    measures.show(frame(0.1))  # the nearest to something else, long after
-    measures.show(frame(0.3))
-    assert len(measures.unknown) == 2
-    measures.show(frame(0.9))  # nobody asked
-    assert len(measures.unknown) == 2
+        stats.ask(frame(t).request, known=False)
+    stats.show(frame(0.2))  # one turn late, while 0.3 is on its way
+    stats.show(frame(0.1))  # the nearest to something else, long after
+    stats.show(frame(0.3))
+    assert len(stats.unknown) == 2
+    stats.show(frame(0.9))  # nobody asked
+    assert len(stats.unknown) == 2
 
 
 def test_quantiles_are_in_milliseconds() -> None:
@@ -56,14 +56,14 @@ def test_quantiles_are_in_milliseconds() -> None:
 
 
 def test_a_picture_that_came_too_late_is_no_sample_when_it_is_the_nearest_of_another() -> None:
-    measures = Measures()
+    stats = Stats()
     for t in (0.2, 0.9):
-        measures.ask(frame(t).request, known=False)
-    measures.overtake(frame(0.2).request)
-    measures.show(frame(0.2))
-    assert not measures.unknown
-    measures.show(frame(0.9))
-    assert len(measures.unknown) == 1
+        stats.ask(frame(t).request, known=False)
+    stats.overtake(frame(0.2).request)
+    stats.show(frame(0.2))
+    assert not stats.unknown
+    stats.show(frame(0.9))
+    assert len(stats.unknown) == 1
 
 
 def test_the_request_being_drawn_is_among_those_that_add_up() -> None:
@@ -81,7 +81,7 @@ def test_the_request_being_drawn_is_among_those_that_add_up() -> None:
     worker.start()
     try:
         assert drawing.wait(20)
-        row = dict(lines(Measures().figures(worker, cache)))
+        row = dict(lines(Stats().values(worker, cache)))
         assert row["requests asked"] == "1"
         assert row["= served + superseded + waiting + being drawn"] == "0 + 0 + 0 + 1"
     finally:

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
 
 import typer
@@ -37,6 +38,10 @@ StartT = Annotated[float, typer.Option(help="Where to start, 0 to 1.")]
 StartU = Annotated[float, typer.Option(help="Where to start on the second axis, 0 to 1.")]
 CacheSize = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Memory for pictures, such as 512M or 2G.")
+]
+CueFile = Annotated[
+    Path | None,
+    typer.Option("--cues", metavar="FILE", help="Open the cues of this file, and keep them there."),
 ]
 Lossless = Annotated[
     bool, typer.Option("--lossless", help="A server sends PNG instead of JPEG, to look closely.")

@@ -98,3 +98,14 @@ class Asking:
             self.error = result.error
         else:
             state.show(result.frame)
+
+    def pass_by(self, frame: Frame) -> None:
+        """Keep a picture that came by another way than the render thread's; show it, unless one
+        nearer to what is asked for is known. One of another size than those before is nothing.
+        """
+        state = self._state
+        if state.frame is None or self._asked is None:
+            return
+        if frame.pixels.shape == state.frame.pixels.shape:
+            state.cache.put(frame)
+            state.show(state.cache.nearest(self._asked) or frame)

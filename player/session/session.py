@@ -137,10 +137,10 @@ class Session:
             MorphError: the model cannot be opened, or cannot serve the expression.
         """
         self.beats.turn(now)
-        for controller in self.controllers:
-            self._poll(controller, now)
         self.stats.turn(now)
         self.state.advance(dt, *velocity)
+        for controller in self.controllers:
+            self._poll(controller, now)
         self.played.switch()
         self.asking.ask()
         self.asking.draw_here()

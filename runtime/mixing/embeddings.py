@@ -39,7 +39,9 @@ def checked(given: Embedding | Floats, manifest: Manifest) -> Embedding:
     one = given if isinstance(given, Embedding) else Embedding(given, None)
     if manifest.pooled and one.pooled is None:
         raise RequestError(f"{manifest.model} needs an Embedding with a pooled vector")
-    vectors = [("rows", one.rows, (manifest.tokens, manifest.embedding))]
+    vectors: list[tuple[str, Floats, tuple[int, ...]]] = [
+        ("rows", one.rows, (manifest.tokens, manifest.embedding))
+    ]
     if one.pooled is not None and manifest.pooled:
         vectors.append(("pooled", one.pooled, (manifest.pooled,)))
     for name, array, shape in vectors:

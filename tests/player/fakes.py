@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from player.session.rendering.renderer import Renderer
 from player.session.session import Session
-from runtime.errors import EngineError
+from runtime.errors import EngineError, RequestError
 from runtime.language.expression import parse
 from runtime.mixing.mix import Plan, plan
 from runtime.mixing.tokens import Tokenizer, Tokens
@@ -131,3 +131,9 @@ def ticking(session: Session, before: Callable[[], object] = lambda: None) -> Ca
             session.turn(1 / 60, clock[0])
 
     return turn
+
+
+def refuse_fish(request: Request) -> None:
+    """A check of a model that was taught no fish."""
+    if "fish" in request.expression:
+        raise RequestError("no fish")

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import EngineError, ExpressionError, MorphError, RequestError
-from runtime.pipeline import Embedding, Pipeline
+from runtime.mixing.embeddings import Embedding
+from runtime.pipeline import Pipeline
 from runtime.request import Request
 
 EXPRESSIONS = (

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from player.commands.common import interruptible
+from player.commands.playing.lastsession import write_stats
 from player.options import Sampling
 from player.session.models import Model
 from player.session.reproduce import Invocation, play_command
@@ -82,8 +84,10 @@ def play_there(
     ui_scale: float | None,
     fullscreen: bool,
     controllers: Sequence[Callable[[], Controller]],
+    stats: Path | None,
 ) -> None:
-    """Open a window on a server's session, and say at the end how to see the last view again.
+    """Open a window on a server's session, and say at the end how to see the last view again; the
+    window's statistics are written to ``stats``.
 
     Raises:
         MorphError: as ``connect_to``; or no window can be opened.
@@ -107,6 +111,8 @@ def play_there(
         )
         with interruptible(None):
             last = window.run()
+        if stats is not None:
+            write_stats(window.session, stats)
     finally:
         remote.close()
     print("this view again, where the model is:")

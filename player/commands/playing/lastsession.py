@@ -41,7 +41,7 @@ def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
 
 def leave_behind(session: Session, began: Request, *, stats: Path | None) -> None:
     """Remember where a session ended, keep the pictures that the next may open with, where this one
-    ``began`` and ended, and write its figures where that was asked for.
+    ``began`` and ended, and write its statistics where that was asked for.
     """
     try:
         remember(
@@ -54,16 +54,21 @@ def leave_behind(session: Session, began: Request, *, stats: Path | None) -> Non
         frame = cache.peek(request)
         if frame is not None and info is not None:
             firstpicture.keep(frame, info.settings)
-    if stats is None:
-        return
-    figures = session.stats.values(session.worker, session.state.cache)
-    load = psutil.getloadavg()[0]
-    figures |= {"cores": os.cpu_count(), "load": load}
+    if stats is not None:
+        write_stats(session, stats)
+
+
+def write_stats(session: Session, path: Path) -> None:
+    """Write a session's statistics as JSON, with the machine's cores and load; say so if that
+    cannot be.
+    """
+    values = session.stats.values(session.worker, session.state.cache)
+    values |= {"cores": os.cpu_count(), "load": psutil.getloadavg()[0]}
     try:
-        with write_aside(stats.resolve()) as partial:
-            partial.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        with write_aside(path.resolve()) as partial:
+            partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        print(f"{stats} cannot be written: {error.strerror or error}", file=sys.stderr)
+        print(f"{path} cannot be written: {error.strerror or error}", file=sys.stderr)
 
 
 def _to_go_on_with(session: Session) -> Moment | None:

@@ -16,6 +16,7 @@ from player.commands.playing.lastsession import leave_behind, take_up
 from player.commands.playing.starting import starting
 from player.options import (
     CacheSize,
+    CueFile,
     Lossless,
     Sampling,
     StartT,
@@ -66,10 +67,7 @@ def play(
         bool, typer.Option("--link", help="Follow the tempo of Ableton Link; Q waits for beats.")
     ] = False,
     fullscreen: Annotated[bool, typer.Option("--fullscreen", help="Fill the screen.")] = False,
-    cues: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Open the cues of this file, and keep them there."),
-    ] = None,
+    cues: CueFile = None,
     stats: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the statistics here, as JSON.")
     ] = None,
@@ -99,10 +97,9 @@ def play(
                 "with --connect the server chooses: leave out --model, --backend, --precision "
                 "and --size"
             )
-        if (cues, stats, cache) != (None, None, None):
+        if (cues, cache) != (None, None):
             raise RequestError(
-                "--cues, --stats and --cache are for what is drawn here: leave them out with "
-                "--connect"
+                "--cues and --cache are for what is drawn here: leave them out with --connect"
             )
         play_there(
             connect,
@@ -116,6 +113,7 @@ def play(
             ui_scale=ui_scale,
             fullscreen=fullscreen,
             controllers=_controllers(osc, osc_out, midi, link),
+            stats=stats,
         )
         return
     if lossless:

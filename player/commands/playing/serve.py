@@ -18,6 +18,7 @@ from player.commands.common import interruptible, is_loopback, name_untaught
 from player.commands.playing.library import Library
 from player.options import (
     CacheSize,
+    CueFile,
     Expression,
     Lossless,
     Sampling,
@@ -46,6 +47,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
     lossless: Lossless = False,
     cache: CacheSize = None,
+    cues: CueFile = None,
     new_token: Annotated[
         bool, typer.Option("--new-token", help="Make a new token: addresses told before end.")
     ] = False,
@@ -81,7 +83,6 @@ def serve(
     full_name = socket.gethostname() if is_loopback(host) else socket.getfqdn()
     access = Access(kept_token(kept), names_of(host, full_name))
     name_untaught(planner, request)
-    _say_where(host, port, access.token, full_name)
     folder = Path(tempfile.mkdtemp(prefix="wordmorph-"))
     session = Session(
         library.find(invocation.model).open,
@@ -96,6 +97,9 @@ def serve(
     )
     stage = Stage(session, planner, lossless=lossless, open_planner=library.planner)
     try:
+        if cues is not None:
+            session.cues.open(cues)
+        _say_where(host, port, access.token, full_name)
         with interruptible(None):
             run(make_server(stage, access), stage, listener)
     finally:

@@ -38,6 +38,11 @@ class Latest(Generic[T]):
                 self.replaced += 1
             self._changed.notify_all()
 
+    def skip(self) -> None:
+        """Count a value that was taken as replaced: nothing came of it, and a newer one is here."""
+        with self._changed:
+            self.replaced += 1
+
     def take(self, timeout: float | None = 0.0) -> T | None:
         """Empty the slot and return what was in it.
 

@@ -36,6 +36,8 @@ class Stats:
         """scrub-to-screen where the picture was at hand"""
         self.unknown: deque[float] = deque(maxlen=KEPT)
         """and where it had to be rendered"""
+        self.pictures: deque[float] = deque(maxlen=KEPT)
+        """when another picture came on screen"""
         self.scaled_by = ""
         """who makes pictures as large as they are shown, where the front end knows"""
         self._asked: OrderedDict[Request, tuple[float, bool]] = OrderedDict()
@@ -89,6 +91,8 @@ class Stats:
         if frame is None or frame is self._shown:
             return
         self.reach("picture")
+        if self._shown is None or frame.request != self._shown.request:
+            self.pictures.append(time.perf_counter())
         self._shown = frame
         asked = self._asked.get(frame.request)
         if asked is None:
@@ -105,7 +109,7 @@ class Stats:
 
     def reset(self) -> None:
         """Forget the samples so far: what follows is to be measured alone."""
-        for samples in (self.turns, self.known, self.unknown):
+        for samples in (self.turns, self.known, self.unknown, self.pictures):
             samples.clear()
         self._asked.clear()
 
@@ -118,6 +122,7 @@ class Stats:
             "start_s": dict(self.start),
             "window_hz": None if turns is None else round(1e3 / max(turns["p50"], 0.01), 1),
             "turn_ms": turns,
+            "pictures_hz": most_in_a_second(self.pictures),
             "render_ms": None if not rendered else round(sum(rendered) / len(rendered), 2),
             "scrub_known_ms": quantiles(self.known),
             "scrub_unknown_ms": quantiles(self.unknown),
@@ -134,6 +139,13 @@ class Stats:
             "memory_mb": list(self.memory_mb),
             "scaled_by": self.scaled_by or None,
         }
+
+
+def most_in_a_second(times: Sequence[float] | deque[float]) -> int:
+    """Return how many of ``times``, ascending seconds, lie within one second at most."""
+    at = np.asarray(times)
+    ends = np.searchsorted(at, at + 1.0)
+    return int((ends - np.arange(len(at))).max(initial=0))
 
 
 def quantiles(seconds: Sequence[float] | deque[float]) -> dict[str, float] | None:
@@ -164,6 +176,7 @@ def lines(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     share = values["cache_share"]
     return (
         ("window, turn p50 / p99", spread(values["turn_ms"])),
+        ("pictures in a second, at most", f"{values['pictures_hz']}"),
         ("render, mean", "–" if values["render_ms"] is None else f"{values['render_ms']:.1f} ms"),
         ("key to screen, known picture", spread(values["scrub_known_ms"])),
         ("key to screen, new picture", spread(values["scrub_unknown_ms"])),

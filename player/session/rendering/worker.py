@@ -194,6 +194,11 @@ class Worker:
                 frame = self._render(request)
             self.results.put(Result(request, frame))
             self._unlearned.append(request)
+        except FrameCancelled as error:  # a picture from elsewhere, while another is asked for
+            if self.requests.waiting():
+                self.requests.skip()
+                return
+            self.results.put(Result(request, error=one_line(error)))
         except Exception as error:  # one picture that fails must not end the session
             self.results.put(Result(request, error=one_line(error)))
         self.served += 1

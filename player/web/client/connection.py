@@ -55,6 +55,8 @@ class Connection:
         self._answers: dict[int, Any] = {}
         self._pictures: OrderedDict[Request, tuple[int, bytes]] = OrderedDict()
         self._bytes = 0
+        self._live: tuple[Request, bytes] | None = None
+        self._expected: Request | None = None
         self._closed = False
         self._socket: ClientConnection | None = self._connect()
         self._thread = threading.Thread(target=self._run, name="connection", daemon=True)
@@ -143,6 +145,44 @@ class Connection:
                 self._pictures.move_to_end(request)
             return None if kept is None else kept[1]
 
+    def take_live(self) -> tuple[Request, bytes] | None:
+        """Return, once, the newest picture that came because it is on show at the server."""
+        with self._changed:
+            live, self._live = self._live, None
+            return live
+
+    def expect(self, request: Request | None) -> None:
+        """Note whose picture the server will show without being asked for it: the one that it was
+        told to play, or that it was seen to play.
+        """
+        with self._changed:
+            if request != self._expected:
+                self._expected = request
+                self._changed.notify_all()
+
+    def await_picture(
+        self, request: Request, seconds: float, over: Callable[[], str]
+    ) -> bytes | None:
+        """Return the picture of a request, waiting for it if it is expected.
+
+        None where it is not here and not expected, does not come in ``seconds``, the server is
+        away, or ``over`` returns something.
+
+        Raises:
+            FrameCancelled: another picture is expected by now.
+        """
+
+        def done() -> bool:
+            gone = self._closed or not self.connected or bool(over())
+            return gone or self._expected != request or request in self._pictures
+
+        with self._changed:
+            if self._expected == request:
+                self._changed.wait_for(done, seconds)
+                if self._expected not in (None, request) and request not in self._pictures:
+                    raise FrameCancelled(f"{self.place}: another picture is asked for")
+        return self.picture(request)
+
     def opened(self) -> tuple[int, dict[str, Any]]:
         """Return the version, and the settings of the model that plays, as soon as it is open.
 
@@ -224,7 +264,8 @@ class Connection:
         if isinstance(message, bytes):
             header, picture = unpack(message)
             if header["kind"] != "difference":  # that is made here, of the pictures of both marks
-                gone = self._keep(Request(**header["request"]), int(header["seq"]), picture)
+                request, live = Request(**header["request"]), header["kind"] == "live"
+                gone = self._keep(request, int(header["seq"]), picture, live=live)
                 if gone:
                     self._send({"do": "forget", "seqs": gone})
             self._send({"do": "ack", "seq": header["seq"]})
@@ -261,7 +302,7 @@ class Connection:
                 del self._answers[old]
             self._changed.notify_all()
 
-    def _keep(self, request: Request, seq: int, picture: bytes) -> list[int]:
+    def _keep(self, request: Request, seq: int, picture: bytes, *, live: bool) -> list[int]:
         """Keep a picture; return the message numbers of those that had to go."""
         with self._changed:
             gone = []
@@ -274,6 +315,9 @@ class Connection:
                 gone.append(oldest)
             self._pictures[request] = seq, picture
             self._bytes += len(picture)
+            if live:
+                self._live = request, picture
+            self._changed.notify_all()
             return gone[:512]
 
     def _meet_another(self, settings: Any) -> None:
@@ -282,6 +326,7 @@ class Connection:
         self._settings = settings
         self._pictures.clear()
         self._bytes = 0
+        self._live = self._expected = None
 
     def _forget(self) -> None:
         """Number nothing by messages of a connection that is gone; the pictures stay."""

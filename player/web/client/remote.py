@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +23,8 @@ from runtime.request import Frame, Request
 PLANS = 64
 CHECK_SECONDS = 3.0
 """How long a window waits to hear whether something can be drawn."""
+PUSHED_SECONDS = 1.0
+"""How long the picture of what is played there may take to come before it is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +122,19 @@ class RemoteRenderer:
         """Return the server's picture, from here if it came before; waits while it is away.
 
         Raises:
-            FrameCancelled: ``cancel`` was called meanwhile, or another model plays there.
+            FrameCancelled: ``cancel`` was called meanwhile, another picture is asked for, or
+                another model plays there.
             MorphError: the server refuses it, or the connection is closed.
         """
         started = time.perf_counter()
         self._given_up = False
-        picture = self._connection.picture(request)
+        picture = self._connection.await_picture(request, PUSHED_SECONDS, self._over)
         if picture is None:
             self._connection.call({"do": "ask", "request": asdict(request)}, over=self._over)
             picture = self._connection.picture(request)
         if picture is None:
             raise EngineError(f"{self._connection.place} sent another picture than was asked for")
-        try:
-            pixels = decode(picture)
-        except OSError as error:
-            raise EngineError(f"a picture cannot be read: {error}") from None
-        return Frame(pixels, request, {"total": (time.perf_counter() - started) * 1e3})
+        return _frame(request, picture, (time.perf_counter() - started) * 1e3)
 
     def cancel(self) -> None:
         """End the ``render`` that waits, from any thread; the next is not touched."""
@@ -221,6 +221,7 @@ class Follower:
         if self._agreed is None:
             self._agreed = there
         self._notice_roles(session, state)
+        self._show_passing(session)
         if here != self._agreed and self._connection.performs:
             self._tell(session, here)
             self._agreed = here
@@ -230,10 +231,21 @@ class Follower:
             self._follow(session, there)
         elif there != here and state["heard"] >= self._sent:
             self._follow(session, there)
+        self._connection.expect(self._agreed)
 
     def close(self) -> None:
         """End the connection, so that nobody waits for a server that is away."""
         self._connection.close()
+
+    def _show_passing(self, session: Session) -> None:
+        """Show what the server shows meanwhile: on a long way many pictures come between asking
+        for one and having it.
+        """
+        live = self._connection.take_live()
+        if live is None:
+            return
+        with contextlib.suppress(EngineError):  # said if that very picture is asked for
+            session.asking.pass_by(_frame(*live))
 
     def _notice_roles(self, session: Session, state: Mapping[str, Any]) -> None:
         """Say who asks to perform; cease to play once somebody else does."""
@@ -281,6 +293,14 @@ class Follower:
         except MorphError as error:
             session.state.say(str(error))
         self._agreed = session.state.request
+
+
+def _frame(request: Request, picture: bytes, milliseconds: float | None = None) -> Frame:
+    try:
+        pixels = decode(picture)
+    except OSError as error:
+        raise EngineError(f"a picture cannot be read: {error}") from None
+    return Frame(pixels, request, {} if milliseconds is None else {"total": milliseconds})
 
 
 def first_request(connection: Connection, expression: str | None, **fields: Any) -> Request:

@@ -8,7 +8,7 @@ const AXIS_OF = { move: "x", move_u: "y" };
 const BROWSERS = new Set(["F5", "F11", "F12"]); // reload, full screen, tools
 
 export class Input {
-  constructor(session, actions) {
+  constructor(session, actions, tip) {
     this.session = session;
     this.head = session.head;
     this.actions = actions;
@@ -17,6 +17,11 @@ export class Input {
     addEventListener("blur", () => this.release(performance.now()));
     this.track($("bar"), (event) => this.head.seek(share($("bar"), event)[0], null));
     this.track($("pad"), (event) => this.head.seek(...share($("pad"), event)));
+    $("bar").addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "mouse") return;
+      tip.show(share($("bar"), event)[0], event.clientX - $("along").getBoundingClientRect().left);
+    });
+    $("bar").addEventListener("pointerleave", () => tip.hide());
     for (const element of [$("frame"), $("along"), $("pad")]) {
       element.addEventListener("wheel", (event) => this.wheel(element, event), { passive: false });
     }

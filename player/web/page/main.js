@@ -13,6 +13,7 @@ import { Playhead } from "./playhead.js";
 import { Readouts } from "./parts/readouts.js";
 import { Session } from "./link/session.js";
 import { seriesOf, Store } from "./link/store.js";
+import { paintCues, Tip } from "./parts/thumbnails.js";
 import { Zoom } from "./parts/zoom.js";
 
 const $ = (id) => document.getElementById(id);
@@ -63,7 +64,7 @@ const zoom = new Zoom($("picture"), (event) => {
   if (action) actions.press(action, null, event);
 });
 const actions = new Actions(session, zoom, say);
-const input = new Input(session, actions);
+const input = new Input(session, actions, new Tip($("tip"), session, store));
 const kept = new Kept(session, say);
 const readouts = new Readouts(session);
 const field = new Field($("write"), { write: (expression) => session.write(expression) });
@@ -147,6 +148,7 @@ function showRest(now) {
   showRoles(state, session.you, (want, to) => session.control(want, to));
   showKept(state.kept ?? [], (number, name) => kept.download(number, name));
   showCues(state.cues, (name, value) => session.act({ do: "act", name, value }));
+  paintCues($("cues"), state.cues, store);
   const button = (name) => $("transport").querySelector(`[data-action="${name}"]`);
   if (button("play")) setText(button("play"), state.playing ? "Pause" : "Play");
   button("record")?.setAttribute("aria-pressed", String(state.recording !== null));

@@ -2,13 +2,15 @@
 
     python -m tests.player.web.figures [--minutes 30]
 
-Uses the built-in model, a headless Chromium and this machine alone. ``--minutes`` adds a random
+Uses the built-in model, a headless Chromium, a window on Xvfb where that is here, and this machine
+alone. ``--minutes`` adds a random
 play of that length, to see whether memory grows.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import tempfile
@@ -24,6 +26,7 @@ from runtime.pipeline import Pipeline
 from tests.player.web.browser import ask, key, open_browser, settled, until
 from tests.player.web.served import Served, serving
 from tests.player.web.shaping import shaped
+from tests.support.screen import missing, screen
 
 ROUND_TRIP = 0.1
 BITS = 10e6
@@ -144,6 +147,36 @@ def fresh(browser: webdriver.Chrome, served: Served, *, wait: bool = True) -> No
         settled(browser)
 
 
+def window(served: Served, port: int, seeds: int = 3) -> Figures:
+    """Play the same in a window that is a client: → pressed, then Shift and → held.
+
+    Its figures are its own (``--stats``): scrub-to-screen of pictures that were not at hand.
+    """
+    with screen((1024, 768)) as shown, tempfile.TemporaryDirectory() as folder:
+        stats = Path(folder) / "stats.json"
+        address = served.url.replace(str(served.port), str(port))
+        process = shown.play("play", "--connect", address, "--stats", str(stats))
+        shown.window(process)
+        time.sleep(4)
+        first = served.session.state.request.seed
+        for seed in range(seeds):
+            shown.do("key", "n", "key", "Home", "sleep", 0.7)
+            for _ in range(8):
+                shown.do("key", "Right", "sleep", 0.25)
+            shown.do("keydown", "shift", "keydown", "Right", "sleep", 1.2)
+            shown.do("keyup", "Right", "keyup", "shift", "sleep", 1)
+            assert served.session.state.request.seed == first + seed + 1, "it does not perform"
+        shown.do("key", "Escape")
+        assert process.wait(30) == 0
+        told = json.loads(stats.read_text())
+    times = served.session.worker.milliseconds
+    taken = told["scrub_unknown_ms"]
+    return Figures(
+        taken["p50"], taken["p99"], taken["count"], told["pictures_hz"], float(np.mean(times)),
+        in_flight=max(viewer.link.most_in_flight for viewer in [*served.stage.viewers.values()]),
+    )  # fmt: skip
+
+
 def soak(browser: webdriver.Chrome, served: Served, minutes: float) -> list[tuple[float, ...]]:
     """Play at random; return (minutes, server MB, page's heap MB, Chromium MB) now and then."""
     chance = random.Random(16)
@@ -198,6 +231,11 @@ def main() -> None:
             print("  → pressed:      ", tap(browser, served))
             print("  → held:         ", hold(browser, served, shift=False, seconds=3.0, seeds=2))
             print("  Shift and → held", hold(browser, served, shift=True, seconds=0.9, seeds=3))
+        if not missing():
+            browser.get("about:blank")
+            print("a window:         ", window(served, served.port))
+            with shaped(served.port, round_trip=ROUND_TRIP, bits=BITS) as far:
+                print("  100 ms, 10 Mbit/s", window(served, far))
         if asked.minutes:
             browser.get(served.url)
             settled(browser, 120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.player.web import figures
 from tests.player.web.browser import ask, open_browser, settled
 from tests.player.web.served import Served, serving
 from tests.player.web.shaping import shaped
+from tests.support.screen import missing
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +78,20 @@ def test_a_far_link_adds_its_round_trip(served: Served) -> None:
             assert found.p50 <= trip + 60
             assert found.behind > 0, "no picture was late, at this distance: nothing was measured"
             assert found.oldest <= 2 * trip + 1000 / 60
+
+
+@pytest.mark.skipif(bool(missing()), reason=f"needs {', '.join(missing())}")
+@pytest.mark.parametrize("trip", [0.0, figures.ROUND_TRIP])
+def test_a_window_that_is_a_client_is_as_soon(served: Served, trip: float) -> None:
+    with contextlib.ExitStack() as stack:
+        port = served.port
+        if trip:
+            port = stack.enter_context(shaped(port, round_trip=trip, bits=figures.BITS))
+        found = figures.window(served, port)
+    print(found)
+    assert found.in_flight <= 2
+    assert found.p50 <= 1e3 * trip + 60
+    assert found.rate > 2 / max(trip, 0.1), "as many pictures as round trips"
 
 
 def test_memory_stays_flat(browser: webdriver.Chrome, served: Served) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
+import numpy as np
 import pygame
+from numpy.typing import NDArray
 
 from player.window.window import Window
 from runtime.request import Request
@@ -81,3 +83,15 @@ def tap(code: int, mod: int = 0) -> None:
 def mouse(kind: int, position: tuple[int, int]) -> None:
     event = {"pos": position, "button": 1, "buttons": (1, 0, 0), "rel": (0, 0)}
     pygame.event.post(pygame.event.Event(kind, event))
+
+
+def pixels() -> NDArray[np.uint8]:
+    """Return what the window shows, [H, W, 3]."""
+    surface = pygame.display.get_surface()
+    assert surface is not None
+    return pygame.surfarray.array3d(surface).transpose(1, 0, 2)
+
+
+def box(rect: pygame.Rect) -> tuple[slice, slice]:
+    """Return the rows and columns of ``pixels`` that a rectangle covers."""
+    return slice(rect.top, rect.bottom), slice(rect.left, rect.right)

@@ -9,40 +9,15 @@ import pygame
 import pytest
 from numpy.typing import NDArray
 
-from player.controllers.midi import Midi
-from player.session.actions import HELP
 from player.session.motion.tempo import Tempo
-from player.window import theme
 from player.window.layout import share_x
 from player.window.parts import cuestrip
-from player.window.parts import help as keys_help
 from player.window.window import Window
 from runtime.output.film import save_still
-from tests.player.controllers.test_midi import Ports
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import HERTZ, Script, exact, mouse, stage, tap
+from tests.player.window.stage import HERTZ, Script, box, exact, mouse, pixels, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
-
-
-class NoPorts:
-    """No MIDI input; what is played is given to ``Midi.hear``."""
-
-    def names(self) -> tuple[str, ...]:
-        return ()
-
-    def open(self, name: str, hear: object) -> None:
-        raise AssertionError(name)
-
-
-def pixels() -> NDArray[np.uint8]:
-    surface = pygame.display.get_surface()
-    assert surface is not None
-    return pygame.surfarray.array3d(surface).transpose(1, 0, 2)
-
-
-def box(rect: pygame.Rect) -> tuple[slice, slice]:
-    return slice(rect.top, rect.bottom), slice(rect.left, rect.right)
 
 
 def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,55 +229,6 @@ def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:
     player.run()
 
 
-def test_pictures_behind_the_difference_of_the_marks_are_no_samples() -> None:
-    player, conductor = stage(FakeRenderer())
-    stats = player.session.stats
-
-    def script() -> Script:
-        yield exact(player)
-        for key in (pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_d):
-            tap(key)
-            yield 3
-        yield lambda: player.session.picture() is not player.state.frame
-        tap(pygame.K_5)
-        yield exact(player)
-        yield 10
-        seen = len(stats.known) + len(stats.unknown)
-        tap(pygame.K_d)
-        yield 5
-        assert player.session.picture() is player.state.frame
-        assert len(stats.known) + len(stats.unknown) == seen
-        tap(pygame.K_3)
-        yield exact(player)
-        yield 2
-        assert len(stats.known) + len(stats.unknown) == seen + 1
-
-    conductor.script = script()
-    player.run()
-
-
-def test_the_page_of_figures_is_a_page_of_its_own() -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
-        yield exact(player)
-        tap(pygame.K_5)
-        yield 20
-        tap(pygame.K_x)
-        yield 3
-        page = player.session.view(60).stats
-        assert page is not None
-        figures = dict(page)
-        assert figures["requests asked"] == "2"
-        assert figures["= served + superseded + waiting + being drawn"] == "2 + 0 + 0 + 0"
-        tap(pygame.K_ESCAPE)
-        yield 3
-        assert player.session.view(60).stats is None
-
-    conductor.script = script()
-    player.run()
-
-
 def test_c_copies_the_command_or_prints_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -371,160 +297,3 @@ def test_a_dropped_picture_opens_where_it_was_made_and_others_are_one_line(tmp_p
     player.run()
     assert len(notices) == 4
     assert all(notice and "\n" not in notice for notice in notices)
-
-
-def test_f1_turns_the_pages_of_the_help_and_then_closes_it() -> None:
-    player, conductor = stage(FakeRenderer())
-    shots: list[bytes] = []
-
-    def script() -> Script:
-        yield exact(player)
-        count = keys_help.pages(pygame.display.get_window_size())
-        assert count >= 1
-        pygame.display.set_mode((440, 400), pygame.RESIZABLE)
-        yield 5
-        count = keys_help.pages((440, 400))
-        assert count > 1
-        for _ in range(count):
-            tap(pygame.K_F1)
-            yield 10
-            assert player.state.panels.help
-            shots.append(pixels().tobytes())
-        tap(pygame.K_F1)
-        yield 10
-        assert not player.state.panels.help
-        assert len(set(shots)) == count
-
-    conductor.script = script()
-    player.run()
-
-
-@pytest.mark.parametrize("size", [(420, 360), (420, 528), (520, 720), (1024, 600), (3840, 2160)])
-def test_every_key_is_on_some_page(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    pygame.font.init()
-    try:
-        theme.use_scale(2.0 if size[0] > 2000 else 1.0)
-        written: list[str] = []
-        real = theme.write
-
-        def write(surface: pygame.Surface, font: object, words: str, *rest: object) -> pygame.Rect:
-            written.append(words)
-            box = real(surface, font, words, *rest)  # type: ignore[arg-type]
-            assert surface.get_rect().contains(box), words
-            return box
-
-        monkeypatch.setattr(theme, "write", write)
-        for page in range(keys_help.pages(size)):
-            keys_help.draw(pygame.Surface(size), page)
-        assert {name for name, _ in HELP} <= set(written)
-    finally:
-        theme.use_scale(1.0)
-        theme.forget()
-        pygame.font.quit()
-
-
-def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-    midi = Midi(NoPorts(), tmp_path / "midi.json")
-    player.session.controllers.append(midi)
-    done = []
-
-    def script() -> Script:
-        yield exact(player)
-        for place in (0.25, 0.75):
-            player.state.seek(place)
-            yield 2
-            tap(pygame.K_m)
-            yield 2
-        for note, key, mod in ((60, pygame.K_F2, 0), (61, pygame.K_F3, 0), (62, pygame.K_n, 1)):
-            tap(pygame.K_l)
-            yield 2
-            tap(key, pygame.KMOD_SHIFT * mod)
-            yield 2
-            midi.hear([0x90, note, 100])
-            yield 2
-        seed = player.state.request.seed
-        for note, place in ((60, 0.25), (61, 0.75)):
-            midi.hear([0x90, note, 100])
-            yield 2
-            assert player.state.request.t == place
-        midi.hear([0x90, 62, 100])
-        yield 2
-        assert player.state.request.seed == (seed - 1) % 2**32
-        done.append(True)
-
-    conductor.script = script()
-    player.run()
-    assert done
-
-
-@pytest.mark.parametrize("after", [(), (pygame.K_p,)], ids=["before the key", "after it"])
-@pytest.mark.parametrize("key", [pygame.K_ESCAPE, pygame.K_l])
-def test_learning_a_knob_is_given_up(tmp_path: Path, after: tuple[int, ...], key: int) -> None:
-    ports = Ports()
-    ports.there["knobs"] = None
-    midi = Midi(ports, tmp_path / "midi.json")
-    player, conductor = stage(FakeRenderer(), controllers=(lambda: midi,))
-
-    def script() -> Script:
-        yield exact(player)
-        for pressed in (pygame.K_l, *after, key):
-            tap(pressed)
-            yield 1
-        assert not player.state.closing
-        assert player.state.notice == "no knob is learned"
-        ports.play("knobs", 0xB0, 21, 40)
-        yield 2
-        assert midi.bindings == {}
-        for pressed in (pygame.K_l, pygame.K_p):
-            tap(pressed)
-            yield 2
-        ports.play("knobs", 0xB0, 21, 40)
-        yield 2
-        assert [one.action for one in midi.bindings.values()] == ["perceptual"]
-
-    conductor.script = script()
-    player.run()
-    assert len(midi.bindings) == 1, "Esc ended the session"
-
-
-def test_what_the_window_does_besides_playing_stays_written_on_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    player, conductor = stage(FakeRenderer())
-    written: list[str] = []
-    real = theme.write
-
-    def write(surface: pygame.Surface, font: object, words: str, *rest: object) -> pygame.Rect:
-        written.append(words)
-        return real(surface, font, words, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(theme, "write", write)
-
-    def shown() -> set[str]:
-        player.state.notice = ""
-        player.canvas.forget()
-        written.clear()
-        player.canvas.draw(player.session.view(60), player.state.frame, 1e9, None, None)
-        return {words for words in written if "difference" in words or "wait" in words}
-
-    def script() -> Script:
-        yield exact(player)
-        assert shown() == set()
-        for code in (pygame.K_2, pygame.K_a, pygame.K_8, pygame.K_b, pygame.K_d):
-            tap(code)
-            yield 3
-        assert shown() == {"difference of A and B"}
-        tap(pygame.K_d)
-        tap(pygame.K_q)
-        yield 3
-        assert shown() == {"jumps wait for the beat, once K taps the tempo"}
-        player.session.beats.tempo = Tempo(20.0, player.session.beats.now)
-        assert shown() == {"jumps wait for the beat"}
-        tap(pygame.K_q)
-        tap(pygame.K_5)
-        yield 3
-        assert shown() == {"a jump waits for the bar …"}
-
-    conductor.script = script()
-    player.run()

@@ -171,6 +171,7 @@ export function showCues(cues, press) {
   choose(box.dataset.click ?? "cue");
   box.replaceChildren(make("span", "Cues"), ...cues.map(([words], index) => {
     const button = make("button", String(index + 1), { type: "button", title: words });
+    button.prepend(make("canvas", "", { hidden: true }));
     button.setAttribute("aria-label", `cue ${index + 1}: ${words}`);
     button.addEventListener("click", (event) => {
       const drops = event.ctrlKey || event.metaKey;

@@ -77,7 +77,7 @@ def test_a_servers_range_is_not_looked_for_with_a_model_of_here(
     assert "type them in the window" in str(error)
 
 
-@pytest.mark.parametrize("option", ["--cues", "--stats", "--cache"])
+@pytest.mark.parametrize("option", ["--cues", "--cache"])
 def test_what_a_server_cannot_do_for_a_window_is_refused(option: str, tmp_path: Path) -> None:
     words = ["--connect", "http://127.0.0.1:1/?token=none", option, str(tmp_path / "512M")]
     error = CliRunner().invoke(app, words).exception

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 
 from player.commands.playing.serve import _say_where
+from player.session.motion.moment import Moment
+from player.session.saving.cues import read_cues, write_cues
 from player.web.client.connection import Connection
 from runtime.output.film import read_settings
+from runtime.request import Request
 from tests.player.web.browser import until
 
 MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
@@ -103,6 +106,7 @@ def test_a_recording_is_finished_and_what_nobody_fetched_stays(
         (("--host", "192.0.2.1"), r"\Awordmorph: cannot listen on 192\.0\.2\.1:8765.*\n\Z"),
         (("--port", "99999"), "--port 99999 is no port"),
         (("--steps", "77"), "no table for 77 steps"),
+        (("--cues", __file__), r"\Awordmorph: .*test_serve\.py.*\n\Z"),
     ],
 )
 def test_what_cannot_be_served_is_one_line(
@@ -114,6 +118,33 @@ def test_what_cannot_be_served_is_one_line(
     assert re.search(line, err), err
     assert "Traceback" not in err
     assert "token=" not in out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_cues_are_those_of_a_file_and_kept_there(tmp_path: Path) -> None:
+    cues = tmp_path / "set.json"
+    write_cues(cues, [Moment(Request("dog -> fox", 0.25), "critters")], 2.0)
+    process = serve("--port", "0", "--cues", str(cues), home=tmp_path)
+    assert process.stdout is not None
+    connection = None
+    try:
+        connection = Connection(process.stdout.readline().split()[1])
+        connection.opened()
+        until(lambda: connection.state["cues"], what="the cue of the file")
+        connection.say({"do": "act", "name": "keep_cue", "value": None})
+        until(lambda: len(connection.state["cues"]) == 2, what="another")
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=60)
+    finally:
+        if connection is not None:
+            connection.close()
+        process.kill()
+        process.wait()
+    assert "Traceback" not in out + err
+    (first, second), seconds = read_cues(cues)
+    assert first.request == Request("dog -> fox", 0.25)
+    assert second.request.expression == "cat -> kitten"
+    assert seconds == 2.0
 
 
 def test_a_token_that_cannot_be_removed_is_one_line(tmp_path: Path) -> None:

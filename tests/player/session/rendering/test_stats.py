@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from player.session.rendering.renderer import PendingRequest
-from player.session.rendering.stats import Stats, lines, quantiles
+from player.session.rendering.stats import Stats, lines, most_in_a_second, quantiles
 from player.session.rendering.worker import Worker
 from runtime.cache import FrameCache
 from runtime.request import Frame, Request
@@ -44,6 +44,15 @@ def test_a_picture_that_was_overtaken_is_no_sample_when_it_comes_by_later() -> N
     assert len(stats.unknown) == 2
     stats.show(frame(0.9))  # nobody asked
     assert len(stats.unknown) == 2
+
+
+def test_pictures_in_a_second_are_those_that_changed() -> None:
+    stats = Stats()
+    for t in (0.1, 0.1, 0.2, 0.1):
+        stats.show(frame(t))
+    assert most_in_a_second(stats.pictures) == 3
+    assert most_in_a_second([]) == 0
+    assert most_in_a_second([0.0, 0.5, 0.99, 1.2, 1.3, 1.4, 1.45, 9.0]) == 6
 
 
 def test_quantiles_are_in_milliseconds() -> None:

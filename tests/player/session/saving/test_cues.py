@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,12 @@ def test_between_other_sentences_a_cue_is_there_at_once(
     assert session.state.request == target
 
 
-def test_a_glide_that_the_model_cannot_mix_is_a_jump(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_glide_that_the_model_cannot_mix_is_a_jump(session: Session) -> None:
     def check(request: Request) -> None:
         if "->" in request.expression:
             raise RequestError("too many prompts")
 
-    monkeypatch.setattr(session, "_check", check)
+    session.played.model = replace(session.played.model, check=check)
     session.cues.set([Moment(Request("dog"), "critters")], 1.0)
     session.cues.recall(1, gliding=True)
     turn(session, 1)

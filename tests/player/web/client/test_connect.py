@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture
 from tests.player.web.browser import until
 from tests.player.web.served import Client, Served, Two, serving
+from tests.player.web.shaping import shaped
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
@@ -255,6 +257,36 @@ def test_a_window_plays_on_with_the_servers_next_model(tmp_path: Path) -> None:
         assert clock.done
         with pytest.raises(BundleError, match="plays critters, not other"):
             window.session.played.other_of(Moment(window.session.state.request, "other"))
+
+
+def test_far_away_many_pictures_come_in_a_round_trip(tmp_path: Path) -> None:
+    """What the server shows on the way is shown here too, not one picture a round trip."""
+    trip, seconds = 0.25, 2.0
+    with (
+        serving(tmp_path, "cat -> fox", lossless=True) as served,
+        shaped(served.port, round_trip=trip, bits=50e6) as port,
+    ):
+        window, clock = open_window(replace(served, port=port))
+        clock.window = window
+
+        def script() -> Iterator[None]:
+            state = window.state
+            while state.frame is None or state.frame.request != state.request:
+                yield
+            window.session.stats.pictures.clear()
+            began, place = time.monotonic(), 0
+            while time.monotonic() < began + seconds:
+                place = min(place + 7, 3999)
+                state.playhead = replace(state.playhead, x=float(place))
+                yield
+            while state.frame.request != state.request:
+                yield
+            np.testing.assert_array_equal(state.frame.pixels, picture(state.request))
+
+        clock.script = script()
+        window.run()
+        assert clock.done
+        assert len(window.session.stats.pictures) > 1.5 * seconds / trip, "two are in flight"
 
 
 def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from player.session.actions import ACTIONS
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
-from player.web.server.shown import PAGE_ACTIONS
 from player.web.wire.flow import FAR_SECONDS, Flow
-from player.web.wire.messages import MAX_BYTES, WireError, read
-from player.web.wire.pictures import decode, pack, unpack
+from player.web.wire.pictures import decode
 from runtime.errors import ExpressionError, RequestError
 from runtime.pipeline import Pipeline
 from runtime.request import Request
@@ -132,49 +128,6 @@ def test_a_picture_is_drawn_where_the_client_will_be(tmp_path: Path) -> None:
         client.picture_at(3005)
 
 
-def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
-        n = client.say(do="act", name="copy", value=None)
-        received = client.until(
-            lambda: next((h for h in client.heard if h.get("say") == "copied"), 0)
-        )
-        assert received["n"] == n
-        assert received["text"].startswith("wordmorph play"), received
-        for x, mark in ((400, "mark_a"), (3600, "mark_b")):
-            client.say(do="move", x=x, y=2000)
-            client.picture_at(x)
-            client.say(do="act", name=mark, value=None)
-        client.until(lambda: len(client.state["marks"]) == 2)
-        assert client.state["marks"] == [["A", 0.1, 0.5, 0], ["B", 0.9, 0.5, 0]]
-        for _ in range(2):  # shown again as it was
-            count = len(client.pictures)
-            client.say(do="act", name="difference", value=None)
-            client.until(lambda: client.state["difference"])
-            client.until(
-                lambda count=count: any(  # type: ignore[misc]
-                    p[0]["kind"] == "difference" for p in client.pictures[count:]
-                )
-            )
-            client.say(do="act", name="difference", value=None)
-            client.until(lambda: not client.state["difference"])
-
-
-def test_a_tap_on_the_page_counts_when_it_is_heard(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
-        began = time.perf_counter()
-        client.hears(client.say(do="act", name="tap", value=None))
-        first = time.perf_counter()
-        time.sleep(0.3)
-        client.hears(client.say(do="act", name="tap", value=None))
-        tempo = served.session.beats.tempo
-        assert tempo is not None
-        assert began <= tempo.start <= first
-
-
 def test_another_model_is_met_anew(tmp_path: Path) -> None:
     with serving(tmp_path, models=Two()) as served:
         client = Client(served)
@@ -227,28 +180,6 @@ def test_a_line_that_does_not_fit_into_the_clients_cache_is_not_sent_ahead_for_e
         client.picture_at(3990)
 
 
-def test_a_picture_that_cannot_be_drawn_is_refused_to_who_asked_for_it_alone(
-    tmp_path: Path,
-) -> None:
-    def renderer() -> FakeRenderer:
-        return FakeRenderer(seconds=0.1, refuse=(0.25,))
-
-    with serving(tmp_path, open_renderer=renderer) as served:
-        first, second = Client(served), Client(served)
-        first.until(lambda: first.state.get("engine"))
-        asked = {"expression": "cat -> kitten", "seed": 5}
-        bad = first.say(do="ask", request={**asked, "t": 0.25})
-        good = [second.say(do="ask", request={**asked, "t": t}) for t in (0.5, 0.75)]
-
-        def refused(client: Client) -> list[dict[str, object]]:
-            return [h for h in client.heard if h.get("say") == "refused"]
-
-        first.until(lambda: refused(first))
-        assert [h["n"] for h in refused(first)] == [bad]
-        second.until(lambda: {h.get("answers") for h in second.heard} >= set(good))
-        assert not refused(second)
-
-
 def test_far_links_have_two_in_flight() -> None:
     for trip, window in ((FAR_SECONDS / 4, 1), (FAR_SECONDS * 2, 2)):
         link, now = Flow(), 0.0
@@ -261,113 +192,6 @@ def test_far_links_have_two_in_flight() -> None:
             if link.takes_picture:
                 link.send_picture(Request("cat -> kitten", t), now)
         assert link.in_flight == window
-
-
-def test_an_expression_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
-        n = client.say(do="change", request={"expression": "cat -> (kitten"})
-        received = client.until(
-            lambda: next((h for h in client.heard if h.get("say") == "refused"), None)
-        )
-        assert received["n"] == n
-        assert received["text"][received["column"]] == "(", received
-        assert served.session.state.request.expression == "cat -> kitten"
-        client.say(do="change", request={"seed": 7, "expression": "cat -> fox"})
-        client.until(lambda: client.state["request"]["seed"] == 7)
-        assert client.state["request"]["expression"] == "cat -> fox"
-
-
-def test_every_action_can_be_done_and_none_ends_the_server(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
-        for action in ACTIONS:
-            n = client.say(do="act", name=action.name, value=None)
-            client.hears(n)
-        refused = [h for h in client.heard if h.get("say") == "refused"]
-        assert len(refused) == len(PAGE_ACTIONS & {action.name for action in ACTIONS}), refused
-        n = client.say(do="act", name="seek", value=1.5)
-        client.until(lambda: any(h.get("say") == "refused" and h["n"] == n for h in client.heard))
-        client.say(do="move", x=4, y=2000)
-        client.until(lambda: client.state["x"] == 4)
-
-
-def test_page_actions_are_rows_of_the_table() -> None:
-    assert {action.name for action in ACTIONS} >= PAGE_ACTIONS
-
-
-def test_a_still_is_offered_and_taken_home(tmp_path: Path) -> None:
-    import urllib.error
-    import urllib.request
-
-    from tests.player.web.served import TOKEN
-
-    with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("shown") is not None)
-        client.say(do="act", name="save", value=None)
-        [[number, name]] = client.until(lambda: client.state.get("kept"))
-        url = f"http://127.0.0.1:{served.port}/kept/{number}"
-        with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(url)
-        asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
-        with urllib.request.urlopen(asked) as answer:
-            assert answer.read() == (tmp_path / name).read_bytes()
-
-
-def test_a_recording_and_its_take_are_offered_and_no_folder_is_told(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("shown") is not None)
-        client.say(do="act", name="record", value=None)
-        notice = client.until(
-            lambda: "recording" in client.state["notice"] and client.state["notice"]
-        )
-        assert str(tmp_path) not in notice
-        assert ".mp4" in notice
-        client.until(lambda: client.state["recording"] is not None)
-        client.say(do="act", name="record", value=None)
-        client.until(lambda: len(client.state["kept"]) == 2)
-        names = dict(client.state["kept"])
-        assert sorted("".join(Path(name).suffixes[-2:]) for name in names.values()) == [
-            ".mp4",
-            ".take.json",
-        ]
-        for number, name in names.items():
-            assert served.stage.kept.path(number) == tmp_path / name
-
-
-def test_one_performs_and_hands_over_when_asked(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        first, second = Client(served), Client(served)
-        me, you = first.take(5), second.take(5)
-        assert me is not None
-        assert you is not None
-        second.until(lambda: second.state.get("performer") == me["you"])
-        second.say(do="move", x=800, y=2000)
-        second.until(lambda: any(h.get("say") == "refused" for h in second.heard))
-        assert served.session.state.playhead.x == 0
-        second.tell(do="control", want=True)
-        first.until(lambda: first.state.get("asking") == [you["you"]])
-        first.tell(do="control", want=False, to=you["you"])
-        second.until(lambda: second.state["performer"] == you["you"])
-        second.say(do="move", x=800, y=2000)
-        second.until(lambda: second.state["x"] == 800)
-        second.close()
-        first.until(lambda: first.state["performer"] is None)
-        first.tell(do="control", want=True)
-        first.until(lambda: first.state["performer"] == me["you"])
-
-
-def test_the_same_page_again_takes_its_own_place(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        first = Client(served, "?client=ab12")
-        first.until(lambda: first.state.get("performer"))
-        again = Client(served, "?client=ab12")
-        again.until(lambda: again.you and again.state.get("performer") == again.you)
-        assert list(served.stage.viewers) == [again.you]
 
 
 def test_a_remote_renderer_draws_what_the_server_draws(tmp_path: Path) -> None:
@@ -388,71 +212,3 @@ def test_a_remote_renderer_draws_what_the_server_draws(tmp_path: Path) -> None:
         with pytest.raises(RequestError, match="no table for 77 steps"):
             renderer.render(Request("cat -> kitten", steps=77))
         renderer.close()
-
-
-def test_an_address_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        wrong = served.url.replace("ttt", "uuu")
-        for address, line in (
-            ("127.0.0.1:8765", "needs an address with a token"),
-            ("http://127.0.0.1:8765/", "needs an address with a token"),
-            (wrong, "the token is not right"),
-            (served.url.replace(str(served.port), "1"), "nobody answers"),
-        ):
-            with pytest.raises(RequestError, match=line) as refused:
-                Connection(address)
-            assert "uuu" not in str(refused.value)
-            assert "ttt" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "null",
-        "[" * 5000,
-        "{}",
-        '{"do":"move","n":1,"x":1e400,"y":0}',
-        '{"do":"move","n":1,"x":-1,"y":0}',
-        '{"do":"move","n":1,"x":true,"y":0}',
-        '{"do":"act","n":1,"name":7}',
-        '{"do":"act","n":1,"name":"seek","value":NaN}',
-        '{"do":"change","n":1,"request":{"folder":"/etc"}}',
-        '{"do":"change","n":1,"request":{"expression":"\\ud800"}}',
-        '{"do":"change","n":1,"request":{"seed":"1"}}',
-        '{"do":"ask","n":1,"request":{"t":0}}',
-        '{"do":"forget","seqs":[-1]}',
-        '{"do":"control","want":1}',
-        '{"do":"move","n":1,"x":1,"y":0,"ahead":[1]}',
-        '{"do":"move","n":1,"x":1,"y":0,"ahead":[1,-1]}',
-        '{"do":"have","request":{"expression":"cat"}}',
-        '{"do":"have","request":{"expression":"cat"},"places":[[1,0]]}',
-        '{"do":"have","request":{"expression":"cat"},"places":[[1,NaN,0]]}',
-        '{"do":"have","request":{"seed":1},"places":[]}',
-        '{"do":"have","request":{"expression":"%s"},"places":[[1,0,0]]}' % ("x" * 2001),
-        '{"do":"have","request":{"expression":"cat","t":0},"places":[[1,0,0]]}',
-        '{"do":"have","request":{"expression":"cat","u":0},"places":[]}',
-    ],
-)
-def test_what_is_no_message_is_refused(text: str) -> None:
-    with pytest.raises(WireError):
-        read(text)
-
-
-def test_a_header_longer_than_its_message_is_refused() -> None:
-    header, data = unpack(pack({"seq": 1}, b"picture"))
-    assert (header, data) == ({"seq": 1}, b"picture")
-    for damaged in (b"", b"\0\0\0\xff{}", b"\xff\xff\xff\xff{}", b"\0\0\0\2[]"):
-        with pytest.raises(ValueError, match=r"."):
-            unpack(damaged)
-    assert len(pack({"request": asdict(Request("x" * 2000))}, b"")) < MAX_BYTES
-
-
-def test_a_frame_that_fails_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
-    with serving(tmp_path, open_renderer=lambda: FakeRenderer(refuse=(0.25,))) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
-        client.say(do="move", x=1000, y=2000)
-        client.until(lambda: "not finite" in client.state.get("error", ""))
-        client.say(do="move", x=2000, y=2000)
-        client.until(lambda: client.state["error"] == "" and client.state["shown"] == {})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +26,10 @@ SUFFIX = ".sqlite"
 _OURS = 0x776D6174  # "wmat", in the file's header
 _FORMAT = 1
 _WAIT_S = 30.0
+_TABLE = (
+    "CREATE TABLE measurements (key TEXT PRIMARY KEY, subject TEXT NOT NULL, found TEXT NOT NULL, "
+    "digest TEXT NOT NULL) WITHOUT ROWID"
+)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _ROOM = 1 << 20
 """A disk with less room than this is called full when writing fails."""
@@ -78,7 +84,7 @@ class Measurements:
             try:
                 self._connection = _open(path)
             except sqlite3.DatabaseError as error:
-                if _code(error) not in _DAMAGED:
+                if not _is_damaged(path, error):
                     raise
                 self._connection = _begin_anew(path, say)
 
@@ -88,7 +94,7 @@ class Measurements:
             row = self._connection.execute(
                 "SELECT found, digest FROM measurements WHERE key = ?", (key_of(subject),)
             ).fetchone()
-        if row is None or row[1] != _digest(row[0]):
+        if row is None or not isinstance(row[0], str) or row[1] != _digest(row[0]):
             return None
         with suppress(ValueError):
             return msgspec.json.decode(row[0], type=Measurement)
@@ -120,7 +126,7 @@ class Measurements:
         """Translate what SQLite says."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             raise TargetError(self._words(error)) from None
 
     def _words(self, error: Exception) -> str:
@@ -133,19 +139,19 @@ class Measurements:
             )
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return f"{self.path} is being written by another program: try again when that is done"
-        if code in _DAMAGED:
+        if code in _DAMAGED or isinstance(error, UnicodeDecodeError):
             return f"{self.path} was damaged meanwhile: run the same command, which sets it aside"
         return f"{self.path} cannot be written: {error}"
 
 
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_WAIT_S)
+    # damage may have made anything of a text; whoever reads it compares it with its digest
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
         (sound,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if sound != "ok":
-            damaged = sqlite3.DatabaseError(sound)
-            damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            raise damaged
+            raise _damage(sound)
         # the table first: whoever makes the file commits all three at once, perhaps just now
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
@@ -157,14 +163,16 @@ def _open(path: Path) -> sqlite3.Connection:
                 f"{path} is of format {made}, this program keeps format {_FORMAT}: name another "
                 "--store"
             )
+        if tables and connection.execute("SELECT sql FROM sqlite_master").fetchall() != [(_TABLE,)]:
+            raise _damage("another table")
         with connection:
             connection.execute("BEGIN IMMEDIATE")  # of two that make it, one makes it
             connection.execute(f"PRAGMA application_id = {_OURS}")
             connection.execute(f"PRAGMA user_version = {_FORMAT}")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS measurements (key TEXT PRIMARY KEY, subject TEXT NOT "
-                "NULL, found TEXT NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID"
-            )
+            connection.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
+    except UnicodeDecodeError:  # of what SQLite says of the damage, in words out of the file
+        connection.close()
+        raise _damage("no text") from None
     except BaseException:
         connection.close()
         raise
@@ -183,7 +191,7 @@ def _begin_anew(path: Path, say: Callable[[str], None]) -> sqlite3.Connection:
             try:
                 return _open(path)
             except sqlite3.DatabaseError as error:
-                if _code(error) not in _DAMAGED:
+                if not _is_damaged(path, error):
                     raise
             say(f"{path} is damaged: set aside as {_set_aside(path).name}, started anew")
             return _open(path)
@@ -200,6 +208,27 @@ def _set_aside(path: Path) -> Path:
     with suppress(FileNotFoundError):
         rename(Path(f"{path}-journal"), Path(f"{aside}-journal"))
     return aside
+
+
+def _damage(what: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def _is_damaged(path: Path, error: sqlite3.DatabaseError) -> bool:
+    """Tell whether an error in opening ``path`` comes of what is in it.
+
+    A header that asks for another SQLite is no damage to SQLite, but is to a file of ours.
+    """
+    if _code(error) in _DAMAGED:
+        return True
+    if _code(error) not in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY):
+        return False
+    with suppress(OSError), path.open("rb") as file:
+        header = file.read(100)
+        return header[68:72] == _OURS.to_bytes(4, "big") and os.access(path, os.W_OK)
+    return False
 
 
 def _code(error: Exception) -> int:

@@ -39,6 +39,7 @@ from runtime.output.target import check_picture
 from runtime.perception.charting.map import (
     LEAST,
     MOST,
+    TOO_FEW,
     PlaneMap,
     PlaneMesh,
     Point,
@@ -238,8 +239,9 @@ def _figures(plane: PlaneMap, ways: dict[str, Measured]) -> dict[str, Any]:
 
 def _say(plane: PlaneMap, ways: dict[str, Measured]) -> None:
     storm, _ = storms_on(plane.speed)
+    storms = f"{100 * storm.mean():.0f} % of the plane storms"
     Console().print(
-        f"{len(plane.places)} pictures, {100 * storm.mean():.0f} % of the plane storms; speed "
+        f"{len(plane.places)} pictures, {storms if plane.tells_storms else TOO_FEW}; speed "
         f"{plane.speed.min():.2f} to {plane.speed.max():.2f}, half of it below "
         f"{np.median(plane.speed):.2f}",
         soft_wrap=True,

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runtime.errors import RequestError
+from runtime.errors import ExpressionError, RequestError
+from runtime.language.expression import parse
 
 MAX_FILE = 1 << 20
 """bytes"""
@@ -23,9 +24,10 @@ def names_of(words: Sequence[str], file: Path | None) -> tuple[str, ...]:
         raise RequestError("an empty word has no place in an atlas: leave it out")
     known: dict[str, str] = {}
     for word in given:
-        if word.casefold() in known:
+        key = _meaning(word).casefold()
+        if key in known:
             print(f"{word!r} stands there more than once: it is counted once", file=sys.stderr)
-        known.setdefault(word.casefold(), word)
+        known.setdefault(key, word)
     names = tuple(known.values())
     if not names:
         raise RequestError("an atlas of nothing: name words, or a file of them with --file")
@@ -37,6 +39,14 @@ def names_of(words: Sequence[str], file: Path | None) -> tuple[str, ...]:
 def tidy(word: str) -> str:
     """Return a word or phrase with single spaces and none at its ends."""
     return " ".join(word.split())
+
+
+def _meaning(word: str) -> str:
+    """Return a word as the language writes it; one that cannot be read as it is."""
+    try:
+        return str(parse(word))
+    except ExpressionError:
+        return word
 
 
 def _read(file: Path) -> list[str]:

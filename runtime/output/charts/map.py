@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
-from runtime.perception.charting.map import PlaneMap, Point, storms_on
+from runtime.perception.charting.map import TOO_FEW, PlaneMap, Point, storms_on
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -82,12 +82,14 @@ def draw_map(
     for index, way in enumerate(ways):
         _draw_strip(figure, way, 1.24 - index * 1.1)
     share = 100 * float(storm.mean())
+    found = f"{share:.0f} % of the plane storms" if share >= 0.5 else "no storm"
+    if not plane.tells_storms:
+        found = TOO_FEW
     figure.text(0.015, 1 - 0.12 / _TALL, clip(labels.title, 84), ha="left", va="top",
                 fontsize=11, color=_INK, parse_math=False)  # fmt: skip
     figure.text(
         0.015, 1 - 0.36 / _TALL,
-        f"{len(plane.places)} pictures; {share:.0f} % of the plane storms" if share >= 0.5
-        else f"{len(plane.places)} pictures; no storm",
+        f"{len(plane.places)} pictures; {found}",
         ha="left", va="top", fontsize=8.5, color=_FAINT,
     )  # fmt: skip
     return painted(figure)

@@ -37,6 +37,9 @@ LEAST, MOST = 9, 4096
 COARSEST, COARSE = 2, 8
 """Cells along each side at first, and before the picture decides which are cut; between them all
 are cut in four, so that there is a map soon however slow the frames are."""
+_TELLING = 16
+TOO_FEW = "too few to tell a storm"
+"""said of fewer cells than ``_TELLING``: half of them tell what is calm here"""
 _RESOLVED = 3 * VISIBLE
 """A cell is not cut further when no side of it changes more than this."""
 _ROUND = 24
@@ -91,6 +94,11 @@ class PlaneMap:
     def speed(self) -> Floats:
         """[SIDE, SIDE] visible change per unit of way in the steepest direction."""
         return _painted(self.cells, lambda cell: cell.steepest)
+
+    @property
+    def tells_storms(self) -> bool:
+        """Whether it has enough cells for half of them to tell what is calm here."""
+        return len(self.cells) >= _TELLING
 
     @property
     def steepest(self) -> Cell:

@@ -46,7 +46,7 @@ def load_range(key: str) -> tuple[float, float] | None:
     try:
         kept = json.loads((ranges_root() / f"{key}.json").read_text(encoding="utf-8"))
         low, high = float(kept["low"]), float(kept["high"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return (low, high) if math.isfinite(high - low) and low <= 0 <= high else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runtime import durable
@@ -185,6 +187,47 @@ def test_damage_of_any_kind_is_damage(tmp_path: Path, monkeypatch: pytest.Monkey
     store, message = opened(path)
     store.close()
     assert "set aside" in message[0]
+
+
+def test_a_bit_that_flips_anywhere_costs_what_it_hit_and_nothing_else(tmp_path: Path) -> None:
+    """What is read is right or measured anew; only the two marks of whose it is are believed."""
+    path = tmp_path / "atlas.sqlite"
+    with opened(path)[0] as store:
+        for seed in range(3):
+            store.keep(subject(seed), FOUND)
+    whole = path.read_bytes()
+    used = [place for place, byte in enumerate(whole) if byte]
+    draws = np.random.default_rng(draw_seed())
+    schema = whole.find(b"CREATE TABLE")
+    chosen = [
+        18,
+        19,
+        45,
+        47,
+        schema - 2,
+        schema + 8,
+        whole.find(b"found TEXT"),
+        whole.find(b"path"),
+    ]
+    for place in [*chosen, *draws.choice(used, 150).tolist()]:
+        bit = 7 if place in chosen else int(draws.integers(8))
+        harmed = bytearray(whole)
+        harmed[place] ^= 1 << bit
+        path.write_bytes(harmed)
+        try:
+            store, _ = opened(path)
+        except TargetError as error:
+            told = str(error)
+        else:
+            told = ""
+        if told:
+            assert re.search("another program|of format", told), (place, bit)
+            continue
+        with store:
+            for seed in range(3):
+                assert store.get(subject(seed)) in (FOUND, None), (place, bit)
+                store.keep(subject(seed), FOUND)
+                assert store.get(subject(seed)) == FOUND, (place, bit)
 
 
 def test_a_row_that_was_altered_counts_as_not_measured(tmp_path: Path) -> None:

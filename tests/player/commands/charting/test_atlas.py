@@ -186,9 +186,9 @@ def test_ctrl_c_while_a_line_is_written_loses_none(
 
 def test_words_come_from_a_file_too_each_once(stage: Stage) -> None:
     Path("words.txt").write_text("# animals\n\n fox\ndog\nCat\na  red   panda\n", "utf-8")
-    stage.run("cat", "--file", "words.txt", *FEW, "--json")
-    assert json.loads(stage.out)["words"] == ["cat", "fox", "dog", "a red panda"]
-    assert stage.err.count("more than once") == 1
+    stage.run("cat", '"fox"', "--file", "words.txt", *FEW, "--json")
+    assert json.loads(stage.out)["words"] == ["cat", '"fox"', "dog", "a red panda"]
+    assert stage.err.count("more than once") == 2
 
 
 def test_words_the_model_was_never_taught_are_allowed_and_named(stage: Stage) -> None:

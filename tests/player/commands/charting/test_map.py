@@ -134,16 +134,22 @@ def test_ctrl_c_leaves_no_file(run: Run, pipeline: Sea) -> None:
     assert os.listdir() == []
 
 
+def test_a_map_of_a_few_cells_says_that_it_tells_no_storm(run: Run) -> None:
+    assert "too few to tell a storm" in run("map", NOTE, "--seconds", "0.001")
+    assert "% of the plane storms" in run("map", NOTE, "--frames", "120")
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("plane", [YACHT, NOTE])
 def test_storms_finds_the_calmest_way_calmer_than_the_straight_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, plane: str
 ) -> None:
     """On the built-in model: the yacht goes round the storm by taking the rain first."""
     monkeypatch.chdir(tmp_path)
     with Pipeline.open("critters", backend="openvino", precision="f32") as model:
         monkeypatch.setattr(model, "close", lambda: None)
         run = runner(cast(DrawnPipeline, model), monkeypatch)
-        told = json.loads(run("map", YACHT, "--frames", "200", "--json"))
+        told = json.loads(run("map", plane, "--frames", "200", "--json"))
         found = {
             name: json.loads(run("storms", way["expression"], "--json"))
             for name, way in told["ways"].items()

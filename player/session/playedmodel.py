@@ -22,8 +22,8 @@ from runtime.cache import FrameCache
 from runtime.errors import MorphError, RequestError
 from runtime.request import Request
 
-ENDED = "   the recording ends: another model"
-"""said where a film and its take end with the model that drew them"""
+ENDED = "   the recording ends: pictures of another size"
+"""said where a film, and its take with it, cannot go on"""
 
 
 class PlayedModel:
@@ -98,9 +98,10 @@ class PlayedModel:
             self._state.say(str(error))
             return
         self._before = Moment(self._state.request, self._state.invocation.model)
-        recorded = self._keeping.recorder is not None
+        recorder = self._keeping.recorder
         self._play(model, wanted.request)
-        self._state.say(f"opening {self.name} …{ENDED if recorded else ''}")
+        ended = recorder is not None and self._keeping.recorder is None
+        self._state.say(f"opening {self.name} …{ENDED if ended else ''}")
 
     def recover(self) -> str | None:
         """Play on with the model before, if this one cannot be opened; return the name of this one.
@@ -124,7 +125,8 @@ class PlayedModel:
     def _play(self, model: Model, request: Request) -> None:
         state = self._state
         self._folders[self.name] = state.invocation.model
-        self._keeping.stop_recording()
+        if model.picture != self.model.picture:
+            self._keeping.stop_recording()
         self._keeping.give_up_grid()
         state.invocation = replace(state.invocation, model=model.name, size=None)
         state.cache = FrameCache(self._budget or default_budget(model.picture))

@@ -1,4 +1,4 @@
-"""A shelf with two models."""
+"""A shelf with three models."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.player.fakes import SIZE, FakeRenderer
 
 
 class Shelf:
-    """Two models that draw, and one that cannot be opened."""
+    """Models that draw, two of them pictures of one size, and one that cannot be opened."""
 
     def __init__(self) -> None:
         self.opened: list[FakeRenderer] = []
 
     def names(self) -> tuple[str, ...]:
-        return ("critters", "large", "broken")
+        return ("critters", "large", "broken", "twin")
 
     def find(self, name: str) -> Model:
         if name not in self.names():

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import av
 import pytest
 
 from player.session.motion.moment import Moment
+from player.session.saving.takefile import read_take
 from player.session.session import Session
 from runtime.output.film import open_film
 from runtime.request import Request
-from tests.player.fakes import SIZE, turn
+from tests.player.fakes import SIZE, ticking, turn
 from tests.player.session.shelf import Shelf
 
 
@@ -63,7 +65,7 @@ def test_changing_the_model_does_not_wait_for_the_film_that_is_recorded(
     turn(session, 30)
     session.live.next_model()
     turn(session, 2)
-    assert "the recording ends: another model" in session.state.notice
+    assert "the recording ends: pictures of another size" in session.state.notice
     assert session.keeping.finishing is not None, "it was waited for"
     assert session.played.name == "large"
     release.set()
@@ -71,3 +73,22 @@ def test_changing_the_model_does_not_wait_for_the_film_that_is_recorded(
     turn(session, 1)
     assert session.keeping.finishing is None
     assert any("recorded" in line and ".mp4" in line for line in session.state.printed)
+
+
+def test_a_recording_goes_on_with_a_model_of_the_same_size(session: Session) -> None:
+    pass_turns = ticking(session)
+    session.keeping.record()
+    pass_turns(30)
+    session.go(Moment(Request("cat -> kitten", t=0.5), "twin"))
+    pass_turns(30)
+    assert "recording" not in session.state.notice
+    assert session.keeping.recorder is not None
+    path = session.keeping.recorder.path
+    session.keeping.record()
+    pass_turns(1)
+    session.finish()
+    take = read_take(path.with_suffix(".take.json"))
+    assert [moment.model for _, moment in take.events] == ["critters", "twin"]
+    assert take.events[-1][1].request == Request("cat -> kitten", t=0.5)
+    with av.open(str(path)) as film:
+        assert 19 <= sum(1 for _ in film.decode(video=0)) <= 22

@@ -14,7 +14,9 @@ STATES = 4
 DEAD_SECONDS = 20.0
 """Unacknowledged for so long, a link is given up."""
 KNOWN = 20_000
-"""Pictures remembered as known to the other side."""
+"""Pictures remembered as known to the other side,"""
+KNOWN_CHARACTERS = 4 << 20
+"""and how long their expressions may be together."""
 RATE, BURST = 300.0, 300.0
 """Messages a second from a client, and how many at once. The acknowledgement of what is in flight
 does not count: there are as many as the server sends."""
@@ -28,6 +30,8 @@ class Flow:
     """number of the last message; a client that comes again goes on from what it heard last"""
     known: OrderedDict[Request, int] = field(default_factory=OrderedDict)
     """what the client keeps, with the message it came in"""
+    _characters: int = 0
+    """of the expressions of ``known``"""
     _by_seq: dict[int, Request] = field(default_factory=dict)
     _pictures: dict[int, float] = field(default_factory=dict)
     _states: dict[int, float] = field(default_factory=dict)
@@ -97,12 +101,13 @@ class Flow:
         """Hear that the other side dropped every picture."""
         self.known.clear()
         self._by_seq.clear()
+        self._characters = 0
 
     def forget(self, seqs: tuple[int, ...]) -> list[Request]:
         """Hear that the other side dropped pictures; return which they are."""
         dropped = [self._by_seq.pop(seq) for seq in seqs if seq in self._by_seq]
         for request in dropped:
-            self.known.pop(request, None)
+            self._drop(request)
         return dropped
 
     def dead(self, now: float) -> bool:
@@ -118,11 +123,15 @@ class Flow:
         return self._allowance >= 0
 
     def _remember(self, request: Request, seq: int) -> None:
-        before = self.known.pop(request, None)
-        if before is not None:
-            self._by_seq.pop(before, None)
+        self._drop(request)
         self.known[request] = seq
         self._by_seq[seq] = request
-        if len(self.known) > KNOWN:
-            _, oldest = self.known.popitem(last=False)
-            self._by_seq.pop(oldest, None)
+        self._characters += len(request.expression)
+        while len(self.known) > KNOWN or self._characters > KNOWN_CHARACTERS:
+            self._drop(next(iter(self.known)))
+
+    def _drop(self, request: Request) -> None:
+        seq = self.known.pop(request, None)
+        if seq is not None:
+            self._by_seq.pop(seq, None)
+            self._characters -= len(request.expression)

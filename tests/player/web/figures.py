@@ -1,10 +1,11 @@
 """How fast and how soon the page shows pictures, measured in the page.
 
-    python -m tests.player.web.figures [--minutes 30]
+    python -m tests.player.web.figures [--minutes 30] [--stand-in 8]
 
 Uses the built-in model, a headless Chromium, a window on Xvfb where that is here, and this machine
 alone. ``--minutes`` adds a random
-play of that length, to see whether memory grows.
+play of that length, to see whether memory grows. ``--stand-in`` lets something draw that takes so
+many milliseconds and hardly any processor: what server, link and page take where the model is slow.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ import numpy as np
 import psutil
 from selenium import webdriver
 
+from player.session.rendering.renderer import Renderer
 from runtime.pipeline import Pipeline
+from tests.player.fakes import FakeRenderer
 from tests.player.web.browser import ask, key, open_browser, settled, until
 from tests.player.web.served import Served, serving
 from tests.player.web.shaping import shaped
@@ -166,6 +169,7 @@ def window(served: Served, port: int, seeds: int = 3) -> Figures:
             shown.do("keydown", "shift", "keydown", "Right", "sleep", 1.2)
             shown.do("keyup", "Right", "keyup", "shift", "sleep", 1)
             assert served.session.state.request.seed == first + seed + 1, "it does not perform"
+        viewers = list(served.stage.viewers.values())
         shown.do("key", "Escape")
         assert process.wait(30) == 0
         told = json.loads(stats.read_text())
@@ -173,7 +177,7 @@ def window(served: Served, port: int, seeds: int = 3) -> Figures:
     taken = told["scrub_unknown_ms"]
     return Figures(
         taken["p50"], taken["p99"], taken["count"], told["pictures_hz"], float(np.mean(times)),
-        in_flight=max(viewer.link.most_in_flight for viewer in [*served.stage.viewers.values()]),
+        in_flight=max(viewer.link.most_in_flight for viewer in viewers),
     )  # fmt: skip
 
 
@@ -208,13 +212,17 @@ def main() -> None:
     """Print every figure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--stand-in", type=float, metavar="MS")
     asked = parser.parse_args()
+
+    def opened() -> Renderer:
+        if asked.stand_in is None:
+            return Pipeline.open("critters")
+        return FakeRenderer(asked.stand_in / 1e3, size=256)
+
     with (
         tempfile.TemporaryDirectory() as folder,
-        Pipeline.open("critters") as model,
-        serving(
-            Path(folder), open_renderer=lambda: Pipeline.open("critters"), picture=model.size
-        ) as served,
+        serving(Path(folder), open_renderer=opened, picture=(256, 256)) as served,
         open_browser() as browser,
     ):
         browser.get(served.url)

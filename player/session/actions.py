@@ -292,6 +292,12 @@ ACTIONS: tuple[Action, ...] = (
         lambda s, _: s.state.learn_knob(),
         (Key("l"),),
     ),
+    Action(
+        "hand_over",
+        "hand over to who asks, where several play one session",
+        lambda s, _: s.hand_over(),
+        (Key("y"),),
+    ),
     Action("clean", "picture only", lambda s, _: s.state.panels.toggle_clean(), (Key("v"),)),
     Action("help", "this help", lambda s, _: s.state.panels.toggle_help(), (Key("F1"), Key("?"))),
     Action(

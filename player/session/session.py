@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from player.session.asking import Asking
 from player.session.difference import MarksDifference
@@ -46,6 +46,14 @@ class Controller(Protocol):
 
     def close(self) -> None:
         """Let go of the device."""
+
+
+@runtime_checkable
+class Sharing(Controller, Protocol):
+    """A controller by which several play one session, of whom one performs."""
+
+    def hand_over(self, session: Session) -> None:
+        """Let who asks to perform do so at once."""
 
 
 class Session:
@@ -226,6 +234,14 @@ class Session:
     def picture(self) -> Frame | None:
         """Return what is to be shown: the picture, or the difference between the marks."""
         return self.difference.picture() or self.state.frame
+
+    def hand_over(self) -> None:
+        """Let who asks to perform do so at once, where several play one session."""
+        sharing = [one for one in self.controllers if isinstance(one, Sharing)]
+        for one in sharing:
+            one.hand_over(self)
+        if not sharing:
+            self.state.say("nobody else plays this session")
 
     def at_beat(self, run: Callable[[], None]) -> None:
         """Do something at the next beat or bar, if one is waited for, else now.

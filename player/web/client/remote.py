@@ -233,6 +233,15 @@ class Follower:
             self._follow(session, there)
         self._connection.expect(self._agreed)
 
+    def hand_over(self, session: Session) -> None:
+        """See ``Sharing``; it is said where nobody asks."""
+        if not self._connection.performs:
+            session.state.say("watching: only the performer hands over")
+        elif not self._connection.state.get("asking"):
+            session.state.say("nobody asks to perform")
+        else:
+            self._connection.tell({"do": "control", "want": False})
+
     def close(self) -> None:
         """End the connection, so that nobody waits for a server that is away."""
         self._connection.close()
@@ -252,7 +261,7 @@ class Follower:
         performs, asking = self._connection.performs, state.get("asking", [])
         if performs and asking and asking != self._asked:
             session.state.say(
-                f"viewer {asking[0]} asks to perform, and will if you do nothing for a while", 20.0
+                f"viewer {asking[0]} asks to perform: Y hands over, as doing nothing will", 20.0
             )
         self._asked = asking
         if self._performed and not performs:

@@ -33,9 +33,16 @@ export class Actions {
       input.select();
     } else if (name === "zoom") this.zoom.next();
     else if (name === "back") this.back();
+    else if (name === "hand_over") this.handOver();
     else if (name in this.overlays) this.overlays[name] = !this.overlays[name];
     else this.said("only in the window");
     this.session.on.changed();
+  }
+
+  handOver() {
+    const { session } = this;
+    if (session.performs && session.state.asking?.length) session.control(false);
+    else this.said(session.performs ? "nobody asks to perform" : "watching: only the performer hands over");
   }
 
   // Close what lies on the picture, the nearest first.

@@ -28,6 +28,7 @@ PAGE_ACTIONS = frozenset(
         "back",
         "clean",
         "fullscreen",
+        "hand_over",
         "help",
         "learn",
         "stats",

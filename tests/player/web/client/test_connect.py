@@ -259,6 +259,37 @@ def test_a_window_plays_on_with_the_servers_next_model(tmp_path: Path) -> None:
             window.session.played.other_of(Moment(window.session.state.request, "other"))
 
 
+def test_y_hands_over_at_once_to_who_asks(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        window, clock = open_window(served)
+
+        def script() -> Iterator[None]:
+            here = window.state
+            while here.frame is None:
+                yield
+            other = Client(served)
+            press("y")
+            while here.notice != "nobody asks to perform":
+                yield
+            other.tell(do="control", want=True)
+            while "Y hands over" not in here.notice:
+                yield
+            press("y")
+            while other.state.get("performer") != other.you:
+                other.take(0.001)
+                yield
+            while "watching" not in here.notice:
+                yield
+            press("y")
+            while here.notice != "watching: only the performer hands over":
+                yield
+
+        clock.script = script()
+        clock.window = window
+        window.run()
+        assert clock.done
+
+
 def test_far_away_many_pictures_come_in_a_round_trip(tmp_path: Path) -> None:
     """What the server shows on the way is shown here too, not one picture a round trip."""
     trip, seconds = 0.25, 2.0

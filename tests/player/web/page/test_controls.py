@@ -14,6 +14,7 @@ from player.session.words import PRESETS
 from tests.player.fakes import SIZE, picture
 from tests.player.web.browser import ask, key, settled, until
 from tests.player.web.page.playing import PAD, playing, reach
+from tests.player.web.served import Client
 
 
 def test_a_download_that_fails_is_told(browser: webdriver.Chrome, tmp_path: Path) -> None:
@@ -216,6 +217,20 @@ def test_any_cue_is_glided_to_and_dropped_without_a_keyboard(
         key(browser, "?")
         assert "Ctrl+F4" in browser.find_element(By.ID, "reserved").text
         key(browser, "Escape")
+
+
+def test_y_hands_over_to_who_asks(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(browser, tmp_path) as served:
+        key(browser, "y")
+        notice = browser.find_element(By.ID, "notice")
+        until(lambda: notice.text == "nobody asks to perform")
+        other = Client(served)
+        other.until(lambda: other.you is not None)
+        other.tell(do="control", want=True)
+        until(lambda: ask(browser, "w.state.asking.length") == 1)
+        key(browser, "y")
+        other.until(lambda: other.state.get("performer") == other.you)
+        until(lambda: "watching" in notice.text or ask(browser, "!w.session.performs"))
 
 
 def test_every_control_has_a_name(browser: webdriver.Chrome, tmp_path: Path) -> None:

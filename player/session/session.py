@@ -11,7 +11,6 @@ from player.session.asking import Asking
 from player.session.difference import MarksDifference
 from player.session.filling.memory import give_back_freed
 from player.session.livesettings import LiveSettings
-from player.session.models import Model, Models
 from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
 from player.session.motion.moment import Moment, kind_in
@@ -19,6 +18,7 @@ from player.session.motion.past import Past
 from player.session.opening import moment_in
 from player.session.playedmodel import PlayedModel
 from player.session.priority import PriorityRequests
+from player.session.rendering.models import Model, Models
 from player.session.rendering.renderer import Renderer
 from player.session.rendering.stats import Stats
 from player.session.rendering.worker import Worker
@@ -28,8 +28,8 @@ from player.session.saving.firstpicture import FirstPicture
 from player.session.saving.keeping import Keeping
 from player.session.saving.takerecorder import Takes
 from player.session.state import HINT, PlayerState
+from player.session.text.words import History
 from player.session.view import View, view_of
-from player.session.words import History
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import DIVISIONS, Line, stands_still

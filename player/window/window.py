@@ -11,7 +11,7 @@ from statistics import fmean
 import pygame
 
 from player.session.actions import NAMES, find
-from player.session.models import Models
+from player.session.rendering.models import Models
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.firstpicture import FirstPicture

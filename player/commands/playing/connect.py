@@ -10,7 +10,7 @@ from pathlib import Path
 from player.commands.common import interruptible
 from player.commands.playing.lastsession import write_stats
 from player.options import Sampling
-from player.session.models import Model
+from player.session.rendering.models import Model
 from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
 from player.web.client.connection import Connection

@@ -18,7 +18,7 @@ from player.session.motion.moment import (
     moment_to_json,
 )
 from player.session.saving.cues import cues_of, cues_to_json
-from player.session.words import MOST
+from player.session.text.words import MOST
 from runtime.durable import tidy, write_aside
 
 KIND = "session"

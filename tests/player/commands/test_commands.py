@@ -11,13 +11,10 @@ from typer.testing import CliRunner
 
 from player.commands.build import _elsewhere
 from player.program import make_app
-from player.session.strip import prompts
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import EntryKey
 from runtime.engines.choose import BACKENDS
 from runtime.errors import ExpressionError, MorphError
-from runtime.request import Request
-from tests.player.fakes import FakeRenderer
 
 
 def run(*words: str) -> str:
@@ -119,12 +116,3 @@ def test_a_gpu_that_is_not_like_one_is_refused_before_the_export() -> None:
     with pytest.raises(MorphError, match="'89' is not like"):
         _elsewhere("89")
     assert _elsewhere("8.9").capability == "8.9"
-
-
-def test_the_token_strip_gives_each_slot_its_own_weight() -> None:
-    plan = FakeRenderer().plan(Request("a [cat -> kitten] on a [sofa -> bed]"))
-    coefficients = {
-        tuple(round(w, 3) for w in line.coefficients) for line in prompts(plan, 0.25, 0.5)
-    }
-    assert (0.75, 0.75) in coefficients
-    assert (0.25,) in coefficients

@@ -27,7 +27,7 @@ from player.session.saving.cues import read_cues, write_cues
 from player.session.saving.remembered import recall, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
-from player.session.words import STARTER
+from player.session.text.words import STARTER
 from runtime.bundles.library import built_in
 from runtime.errors import BundleError, MorphError
 from runtime.farm.crew import Done

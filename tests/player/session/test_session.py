@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from player.session.session import Session
-from player.session.words import complete
 from runtime.errors import ExpressionError, RequestError
 from runtime.output.film import save_still
 from runtime.request import Request
@@ -73,15 +72,6 @@ def test_what_else_is_wanted_does_not_replace_what_is_foreseen(session: Session)
     asked = session.worker.requests.take()
     assert asked is not None
     assert asked.request == coming
-
-
-def test_words_are_completed_from_what_the_model_was_taught() -> None:
-    taught = ("cat", "kite", "kitten", "on")
-    assert complete("cat -> ki", 9, taught) == (7, ("kite", "kitten"))
-    assert complete("ki -> cat", 2, taught) == (0, ("kite", "kitten"))
-    assert complete("cat -> ", 7, taught) == (7, ())
-    assert complete("cat", 3, taught) == (0, ())
-    assert "cat -> kitten" in complete("", 0, taught)[1]
 
 
 def test_the_counts_of_requests_add_up_and_nothing_queues(tmp_path: Path) -> None:

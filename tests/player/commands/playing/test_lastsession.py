@@ -14,7 +14,7 @@ from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.remembered import recall, remember
 from player.session.session import Session
-from player.session.words import STARTER
+from player.session.text.words import STARTER
 from runtime.errors import EngineError
 from runtime.request import Request
 from tests.player.fakes import session_of, turn

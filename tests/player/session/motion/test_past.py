@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from player.session.actions import find
-from player.session.models import Model
 from player.session.motion.moment import Moment
+from player.session.rendering.models import Model
 from player.session.session import Session
 from runtime.errors import BundleError, EngineError
 from runtime.request import Request

@@ -1,4 +1,7 @@
-"""``wordmorph play --connect``: a window whose pictures come from a server."""
+"""``wordmorph play --connect``: a window whose pictures come from a server.
+
+It tests ``web/client`` together with ``commands/playing/connect.py``, which opens it.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from player.session.motion.moment import FORMAT, KeptFileError, Moment
 from player.session.saving import takefile
-from player.session.saving.takefile import Take, TakeRecorder, read_take, write_take
+from player.session.saving.takefile import Take, read_take, write_take
+from player.session.saving.takerecorder import TakeRecorder
 from runtime.request import Request
 from tests.player.fakes import session_of, ticking
 

@@ -13,7 +13,7 @@ from player.session.filling.memory import give_back_freed
 from player.session.livesettings import LiveSettings
 from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
-from player.session.motion.moment import Moment, kind_in
+from player.session.motion.moment import Moment
 from player.session.motion.past import Past
 from player.session.opening import moment_in
 from player.session.playedmodel import PlayedModel
@@ -26,6 +26,7 @@ from player.session.reproduce import Invocation, play_command
 from player.session.saving.cues import Cues
 from player.session.saving.firstpicture import FirstPicture
 from player.session.saving.keeping import Keeping
+from player.session.saving.keptfile import kind_in
 from player.session.saving.takerecorder import Takes
 from player.session.state import HINT, PlayerState
 from player.session.text.words import History

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from player.commands.playing.library import Library
 from player.options import Sampling
-from player.session.motion.moment import Moment, kind_in
+from player.session.motion.moment import Moment
 from player.session.opening import is_file_to_open, moment_in
 from player.session.rendering.models import Model
 from player.session.reproduce import Invocation, free_path
+from player.session.saving.keptfile import kind_in
 from player.session.saving.remembered import Memory, memory_path, recall
 from player.session.text.words import STARTER, TRY
 from runtime.durable import rename

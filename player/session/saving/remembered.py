@@ -9,15 +9,9 @@ from pathlib import Path
 
 import platformdirs
 
-from player.session.motion.moment import (
-    FORMAT,
-    KeptFileError,
-    Moment,
-    load,
-    moment_of,
-    moment_to_json,
-)
+from player.session.motion.moment import Moment
 from player.session.saving.cues import cues_of, cues_to_json
+from player.session.saving.keptfile import FORMAT, KeptFileError, load, moment_of, moment_to_json
 from player.session.text.words import MOST
 from runtime.durable import tidy, write_aside
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from player.session.motion.moment import (
+from player.session.motion.moment import Moment
+from player.session.saving.keptfile import (
     FORMAT,
     MOST_BYTES,
     KeptFileError,
-    Moment,
     check_fields,
     load,
     request_of,

@@ -21,9 +21,10 @@ from player.commands.playing.play import play
 from player.commands.playing.starting import starting
 from player.commands.render import render
 from player.options import Sampling
-from player.session.motion.moment import KeptFileError, Moment
+from player.session.motion.moment import Moment
 from player.session.reproduce import Invocation
 from player.session.saving.cues import read_cues, write_cues
+from player.session.saving.keptfile import KeptFileError
 from player.session.saving.remembered import recall, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session

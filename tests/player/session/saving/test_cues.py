@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from player.session.actions import NAMES
-from player.session.motion.moment import FORMAT, KeptFileError, Moment
+from player.session.motion.moment import Moment
 from player.session.motion.tempo import Tempo
 from player.session.saving.cues import read_cues, write_cues
+from player.session.saving.keptfile import FORMAT, KeptFileError
 from player.session.session import Session
 from runtime.errors import RequestError
 from runtime.language.expression import parse

@@ -55,8 +55,8 @@ FarmSpec = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How a picture is drawn, as the user typed it; ``Request`` checks the values."""
+class RequestOptions:
+    """Fields of a request besides words and place, as typed; ``Request`` checks the values."""
 
     seed: int = 0
     steps: int | None = None
@@ -177,7 +177,7 @@ def close_open_range(
     expression: str,
     invocation: Invocation,
     planner: Planner,
-    sampling: Sampling,
+    request_options: RequestOptions,
     check: Callable[[str], object],
     farm: str | None = None,
 ) -> str:
@@ -200,7 +200,7 @@ def close_open_range(
     return close_range(
         axis,
         planner,
-        lambda text: sampling.request(planner, text),
+        lambda text: request_options.request(planner, text),
         lambda: open_frames(invocation, planner, farm),
         None if farm is not None and farm.startswith("ray") else invocation,
     )

@@ -13,7 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from player.commands.common import name_untaught
-from player.options import OPTIONS, AsJson, Expression, Sampling, close_open_range, open_planner
+from player.options import (
+    OPTIONS,
+    AsJson,
+    Expression,
+    RequestOptions,
+    close_open_range,
+    open_planner,
+)
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
@@ -50,12 +57,12 @@ def tokens(
         expression = str(parse(expression))  # what cannot be read is said before a model is opened
     invocation = Invocation(model)
     planner = open_planner(invocation)
-    sampling = Sampling(edit=edit, edit_row=edit_row, interp=interp)
+    request_options = RequestOptions(edit=edit, edit_row=edit_row, interp=interp)
 
     def begin(text: str) -> Request:
-        return sampling.request(planner, text, t=t, u=u)
+        return request_options.request(planner, text, t=t, u=u)
 
-    request = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    request = begin(close_open_range(expression, invocation, planner, request_options, begin))
     made = planner.plan(request)
     name_untaught(planner, request)
     if as_json:

@@ -18,7 +18,7 @@ from player.options import (
     CacheSize,
     CueFile,
     Lossless,
-    Sampling,
+    RequestOptions,
     StartT,
     StartU,
     close_open_range,
@@ -47,7 +47,7 @@ def play(
     t: StartT = 0.0,
     u: StartU = 0.5,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
     zoom: Annotated[
         float | None, typer.Option(help="Window pixels for each of the picture's.")
     ] = None,
@@ -104,7 +104,7 @@ def play(
         play_there(
             connect,
             expression,
-            sampling,
+            request_options,
             t=t,
             u=u,
             lossless=lossless,
@@ -125,10 +125,10 @@ def play(
             expression,
             invocation,
             planner,
-            sampling,
-            lambda text: sampling.request(planner, text, t=t, u=u),
+            request_options,
+            lambda text: request_options.request(planner, text, t=t, u=u),
         )
-    begin = starting(expression, t, u, invocation, sampling, typed)
+    begin = starting(expression, t, u, invocation, request_options, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)
     budget = parse_budget(cache, begin.model.picture)

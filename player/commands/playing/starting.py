@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from player.commands.playing.library import Library
-from player.options import Sampling
+from player.options import RequestOptions
 from player.session.motion.moment import Moment
 from player.session.opening import is_file_to_open, moment_in
 from player.session.rendering.models import Model
@@ -40,7 +40,7 @@ def starting(
     t: float,
     u: float,
     invocation: Invocation,
-    sampling: Sampling,
+    request_options: RequestOptions,
     typed: frozenset[str] = frozenset(),
 ) -> Start:
     """Return where the player opens.
@@ -60,7 +60,12 @@ def starting(
         library = Library(invocation)
         model = library.find(invocation.model)
         return Start(
-            invocation, model, library, _typed(model, expression, t, u, sampling), memory, hint
+            invocation,
+            model,
+            library,
+            _typed(model, expression, t, u, request_options),
+            memory,
+            hint,
         )
     if expression is not None:
         moment = moment_in(Path(expression), _say)
@@ -76,9 +81,9 @@ def starting(
     try:
         model = library.find(invocation.model)
         if moment is None:
-            request = _typed(model, STARTER, t, u, sampling)
+            request = _typed(model, STARTER, t, u, request_options)
         else:
-            options = {"t": t, "u": u, **asdict(sampling)}
+            options = {"t": t, "u": u, **asdict(request_options)}
             chosen = {name: value for name, value in options.items() if name in typed}
             request = replace(model.fitted(moment.request), **chosen)
             doubt = "" if "model" in typed else moment.doubt(model.digest)
@@ -96,12 +101,14 @@ def starting(
         invocation = replace(invocation, model=Invocation().model)
         library = Library(invocation)
         model = library.find(invocation.model)
-        request = _typed(model, STARTER, t, u, sampling)
+        request = _typed(model, STARTER, t, u, request_options)
     return Start(invocation, model, library, request, memory, hint, cues)
 
 
-def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling) -> Request:
-    request = sampling.of(expression, model.default_steps, t=t, u=u)
+def _typed(
+    model: Model, expression: str, t: float, u: float, request_options: RequestOptions
+) -> Request:
+    request = request_options.of(expression, model.default_steps, t=t, u=u)
     model.check(request)
     return request
 

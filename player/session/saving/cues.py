@@ -135,7 +135,7 @@ class Cues:
         self._state.say(f"glides take {self.glide_seconds:g} s")
         self._changed()
 
-    def look(self) -> None:
+    def make_thumbnails(self) -> None:
         """Make the thumbnails of cues whose pictures are at hand."""
         state = self._state
         model = state.invocation.shareable().model

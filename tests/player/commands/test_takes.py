@@ -20,7 +20,7 @@ from player.cli import main
 from player.commands.playing.play import play
 from player.commands.playing.starting import starting
 from player.commands.render import render
-from player.options import Sampling
+from player.options import RequestOptions
 from player.session.motion.moment import Moment
 from player.session.reproduce import Invocation
 from player.session.saving.cues import read_cues, write_cues
@@ -235,8 +235,8 @@ def test_what_makes_no_sense_for_a_take_is_refused(
 
 
 def begin(expression: str | None = None, **options: Any) -> tuple[Request, str]:
-    sampling = Sampling(**options)
-    made = starting(expression, 0.0, 0.5, Invocation(), sampling, frozenset(options))
+    request_options = RequestOptions(**options)
+    made = starting(expression, 0.0, 0.5, Invocation(), request_options, frozenset(options))
     return made.request, made.hint
 
 
@@ -285,7 +285,7 @@ def test_a_file_of_a_model_that_is_not_here_says_how_to_play_it(tmp_path: Path) 
     with pytest.raises(BundleError, match=r"far-away.*--model"):
         begin(str(path))
     chosen = frozenset({"model"})
-    made = starting(str(path), 0.0, 0.5, Invocation(), Sampling(), chosen)
+    made = starting(str(path), 0.0, 0.5, Invocation(), RequestOptions(), chosen)
     assert made.request == Request("cat")
 
 
@@ -416,7 +416,7 @@ def test_a_file_that_is_not_there_or_holds_nothing_is_never_taken_for_words(
     if name in EMPTY:
         Path(name).write_text(EMPTY[name])
     with pytest.raises(MorphError, match=f"^{name} {played}"):
-        starting(name, 0.0, 0.5, Invocation(), Sampling())
+        starting(name, 0.0, 0.5, Invocation(), RequestOptions())
     with pytest.raises(MorphError, match=rendered) as error:
         run(name, "-o", "film.mp4")
     assert "\n" not in str(error.value)

@@ -8,7 +8,7 @@ import pytest
 
 from player.commands.playing.lastsession import leave_behind
 from player.commands.playing.starting import Start, starting
-from player.options import Sampling
+from player.options import RequestOptions
 from player.session.motion.moment import Moment
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
@@ -26,7 +26,7 @@ def leave(session: Session) -> None:
 
 
 def start() -> Start:
-    return starting(None, 0.0, 0.5, Invocation(), Sampling())
+    return starting(None, 0.0, 0.5, Invocation(), RequestOptions())
 
 
 def test_a_model_in_a_folder_is_found_again_from_elsewhere(

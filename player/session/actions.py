@@ -58,7 +58,7 @@ class Action:
     on_beat: bool = False
     """whether it waits for the beat where one is chosen"""
     held: bool = False
-    """whether the front end glides while the key is down"""
+    """whether the front end moves on while the key is down"""
 
     def perform(self, session: Session, value: float | None = None) -> None:
         """Do it; without a value the parameter's default counts.
@@ -99,7 +99,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "move",
-        "move by 1/400; hold to glide",
+        "move by 1/400; hold to move on",
         lambda s, v: s.state.move_along(v),
         (Key("Left", -1.0), Key("Right", 1.0)),
         DIVISION,

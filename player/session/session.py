@@ -131,7 +131,7 @@ class Session:
         return self.asking.worker
 
     def turn(self, dt: float, now: float, velocity: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Let ``dt`` seconds pass until ``now`` (seconds of any steady clock), gliding at
+        """Let ``dt`` seconds pass until ``now`` (seconds of any steady clock), moving on at
         ``velocity`` ticks a second on both axes.
 
         Raises:

@@ -65,7 +65,7 @@ def test_everything_done_is_undone_one_by_one_and_done_again(session: Session) -
     assert session.state.notice == "nothing to redo"
 
 
-def test_a_glide_under_a_held_key_is_one_entry_and_so_is_playing(session: Session) -> None:
+def test_moving_on_under_a_held_key_is_one_entry_and_so_is_playing(session: Session) -> None:
     for _ in range(90):
         CLOCK[0] += 1 / 60
         session.turn(1 / 60, CLOCK[0], (400.0, 0.0))

@@ -12,15 +12,7 @@ from player.session.session import Session
 from runtime.errors import ExpressionError, RequestError
 from runtime.output.film import save_still
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture, refuse_fish, session_of, turn
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path, t=0.25, check=refuse_fish)
-    made.start()
-    turn(made, 3)
-    return made
+from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn
 
 
 def test_other_words_arrive_at_the_same_place_and_nothing_is_black(session: Session) -> None:

@@ -25,14 +25,6 @@ from tests.player.fakes import FakeRenderer, picture, session_of, turn
 from tests.support.seeds import draw_seed
 
 
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path, t=0.25)
-    made.start()
-    turn(made, 3)
-    return made
-
-
 def test_a_cue_is_everything_that_makes_the_frame(session: Session) -> None:
     session.live.set_seed(7)
     turn(session, 2)

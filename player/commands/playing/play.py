@@ -27,7 +27,7 @@ from player.options import (
 )
 from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
-from player.session.saving.firstpicture import recall
+from player.session.saving.firstpicture import kept_picture
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
@@ -140,7 +140,7 @@ def play(
         request,
         picture=begin.model.picture,
         budget=budget,
-        first=recall(request, begin.model.digest),
+        first=kept_picture(request, begin.model.digest),
         invocation=invocation,
         check=begin.model.check,
         models=begin.library,
@@ -157,7 +157,7 @@ def play(
     if not window.state.moves:
         print(stands_still(request.expression), file=sys.stderr)
     window.state.hint = begin.hint or window.state.hint
-    take_up(session, begin.memory, cues or begin.cues)
+    take_up(session, begin.remembered, cues or begin.cues)
     try:
         with interruptible(None):
             last = window.run()

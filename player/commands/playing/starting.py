@@ -13,7 +13,7 @@ from player.session.opening import is_file_to_open, moment_in
 from player.session.rendering.models import Model
 from player.session.reproduce import Invocation, free_path
 from player.session.saving.keptfile import kind_in
-from player.session.saving.remembered import Memory, memory_path, recall
+from player.session.saving.remembered import Remembered, read_remembered, remembered_path
 from player.session.text.words import STARTER, TRY
 from runtime.durable import rename
 from runtime.errors import BundleError, MorphError
@@ -28,7 +28,7 @@ class Start:
     model: Model
     library: Library
     request: Request
-    memory: Memory
+    remembered: Remembered
     hint: str
     """what to say where there is nothing else to say; empty for the usual"""
     cues: Path | None = None
@@ -52,7 +52,7 @@ def starting(
     Raises:
         ExpressionError, RequestError, BundleError, KeptFileError: what was typed cannot be played.
     """
-    memory = _remembered()
+    remembered = _remembered()
     moment: Moment | None
     cues: Path | None = None
     hint = ""
@@ -64,7 +64,7 @@ def starting(
             model,
             library,
             _typed(model, expression, t, u, request_options),
-            memory,
+            remembered,
             hint,
         )
     if expression is not None:
@@ -72,7 +72,7 @@ def starting(
         cues = Path(expression) if kind_in(Path(expression)) == "cue list" else None
         hint = f"opened {Path(expression).name}"
     else:
-        moment = memory.last
+        moment = remembered.last
         if moment is None:
             hint = f"/ types other words: {', '.join(TRY)} …   F1 for the keys"
     if moment is not None and "model" not in typed:
@@ -102,7 +102,7 @@ def starting(
         library = Library(invocation)
         model = library.find(invocation.model)
         request = _typed(model, STARTER, t, u, request_options)
-    return Start(invocation, model, library, request, memory, hint, cues)
+    return Start(invocation, model, library, request, remembered, hint, cues)
 
 
 def _typed(
@@ -117,13 +117,13 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _remembered() -> Memory:
+def _remembered() -> Remembered:
     """Return what the last session left; one that cannot be read counts as none and is kept aside,
     as this session will leave its own.
     """
-    path = memory_path()
+    path = remembered_path()
     try:
-        return recall(path)
+        return read_remembered(path)
     except MorphError as error:
         aside = free_path(path.parent, f"{path.stem}-unread", path.suffix)
         try:
@@ -132,4 +132,4 @@ def _remembered() -> Memory:
             _say(f"the last session is forgotten: {error}")
         else:
             _say(f"the last session is forgotten: {error}; it is kept as {aside}")
-        return Memory()
+        return Remembered()

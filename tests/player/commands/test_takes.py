@@ -25,7 +25,7 @@ from player.session.motion.moment import Moment
 from player.session.reproduce import Invocation
 from player.session.saving.cues import read_cues, write_cues
 from player.session.saving.keptfile import KeptFileError
-from player.session.saving.remembered import recall, remember
+from player.session.saving.remembered import read_remembered, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
 from player.session.text.words import STARTER
@@ -367,7 +367,7 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     assert result.exit_code == 0, result.output
     assert f"{cues} is damaged" in result.output
     assert cues.read_text() == "["
-    assert [cue.request.expression for cue in recall(session_file).cues] == ["cat"]
+    assert [cue.request.expression for cue in read_remembered(session_file).cues] == ["cat"]
 
 
 def test_the_program_alone_opens_the_player(

@@ -12,7 +12,7 @@ from player.options import RequestOptions
 from player.session.motion.moment import Moment
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
-from player.session.saving.remembered import recall, remember
+from player.session.saving.remembered import read_remembered, remember
 from player.session.session import Session
 from player.session.text.words import STARTER
 from runtime.errors import EngineError
@@ -70,7 +70,7 @@ def test_a_model_that_does_not_open_is_not_gone_on_with(
     with pytest.raises(EngineError):
         turn(played, 3)
     leave(played)
-    memory = recall(session_file)
-    assert memory.last == (last if stays else None)
-    assert memory.words == ("typed meanwhile",)
+    remembered = read_remembered(session_file)
+    assert remembered.last == (last if stays else None)
+    assert remembered.words == ("typed meanwhile",)
     assert start().request.expression == ("owl -> fox" if stays else STARTER)

@@ -59,6 +59,8 @@ class Action:
     """whether it waits for the beat where one is chosen"""
     held: bool = False
     """whether the front end moves on while the key is down"""
+    learnable: bool = True
+    """whether its key, pressed while a knob is learned, says what the knob will do"""
 
     def perform(self, session: Session, value: float | None = None) -> None:
         """Do it; without a value the parameter's default counts.
@@ -291,6 +293,7 @@ ACTIONS: tuple[Action, ...] = (
         "learn a MIDI knob: press a key, move the knob",
         lambda s, _: s.state.learn_knob(),
         (Key("l"),),
+        learnable=False,
     ),
     Action("clean", "picture only", lambda s, _: s.state.panels.toggle_clean(), (Key("v"),)),
     Action("help", "this help", lambda s, _: s.state.panels.toggle_help(), (Key("F1"), Key("?"))),
@@ -299,6 +302,7 @@ ACTIONS: tuple[Action, ...] = (
         "close what is open, leave full screen, quit",
         lambda s, _: s.state.back(),
         (Key("Escape"),),
+        learnable=False,
     ),
 )
 

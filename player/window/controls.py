@@ -17,15 +17,13 @@ class Controls:
         self._since: dict[int, float] = {}
         self._scale = 1.0
 
-    def press(self, key: int, mods: int, now: float) -> tuple[int, int] | None:
-        """Note a key going down; an arrow returns the move to make at once, in ticks."""
+    def press(self, key: int, mods: int, now: float) -> float | None:
+        """Note a key going down; an arrow returns by what to multiply the move to make at once."""
         self._modify(mods)
         if key not in ARROWS or key in self._since:
             return None
         self._since[key] = now
-        dx, dy = ARROWS[key]
-        ticks = round(FINE * self._scale)
-        return dx * ticks, dy * ticks
+        return self._scale
 
     def release(self, key: int, mods: int) -> bool:
         """Note a key going up; tells whether it was the last arrow."""

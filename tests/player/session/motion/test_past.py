@@ -15,15 +15,6 @@ from runtime.errors import BundleError, EngineError
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, session_of
 
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path)
-    made.start()
-    pass_time(made, 1.0)
-    return made
-
-
 CLOCK = [0.0]
 
 
@@ -31,6 +22,13 @@ def pass_time(session: Session, seconds: float) -> None:
     for _ in range(round(seconds * 60)):
         CLOCK[0] += 1 / 60
         session.turn(1 / 60, CLOCK[0])
+
+
+@pytest.fixture(autouse=True)
+def rested(session: Session) -> None:
+    """A place that was rested at is one to come back to."""
+    session.state.seek(0.0)
+    pass_time(session, 1.0)
 
 
 def test_everything_done_is_undone_one_by_one_and_done_again(session: Session) -> None:

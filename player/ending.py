@@ -20,7 +20,7 @@ from types import FrameType
 from player.session.rendering.worker import THREAD
 from runtime.durable import UNFINISHED
 
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 PATIENCE_S = 5.0
 """how long the main thread may take to answer, or to clean up once it was told twice"""
 
@@ -36,7 +36,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextmanager
 def ending() -> Iterator[None]:
-    """Let the signals of ``NAMES`` end the block, by ``Stopped`` or by force.
+    """Let the signals of ``SIGNALS`` end the block, by ``Stopped`` or by force.
 
     Those that were ignored, as ``nohup`` does, stay so; once one was answered the others are
     ignored, up to the very end. Does nothing outside the main thread.
@@ -46,7 +46,7 @@ def ending() -> Iterator[None]:
         return
     numbers = {
         number
-        for name in NAMES
+        for name in SIGNALS
         if (number := getattr(signal, name, None)) is not None
         and signal.getsignal(number) is not signal.SIG_IGN
     }

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -55,8 +55,8 @@ FarmSpec = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """How a picture is drawn, as the user typed it; ``Request`` checks the values."""
+class RequestOptions:
+    """Fields of a request besides words and place, as typed; ``Request`` checks the values."""
 
     seed: int = 0
     steps: int | None = None
@@ -116,24 +116,25 @@ TYPED = "typed"
 def shared(command: Callable[..., None]) -> Callable[..., None]:
     """Let typer see the fields of a command's dataclass parameters as options of their own.
 
-    A parameter ``typed`` is no option: it is given the names of those that were typed.
+    ``Annotated[Dataclass, (name, …)]`` takes some of its fields alone. A parameter ``typed`` is no
+    option: it is given the names of those that were typed.
 
     Words after the expression are refused with what was probably meant: without quotes the shell
     takes an arrow for itself.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {}
+    groups: dict[str, tuple[Any, list[str]]] = {}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command).parameters.values():
-        kind = hints[parameter.name]
+        hint = hints[parameter.name]
         if parameter.name == TYPED:
             continue
+        kind, *some = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         if not is_dataclass(kind):
-            parameters.append(
-                parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[parameter.name])
-            )
+            parameters.append(parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hint))
             continue
-        groups[parameter.name] = kind
+        taken = [one for one in fields(kind) if not some or one.name in some[0]]
+        groups[parameter.name] = kind, [one.name for one in taken]
         types = get_type_hints(kind)
         parameters += [
             inspect.Parameter(
@@ -142,7 +143,7 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
                 default=field.default,
                 annotation=Annotated[types[field.name], OPTIONS[field.name]],
             )
-            for field in fields(kind)
+            for field in taken
         ]
 
     parameters.append(
@@ -158,8 +159,8 @@ def shared(command: Callable[..., None]) -> Callable[..., None]:
                 f"{context.args[0]!r} stands alone: put the whole expression in quotes, "
                 f'as in wordmorph {context.info_name} "cat -> kitten"'
             )
-        for name, kind in groups.items():
-            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        for name, (kind, taken) in groups.items():
+            given[name] = kind(**{field: given.pop(field) for field in taken})
         if TYPED in hints:
             sources = {name: context.get_parameter_source(name) for name in names}
             given[TYPED] = frozenset(
@@ -177,7 +178,7 @@ def close_open_range(
     expression: str,
     invocation: Invocation,
     planner: Planner,
-    sampling: Sampling,
+    request_options: RequestOptions,
     check: Callable[[str], object],
     farm: str | None = None,
 ) -> str:
@@ -200,7 +201,7 @@ def close_open_range(
     return close_range(
         axis,
         planner,
-        lambda text: sampling.request(planner, text),
+        lambda text: request_options.request(planner, text),
         lambda: open_frames(invocation, planner, farm),
         None if farm is not None and farm.startswith("ray") else invocation,
     )

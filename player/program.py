@@ -19,7 +19,7 @@ ROOMS = {
     "bench": "", "tokens": "", "build": "", "models": "", "doctor": "", "verify": "", "engines": "",
 }  # fmt: skip
 """every command, in the order of the help, and its room in ``player.commands``"""
-SHARED = ("play", "serve", "render", "grid", "storms", "range", "map", "bench")
+SHARED = ("play", "serve", "render", "grid", "storms", "range", "map", "bench", "tokens")
 """commands with the options of ``player.options``; ``shared`` explains words that are left over"""
 GROUPS = ("engines",)
 """commands that have commands of their own"""

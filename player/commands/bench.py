@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from player.commands.common import INSTALL, can_export, interruptible
-from player.options import AsJson, Sampling, close_open_range, open_pipeline, open_planner, shared
+from player.options import (
+    AsJson,
+    RequestOptions,
+    close_open_range,
+    open_pipeline,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation, command_line, own_name
 from runtime.errors import BuildError, RequestError, TargetError
 
@@ -25,7 +32,7 @@ def bench(
     expression: Annotated[str, typer.Argument(help="What to morph.")] = "cat -> kitten",
     frames: Annotated[int, typer.Option(help="Distinct positions to time.")] = 100,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,13 +93,13 @@ def bench(
         planner = open_planner(invocation)
 
         def begin(text: str) -> Request:
-            return sampling.request(planner, text)
+            return request_options.request(planner, text)
 
         def specs(ours: Pipeline | None) -> list[PeerSpec]:
             return _specs(invocation.model, against or [], checkpoint, ours)
 
         specs(None)  # a name that is none is said before minutes have passed
-        request = begin(close_open_range(expression, invocation, planner, sampling, begin))
+        request = begin(close_open_range(expression, invocation, planner, request_options, begin))
         command = command_line("bench", request, None, typed.shareable(), options)
         result = bench_bundle(
             lambda: open_pipeline(invocation),

@@ -11,7 +11,7 @@ from player.options import (
     Expression,
     FarmSpec,
     Force,
-    Sampling,
+    RequestOptions,
     close_open_range,
     open_frames,
     open_planner,
@@ -45,7 +45,7 @@ def grid(
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
 ) -> None:
     """Draw the morph as a grid: t downwards, the second axis to the right.
 
@@ -57,10 +57,12 @@ def grid(
     planner = open_planner(invocation)
 
     def begin(text: str) -> tuple[Request, GridLayout]:
-        start = sampling.request(planner, text, t=t, u=u)
+        start = request_options.request(planner, text, t=t, u=u)
         return start, lay_out(start, rows, cols)
 
-    start, layout = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
+    start, layout = begin(
+        close_open_range(expression, invocation, planner, request_options, begin, farm)
+    )
     name_untaught(planner, start)
     side = min(tile_side(layout), tile or MAX_SIDE)
     counts = {"rows": len(layout.rows), "cols": len(layout.cols)}

@@ -19,7 +19,7 @@ from player.options import (
     FarmSpec,
     Force,
     PlaceOnU,
-    Sampling,
+    RequestOptions,
     close_open_range,
     film_line,
     open_frames,
@@ -69,7 +69,7 @@ def render(
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
     typed: frozenset[str] = frozenset(),
 ) -> None:
     """Write a film of the whole morph, or with --t one picture of it, without crossfade.
@@ -104,10 +104,12 @@ def render(
     planner = open_planner(invocation)
 
     def begin(text: str) -> tuple[Request, Line]:
-        start = sampling.request(planner, text, t=t or 0.0, u=0.5 if u is None else u)
+        start = request_options.request(planner, text, t=t or 0.0, u=0.5 if u is None else u)
         return start, film_line(start, u) if count > 1 else Line(start, "t")
 
-    start, line = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
+    start, line = begin(
+        close_open_range(expression, invocation, planner, request_options, begin, farm)
+    )
     more = {"frames": count, "fps": fps, "bounce": bounce, "retime": retime}
     decisive = settings_of({"model": planner.manifest.model}, start, "", **more)
     check_overwrite(output, decisive, force=force)

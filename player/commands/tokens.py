@@ -13,7 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from player.commands.common import name_untaught
-from player.options import OPTIONS, AsJson, Expression, Sampling, close_open_range, open_planner
+from player.options import (
+    AsJson,
+    Expression,
+    RequestOptions,
+    close_open_range,
+    open_planner,
+    shared,
+)
 from player.session.reproduce import Invocation
 from runtime.errors import RequestError
 from runtime.language.expression import parse, slot_expression
@@ -26,14 +33,13 @@ from runtime.request import Request
 EDITED = "bold cyan"
 
 
+@shared
 def tokens(
     expression: Expression,
     t: Annotated[float, typer.Option(help="Position of the weights, 0 to 1.")] = 0.5,
     u: Annotated[float, typer.Option(help="Position on the second axis, 0 to 1.")] = 0.5,
-    model: Annotated[str, OPTIONS["model"]] = "critters",
-    edit: Annotated[str, OPTIONS["edit"]] = "word",
-    edit_row: Annotated[int | None, OPTIONS["edit_row"]] = None,
-    interp: Annotated[str, OPTIONS["interp"]] = "lerp",
+    invocation: Annotated[Invocation, ("model",)] = Invocation(),
+    request_options: Annotated[RequestOptions, ("edit", "edit_row", "interp")] = RequestOptions(),
     word: Annotated[
         str | None,
         typer.Option(help="A word of a plain prompt to change; cat#2 is the second cat."),
@@ -48,14 +54,12 @@ def tokens(
         expression = slot_expression(expression, word, to)
     if open_axis(expression) is None:
         expression = str(parse(expression))  # what cannot be read is said before a model is opened
-    invocation = Invocation(model)
     planner = open_planner(invocation)
-    sampling = Sampling(edit=edit, edit_row=edit_row, interp=interp)
 
     def begin(text: str) -> Request:
-        return sampling.request(planner, text, t=t, u=u)
+        return request_options.request(planner, text, t=t, u=u)
 
-    request = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    request = begin(close_open_range(expression, invocation, planner, request_options, begin))
     made = planner.plan(request)
     name_untaught(planner, request)
     if as_json:

@@ -1,11 +1,11 @@
-"""A gamepad: the left stick glides, the buttons act. By pygame, whose window must be open."""
+"""A gamepad: the left stick moves on, the buttons act. By pygame, whose window must be open."""
 
 from __future__ import annotations
 
 import pygame
 
 from player.session.actions import NAMES
-from player.session.motion.playhead import FINE, GLIDE
+from player.session.motion.playhead import FINE, HELD_SPEED
 from player.session.session import Session
 
 DEAD = 0.15
@@ -53,8 +53,8 @@ class Gamepad:
             return
         x, y = (*map(deflection, axes), 0.0, 0.0)[:2]
         if x or y:
-            speed = GLIDE * FINE
-            session.state.glide(dt, x * speed, -y * speed)
+            speed = HELD_SPEED * FINE
+            session.state.move_on(dt, x * speed, -y * speed)
         for number in sorted(down - self._down):
             if number in BUTTONS:
                 NAMES[BUTTONS[number]].perform(session)

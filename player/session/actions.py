@@ -58,7 +58,9 @@ class Action:
     on_beat: bool = False
     """whether it waits for the beat where one is chosen"""
     held: bool = False
-    """whether the front end glides while the key is down"""
+    """whether the front end moves on while the key is down"""
+    learnable: bool = True
+    """whether its key, pressed while a knob is learned, says what the knob will do"""
 
     def perform(self, session: Session, value: float | None = None) -> None:
         """Do it; without a value the parameter's default counts.
@@ -99,7 +101,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "move",
-        "move by 1/400; hold to glide",
+        "move by 1/400; hold to move on",
         lambda s, v: s.state.move_along(v),
         (Key("Left", -1.0), Key("Right", 1.0)),
         DIVISION,
@@ -291,6 +293,7 @@ ACTIONS: tuple[Action, ...] = (
         "learn a MIDI knob: press a key, move the knob",
         lambda s, _: s.state.learn_knob(),
         (Key("l"),),
+        learnable=False,
     ),
     Action(
         "hand_over",
@@ -305,6 +308,7 @@ ACTIONS: tuple[Action, ...] = (
         "close what is open, leave full screen, quit",
         lambda s, _: s.state.back(),
         (Key("Escape"),),
+        learnable=False,
     ),
 )
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import get_args
 
-from player.session.models import Model, Models
 from player.session.motion.moment import Moment
+from player.session.rendering.models import Model, Models
 from player.session.state import PlayerState
 from runtime.errors import MorphError, RequestError
 from runtime.request import MAX_SEED, EditScope, Request

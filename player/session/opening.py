@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from player.session.motion.moment import (
-    SETTINGS,
-    KeptFileError,
-    Moment,
-    check_fields,
-    kind_in,
-    request_of,
-)
+from player.session.motion.moment import Moment
 from player.session.saving.cues import read_cues
+from player.session.saving.keptfile import FIELDS, KeptFileError, check_fields, kind_in, request_of
 from player.session.saving.takefile import read_take
 from runtime.output.film import read_settings
 
@@ -58,5 +52,5 @@ def moment_in(path: Path, say: Callable[[str], None]) -> Moment:
     if not isinstance(named["model"], str):
         raise KeptFileError(f"{path} does not say which model drew it")
     check_fields(named, {"model": (str,), "digest": (str,)}, str(path))
-    fields = {name: settings[name] for name in SETTINGS if name in settings}
+    fields = {name: settings[name] for name in FIELDS if name in settings}
     return Moment(request_of(fields, str(path)), named["model"], named["digest"])

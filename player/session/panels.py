@@ -6,7 +6,7 @@ from typing import Literal
 
 ZOOMS = (1, 2, 4, 8)
 
-Typing = Literal["", "words", "seed"]
+FieldName = Literal["", "words", "seed"]
 
 
 class Panels:
@@ -24,12 +24,12 @@ class Panels:
         """whether the statistics are shown"""
         self.difference = False
         """whether the difference between the marks is wanted instead of the picture"""
-        self.typing: Typing = ""
+        self.typing: FieldName = ""
         """what is being typed, where the front end has a field open"""
         self.zoom = 1
         """times as large as fits the window"""
 
-    def type(self, what: Typing) -> None:
+    def type(self, what: FieldName) -> None:
         """Begin to type words or a seed, or end it."""
         self.typing = what
 

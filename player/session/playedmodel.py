@@ -8,9 +8,9 @@ from typing import Any
 
 from player.session.asking import Asking
 from player.session.filling.memory import default_budget
-from player.session.models import Model, Models
 from player.session.motion.moment import Moment
 from player.session.priority import PriorityRequests
+from player.session.rendering.models import Model, Models
 from player.session.rendering.renderer import Renderer
 from player.session.rendering.stats import Stats
 from player.session.rendering.worker import Worker

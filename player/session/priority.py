@@ -91,7 +91,7 @@ class PriorityRequests:
         """Look what has come, and what is wanted next, once a turn; ``model`` is played."""
         self._tend_grid()
         self._tend_range()
-        self._cues.look()
+        self._cues.make_thumbnails()
         self.want("cues", self._cues.requests(model))
 
     def _tend_grid(self) -> None:

@@ -11,14 +11,14 @@ from player.session.asking import Asking
 from player.session.difference import MarksDifference
 from player.session.filling.memory import give_back_freed
 from player.session.livesettings import LiveSettings
-from player.session.models import Model, Models
 from player.session.motion.beats import Beats
 from player.session.motion.glide import glide_between
-from player.session.motion.moment import Moment, kind_in
+from player.session.motion.moment import Moment
 from player.session.motion.past import Past
 from player.session.opening import moment_in
 from player.session.playedmodel import PlayedModel
 from player.session.priority import PriorityRequests
+from player.session.rendering.models import Model, Models
 from player.session.rendering.renderer import Renderer
 from player.session.rendering.stats import Stats
 from player.session.rendering.worker import Worker
@@ -26,10 +26,11 @@ from player.session.reproduce import Invocation, play_command
 from player.session.saving.cues import Cues
 from player.session.saving.firstpicture import FirstPicture
 from player.session.saving.keeping import Keeping
+from player.session.saving.keptfile import kind_in
 from player.session.saving.takerecorder import Takes
 from player.session.state import HINT, PlayerState
+from player.session.text.words import History
 from player.session.view import View, view_of
-from player.session.words import History
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import DIVISIONS, Line, stands_still
@@ -138,7 +139,7 @@ class Session:
         return self.asking.worker
 
     def turn(self, dt: float, now: float, velocity: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Let ``dt`` seconds pass until ``now`` (seconds of any steady clock), gliding at
+        """Let ``dt`` seconds pass until ``now`` (seconds of any steady clock), moving on at
         ``velocity`` ticks a second on both axes.
 
         Raises:

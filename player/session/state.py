@@ -113,12 +113,12 @@ class PlayerState:
         self.notice_age = NOTICE_SECONDS - seconds
 
     def advance(self, dt: float, vx: float = 0.0, vy: float = 0.0) -> None:
-        """Let ``dt`` seconds pass, gliding at ``vx`` and ``vy`` ticks a second."""
+        """Let ``dt`` seconds pass, moving on at ``vx`` and ``vy`` ticks a second."""
         self.notice_age += dt
         if self.notice_age > NOTICE_SECONDS:
             self.notice = ""
         if vx or vy:
-            self.glide(dt, vx, vy)
+            self.move_on(dt, vx, vy)
         elif self.gliding is not None:
             self._follow(self.gliding, dt)
         else:
@@ -147,17 +147,17 @@ class PlayerState:
         self.playhead = self.playhead.seek(Line(place, self.axis).place, u)
         self._glide_head = self.playhead
 
-    def glide(self, dt: float, vx: float, vy: float = 0.0) -> None:
+    def move_on(self, dt: float, vx: float, vy: float = 0.0) -> None:
         """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second."""
         if self.moves:
-            self.playhead = self.playhead.glide(dt, vx, vy if self.has_pad else 0.0)
+            self.playhead = self.playhead.move_on(dt, vx, vy if self.has_pad else 0.0)
 
     def show(self, frame: Frame | None) -> None:
         """Put a picture on show; None leaves the one that is there."""
         self.frame = frame or self.frame
 
     def rest(self) -> None:
-        """Stop gliding, exactly where the shown position is."""
+        """Stop moving, exactly where the shown position is."""
         self.playhead = self.playhead.at_rest()
 
     def learn(self, info: ModelInfo | None, speeds: Speeds | None) -> None:

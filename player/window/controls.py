@@ -1,12 +1,12 @@
-"""Held arrow keys: one move at once, then a glide whose speed does not depend on key repeat."""
+"""Held arrow keys: one move at once, then on at a speed that does not depend on key repeat."""
 
 from __future__ import annotations
 
-from player.session.motion.playhead import FINE, GLIDE
+from player.session.motion.playhead import FINE, HELD_SPEED
 from player.window.keys import ARROWS, CTRL, SHIFT
 
 HOLD_SECONDS = 0.22
-"""A key held this long glides; shorter is a single move."""
+"""A key held this long moves on; shorter is a single move."""
 
 
 class Controls:
@@ -17,15 +17,13 @@ class Controls:
         self._since: dict[int, float] = {}
         self._scale = 1.0
 
-    def press(self, key: int, mods: int, now: float) -> tuple[int, int] | None:
-        """Note a key going down; an arrow returns the move to make at once, in ticks."""
+    def press(self, key: int, mods: int, now: float) -> float | None:
+        """Note a key going down; an arrow returns by what to multiply the move to make at once."""
         self._modify(mods)
         if key not in ARROWS or key in self._since:
             return None
         self._since[key] = now
-        dx, dy = ARROWS[key]
-        ticks = round(FINE * self._scale)
-        return dx * ticks, dy * ticks
+        return self._scale
 
     def release(self, key: int, mods: int) -> bool:
         """Note a key going up; tells whether it was the last arrow."""
@@ -37,13 +35,13 @@ class Controls:
         self._since.clear()
 
     def velocity(self, now: float) -> tuple[float, float]:
-        """Return the gliding speed in ticks a second on both axes."""
+        """Return the speed of what is held in ticks a second on both axes."""
         vx = vy = 0.0
         for key, since in self._since.items():
             if now - since >= HOLD_SECONDS:
                 dx, dy = ARROWS[key]
-                vx += dx * GLIDE * FINE * self._scale
-                vy += dy * GLIDE * FINE * self._scale
+                vx += dx * HELD_SPEED * FINE * self._scale
+                vy += dy * HELD_SPEED * FINE * self._scale
         return vx, vy
 
     def _modify(self, mods: int) -> None:

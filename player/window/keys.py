@@ -16,7 +16,7 @@ ARROWS = {
     pygame.K_UP: (0, 1),
 }
 
-NAMES = {
+KEY_NAMES = {
     pygame.K_SPACE: "Space",
     pygame.K_HOME: "Home",
     pygame.K_END: "End",
@@ -52,13 +52,13 @@ def key_of(event: pygame.event.Event) -> int:
     if event.key == pygame.K_SLASH and event.mod & SHIFT:  # where SDL reports no character
         return pygame.K_QUESTION
     key, scancode = int(event.key), int(getattr(event, "scancode", 0))
-    if key > 127 and key not in NAMES and pygame.KSCAN_A <= scancode <= pygame.KSCAN_Z:
+    if key > 127 and key not in KEY_NAMES and pygame.KSCAN_A <= scancode <= pygame.KSCAN_Z:
         return ord("a") + scancode - pygame.KSCAN_A
     return key
 
 
 def name_of(key: int) -> str:
     """Return a key's name in the table of actions; empty for keys it cannot name."""
-    if key in NAMES:
-        return NAMES[key]
+    if key in KEY_NAMES:
+        return KEY_NAMES[key]
     return chr(key) if 32 < key < 127 else ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pygame
 
 from player.session.session import Session
-from player.session.words import complete
+from player.session.text.words import complete
 from player.window.keys import CTRL, SHIFT
 from player.window.textline import TextLine
 from runtime.errors import ExpressionError, MorphError

@@ -11,7 +11,7 @@ from statistics import fmean
 import pygame
 
 from player.session.actions import NAMES, find
-from player.session.models import Models
+from player.session.rendering.models import Models
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.firstpicture import FirstPicture
@@ -220,12 +220,13 @@ class Window:
 
     def _press(self, key: int, mods: int, now: float) -> None:
         learning = self.state.learning
-        ticks = None if learning else self._controls.press(self._along(key), mods, now)
-        if ticks is not None:
-            self.state.move(*ticks)
+        arrow = self._along(key)
+        scale = None if learning else self._controls.press(arrow, mods, now)
+        if scale is not None and (bound := find(name_of(arrow))) is not None:
+            bound[0].perform(self.session, scale * (bound[1].value or 0.0))
             return
         bound = find(name_of(key), shift=bool(mods & SHIFT), ctrl=bool(mods & CTRL))
-        if bound is not None and learning and bound[0].name not in ("learn", "back"):
+        if bound is not None and learning and bound[0].learnable:
             self.state.learning, self.state.learn_action = False, (bound[0].name, bound[1].value)
         elif bound is not None and not bound[0].held:
             action, pressed = bound

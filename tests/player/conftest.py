@@ -20,6 +20,6 @@ def session_file(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
     """Return where the player remembers in this test."""
     path = tmp_path_factory.mktemp("memory") / "session.json"
     for module in ("lastsession", "starting"):
-        monkeypatch.setattr(f"player.commands.playing.{module}.memory_path", lambda: path)
+        monkeypatch.setattr(f"player.commands.playing.{module}.remembered_path", lambda: path)
     monkeypatch.setenv("XDG_DATA_HOME", str(path.parent))
     return path

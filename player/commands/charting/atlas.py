@@ -21,7 +21,7 @@ from player.options import (
     ChartName,
     FarmSpec,
     Force,
-    Sampling,
+    RequestOptions,
     open_frames,
     open_planner,
     shared,
@@ -81,7 +81,7 @@ def atlas(
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
 ) -> None:
     """Measure the way between every two of some words, as a matrix, as a map, and as a list."""
     names = names_of(words or [], file)
@@ -89,14 +89,14 @@ def atlas(
         near = _named(tidy(near), names)
     if not LEAST_FRAMES <= frames <= MAX_FRAMES:
         raise RequestError(f"{frames} frames measure no line: use {LEAST_FRAMES} to {MAX_FRAMES:,}")
-    if not 1 <= seeds <= min(MAX_SEEDS, MAX_SEED - sampling.seed + 1):
-        raise RequestError(f"{seeds} seeds from {sampling.seed} on: use 1 to {MAX_SEEDS}")
+    if not 1 <= seeds <= min(MAX_SEEDS, MAX_SEED - request_options.seed + 1):
+        raise RequestError(f"{seeds} seeds from {request_options.seed} on: use 1 to {MAX_SEEDS}")
     _check_amount(len(names), frames, seeds, limit)
     check_scipy()
     if output is not None:
         check_picture(output, "atlas")
     planner = open_planner(invocation)
-    stills = [_still(planner, sampling, name) for name in names]
+    stills = [_still(planner, request_options, name) for name in names]
     if output is not None:
         decisive = {"model": planner.manifest.model, **_more(names, frames, seeds, stills[0])}
         check_overwrite(output, decisive, force=force)
@@ -104,7 +104,7 @@ def atlas(
     pairs = list(combinations(names, 2))
     jobs = [
         LineJob(Line(replace(request, seed=request.seed + number), "t"), frames)
-        for request in (_way(planner, sampling, *pair) for pair in pairs)
+        for request in (_way(planner, request_options, *pair) for pair in pairs)
         for number in range(seeds)
     ]
     kept = Measurements(store or default_place(), lambda line: print(line, file=sys.stderr))
@@ -216,7 +216,7 @@ def _check_amount(count: int, frames: int, seeds: int, limit: int) -> None:
         )
 
 
-def _still(planner: Planner, sampling: Sampling, name: str) -> Request:
+def _still(planner: Planner, request_options: RequestOptions, name: str) -> Request:
     """Return the request for a word's own picture.
 
     Raises:
@@ -230,13 +230,13 @@ def _still(planner: Planner, sampling: Sampling, name: str) -> Request:
         raise RequestError(
             f"{name!r} is a way, and an atlas has places: name its ends as two words"
         )
-    return sampling.request(planner, name)
+    return request_options.request(planner, name)
 
 
-def _way(planner: Planner, sampling: Sampling, first: str, last: str) -> Request:
+def _way(planner: Planner, request_options: RequestOptions, first: str, last: str) -> Request:
     """Return the request at the start of a way, the same whichever word was named first."""
     first, last = sorted((first, last))
-    return sampling.request(planner, f"{first} -> {last}")
+    return request_options.request(planner, f"{first} -> {last}")
 
 
 def _name_untaught(planner: Planner, stills: Sequence[Request]) -> None:

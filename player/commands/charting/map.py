@@ -19,7 +19,7 @@ from player.options import (
     Expression,
     FarmSpec,
     Force,
-    Sampling,
+    RequestOptions,
     close_open_range,
     open_frames,
     open_planner,
@@ -84,7 +84,7 @@ def map(
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
 ) -> None:
     """Chart how fast the picture changes over both axes, and find the calmest way across."""
     least = LEAST + 2 * _CHECKED[0]
@@ -97,12 +97,12 @@ def map(
     planner = open_planner(invocation)
 
     def begin(text: str) -> Request:
-        start = sampling.request(planner, text)
+        start = request_options.request(planner, text)
         _check_two_axes(start)
         refuse_untaught(planner, start)
         return start
 
-    start = begin(close_open_range(expression, invocation, planner, sampling, begin, farm))
+    start = begin(close_open_range(expression, invocation, planner, request_options, begin, farm))
     told = {"frames": frames, "seconds": seconds}
     if output is not None:
         model = {"model": planner.manifest.model}

@@ -16,7 +16,7 @@ from player.options import (
     ChartName,
     FarmSpec,
     Force,
-    Sampling,
+    RequestOptions,
     open_frames,
     open_planner,
     shared,
@@ -62,7 +62,7 @@ def range(
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
 ) -> None:
     """Find how far ± an axis can be pushed while the picture changes calmly and stays itself."""
     if output is not None:
@@ -71,7 +71,7 @@ def range(
     if len(texts) > MAX_AXES:
         raise RequestError(f"{len(texts)} axes are too many for one picture: use up to {MAX_AXES}")
     planner = open_planner(invocation)
-    searches = [_search(planner, text, sampling, seeds, reach, t) for text in texts]
+    searches = [_search(planner, text, request_options, seeds, reach, t) for text in texts]
     told = {"axes": texts, "seeds": seeds, "reach": reach, "place": t}
     if output is not None:
         model = {"model": planner.manifest.model}
@@ -135,14 +135,19 @@ def _open_text(picture: str, axis: str | None) -> str:
 
 
 def _search(
-    planner: Planner, text: str, sampling: Sampling, seeds: int, reach: float, t: float | None
+    planner: Planner,
+    text: str,
+    request_options: RequestOptions,
+    seeds: int,
+    reach: float,
+    t: float | None,
 ) -> RangeSearch:
     axis: OpenAxis | None = open_axis(text)
     if axis is None:
         raise ExpressionError("--also takes an axis such as -?*tabby .. +?*tabby", text, 0)
     if not 0 < reach < 1e6:
         raise RequestError(f"a reach of {reach:g} makes no range: use a number like 2")
-    request = sampling.request(planner, axis.close(-reach, reach), t=t or 0.0)
+    request = request_options.request(planner, axis.close(-reach, reach), t=t or 0.0)
     search = RangeSearch(axis, request, seeds, reach, t)
     search.finder()  # refuses counts that make no range before an engine is opened
     refuse_untaught(planner, request)

@@ -19,7 +19,7 @@ from player.options import (
     FarmSpec,
     Force,
     PlaceOnU,
-    Sampling,
+    RequestOptions,
     close_open_range,
     film_line,
     open_frames,
@@ -53,7 +53,7 @@ def storms(
     force: Force = False,
     farm: FarmSpec = None,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
 ) -> None:
     """Measure how fast the picture changes, as a table, as JSON, and as a chart with -o."""
     if not 3 <= frames <= MAX_FRAMES:
@@ -63,10 +63,10 @@ def storms(
     planner = open_planner(invocation)
 
     def begin(text: str) -> tuple[Request, Line]:
-        start = sampling.request(planner, text, u=0.5 if u is None else u)
+        start = request_options.request(planner, text, u=0.5 if u is None else u)
         return start, film_line(start, u)
 
-    expression = close_open_range(expression, invocation, planner, sampling, begin, farm)
+    expression = close_open_range(expression, invocation, planner, request_options, begin, farm)
     start, line = begin(expression)
     if output is not None:
         decisive = settings_of({"model": planner.manifest.model}, start, "", frames=frames)

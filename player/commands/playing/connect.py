@@ -9,8 +9,8 @@ from pathlib import Path
 
 from player.commands.common import interruptible
 from player.commands.playing.lastsession import write_stats
-from player.options import Sampling
-from player.session.models import Model
+from player.options import RequestOptions
+from player.session.rendering.models import Model
 from player.session.reproduce import Invocation, play_command
 from player.session.session import Controller
 from player.web.client.connection import Connection
@@ -34,7 +34,7 @@ class Remote:
 def connect_to(
     address: str,
     expression: str | None,
-    sampling: Sampling,
+    request_options: RequestOptions,
     *,
     t: float,
     u: float,
@@ -50,7 +50,7 @@ def connect_to(
     """
     connection = Connection(address, lossless=lossless)
     try:
-        fields = {"t": t, "u": u, **asdict(sampling)}
+        fields = {"t": t, "u": u, **asdict(request_options)}
         if expression is None:
             fields = {name: value for name, value in fields.items() if name in typed}
         request = first_request(connection, expression, **fields)
@@ -74,7 +74,7 @@ def connect_to(
 def play_there(
     address: str,
     expression: str | None,
-    sampling: Sampling,
+    request_options: RequestOptions,
     *,
     t: float,
     u: float,
@@ -92,7 +92,9 @@ def play_there(
     Raises:
         MorphError: as ``connect_to``; or no window can be opened.
     """
-    remote = connect_to(address, expression, sampling, t=t, u=u, lossless=lossless, typed=typed)
+    remote = connect_to(
+        address, expression, request_options, t=t, u=u, lossless=lossless, typed=typed
+    )
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame
 

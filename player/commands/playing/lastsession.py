@@ -12,7 +12,7 @@ import psutil
 
 from player.session.motion.moment import Moment
 from player.session.saving import firstpicture
-from player.session.saving.remembered import Memory, memory_path, recall, remember
+from player.session.saving.remembered import Remembered, read_remembered, remember, remembered_path
 from player.session.session import Session
 from runtime.bundles.library import BUILT_IN, known_models
 from runtime.durable import write_aside
@@ -20,15 +20,15 @@ from runtime.errors import MorphError
 from runtime.request import Request
 
 
-def take_up(session: Session, memory: Memory, cues: Path | None) -> None:
+def take_up(session: Session, remembered: Remembered, cues: Path | None) -> None:
     """Give a session the words typed before, and its cues: those of a file where there is one.
 
     A cue file that cannot be read is said and left as it is, and the cues are those of before.
     """
-    for words in memory.words:
+    for words in remembered.words:
         session.history.add(words)
     session.history.add(session.state.base.expression)
-    session.cues.set(memory.cues, memory.glide_seconds)
+    session.cues.set(remembered.cues, remembered.glide_seconds)
     if cues is None:
         return
     try:
@@ -45,7 +45,7 @@ def leave_behind(session: Session, began: Request, *, stats: Path | None) -> Non
     """
     try:
         remember(
-            memory_path(), _to_go_on_with(session), session.history.words, *session.cues.unfiled
+            remembered_path(), _to_go_on_with(session), session.history.words, *session.cues.unfiled
         )
     except OSError as error:
         print(f"this session will not be remembered: {error.strerror or error}", file=sys.stderr)
@@ -81,7 +81,7 @@ def _to_go_on_with(session: Session) -> Moment | None:
     if session.state.info is not None or session.worker.failure is None:
         return Moment(session.state.request, model)
     with suppress(MorphError):
-        before = recall(memory_path()).last
+        before = read_remembered(remembered_path()).last
         if before is None or before.model != model or model == BUILT_IN:
             return before
     return None

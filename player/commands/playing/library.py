@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from player.options import open_pipeline, open_planner
-from player.session.models import Model
+from player.session.rendering.models import Model
 from player.session.reproduce import Invocation, own_name
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import known_models

@@ -18,7 +18,7 @@ from player.options import (
     CacheSize,
     CueFile,
     Lossless,
-    Sampling,
+    RequestOptions,
     StartT,
     StartU,
     close_open_range,
@@ -27,7 +27,7 @@ from player.options import (
 )
 from player.session.filling.memory import parse_budget
 from player.session.reproduce import Invocation, play_command, still_command
-from player.session.saving.firstpicture import recall
+from player.session.saving.firstpicture import kept_picture
 from player.session.session import Controller
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
@@ -47,7 +47,7 @@ def play(
     t: StartT = 0.0,
     u: StartU = 0.5,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
     zoom: Annotated[
         float | None, typer.Option(help="Window pixels for each of the picture's.")
     ] = None,
@@ -104,7 +104,7 @@ def play(
         play_there(
             connect,
             expression,
-            sampling,
+            request_options,
             t=t,
             u=u,
             lossless=lossless,
@@ -125,10 +125,10 @@ def play(
             expression,
             invocation,
             planner,
-            sampling,
-            lambda text: sampling.request(planner, text, t=t, u=u),
+            request_options,
+            lambda text: request_options.request(planner, text, t=t, u=u),
         )
-    begin = starting(expression, t, u, invocation, sampling, typed)
+    begin = starting(expression, t, u, invocation, request_options, typed)
     request, invocation = begin.request, begin.invocation
     check_backend(invocation.backend)
     budget = parse_budget(cache, begin.model.picture)
@@ -140,7 +140,7 @@ def play(
         request,
         picture=begin.model.picture,
         budget=budget,
-        first=recall(request, begin.model.digest),
+        first=kept_picture(request, begin.model.digest),
         invocation=invocation,
         check=begin.model.check,
         models=begin.library,
@@ -157,7 +157,7 @@ def play(
     if not window.state.moves:
         print(stands_still(request.expression), file=sys.stderr)
     window.state.hint = begin.hint or window.state.hint
-    take_up(session, begin.memory, cues or begin.cues)
+    take_up(session, begin.remembered, cues or begin.cues)
     try:
         with interruptible(None):
             last = window.run()

@@ -21,7 +21,7 @@ from player.options import (
     CueFile,
     Expression,
     Lossless,
-    Sampling,
+    RequestOptions,
     StartT,
     StartU,
     close_open_range,
@@ -42,7 +42,7 @@ def serve(
     t: StartT = 0.0,
     u: StartU = 0.5,
     invocation: Invocation = Invocation(),
-    sampling: Sampling = Sampling(),
+    request_options: RequestOptions = RequestOptions(),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8765,
     lossless: Lossless = False,
@@ -58,9 +58,9 @@ def serve(
     check_backend(invocation.backend)
 
     def begin(text: str) -> Request:
-        return sampling.request(planner, text, t=t, u=u)
+        return request_options.request(planner, text, t=t, u=u)
 
-    request = begin(close_open_range(expression, invocation, planner, sampling, begin))
+    request = begin(close_open_range(expression, invocation, planner, request_options, begin))
     from player.session.session import Session
     from player.web.server.access import Access, kept_token, names_of
     from player.web.server.serve import bind, make_server, run

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from player.commands.playing.library import Library
-from player.options import Sampling
-from player.session.models import Model
-from player.session.motion.moment import Moment, kind_in
+from player.options import RequestOptions
+from player.session.motion.moment import Moment
 from player.session.opening import is_file_to_open, moment_in
+from player.session.rendering.models import Model
 from player.session.reproduce import Invocation, free_path
-from player.session.saving.remembered import Memory, memory_path, recall
-from player.session.words import STARTER, TRY
+from player.session.saving.keptfile import kind_in
+from player.session.saving.remembered import Remembered, read_remembered, remembered_path
+from player.session.text.words import STARTER, TRY
 from runtime.durable import rename
 from runtime.errors import BundleError, MorphError
 from runtime.request import Request
@@ -27,7 +28,7 @@ class Start:
     model: Model
     library: Library
     request: Request
-    memory: Memory
+    remembered: Remembered
     hint: str
     """what to say where there is nothing else to say; empty for the usual"""
     cues: Path | None = None
@@ -39,7 +40,7 @@ def starting(
     t: float,
     u: float,
     invocation: Invocation,
-    sampling: Sampling,
+    request_options: RequestOptions,
     typed: frozenset[str] = frozenset(),
 ) -> Start:
     """Return where the player opens.
@@ -51,7 +52,7 @@ def starting(
     Raises:
         ExpressionError, RequestError, BundleError, KeptFileError: what was typed cannot be played.
     """
-    memory = _remembered()
+    remembered = _remembered()
     moment: Moment | None
     cues: Path | None = None
     hint = ""
@@ -59,14 +60,19 @@ def starting(
         library = Library(invocation)
         model = library.find(invocation.model)
         return Start(
-            invocation, model, library, _typed(model, expression, t, u, sampling), memory, hint
+            invocation,
+            model,
+            library,
+            _typed(model, expression, t, u, request_options),
+            remembered,
+            hint,
         )
     if expression is not None:
         moment = moment_in(Path(expression), _say)
         cues = Path(expression) if kind_in(Path(expression)) == "cue list" else None
         hint = f"opened {Path(expression).name}"
     else:
-        moment = memory.last
+        moment = remembered.last
         if moment is None:
             hint = f"/ types other words: {', '.join(TRY)} …   F1 for the keys"
     if moment is not None and "model" not in typed:
@@ -75,9 +81,9 @@ def starting(
     try:
         model = library.find(invocation.model)
         if moment is None:
-            request = _typed(model, STARTER, t, u, sampling)
+            request = _typed(model, STARTER, t, u, request_options)
         else:
-            options = {"t": t, "u": u, **asdict(sampling)}
+            options = {"t": t, "u": u, **asdict(request_options)}
             chosen = {name: value for name, value in options.items() if name in typed}
             request = replace(model.fitted(moment.request), **chosen)
             doubt = "" if "model" in typed else moment.doubt(model.digest)
@@ -95,12 +101,14 @@ def starting(
         invocation = replace(invocation, model=Invocation().model)
         library = Library(invocation)
         model = library.find(invocation.model)
-        request = _typed(model, STARTER, t, u, sampling)
-    return Start(invocation, model, library, request, memory, hint, cues)
+        request = _typed(model, STARTER, t, u, request_options)
+    return Start(invocation, model, library, request, remembered, hint, cues)
 
 
-def _typed(model: Model, expression: str, t: float, u: float, sampling: Sampling) -> Request:
-    request = sampling.of(expression, model.default_steps, t=t, u=u)
+def _typed(
+    model: Model, expression: str, t: float, u: float, request_options: RequestOptions
+) -> Request:
+    request = request_options.of(expression, model.default_steps, t=t, u=u)
     model.check(request)
     return request
 
@@ -109,13 +117,13 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _remembered() -> Memory:
+def _remembered() -> Remembered:
     """Return what the last session left; one that cannot be read counts as none and is kept aside,
     as this session will leave its own.
     """
-    path = memory_path()
+    path = remembered_path()
     try:
-        return recall(path)
+        return read_remembered(path)
     except MorphError as error:
         aside = free_path(path.parent, f"{path.stem}-unread", path.suffix)
         try:
@@ -124,4 +132,4 @@ def _remembered() -> Memory:
             _say(f"the last session is forgotten: {error}")
         else:
             _say(f"the last session is forgotten: {error}; it is kept as {aside}")
-        return Memory()
+        return Remembered()

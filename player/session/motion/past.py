@@ -43,7 +43,7 @@ class Past:
         Raises:
             MorphError: ``go`` cannot; that moment is forgotten, or it would stand in the way.
         """
-        return self._step(self._before, self._after, go)
+        return self._travel(self._before, self._after, go)
 
     def redo(self, go: Callable[[Moment], None]) -> bool:
         """Let ``go`` play the moment that ``undo`` left; False where there is none.
@@ -51,7 +51,7 @@ class Past:
         Raises:
             MorphError: as ``undo``.
         """
-        return self._step(self._after, self._before, go)
+        return self._travel(self._after, self._before, go)
 
     def forget(self, model: str, here: Moment) -> None:
         """Forget what was played with a model that does not open; ``here`` is played instead."""
@@ -61,7 +61,7 @@ class Past:
                 moments.pop()
         self._here = here
 
-    def _step(
+    def _travel(
         self, source: list[Moment], target: list[Moment], go: Callable[[Moment], None]
     ) -> bool:
         if not source or self._here is None:

@@ -15,7 +15,7 @@ FINE = TICKS // DIVISIONS
 """Ticks in a division. Ctrl divides a division by this, Shift multiplies it."""
 RATE = 20.0
 """Divisions a second when playing at speed 1, and the frame rate of films and recordings."""
-GLIDE = 40.0
+HELD_SPEED = 40.0
 """Divisions a second while an arrow key is held."""
 SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -69,7 +69,7 @@ class Playhead:
 
     ``x`` and ``y`` count ticks along t and u; they are whole after a move or a seek, and may be
     fractions while moving. ``grain`` is what the shown position is rounded to: whole divisions
-    while gliding or playing, so that a second pass meets the cached frames, single ticks after a
+    while moving on or playing, so that a second pass meets the cached frames, single ticks after a
     fine move. 0 is for a position between two ticks where something was opened: until the playhead
     moves, it stands for exactly that.
     """
@@ -137,7 +137,7 @@ class Playhead:
         y = rest.y if u is None else float(_snap(u * TICKS, FINE))
         return replace(rest, x=x, y=y, direction=rest._facing(x - rest.x))
 
-    def glide(self, dt: float, vx: float = 0.0, vy: float = 0.0) -> Playhead:
+    def move_on(self, dt: float, vx: float = 0.0, vy: float = 0.0) -> Playhead:
         """Move for ``dt`` seconds at ``vx`` and ``vy`` ticks a second, stopping at the ends."""
         grain = FINE if max(abs(vx), abs(vy)) >= FINE * RATE else 1
         return replace(

@@ -1,1 +1,1 @@
-"""The render thread, what it is asked, and what its pictures took."""
+"""The models, the render thread, what it is asked, and what its pictures took."""

@@ -294,8 +294,8 @@ def _yield_to_the_window() -> None:
     """Give this thread, and those that the engine starts from it, a lower priority.
 
     With two threads busy on two cores, another that wakes every 16 ms was late by 21 ms at the
-    95th percentile at equal priority, by 8 ms at one step more; of 2,500 turns of the window 62
-    took longer than 18 ms then, and 46 at five steps. Linux alone has this per thread.
+    95th percentile at equal niceness, by 8 ms at one more; of 2,500 turns of the window 62 took
+    longer than 18 ms then, and 46 at five more. Linux alone has this per thread.
     """
     if sys.platform.startswith("linux"):
         thread = threading.get_native_id()

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from player.session.motion.moment import (
+from player.session.motion.moment import Moment
+from player.session.reproduce import free_path
+from player.session.saving.keptfile import (
     FORMAT,
     KeptFileError,
-    Moment,
     check_fields,
     load,
     moment_of,
     moment_to_json,
 )
-from player.session.reproduce import free_path
 from player.session.state import PlayerState
 from runtime.durable import write_aside
 from runtime.errors import MorphError
@@ -135,7 +135,7 @@ class Cues:
         self._state.say(f"glides take {self.glide_seconds:g} s")
         self._changed()
 
-    def look(self) -> None:
+    def make_thumbnails(self) -> None:
         """Make the thumbnails of cues whose pictures are at hand."""
         state = self._state
         model = state.invocation.shareable().model

@@ -42,7 +42,7 @@ class FirstPicture:
         return same and self.settings.get(MADE_ON) == _here()
 
 
-def recall(request: Request, digest: str) -> FirstPicture | None:
+def kept_picture(request: Request, digest: str) -> FirstPicture | None:
     """Return what was kept of a request of the bundle with a digest; None if nothing was."""
     path = _path(request, digest)
     with suppress(MorphError, OSError, ValueError, SyntaxError):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from player.session.motion.playhead import RATE
 from player.session.reproduce import free_path, play_command, stem, still_command
 from player.session.saving.filmrecorder import FilmRecorder
@@ -12,6 +10,7 @@ from player.session.state import PlayerState
 from runtime.errors import MorphError
 from runtime.language.line import Line
 from runtime.output.film import save_still
+from runtime.output.settings import settings_of
 from runtime.request import Request
 
 
@@ -150,5 +149,4 @@ class Keeping:
 
     def _settings(self, request: Request, command: str) -> dict[str, object]:
         info = self._state.info
-        known = {} if info is None else info.settings
-        return {**known, **asdict(request), "command": command}
+        return settings_of({} if info is None else info.settings, request, command)

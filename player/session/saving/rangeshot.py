@@ -83,7 +83,7 @@ class RangeShot:
         self.interval: tuple[float, float] | None = None
         """weights (low, high), once found"""
         self._finders = self.search.finders(together)
-        self._looks: dict[Request, Descriptor] = {}
+        self._descriptors: dict[Request, Descriptor] = {}
         self._held: list[weakref.ref[NDArray[np.float32]]] = []
         """the descriptors that were made; the walks let go of them one by one"""
         self._looked_up = False
@@ -165,18 +165,18 @@ class RangeShot:
         wanted = self.requests
         fresh = 0
         for request in wanted:
-            if request in self._looks:
+            if request in self._descriptors:
                 continue
             frame = cache.peek(request)
             if frame is None or fresh == EACH_TURN:
                 return False
-            look = self._looks[request] = describe_frame(frame.pixels)
-            self._held.append(weakref.ref(look.point))
+            descriptor = self._descriptors[request] = describe_frame(frame.pixels)
+            self._held.append(weakref.ref(descriptor.point))
             self._charge(cache, frame.pixels.nbytes)
             fresh += 1
         if wanted:
-            next(one for one in self._finders if one.wanted).take(self._looks)
-            self._looks.clear()
+            next(one for one in self._finders if one.wanted).take(self._descriptors)
+            self._descriptors.clear()
         if self.requests:
             return False
         self.interval = common(self._found)

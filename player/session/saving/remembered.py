@@ -9,23 +9,17 @@ from pathlib import Path
 
 import platformdirs
 
-from player.session.motion.moment import (
-    FORMAT,
-    KeptFileError,
-    Moment,
-    load,
-    moment_of,
-    moment_to_json,
-)
+from player.session.motion.moment import Moment
 from player.session.saving.cues import cues_of, cues_to_json
-from player.session.words import MOST
+from player.session.saving.keptfile import FORMAT, KeptFileError, load, moment_of, moment_to_json
+from player.session.text.words import MOST
 from runtime.durable import tidy, write_aside
 
 KIND = "session"
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Remembered:
     """Where the last session ended, the words typed so far, and cues that have no file."""
 
     last: Moment | None = None
@@ -34,19 +28,19 @@ class Memory:
     glide_seconds: float = 2.0
 
 
-def memory_path() -> Path:
+def remembered_path() -> Path:
     """Return the file that holds it."""
     return Path(platformdirs.user_data_dir("wordmorph")) / "session.json"
 
 
-def recall(path: Path) -> Memory:
+def read_remembered(path: Path) -> Remembered:
     """Read what was remembered; nothing where there is no file.
 
     Raises:
         KeptFileError: the file is damaged or newer; one line.
     """
     if not path.exists():
-        return Memory()
+        return Remembered()
     where = str(path)
     fields = load(path, KIND, {"last": (dict,), "words": (list,), "cues": (dict,)})
     words = fields.get("words", [])
@@ -54,7 +48,7 @@ def recall(path: Path) -> Memory:
         raise KeptFileError(f"{where} is damaged: its words are no text")
     last = moment_of(fields["last"], where) if "last" in fields else None
     cues, seconds = cues_of(fields.get("cues", {}), where)
-    return Memory(last, tuple(words[-MOST:]), tuple(cues), seconds)
+    return Remembered(last, tuple(words[-MOST:]), tuple(cues), seconds)
 
 
 def remember(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from player.session.motion.moment import (
+from player.session.motion.moment import Moment
+from player.session.saving.keptfile import (
     FORMAT,
     MOST_BYTES,
     KeptFileError,
-    Moment,
     check_fields,
     load,
     request_of,
@@ -51,36 +51,14 @@ class Take:
         return [self.at(i / fps) for i in range(count)]
 
 
-class TakeRecorder:
-    """Notes what is asked for, every turn, as long as a take can be read."""
+def event_bytes(at: float, moment: Moment, before: Moment | None) -> int:
+    """Return what an event takes in the file; ``before`` is the moment of the event before it."""
+    return len((_line(at, moment, before) + _BETWEEN).encode())
 
-    def __init__(self, path: Path, now: float) -> None:
-        """Begin at ``now`` seconds, for a file at ``path``."""
-        self.path = path
-        self.full = False
-        """whether the take ended before the recording, as it has no more room"""
-        self._started = self._now = now
-        self._events: list[tuple[float, Moment]] = []
-        self._bytes = 0
 
-    def observe(self, moment: Moment, now: float) -> None:
-        """Note what is asked for at ``now`` seconds, if it is something new."""
-        before = self._events[-1][1] if self._events else None
-        at, line = now - self._started, ""
-        if before != moment:
-            line = _line(at, moment, before)
-        room = MOST_BYTES - _FRAME_BYTES - self._bytes - len(line.encode())
-        if self.full or room < 0 or at > MOST_SECONDS or len(self._events) == MOST_EVENTS:
-            self.full = True
-            return
-        self._now = now
-        if line:
-            self._bytes += len(line.encode()) + len(_BETWEEN)
-            self._events.append((at, moment))
-
-    def take(self) -> Take:
-        """Return what was noted."""
-        return Take(tuple(self._events), self._now - self._started)
+def has_room(events: int, size: int, seconds: float) -> bool:
+    """Tell whether a take of so many events of ``size`` bytes together can be read again."""
+    return events <= MOST_EVENTS and size <= MOST_BYTES - _FRAME_BYTES and seconds <= MOST_SECONDS
 
 
 def _line(at: float, moment: Moment, before: Moment | None) -> str:

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from player.session.motion.moment import Moment
 from player.session.reproduce import free_path
 from player.session.saving.filmrecorder import FilmRecorder
-from player.session.saving.takefile import SUFFIX, TakeRecorder, write_take
+from player.session.saving.takefile import SUFFIX, Take, event_bytes, has_room, write_take
 from player.session.state import PlayerState
+
+
+class TakeRecorder:
+    """Notes what is asked for, every turn, as long as a take can be read."""
+
+    def __init__(self, path: Path, now: float) -> None:
+        """Begin at ``now`` seconds, for a file at ``path``."""
+        self.path = path
+        self.full = False
+        """whether the take ended before the recording, as it has no more room"""
+        self._started = self._now = now
+        self._events: list[tuple[float, Moment]] = []
+        self._bytes = 0
+
+    def observe(self, moment: Moment, now: float) -> None:
+        """Note what is asked for at ``now`` seconds, if it is something new."""
+        before = self._events[-1][1] if self._events else None
+        at = now - self._started
+        more = event_bytes(at, moment, before) if before != moment else 0
+        if self.full or not has_room(len(self._events) + 1, self._bytes + more, at):
+            self.full = True
+            return
+        self._now = now
+        if more:
+            self._bytes += more
+            self._events.append((at, moment))
+
+    def take(self) -> Take:
+        """Return what was noted."""
+        return Take(tuple(self._events), self._now - self._started)
 
 
 class Takes:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
-from player.session.models import Model
 from player.session.motion.moment import Moment
+from player.session.rendering.models import Model
 from player.session.session import Session
 from player.web.client.connection import Connection
 from player.web.wire.pictures import decode

@@ -1,13 +1,13 @@
 // Where this page stands: it moves at once, and the server follows.
 
-const HOLD_MS = 220; // from the first move of a held key to gliding
+const HOLD_MS = 220; // from the first move of a held key to moving on
 
 export const DIVISIONS = 400; // of a line: the server counts what it has cached in them
 
 export class Playhead {
   constructor() {
     this.ticks = 10 * DIVISIONS;
-    this.glide = 40; // divisions a second
+    this.heldSpeed = 40; // divisions a second
     this.x = 0;
     this.y = this.ticks / 2;
     this.warp = null; // shares of all change, or null in raw time
@@ -46,7 +46,7 @@ export class Playhead {
     const sum = { x: 0, y: 0 };
     for (const [key, since] of this.held) {
       if (now - since < HOLD_MS) continue;
-      sum[key[0]] += this.glide * this.fine * this.scale * (key.endsWith("-") ? -1 : 1);
+      sum[key[0]] += this.heldSpeed * this.fine * this.scale * (key.endsWith("-") ? -1 : 1);
     }
     return [sum.x, sum.y];
   }
@@ -60,22 +60,22 @@ export class Playhead {
   ahead(seconds) {
     const [vx, vy] = this.velocity(performance.now());
     const { x, y } = this;
-    this.glideBy(vx * seconds, vy * seconds);
+    this.moveOn(vx * seconds, vy * seconds);
     const there = this.point;
     [this.x, this.y] = [x, y];
     return there;
   }
 
-  glideBy(dx, dy) {
+  moveOn(dx, dy) {
     if (dx) this.x = this.unseen(clamp(this.seen(this.x) + dx, this.ticks));
     if (dy) this.y = clamp(this.y + dy, this.ticks);
   }
 
-  // Let `dt` seconds pass with keys held; true if anything is gliding.
+  // Let `dt` seconds pass with keys held; true if anything moves.
   advance(dt, now) {
     const [vx, vy] = this.velocity(now);
     if (!vx && !vy) return false;
-    this.glideBy(vx * dt, vy * dt);
+    this.moveOn(vx * dt, vy * dt);
     this.grain = Math.max(Math.abs(vx), Math.abs(vy)) >= this.fine * 20 ? this.fine : 1;
     return true;
   }

@@ -11,11 +11,11 @@ import numpy as np
 
 from player.session.actions import ACTIONS, HELP, label_of
 from player.session.filling.scan import Speeds, division, spans
-from player.session.motion.playhead import GLIDE, SPEEDS, Loop, Playhead
+from player.session.motion.playhead import HELD_SPEED, SPEEDS, Loop, Playhead
 from player.session.state import PlayerState
-from player.session.strip import prompts, rows_words
+from player.session.text.strip import prompts, rows_words
+from player.session.text.words import PRESETS
 from player.session.view import View
-from player.session.words import PRESETS
 from runtime.errors import ExpressionError
 from runtime.language.line import TICKS, Line
 from runtime.mixing.mix import Plan
@@ -88,7 +88,7 @@ def welcome(planner: Planner, *, instance: str, touched: bool) -> dict[str, Any]
         "actions": actions_to_json(),
         "help": help_to_json(),
         "ticks": TICKS,
-        "glide": GLIDE,
+        "held_speed": HELD_SPEED,
         "speeds_offered": list(SPEEDS),
         "loops": list(get_args(Loop)),
     }

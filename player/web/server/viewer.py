@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from player.session.motion.moment import request_to_json
+from player.session.saving.keptfile import request_to_json
 from player.web.server.shown import changes
 from player.web.wire.flow import Flow
 from player.web.wire.pictures import pack

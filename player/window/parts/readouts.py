@@ -8,7 +8,7 @@ import pygame
 from pygame import Rect
 
 from player.session.filling.scan import division
-from player.session.strip import rows_words
+from player.session.text.strip import rows_words
 from player.session.view import View
 from player.window import theme
 from runtime.language.line import DIVISIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pygame
 from pygame import Rect
 
-from player.session.strip import TokenCell, prompts
+from player.session.text.strip import TokenCell, prompts
 from player.session.view import View
 from player.window import theme
 

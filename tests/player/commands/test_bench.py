@@ -3,33 +3,24 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from player import ranging
-from player.cli import main
 from player.commands import bench as bench_module
 from runtime.bundles.library import built_in
+from tests.support.cli import Cli
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
-    monkeypatch.setattr(sys, "argv", ["wordmorph", "bench", *words])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
-
-
-def test_json_and_plot_of_one_run(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_json_and_plot_of_one_run(cli: Cli, tmp_path: Path) -> None:
     plot = tmp_path / "bench.png"
     words = ("--frames", "4", "--turns", "2", "--against", "onnxruntime", "--against", "whole")
     more = ("--layers", "2", "--plot", str(plot), "--json")
-    assert run(monkeypatch, *words, *more) in (None, 0)
-    found = json.loads(capsys.readouterr().out)
+    status, out, _ = cli("bench", *words, *more)
+    assert status == 0
+    found = json.loads(out)
     assert found["model"] == "critters"
     assert found["scrub"]["count"] == 4
     assert found["command"] == (
@@ -44,14 +35,13 @@ def test_json_and_plot_of_one_run(
         assert drawn.size == (1344, 588)
 
 
-def test_the_command_kept_is_what_was_typed_without_folders(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_kept_is_what_was_typed_without_folders(cli: Cli, tmp_path: Path) -> None:
     made = tmp_path / "my model"
     shutil.copytree(built_in(), made)
     words = ("--frames", "2", "--model", str(made), "--interp", "slerp", "--precision", "f32")
-    assert run(monkeypatch, *words, "--json", "--", "-1/2*tabby + cat -> dog") in (None, 0)
-    command = json.loads(capsys.readouterr().out)["command"]
+    status, out, _ = cli("bench", *words, "--json", "--", "-1/2*tabby + cat -> dog")
+    assert status == 0
+    command = json.loads(out)["command"]
     assert str(tmp_path) not in command
     assert shlex.split(command) == [
         *("wordmorph", "bench", "--frames", "2", "--seed", "0", "--steps", "1"),
@@ -61,20 +51,21 @@ def test_the_command_kept_is_what_was_typed_without_folders(
 
 
 def test_an_open_range_is_found_before_anything_is_timed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ranging, "close_range", lambda axis, *_: axis.close(-0.25, 0.5))
-    assert run(monkeypatch, "--frames", "2", "--json", "cat | -?*dog .. +?*dog") in (None, 0)
-    command = json.loads(capsys.readouterr().out)["command"]
+    status, out, _ = cli("bench", "--frames", "2", "--json", "cat | -?*dog .. +?*dog")
+    assert status == 0
+    command = json.loads(out)["command"]
     assert shlex.split(command)[-1] == "cat | -0.25*dog .. +0.5*dog"
 
 
 def test_without_torch_diffusers_is_reported_with_what_adds_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_module, "can_export", lambda: False)
-    assert run(monkeypatch, "--frames", "2", "--turns", "1", "--against", "diffusers") in (None, 0)
-    out = capsys.readouterr().out
+    status, out, _ = cli("bench", "--frames", "2", "--turns", "1", "--against", "diffusers")
+    assert status == 0
     assert "does not run here: needs torch and diffusers: pip install" in out
 
 
@@ -91,14 +82,14 @@ def test_without_torch_diffusers_is_reported_with_what_adds_it(
     ],
 )
 def test_what_cannot_be_measured_is_said_before_anything_opens(
+    cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
     words: tuple[str, ...],
     says: str,
 ) -> None:
     monkeypatch.setattr(bench_module, "open_pipeline", None)
-    assert run(monkeypatch, *words) == 1
-    error = capsys.readouterr().err
+    status, _, error = cli("bench", *words)
+    assert status == 1
     assert says in error
     assert error.startswith("wordmorph: ")
     assert len(error.splitlines()) == 1

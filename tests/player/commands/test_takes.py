@@ -19,15 +19,15 @@ from typer.testing import CliRunner
 from player.cli import main
 from player.commands.playing.play import play
 from player.commands.playing.starting import starting
-from player.commands.render import render
-from player.options import Sampling
-from player.session.motion.moment import KeptFileError, Moment
+from player.options import RequestOptions
+from player.session.motion.moment import Moment
 from player.session.reproduce import Invocation
 from player.session.saving.cues import read_cues, write_cues
-from player.session.saving.remembered import recall, remember
+from player.session.saving.keptfile import KeptFileError
+from player.session.saving.remembered import read_remembered, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
-from player.session.words import STARTER
+from player.session.text.words import STARTER
 from runtime.bundles.library import built_in
 from runtime.errors import BundleError, MorphError
 from runtime.farm.crew import Done
@@ -35,19 +35,14 @@ from runtime.farm.worker import Opening
 from runtime.output.film import read_settings, save_still
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.player.commands.commandline import invoke
 from tests.runtime.farm.test_farm import ShuffledCrew
+from tests.support.cli import Cli
 from tests.support.drawn import morph
 
-app = typer.Typer()
-app.command()(render)
 
-
-def run(*words: str) -> str:
-    result = CliRunner().invoke(app, list(words))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
+def render(*words: str) -> str:
+    return invoke("render", *words)
 
 
 def frames(folder: Path) -> list[NDArray[np.uint8]]:
@@ -88,8 +83,8 @@ def test_a_live_recording_and_its_take_show_the_same_pictures(
     (live,) = tmp_path.glob("*.mp4")
     assert begin(str(live))[0] == begin(str(path))[0] == Request("cat -> kitten", seed=3)
 
-    message = run(path.name, "-o", "one/", "--fps", "60")
-    run(path.name, "-o", "two/", "--fps", "60")
+    message = render(path.name, "-o", "one/", "--fps", "60")
+    render(path.name, "-o", "two/", "--fps", "60")
     first, second = frames(tmp_path / "one"), frames(tmp_path / "two")
     assert f"{len(asked)} frames" in message
     assert len(first) == len(second) == len(asked)
@@ -111,11 +106,11 @@ def test_another_model_can_be_chosen_and_one_that_is_not_here_is_one_line(take: 
     changed["events"][0]["model"] = "far-away"
     take.write_text(json.dumps(changed))
     with pytest.raises(BundleError, match="far-away") as raised:
-        run(str(take), "-o", str(take.parent / "a.mp4"))
+        render(str(take), "-o", str(take.parent / "a.mp4"))
     assert "--model" in str(raised.value)
     assert "\n" not in str(raised.value)
     assert not (take.parent / "a.mp4").exists()
-    run(str(take), "-o", str(take.parent / "a.mp4"), "--model", "critters")
+    render(str(take), "-o", str(take.parent / "a.mp4"), "--model", "critters")
     assert (take.parent / "a.mp4").stat().st_size > 1000
 
 
@@ -141,7 +136,7 @@ def test_a_farm_draws_each_part_of_a_take_with_its_own_model(
     parts = ((0.0, Moment(request, "mine")), (0.5, Moment(request.at(0.7), "critters")))
     write_take(tmp_path / "a.take.json", Take(parts, 1.0))
     words = ["a.take.json", "-o", "a/", "--fps", "4", "--precision", "f32"]
-    run(*words, "--farm", "local:2")
+    render(*words, "--farm", "local:2")
     assert [(spec, one.model, one.precision) for spec, one in opened] == [
         ("local:2", "mine", "f32"),
         ("local:2", "critters", "f32"),
@@ -161,7 +156,9 @@ def test_the_film_of_a_take_says_how_it_was_made_and_by_what(
     path = tmp_path / "my first.take.json"
     moment = Moment(Request("cat -> kitten", t=0.5), "critters", "0" * 64)
     write_take(path, Take(((0.0, moment),), 0.1))
-    run(path.name, "-o", "a.mp4", "--fps", "29.97", "--model", "models/mine", "--precision", "f32")
+    render(
+        path.name, "-o", "a.mp4", "--fps", "29.97", "--model", "models/mine", "--precision", "f32"
+    )
     settings = read_settings("a.mp4")
     assert shlex.split(settings["command"]) == [
         *("wordmorph", "render", "my first.take.json", "-o", "a.mp4", "--fps", "29.97"),
@@ -172,36 +169,35 @@ def test_the_film_of_a_take_says_how_it_was_made_and_by_what(
 
 
 def test_a_take_of_a_model_that_was_built_anew_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    cli: Cli, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     for digest, message in (("0" * 64, 1), ("", 0)):
         moment = Moment(Request("cat -> kitten", t=0.5), "critters", digest)
         later = replace(moment, request=Request("cat"))
         write_take(Path("a.take.json"), Take(((0.0, moment), (0.05, later)), 0.1))
-        result = CliRunner().invoke(app, ["a.take.json", "-o", "a.mp4", "--force"])
-        assert result.exit_code == 0, result.output
-        assert result.stderr.count("may look different") == message
+        status, _, err = cli("render", "a.take.json", "-o", "a.mp4", "--force")
+        assert status == 0, err
+        assert err.count("may look different") == message
         begin("a.take.json")
         assert capfd.readouterr().err.count("may look different") == message
 
 
-def test_what_can_be_read_of_a_take_is_rendered(take: Path) -> None:
+def test_what_can_be_read_of_a_take_is_rendered(take: Path, cli: Cli) -> None:
     harmed = json.loads(take.read_text())
     harmed["seconds"] = 2.0
     harmed["events"] += [{"at": 0.5, "t": 0.75}, {"at": 1.0, "t": "x"}]
     take.write_text(json.dumps(harmed))
-    result = CliRunner().invoke(app, [str(take), "-o", str(take.parent / "a.mp4")])
-    assert result.exit_code == 0, result.output
-    assert "event 3" in result.stderr
-    assert "10 frames, 0.5 s" in result.stdout
+    status, out, err = cli("render", str(take), "-o", str(take.parent / "a.mp4"))
+    assert status == 0, err
+    assert "event 3" in err
+    assert "10 frames, 0.5 s" in out
 
 
 def test_a_picture_of_a_folder_opens_where_it_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run("-o", "film/", "--frames", "5", "--bounce", "--seed", "3", "cat -> kitten")
+    render("-o", "film/", "--frames", "5", "--bounce", "--seed", "3", "cat -> kitten")
     for number, t in enumerate((0.0, 0.25, 0.5, 0.75, 1.0, 0.75, 0.5, 0.25)):
         assert begin(f"film/{number:05d}.png")[0] == Request("cat -> kitten", t=t, seed=3)
     events = (
@@ -209,7 +205,7 @@ def test_a_picture_of_a_folder_opens_where_it_was_made(
         (0.05, Moment(Request("dog -> fox", t=0.123456, seed=4), "critters")),
     )
     write_take(Path("a.take.json"), Take(events, 0.1))
-    run("a.take.json", "-o", "take/", "--fps", "20")
+    render("a.take.json", "-o", "take/", "--fps", "20")
     for number, (_, moment) in enumerate(events):
         assert begin(f"take/{number:05d}.png")[0] == moment.request
 
@@ -229,13 +225,13 @@ def test_what_makes_no_sense_for_a_take_is_refused(
 ) -> None:
     monkeypatch.chdir(take.parent)
     with pytest.raises(MorphError, match=says):
-        run(str(take), "-o", "a.mp4", *options)
+        render(str(take), "-o", "a.mp4", *options)
     assert [entry.name for entry in take.parent.iterdir()] == [take.name]
 
 
 def begin(expression: str | None = None, **options: Any) -> tuple[Request, str]:
-    sampling = Sampling(**options)
-    made = starting(expression, 0.0, 0.5, Invocation(), sampling, frozenset(options))
+    request_options = RequestOptions(**options)
+    made = starting(expression, 0.0, 0.5, Invocation(), request_options, frozenset(options))
     return made.request, made.hint
 
 
@@ -267,7 +263,7 @@ def test_a_file_opens_where_it_was_made(tmp_path: Path, take: Path) -> None:
     assert begin(str(take))[0] == Request("cat -> kitten", t=0.5, seed=2)
     still = tmp_path / "still.png"
     request = Request("dog -> fox", t=0.75, seed=7)
-    run(*f"-o {still} --t 0.75 --seed 7".split(), "dog -> fox")
+    render(*f"-o {still} --t 0.75 --seed 7".split(), "dog -> fox")
     assert begin(str(still))[0] == request
     assert begin(str(still))[1] == "opened still.png"
     other = tmp_path / "other.png"
@@ -284,7 +280,7 @@ def test_a_file_of_a_model_that_is_not_here_says_how_to_play_it(tmp_path: Path) 
     with pytest.raises(BundleError, match=r"far-away.*--model"):
         begin(str(path))
     chosen = frozenset({"model"})
-    made = starting(str(path), 0.0, 0.5, Invocation(), Sampling(), chosen)
+    made = starting(str(path), 0.0, 0.5, Invocation(), RequestOptions(), chosen)
     assert made.request == Request("cat")
 
 
@@ -366,7 +362,7 @@ def test_a_harmed_cue_file_is_said_and_the_player_opens(
     assert result.exit_code == 0, result.output
     assert f"{cues} is damaged" in result.output
     assert cues.read_text() == "["
-    assert [cue.request.expression for cue in recall(session_file).cues] == ["cat"]
+    assert [cue.request.expression for cue in read_remembered(session_file).cues] == ["cat"]
 
 
 def test_the_program_alone_opens_the_player(
@@ -415,8 +411,8 @@ def test_a_file_that_is_not_there_or_holds_nothing_is_never_taken_for_words(
     if name in EMPTY:
         Path(name).write_text(EMPTY[name])
     with pytest.raises(MorphError, match=f"^{name} {played}"):
-        starting(name, 0.0, 0.5, Invocation(), Sampling())
+        starting(name, 0.0, 0.5, Invocation(), RequestOptions())
     with pytest.raises(MorphError, match=rendered) as error:
-        run(name, "-o", "film.mp4")
+        render(name, "-o", "film.mp4")
     assert "\n" not in str(error.value)
     assert not Path("film.mp4").exists()

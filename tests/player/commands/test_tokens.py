@@ -3,17 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
 from player import ranging
-from player.commands.tokens import tokens
 from runtime.errors import MorphError
 from runtime.language.openaxis import OpenAxis
+from tests.player.commands.commandline import invoke
 from tests.support.models.tinybundle import write_tiny
-
-APP = typer.Typer()
-APP.command()(tokens)
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +16,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(write_tiny(tmp_path_factory.mktemp("model"), tokens=77).folder)
 
 
-def run(model: str, *arguments: str) -> Result:
-    return CliRunner().invoke(APP, ["-m", model, *arguments])
-
-
 def printed(model: str, *arguments: str) -> str:
-    result = run(model, *arguments)
-    assert result.exit_code == 0, result.exception
-    return result.stdout
+    return invoke("tokens", "-m", model, *arguments)
 
 
 def test_the_strip_shows_rows_and_the_edit(model: str) -> None:
@@ -63,7 +52,8 @@ def test_an_open_range_is_found_first(model: str, monkeypatch: pytest.MonkeyPatc
     text = printed(model, "cat | -?*dog .. +?*dog", "--u", "0")
     assert asked == ["cat | -?*dog .. +?*dog"]
     assert "-0.250" in text
-    assert isinstance(run(model, "cat | -?*dog .. +?*dog", "--u", "2").exception, MorphError)
+    with pytest.raises(MorphError):
+        printed(model, "cat | -?*dog .. +?*dog", "--u", "2")
     assert len(asked) == 1, "a bad option is said before"
 
 
@@ -124,7 +114,6 @@ def test_json_carries_the_same(model: str) -> None:
     ],
 )
 def test_bad_input_is_one_line(model: str, arguments: list[str], message: str) -> None:
-    error = run(model, *arguments).exception
-    assert isinstance(error, MorphError)
-    assert message in str(error)
-    assert "\n" not in str(error)
+    with pytest.raises(MorphError) as raised:
+        printed(model, *arguments)
+    assert message in str(raised.value)

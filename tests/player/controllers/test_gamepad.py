@@ -68,7 +68,7 @@ def test_a_pad_out_and_in_within_a_second_plays_again(
 
 
 @pytest.mark.fault(26)
-def test_the_stick_glides_on_both_axes_and_buttons_act(
+def test_the_stick_moves_on_both_axes_and_buttons_act(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pad = Pad()

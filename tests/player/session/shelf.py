@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from player.session.models import Model
+from player.session.rendering.models import Model
 from runtime.errors import BundleError, EngineError
 from tests.player.fakes import SIZE, FakeRenderer
 

@@ -9,19 +9,10 @@ import numpy as np
 import pytest
 
 from player.session.session import Session
-from player.session.words import complete
 from runtime.errors import ExpressionError, RequestError
 from runtime.output.film import save_still
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture, refuse_fish, session_of, turn
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path, t=0.25, check=refuse_fish)
-    made.start()
-    turn(made, 3)
-    return made
+from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn
 
 
 def test_other_words_arrive_at_the_same_place_and_nothing_is_black(session: Session) -> None:
@@ -73,15 +64,6 @@ def test_what_else_is_wanted_does_not_replace_what_is_foreseen(session: Session)
     asked = session.worker.requests.take()
     assert asked is not None
     assert asked.request == coming
-
-
-def test_words_are_completed_from_what_the_model_was_taught() -> None:
-    taught = ("cat", "kite", "kitten", "on")
-    assert complete("cat -> ki", 9, taught) == (7, ("kite", "kitten"))
-    assert complete("ki -> cat", 2, taught) == (0, ("kite", "kitten"))
-    assert complete("cat -> ", 7, taught) == (7, ())
-    assert complete("cat", 3, taught) == (0, ())
-    assert "cat -> kitten" in complete("", 0, taught)[1]
 
 
 def test_the_counts_of_requests_add_up_and_nothing_queues(tmp_path: Path) -> None:

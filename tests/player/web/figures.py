@@ -87,14 +87,14 @@ def hold(
 ) -> Figures:
     """Hold → from the start, each time with a seed that was never drawn.
 
-    Pictures are counted for ``seconds``, from where the key begins to glide.
+    Pictures are counted for ``seconds``, from where the key begins to move on.
     """
     clear(browser)
     shown = lasted = 0.0
     for _ in range(seeds):
         fresh(browser, served)
         key(browser, "ArrowRight", kind="down", shift=shift)
-        until(lambda: ask(browser, "w.head.speed > 0"), what="gliding")
+        until(lambda: ask(browser, "w.head.speed > 0"), what="moving on")
         before, began = ask(browser, "[w.picture.shown, performance.now()]")
         time.sleep(seconds)
         after, ended = ask(browser, "[w.picture.shown, performance.now()]")

@@ -15,7 +15,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from player.session.models import Model, Models
+from player.session.rendering.models import Model, Models
 from player.session.rendering.renderer import Renderer
 from player.session.session import Session
 from player.web.server.access import Access, names_of

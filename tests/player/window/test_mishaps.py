@@ -179,10 +179,10 @@ def test_digits_and_punctuation_count_by_what_they_type(key: int, text: str, mea
     assert key_of(pygame.event.Event(pygame.KEYDOWN, key=key, mod=0, unicode=text)) == means
 
 
-def test_in_perceptual_time_the_finest_step_still_leaves_a_storm() -> None:
-    steps = np.full(400, 1e-4)
-    steps[200] = 1.0
-    head = Playhead(x=2000.0, warp=Warp.of_distances(steps))
+def test_in_perceptual_time_the_finest_move_still_leaves_a_storm() -> None:
+    distances = np.full(400, 1e-4)
+    distances[200] = 1.0
+    head = Playhead(x=2000.0, warp=Warp.of_distances(distances))
     for _ in range(40):
         head = head.move(1)
     assert head.x >= 2010

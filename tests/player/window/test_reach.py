@@ -1,4 +1,4 @@
-"""Hover, zoom, cues, the statistics and files that are dropped, in the window."""
+"""Zoom, taps, the title, the clipboard and files that are dropped, in the window."""
 
 from __future__ import annotations
 
@@ -7,71 +7,13 @@ from pathlib import Path
 import numpy as np
 import pygame
 import pytest
-from numpy.typing import NDArray
 
-from player.session.motion.tempo import Tempo
-from player.window.layout import share_x
-from player.window.parts import cuestrip
 from player.window.window import Window
 from runtime.output.film import save_still
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import HERTZ, Script, box, exact, mouse, pixels, stage, tap
+from tests.player.window.stage import HERTZ, Script, exact, mouse, stage, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
-
-
-def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
-        yield lambda: len(player.session.view(60).cached) > 200
-        layout = player.canvas.layout
-        assert layout is not None
-        before = pixels()
-        at = share_x(layout.bar, 0.5), layout.bar.centery
-        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
-        monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
-        yield 20
-        tip = pygame.Rect(0, 0, 60, 60)
-        tip.midbottom = at[0], layout.bar.top - 30
-        assert (pixels()[box(tip)] != before[box(tip)]).mean() > 0.5
-        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: (2, 2))
-        yield 20
-        assert (pixels()[box(layout.picture)] == before[box(layout.picture)]).all()
-
-    conductor.script = script()
-    player.run()
-
-
-def test_the_tip_shows_the_picture_of_the_seed_that_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    player, conductor = stage(FakeRenderer())
-    shown: list[NDArray[np.uint8]] = []
-
-    def script() -> Script:
-        yield exact(player)
-        layout = player.canvas.layout
-        assert layout is not None
-        at = share_x(layout.bar, 0.5), layout.bar.centery
-        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
-        monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
-        mouse(pygame.MOUSEBUTTONDOWN, at)
-        mouse(pygame.MOUSEBUTTONUP, at)
-        tip = pygame.Rect(0, 0, 40, 40)
-        tip.midbottom = at[0], layout.bar.top - 50
-        for key in ((), (pygame.K_n,), (pygame.K_n, pygame.KMOD_SHIFT)):
-            if key:
-                tap(*key)
-            yield 3
-            yield exact(player)
-            yield 10
-            shown.append(pixels()[box(tip)])
-
-    conductor.script = script()
-    player.run()
-    assert (shown[0] != shown[1]).any()  # both are known, and are of the same place
-    assert (shown[0] == shown[2]).all()
 
 
 def drag(start: tuple[int, int], by: tuple[int, int]) -> None:
@@ -135,30 +77,6 @@ def test_a_double_click_shows_the_whole_picture_and_moves_nothing() -> None:
     player.run()
 
 
-def test_a_click_on_a_cue_waits_for_the_beat_as_its_key_does() -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
-        yield exact(player)
-        for code in (pygame.K_7, pygame.K_m, pygame.K_HOME):
-            tap(code)
-            yield 3
-        beats = player.session.beats
-        beats.tempo, beats.quantum = Tempo(60.0, beats.now - 0.1), 1
-        layout = player.canvas.layout
-        assert layout is not None
-        (first,) = cuestrip.places(layout.cues, 1)
-        mouse(pygame.MOUSEBUTTONDOWN, first.center)
-        mouse(pygame.MOUSEBUTTONUP, first.center)
-        yield 20
-        assert player.state.request.t == 0.0
-        yield HERTZ
-        assert player.state.request.t == 0.7
-
-    conductor.script = script()
-    player.run()
-
-
 def test_a_tap_counts_when_it_is_heard() -> None:
     player, conductor = stage(FakeRenderer())
     heard: list[float] = []
@@ -195,38 +113,6 @@ def test_the_title_of_the_window_follows_the_words() -> None:
     player.run()
     words = "cat -> kitten", "dog -> fox", "cat -> kitten"
     assert titles == [f"wordmorph  {one}" for one in words]
-
-
-def test_cues_stand_under_the_bar_and_a_click_recalls_them() -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
-        yield exact(player)
-        for code in (pygame.K_2, pygame.K_m, pygame.K_7, pygame.K_m, pygame.K_END):
-            tap(code)
-            yield 3
-        layout = player.canvas.layout
-        assert layout is not None
-        assert layout.cues.height
-        first = cuestrip.places(layout.cues, 2)[0]
-        yield lambda: player.session.cues.kept[0].thumbnail is not None
-        yield 10
-        assert pixels()[box(first)].std() > 5
-        mouse(pygame.MOUSEBUTTONDOWN, first.center)
-        mouse(pygame.MOUSEBUTTONUP, first.center)
-        yield 3
-        assert player.state.request.t == 0.2
-        tap(pygame.K_F3)
-        yield 3
-        assert player.state.request.t == 0.7
-        tap(pygame.K_F2, pygame.KMOD_SHIFT)
-        yield 60
-        assert 0.3 < player.state.request.t < 0.6
-        yield 80
-        assert player.state.request.t == 0.2
-
-    conductor.script = script()
-    player.run()
 
 
 def test_c_copies_the_command_or_prints_it(

@@ -8,7 +8,7 @@ from typing import Any
 import pygame
 import pytest
 
-from player.session.models import Model
+from player.session.rendering.models import Model
 from player.window.parts import editline
 from player.window.window import Window
 from tests.player.fakes import SIZE, FakeRenderer

@@ -83,7 +83,7 @@ def test_seeds_go_forward_and_back() -> None:
 @pytest.mark.parametrize(
     ("modifier", "t"), [(0, 0.1), (pygame.KMOD_SHIFT, 1.0), (pygame.KMOD_CTRL, 0.01)]
 )
-def test_a_held_arrow_steps_once_and_then_glides(modifier: int, t: float) -> None:
+def test_a_held_arrow_moves_once_and_then_on(modifier: int, t: float) -> None:
     player, conductor = stage(FakeRenderer())
     begun: list[float] = []
 
@@ -103,7 +103,7 @@ def test_a_held_arrow_steps_once_and_then_glides(modifier: int, t: float) -> Non
     assert last.t * 4000 == round(last.t * 4000)
 
 
-def test_losing_the_keyboard_stops_the_glide() -> None:
+def test_losing_the_keyboard_stops_what_is_held() -> None:
     player, conductor = stage(FakeRenderer())
 
     def script() -> Script:
@@ -210,7 +210,7 @@ def test_every_overlay_can_be_opened_and_changes_what_is_seen() -> None:
     assert len(set(shots)) == 4
 
 
-def test_perceptual_time_waits_for_the_scan_and_then_evens_the_steps_out() -> None:
+def test_perceptual_time_waits_for_the_scan_and_then_evens_the_moves_out() -> None:
     player, conductor = stage(FakeRenderer())
     notices: list[str] = []
 

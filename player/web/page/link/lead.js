@@ -1,4 +1,4 @@
-// How far ahead of this page its pictures are asked for while it glides: so that one is here when
+// How far ahead of this page its pictures are asked for while a key is held: so that one is here when
 // the page gets there, and does not always show where it was a round trip and a render ago.
 
 const KEPT = 8;

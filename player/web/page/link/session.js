@@ -87,7 +87,7 @@ export class Session {
       welcome: message, welcomed: true, listing: true, lost: "", unsaid: false, acts: [], writing: 0,
     });
     this.head.ticks = message.ticks;
-    this.head.glide = message.glide;
+    this.head.heldSpeed = message.held_speed;
     this.lead.forget();
     this.on.met(message);
   }
@@ -245,7 +245,7 @@ export class Session {
     return this.at(this.head.point);
   }
 
-  // Ask for the picture at this page's position; `at` is when an input led there. Who glides fast
+  // Ask for the picture at this page's position; `at` is when an input led there. Who moves on fast
   // stands, for a display frame, where the nearest known picture is, if it is that near.
   follow(at = null) {
     if (!this.state.request) return;

@@ -8,13 +8,13 @@ import pytest
 
 from player.commands.playing.lastsession import leave_behind
 from player.commands.playing.starting import Start, starting
-from player.options import Sampling
+from player.options import RequestOptions
 from player.session.motion.moment import Moment
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
-from player.session.saving.remembered import recall, remember
+from player.session.saving.remembered import read_remembered, remember
 from player.session.session import Session
-from player.session.words import STARTER
+from player.session.text.words import STARTER
 from runtime.errors import EngineError
 from runtime.request import Request
 from tests.player.fakes import session_of, turn
@@ -26,7 +26,7 @@ def leave(session: Session) -> None:
 
 
 def start() -> Start:
-    return starting(None, 0.0, 0.5, Invocation(), Sampling())
+    return starting(None, 0.0, 0.5, Invocation(), RequestOptions())
 
 
 def test_a_model_in_a_folder_is_found_again_from_elsewhere(
@@ -70,7 +70,7 @@ def test_a_model_that_does_not_open_is_not_gone_on_with(
     with pytest.raises(EngineError):
         turn(played, 3)
     leave(played)
-    memory = recall(session_file)
-    assert memory.last == (last if stays else None)
-    assert memory.words == ("typed meanwhile",)
+    remembered = read_remembered(session_file)
+    assert remembered.last == (last if stays else None)
+    assert remembered.words == ("typed meanwhile",)
     assert start().request.expression == ("owl -> fox" if stays else STARTER)

@@ -8,21 +8,12 @@ from pathlib import Path
 import pytest
 
 from player.session.actions import find
-from player.session.models import Model
 from player.session.motion.moment import Moment
+from player.session.rendering.models import Model
 from player.session.session import Session
 from runtime.errors import BundleError, EngineError
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer, session_of
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path)
-    made.start()
-    pass_time(made, 1.0)
-    return made
-
 
 CLOCK = [0.0]
 
@@ -33,7 +24,14 @@ def pass_time(session: Session, seconds: float) -> None:
         session.turn(1 / 60, CLOCK[0])
 
 
-def test_everything_done_is_undone_step_by_step_and_done_again(session: Session) -> None:
+@pytest.fixture(autouse=True)
+def rested(session: Session) -> None:
+    """A place that was rested at is one to come back to."""
+    session.state.seek(0.0)
+    pass_time(session, 1.0)
+
+
+def test_everything_done_is_undone_one_by_one_and_done_again(session: Session) -> None:
     entries: list[Callable[[], None]] = [
         lambda: session.state.seek(0.3),
         lambda: session.state.change_seed(1),
@@ -65,7 +63,7 @@ def test_everything_done_is_undone_step_by_step_and_done_again(session: Session)
     assert session.state.notice == "nothing to redo"
 
 
-def test_a_glide_under_a_held_key_is_one_step_and_so_is_playing(session: Session) -> None:
+def test_moving_on_under_a_held_key_is_one_entry_and_so_is_playing(session: Session) -> None:
     for _ in range(90):
         CLOCK[0] += 1 / 60
         session.turn(1 / 60, CLOCK[0], (400.0, 0.0))
@@ -96,7 +94,7 @@ def test_what_is_done_after_an_undo_takes_the_place_of_what_was_undone(session: 
     assert session.state.request.seed == 1
 
 
-def test_a_glide_to_other_words_is_one_step(session: Session) -> None:
+def test_a_glide_to_other_words_is_one_entry(session: Session) -> None:
     began = session.state.request
     target = Request("dog -> fox", t=0.25, seed=4)
     session.cues.set([Moment(target, session.played.name)], 1.0)
@@ -164,7 +162,7 @@ def played_with_two_models(folder: Path, shelf: Shelf) -> Session:
     return made
 
 
-def test_a_step_that_cannot_be_played_again_is_said_and_does_not_stand_in_the_way(
+def test_an_entry_that_cannot_be_played_again_is_said_and_does_not_stand_in_the_way(
     tmp_path: Path,
 ) -> None:
     shelf = Shelf()

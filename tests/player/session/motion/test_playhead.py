@@ -12,7 +12,7 @@ from runtime.request import Request
 TICK_COUNTS = st.lists(st.sampled_from([-100, -10, -1, 1, 10, 100]), max_size=60)
 MOVES = st.lists(
     st.tuples(
-        st.sampled_from(["play", "glide", "move", "seek", "toggle", "flip", "mark"]),
+        st.sampled_from(["play", "move_on", "move", "seek", "toggle", "flip", "mark"]),
         st.floats(-1.5, 1.5),
     ),
     max_size=40,
@@ -59,8 +59,8 @@ def test_whatever_is_done_the_position_is_one_a_model_can_draw(
     for move, amount in moves:
         if move == "play":
             head = head.play(abs(amount) * 40)
-        elif move == "glide":
-            head = head.glide(0.1, amount * 4000, -amount * 300)
+        elif move == "move_on":
+            head = head.move_on(0.1, amount * 4000, -amount * 300)
         elif move == "move":
             head = head.move(round(amount * 10), round(amount * 10))
         elif move == "seek":
@@ -94,12 +94,12 @@ def test_after_the_end_it_comes_back() -> None:
 
 
 def test_a_second_pass_meets_the_positions_of_the_first() -> None:
-    first = {Playhead().glide(k * 0.0167, 400).t for k in range(100)}
+    first = {Playhead().move_on(k * 0.0167, 400).t for k in range(100)}
     assert first <= {k / DIVISIONS for k in range(DIVISIONS + 1)}
 
 
-def test_a_slow_glide_shows_what_lies_between_divisions() -> None:
-    head = Playhead().rest_at(0.5, 0.5).glide(0.1, 40.0)
+def test_moving_on_slowly_shows_what_lies_between_divisions() -> None:
+    head = Playhead().rest_at(0.5, 0.5).move_on(0.1, 40.0)
     assert head.t == 0.501
     assert head.at_rest().move(FINE).t == 0.5035
 

@@ -13,23 +13,16 @@ import numpy as np
 import pytest
 
 from player.session.actions import NAMES
-from player.session.motion.moment import FORMAT, KeptFileError, Moment
+from player.session.motion.moment import Moment
 from player.session.motion.tempo import Tempo
 from player.session.saving.cues import read_cues, write_cues
+from player.session.saving.keptfile import FORMAT, KeptFileError
 from player.session.session import Session
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture, session_of, turn
 from tests.support.seeds import draw_seed
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path, t=0.25)
-    made.start()
-    turn(made, 3)
-    return made
 
 
 def test_a_cue_is_everything_that_makes_the_frame(session: Session) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from player.commands.playing import lastsession
 from player.session.saving import firstpicture
-from player.session.saving.firstpicture import FirstPicture, keep, recall
+from player.session.saving.firstpicture import FirstPicture, keep, kept_picture
 from player.session.session import Session
 from runtime.output.film import save_still
 from runtime.request import Frame, Request
@@ -47,12 +47,12 @@ def session(folder: Path, fake: FakeRenderer, first: FirstPicture | None) -> Ses
 
 def test_what_is_kept_comes_back_to_the_pixel_for_its_request_and_bundle_only() -> None:
     keep(drawn(), SETTINGS)
-    found = recall(REQUEST, DIGEST)
+    found = kept_picture(REQUEST, DIGEST)
     assert found is not None
     assert np.array_equal(found.frame.pixels, picture(REQUEST))
     assert found.frame.request == REQUEST
-    assert recall(REQUEST.at(0.5), DIGEST) is None
-    assert recall(REQUEST, "e" * 64) is None
+    assert kept_picture(REQUEST.at(0.5), DIGEST) is None
+    assert kept_picture(REQUEST, "e" * 64) is None
 
 
 @pytest.mark.parametrize("harm", ["cut", "text", "other request", "other size"])
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_what_was_kept_is_nothing(cache: Path, harm: str) -> 
         save_still(path, picture(REQUEST), {**SETTINGS, **asdict(replace(REQUEST, seed=4))})
     else:
         save_still(path, picture(REQUEST)[1:], {**SETTINGS, **asdict(REQUEST)})
-    assert recall(REQUEST, DIGEST) is None
+    assert kept_picture(REQUEST, DIGEST) is None
 
 
 def test_the_oldest_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,12 +75,12 @@ def test_the_oldest_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(6):
         keep(drawn(replace(REQUEST, seed=seed)), SETTINGS)
     assert len(list(cache.glob("*.png"))) == 3
-    assert recall(replace(REQUEST, seed=5), DIGEST) is not None
+    assert kept_picture(replace(REQUEST, seed=5), DIGEST) is not None
 
 
 def kept() -> FirstPicture:
     keep(drawn(), SETTINGS)
-    found = recall(REQUEST, DIGEST)
+    found = kept_picture(REQUEST, DIGEST)
     assert found is not None
     return found
 
@@ -136,6 +136,6 @@ def test_play_leaves_where_it_began_and_where_it_ended_and_no_session_by_itself(
     assert not cache.exists()
     lastsession.leave_behind(played, REQUEST, stats=None)
     for request in (REQUEST, played.state.request):
-        found = recall(request, DIGEST)
+        found = kept_picture(request, DIGEST)
         assert found is not None
         assert np.array_equal(found.frame.pixels, picture(request))

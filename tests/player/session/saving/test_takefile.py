@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player.session.motion.moment import FORMAT, KeptFileError, Moment
+from player.session.motion.moment import Moment
 from player.session.saving import takefile
-from player.session.saving.takefile import Take, TakeRecorder, read_take, write_take
+from player.session.saving.keptfile import FORMAT, KeptFileError
+from player.session.saving.takefile import Take, read_take, write_take
+from player.session.saving.takerecorder import TakeRecorder
 from runtime.request import Request
 from tests.player.fakes import session_of, ticking
 
@@ -171,7 +173,7 @@ def test_a_take_that_grows_too_large_ends_where_it_can_still_be_read(
     assert recorder.full
     write_take(path, recorder.take())
     if limit == "MOST_BYTES":
-        monkeypatch.setattr("player.session.motion.moment.MOST_BYTES", least)
+        monkeypatch.setattr("player.session.saving.keptfile.MOST_BYTES", least)
     shown = [one.request for one in read_take(path).moments(60)]
     assert 50 < len(shown) < 200
     assert shown == asked[: len(shown)]

@@ -21,15 +21,7 @@ from runtime.errors import ExpressionError, RequestError
 from runtime.language.expression import parse
 from runtime.language.openaxis import open_axis
 from runtime.planner import Planner
-from tests.player.fakes import FakeRenderer, refuse_fish, session_of, turn
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path, t=0.25, check=refuse_fish)
-    made.start()
-    turn(made, 3)
-    return made
+from tests.player.fakes import FakeRenderer, session_of, turn
 
 
 def until_found(session: Session, expression: str) -> None:

@@ -1,4 +1,7 @@
-"""``wordmorph play --connect``: a window whose pictures come from a server."""
+"""``wordmorph play --connect``: a window whose pictures come from a server.
+
+It tests ``web/client`` together with ``commands/playing/connect.py``, which opens it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ import pygame
 import pytest
 
 from player.commands.playing.connect import connect_to
-from player.options import Sampling
+from player.options import RequestOptions
 from player.session.motion.moment import Moment
 from player.web.client.connection import Connection
 from player.web.client.remote import RemoteRenderer
@@ -72,7 +75,7 @@ class Clock:
 
 
 def open_window(served: Served, expression: str | None = None) -> tuple[Window, Clock]:
-    remote = connect_to(served.url, expression, Sampling(), t=0.0, u=0.5)
+    remote = connect_to(served.url, expression, RequestOptions(), t=0.0, u=0.5)
     clock = Clock(served)
     window = Window(
         remote.model.open,
@@ -102,9 +105,9 @@ def test_a_window_plays_the_servers_session(tmp_path: Path) -> None:
 def test_a_window_brings_its_own_words(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
         with pytest.raises(ExpressionError):
-            connect_to(served.url, "cat -> (kitten", Sampling(), t=0.0, u=0.5)
+            connect_to(served.url, "cat -> (kitten", RequestOptions(), t=0.0, u=0.5)
         with pytest.raises(RequestError, match="no table for 77 steps"):
-            connect_to(served.url, "cat -> fox", Sampling(steps=77), t=0.0, u=0.5)
+            connect_to(served.url, "cat -> fox", RequestOptions(steps=77), t=0.0, u=0.5)
         window, clock = open_window(served, "cat -> fox")
         clock.window = window
         window.run()
@@ -118,13 +121,13 @@ def test_a_window_without_words_plays_on_with_the_options_that_were_typed(tmp_pa
         first.say(do="change", request={"seed": 5, "t": 0.25, "edit": "tail"})
         first.until(lambda: first.state["request"]["seed"] == 5)
         asked = connect_to(
-            served.url, None, Sampling(seed=7), t=0.0, u=0.75, typed=frozenset({"seed", "u"})
+            served.url, None, RequestOptions(seed=7), t=0.0, u=0.75, typed=frozenset({"seed", "u"})
         )
         asked.close()
         assert asked.request == Request("cat -> fox", 0.25, 0.75, seed=7, edit="tail")
         with pytest.raises(RequestError, match="no table for 77 steps"):
             connect_to(
-                served.url, None, Sampling(steps=77), t=0.0, u=0.5, typed=frozenset({"steps"})
+                served.url, None, RequestOptions(steps=77), t=0.0, u=0.5, typed=frozenset({"steps"})
             )
 
 

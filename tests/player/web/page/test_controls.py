@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from player.session.actions import HELP
-from player.session.words import PRESETS
+from player.session.text.words import PRESETS
 from tests.player.fakes import SIZE, picture
 from tests.player.web.browser import ask, key, settled, until
 from tests.player.web.page.playing import PAD, playing, reach

@@ -63,7 +63,7 @@ def test_a_move_just_before_an_action_stops_no_later_move(
         reach(browser, served, 10, 2000)
 
 
-def test_a_held_key_glides_and_its_end_is_reached(
+def test_a_held_key_moves_on_and_its_end_is_reached(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     with playing(browser, tmp_path, seconds=0.01) as served:
@@ -201,7 +201,7 @@ def test_a_watcher_watches_and_asks(browser: webdriver.Chrome, tmp_path: Path) -
         browser.get("about:blank")
 
 
-def test_a_finger_that_drifts_from_an_arrow_glides_on(
+def test_a_finger_that_drifts_from_an_arrow_moves_on(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     resize(browser, 390, 844)

@@ -1,0 +1,1 @@
+"""Words and tokens: what a person who types is offered, and what the encoder read of it."""

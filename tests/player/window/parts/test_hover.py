@@ -1,0 +1,68 @@
+"""What the bar says of the place under the mouse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pygame
+import pytest
+from numpy.typing import NDArray
+
+from player.window.layout import share_x
+from tests.player.fakes import FakeRenderer
+from tests.player.window.stage import Script, box, exact, mouse, pixels, stage, tap
+
+pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    player, conductor = stage(FakeRenderer())
+
+    def script() -> Script:
+        yield lambda: len(player.session.view(60).cached) > 200
+        layout = player.canvas.layout
+        assert layout is not None
+        before = pixels()
+        at = share_x(layout.bar, 0.5), layout.bar.centery
+        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
+        monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
+        yield 20
+        tip = pygame.Rect(0, 0, 60, 60)
+        tip.midbottom = at[0], layout.bar.top - 30
+        assert (pixels()[box(tip)] != before[box(tip)]).mean() > 0.5
+        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: (2, 2))
+        yield 20
+        assert (pixels()[box(layout.picture)] == before[box(layout.picture)]).all()
+
+    conductor.script = script()
+    player.run()
+
+
+def test_the_tip_shows_the_picture_of_the_seed_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    player, conductor = stage(FakeRenderer())
+    shown: list[NDArray[np.uint8]] = []
+
+    def script() -> Script:
+        yield exact(player)
+        layout = player.canvas.layout
+        assert layout is not None
+        at = share_x(layout.bar, 0.5), layout.bar.centery
+        monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
+        monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
+        mouse(pygame.MOUSEBUTTONDOWN, at)
+        mouse(pygame.MOUSEBUTTONUP, at)
+        tip = pygame.Rect(0, 0, 40, 40)
+        tip.midbottom = at[0], layout.bar.top - 50
+        for key in ((), (pygame.K_n,), (pygame.K_n, pygame.KMOD_SHIFT)):
+            if key:
+                tap(*key)
+            yield 3
+            yield exact(player)
+            yield 10
+            shown.append(pixels()[box(tip)])
+
+    conductor.script = script()
+    player.run()
+    assert (shown[0] != shown[1]).any()  # both are known, and are of the same place
+    assert (shown[0] == shown[2]).all()

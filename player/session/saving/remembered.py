@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from player.session.motion.moment import (
     FORMAT,
     KeptFileError,
@@ -20,6 +18,7 @@ from player.session.motion.moment import (
 from player.session.saving.cues import cues_of, cues_to_json
 from player.session.words import MOST
 from runtime.durable import tidy, write_aside
+from runtime.userfolders import data_folder
 
 KIND = "session"
 
@@ -36,7 +35,7 @@ class Memory:
 
 def memory_path() -> Path:
     """Return the file that holds it."""
-    return Path(platformdirs.user_data_dir("wordmorph")) / "session.json"
+    return data_folder() / "session.json"
 
 
 def recall(path: Path) -> Memory:

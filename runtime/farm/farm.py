@@ -107,9 +107,9 @@ class Farm:
         """Return what besides decides the last digits, as ``Pipeline.drawn_by``."""
         return {"device": self.identity.device, "library": self.identity.library}
 
-    def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
+    def request(self, expression: str, t: float = 0.0, **fields: Any) -> Request:
         """Make a request, as ``Pipeline.request`` does."""
-        return self.planner.request(expression, t=t, **settings)
+        return self.planner.request(expression, t=t, **fields)
 
     def render(self, request: Request) -> Frame:
         """Render one frame, as ``Pipeline.render`` does."""

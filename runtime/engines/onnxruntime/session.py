@@ -82,23 +82,23 @@ def failure(what: str, error: Exception) -> EngineError:
 
 def _make(path: Path, backend: str, exact: bool, cuda_graph: bool, what: str) -> Any:
     runtime = load_onnxruntime()
-    options: dict[str, str] = {}
+    provider_options: dict[str, str] = {}
     if backend == "onnxruntime":
         preload(runtime)
-        options = {
+        provider_options = {
             "enable_cuda_graph": "1" if cuda_graph else "0",
             "use_tf32": "0" if exact else "1",
         }
-    settings = runtime.SessionOptions()
-    settings.log_severity_level = 3
-    settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session_options = runtime.SessionOptions()
+    session_options.log_severity_level = 3
+    session_options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing provider only warns
             return runtime.InferenceSession(
                 str(path),
-                settings,
-                providers=[(PROVIDERS[backend], options)],
+                session_options,
+                providers=[(PROVIDERS[backend], provider_options)],
                 enable_fallback=0,  # else a failure anywhere moves the whole graph to the CPU
             )
     except Exception as error:

@@ -28,7 +28,7 @@ from runtime.engines.openvino.text import TextEncoder, cannot_compile, infer
 from runtime.errors import EngineError, FrameCancelled
 
 PRECISIONS = ("f32", "bf16", "int8")
-FAITHFUL_DB = 35.0
+LEAST_BF16_DB = 35.0
 """a bundle whose frames in bf16 are further from f32 than this PSNR runs in f32"""
 
 
@@ -56,7 +56,7 @@ def suited_precision(bundle: Bundle) -> str:
     if not isinstance(figures, Mapping) or "psnr" not in figures:
         return best
     measured = figures["psnr"]  # null in a manifest where it was not finite
-    return best if isinstance(measured, (int, float)) and measured >= FAITHFUL_DB else "f32"
+    return best if isinstance(measured, (int, float)) and measured >= LEAST_BF16_DB else "f32"
 
 
 def open_engine(bundle: Bundle, precision: str, backend: str = "openvino") -> OpenVinoEngine:

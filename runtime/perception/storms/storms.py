@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
 from runtime.perception.storms.change import LOUD
-from runtime.perception.storms.survey import REACH, Survey
+from runtime.perception.storms.survey import FOLLOWERS, Survey
 
 Floats = NDArray[np.float64]
 DescriptorAt = Callable[[float], Descriptor]
@@ -136,7 +136,7 @@ def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, .
     distances = film.distances
     taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
-    for width in range(1, REACH):
+    for width in range(1, FOLLOWERS):
         across = film.reach[width]  # d(f(i-1), f(i+width))
         for before in range(len(across)):
             out, back = before, before + width

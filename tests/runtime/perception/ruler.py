@@ -20,7 +20,7 @@ from scipy.stats import kendalltau, spearmanr
 from runtime.perception.distance import VISIBLE, describe_frame, distance
 from runtime.perception.storms.change import posts_of
 from runtime.perception.storms.storms import find_flickers, find_zones, thresholds
-from runtime.perception.storms.survey import REACH, Survey
+from runtime.perception.storms.survey import FOLLOWERS, Survey
 from runtime.pipeline import Pipeline
 
 Pixels = NDArray[np.uint8]
@@ -158,7 +158,7 @@ def zones(frames: list[Pixels], ruler: Any) -> NDArray[np.bool_]:
     at = np.linspace(0, 1, len(frames))
     reach = tuple(
         np.array([ruler(a, b) for a, b in zip(frames, frames[k:], strict=False)])
-        for k in range(1, REACH + 1)
+        for k in range(1, FOLLOWERS + 1)
     )
     posts = posts_of(at)
     spans = np.array([ruler(frames[a], frames[b]) for a, b in itertools.pairwise(posts)])

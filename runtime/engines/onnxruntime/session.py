@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from runtime.engines.engine import warn_no_cuda_graph
 from runtime.engines.gpu import LOST, LOST_WORDS, NO_MEMORY
 from runtime.engines.onnxruntime.module import load_onnxruntime, preload
 from runtime.errors import DeviceLost, EngineError, first_line
@@ -34,11 +35,7 @@ def open_session(path: Path, backend: str, *, exact: bool, cuda_graph: bool, wha
         if not graph:
             raise
         session = _make(path, backend, exact, False, what)
-        warnings.warn(
-            f"the {what} runs without a CUDA graph, a little slower: {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_no_cuda_graph(f"the {what} runs", error)
     provider = PROVIDERS[backend]
     got = session.get_providers()
     if got[0] != provider:

@@ -16,7 +16,7 @@ from openvino.properties import hint
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
-from runtime.engines.engine import TOTAL, Floats, Rendered, check_total
+from runtime.engines.engine import TOTAL, Floats, Rendered, check_finite, check_total
 from runtime.engines.openvino.cache import openvino_cache
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.folding import fold
@@ -151,10 +151,7 @@ class OpenVinoEngine:
                 inputs["noise"][:] = self._noise[fresh]
                 fresh += 1
             self._run("denoiser", index, (self._noises, step))
-        if not np.isfinite(latent).all():
-            raise EngineError(
-                "the latent is not finite: try --precision f32, or another seed or expression"
-            )
+        check_finite(latent, "play with")
         denoised = time.perf_counter()
         self._run("decoder")
         pixels = np.array(self._decoder.get_tensor("pixels").data)

@@ -111,9 +111,8 @@ def test_the_speeds_shown_are_what_the_bench_printed() -> None:
 
 
 def test_the_table_of_machines_is_that_of_their_reports() -> None:
-    from runtime.bench.verify.hardware import PART as HARDWARE
-    from runtime.bench.verify.hardware import table
+    from runtime.bench.verify import hardware
 
     reports = sorted((ROOT / "docs" / "hardware").glob("*.json"))
     assert reports
-    assert table(HARDWARE.read(reports)) in TEXT
+    assert hardware.table(hardware.PART.read(reports)) in TEXT

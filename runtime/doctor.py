@@ -111,7 +111,7 @@ def tensorrt_soname() -> str | None:
     if not made[:1].isdigit():
         return None
     major = made.split(".")[0]
-    return f"nvinfer_{major}.dll" if os.name == "nt" else f"libnvinfer.so.{major}"
+    return f"nvinfer_{major}.dll" if sys.platform == "win32" else f"libnvinfer.so.{major}"
 
 
 def _gpu() -> Finding:

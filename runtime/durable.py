@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +23,7 @@ UNFINISHED: set[Path] = set()
 """what this process is writing aside: to be removed if it must end at once"""
 _OCCUPIED = (errno.ENOTEMPTY, errno.EEXIST)
 _TRIES = 100
-WINDOWS = os.name == "nt"
+WINDOWS = sys.platform == "win32"
 SCANNER_S = 10.0
 """how long Windows' virus scanners may hold new files of several GB"""
 
@@ -143,7 +144,7 @@ def tidy(target: Path, is_whole: Callable[[Path], bool] = Path.exists) -> None:
 def fsync(path: Path) -> None:
     """Flush a file or folder to the disk; Windows flushes no folders."""
     folder = path.is_dir()
-    if folder and os.name == "nt":
+    if folder and sys.platform == "win32":
         return
     # Windows refuses to flush a file that was opened for reading only
     descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
@@ -154,7 +155,7 @@ def fsync(path: Path) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    if os.name == "nt":  # there, signal 0 is no question but Ctrl-C
+    if sys.platform == "win32":  # there, signal 0 is no question but Ctrl-C
         return True
     try:
         os.kill(pid, 0)

@@ -17,6 +17,13 @@ def last_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
+def bare_line(error: BaseException) -> str:
+    """Return what an error says as one line of 200 characters at most, without its type."""
+    if isinstance(error, RecursionError):
+        return "it nests too deep"
+    return " ".join(str(error).split())[:200]
+
+
 def one_line(error: BaseException) -> str:
     """Return an error as one line; one that is not ours by its type and 300 characters of text."""
     text = " ".join(str(error).split())

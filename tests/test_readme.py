@@ -12,7 +12,7 @@ from PIL import Image
 from player.cli import main
 from player.program import make_app
 from player.session.actions import HELP
-from runtime.bench.table import read, section
+from runtime.bench.table import PART, section
 from runtime.language.expression import parse
 from runtime.language.openaxis import open_axis
 
@@ -105,12 +105,14 @@ def test_the_keys_shown_are_the_keys_there_are() -> None:
 def test_the_speeds_shown_are_what_the_bench_printed() -> None:
     measured = sorted((ROOT / "docs" / "bench").glob("*.json"))
     assert measured, "no figures were kept in docs/bench"
-    assert section(read(measured)) in TEXT, "run: python -m runtime.bench.table --into README.md …"
+    assert section(PART.read(measured)) in TEXT, (
+        "run: python -m runtime.bench.table --into README.md …"
+    )
 
 
 def test_the_table_of_machines_is_that_of_their_reports() -> None:
-    from runtime.bench.verify.hardware import read, table
+    from runtime.bench.verify import hardware
 
     reports = sorted((ROOT / "docs" / "hardware").glob("*.json"))
     assert reports
-    assert table(read(reports)) in TEXT
+    assert hardware.table(hardware.PART.read(reports)) in TEXT

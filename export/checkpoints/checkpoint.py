@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -41,12 +41,12 @@ CLASSES: Mapping[str, Mapping[str, str]] = {
 
 NETWORKS = ("text_encoder", "text_encoder_2", "unet", "vae")
 INDEX = "model_index.json"
-WEIGHTS = re.compile(
-    r"(?P<stem>model|diffusion_pytorch_model)(?P<half>\.fp16)?"
-    r"(-\d{5}-of-(?P<count>\d{5}))?\.safetensors"
-)
 STEMS: Mapping[str, str] = {"transformers": "model", "diffusers": "diffusion_pytorch_model"}
 """library → how it names its weight files"""
+WEIGHTS = re.compile(
+    rf"(?P<stem>{'|'.join(STEMS.values())})(?P<half>\.fp16)?"
+    r"(-\d{5}-of-(?P<count>\d{5}))?\.safetensors"
+)
 
 
 class NoWeights(BuildError):
@@ -129,7 +129,7 @@ def open_folder(folder: Path, unet: Path | None = None) -> Checkpoint:
             )
         place = folder / component
         if component == "unet" and unet is not None:
-            loaders[component] = partial(_load_unet, place, unet)
+            loaders[component] = partial(_load_unet, name, place, unet)
             weights[f"unet/{unet.name}"] = unet
         elif component in NETWORKS:
             loaders[component] = partial(load_network, classes[name], name, place)
@@ -167,21 +167,12 @@ def with_vae(checkpoint: Checkpoint, place: Path) -> Checkpoint:
     )
 
 
-def _load_unet(place: Path, file: Path) -> Any:
+def _load_unet(name: str, place: Path, file: Path) -> Any:
     """Load the UNet that is described in the folder ``place`` with the weights in ``file``."""
-    import diffusers
-    import torch
-
-    described = read_json(place / "config.json")
-    config = {key: value for key, value in described.items() if not key.startswith("_")}
-    state = {key: value.to(torch.float32) for key, value in tensorfile.tensors(file)}
     try:
-        network = diffusers.UNet2DConditionModel.from_config(config)
-        network.load_state_dict(state, assign=True)
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        why = one_line(error)
-        raise BuildError(f"{file} does not fit the UNet it is to replace: {why}") from None
-    return network.eval().requires_grad_(False)
+        return load_network("diffusers", name, place, [file])
+    except BuildError as error:
+        raise BuildError(f"{file} cannot replace the UNet's weights: {error}") from None
 
 
 def _class_named(index: Mapping[str, Any], component: str) -> str | None:
@@ -225,13 +216,15 @@ def weight_files(library: str, place: Path) -> list[Path]:
     return files
 
 
-def load_network(library: str, name: str, place: Path) -> Any:
+def load_network(library: str, name: str, place: Path, files: Sequence[Path] = ()) -> Any:
     """Load a network of an allowed class in f32 from a folder of config.json and safetensors.
+
+    ``files`` hold the weights if they are not those in the folder.
 
     Raises:
         BuildError: the weights are not all there, do not all fit or are not finite.
     """
-    files = weight_files(library, place)
+    files = files or weight_files(library, place)
     config = read_json(place / "config.json")
     check_sizes(name, place, config, files)
     make = clip_text_encoder if library == "transformers" else diffusers_network

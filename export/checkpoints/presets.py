@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
+
+from runtime.errors import BuildError
 
 MAX_STEPS = 8
 """the largest step count that a bundle may offer"""
@@ -16,6 +18,12 @@ PREDICTIONS: Mapping[Prediction, str] = MappingProxyType(
     {"epsilon": "epsilon", "v": "v_prediction"}
 )
 """what diffusers' schedulers call them"""
+
+
+def check_steps(counts: Sequence[int]) -> None:
+    """Raise BuildError unless there are step counts and all lie between 1 and ``MAX_STEPS``."""
+    if not counts or not all(1 <= count <= MAX_STEPS for count in counts):
+        raise BuildError(f"steps must lie between 1 and {MAX_STEPS}, not {list(counts)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,6 @@ from export.checkpoints.hub.hub import (
 from export.checkpoints.hub.resume import Progress
 from export.checkpoints.identity import is_plain, tag
 from export.checkpoints.presets import (
-    MAX_STEPS,
     MODELS,
     TAESD,
     TAESDXL,
@@ -35,6 +34,7 @@ from export.checkpoints.presets import (
     ModelSpec,
     Precision,
     Prediction,
+    check_steps,
 )
 from runtime.errors import BuildError
 from runtime.request import parse_size
@@ -85,8 +85,7 @@ def spec_for(
     if size is not None:
         spec = replace(spec, size=parse_size(size))
     if steps:
-        if not all(1 <= count <= MAX_STEPS for count in steps):
-            raise BuildError(f"steps must lie between 1 and {MAX_STEPS}, not {list(steps)}")
+        check_steps(steps)
         first = spec.default_steps if spec.default_steps in steps else min(steps)
         spec = replace(spec, steps=tuple(sorted(set(steps))), default_steps=first)
     if default_steps is not None:

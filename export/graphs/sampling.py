@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from export.checkpoints.presets import MAX_STEPS
+from export.checkpoints.presets import check_steps
 from export.course import PLAIN, Course
 from runtime.bundles.manifest import Step
 from runtime.errors import BuildError, one_line
@@ -53,8 +53,7 @@ def probe(scheduler: Any, counts: Iterable[int], course: Course = PLAIN) -> Samp
         BuildError: a count out of range, or a scheduler that does not follow a linear table.
     """
     wanted = sorted(set(counts))
-    if not wanted or wanted[0] < 1 or wanted[-1] > MAX_STEPS:
-        raise BuildError(f"steps must lie between 1 and {MAX_STEPS}, not {wanted}")
+    check_steps(wanted)
     tables: dict[int, tuple[Step, ...]] = {}
     sigma = 0.0
     for count in wanted:

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import platformdirs
-
 from export.checkpoints.architectures import ARCHITECTURES, SCHEDULER, Config
 from export.checkpoints.checkpoint import read_json
 from export.checkpoints.presets import MODELS
@@ -18,6 +16,7 @@ from export.exporter import export_in_child
 from export.quiet import quiet
 from runtime.bundles.manifest import MANIFEST
 from runtime.errors import RequestError, TargetError
+from runtime.userfolders import cache_folder
 
 SEED = 0
 GAINS = {"critters": 16.0}
@@ -63,7 +62,7 @@ def random_bundle(kind: str, progress: Callable[[str], None]) -> tuple[Path, Pat
         RequestError: an unknown ``kind``.
         BuildError, TargetError: it cannot be made or written here.
     """
-    place = Path(platformdirs.user_cache_dir("wordmorph")) / "random" / kind
+    place = cache_folder() / "random" / kind
     bundle, checkpoint = place / f"random-{kind}", place / "checkpoint"
     if not (checkpoint / "model_index.json").is_file():
         progress(f"random weights of {kind}, kept in {place}")

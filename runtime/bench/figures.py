@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -168,7 +168,12 @@ class Benchmark:
 
     def to_json(self) -> str:
         """Return everything as text that ``from_json`` reads."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
+        return indented(self)
+
+
+def indented(value: Any) -> str:
+    """Return a value of dataclasses as JSON for people: indented, its last line ended."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"
 
 
 def from_json(text: str) -> Benchmark:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.bench.figures import Benchmark
+from runtime.output.charts.colours import CURVE, FAINT, INK, STORM
 from runtime.output.charts.paper import Pixels, painted, sheet
 
 if TYPE_CHECKING:
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 
 _SIZE = (9.6, 4.2)
 _DPI = 140
-_INK, _FAINT = "#22282f", "#7b848e"
-_TAKEN, _LIMIT, _ROOF = "#2f5d7c", "#c2502f", "#7b848e"
+_TAKEN, _LIMIT, _ROOF = CURVE, STORM, FAINT
 
 
 def draw_benchmark(result: Benchmark) -> Pixels:
@@ -28,7 +28,7 @@ def draw_benchmark(result: Benchmark) -> Pixels:
         f"{result.model} {result.width}x{result.height}, {result.engine} {result.precision}, "
         f"{result.device}: {result.fps:.1f} frames a second",
         fontsize=10,
-        color=_INK,
+        color=INK,
     )
     return painted(figure)
 
@@ -38,7 +38,7 @@ def _draw_stages(axes: Axes, result: Benchmark) -> None:
     stages = [result.stages[name] for name in names]
     medians = np.array([stage.ms.median for stage in stages])
     reach = np.array([[s.ms.median - s.ms.p10, s.ms.p90 - s.ms.median] for s in stages]).T
-    axes.barh(names, medians, xerr=np.clip(reach, 0, None), color=_TAKEN, ecolor=_FAINT)
+    axes.barh(names, medians, xerr=np.clip(reach, 0, None), color=_TAKEN, ecolor=FAINT)
     for place, stage in enumerate(stages):
         if stage.limit_ms is not None:
             axes.plot([stage.limit_ms] * 2, [place - 0.4, place + 0.4], color=_LIMIT, lw=2)
@@ -54,7 +54,7 @@ def _draw_roof(axes: Axes, result: Benchmark) -> None:
         if limits.flop_per_second is not None and limits.bytes_per_second is not None
     ]
     if not roofs:
-        axes.text(0.5, 0.5, "the machine's rates are unknown", ha="center", color=_FAINT)
+        axes.text(0.5, 0.5, "the machine's rates are unknown", ha="center", color=FAINT)
         axes.set_axis_off()
         return
     points = {
@@ -68,7 +68,7 @@ def _draw_roof(axes: Axes, result: Benchmark) -> None:
     for precision, peak, bandwidth in roofs:
         axes.loglog(at, np.minimum(peak, at * bandwidth), color=_ROOF)
         axes.annotate(
-            precision, (at[-1], peak), (0, 3), textcoords="offset points", ha="right", color=_FAINT
+            precision, (at[-1], peak), (0, 3), textcoords="offset points", ha="right", color=FAINT
         )
     for name, point in points.items():
         axes.loglog(*point, "o", color=_TAKEN)

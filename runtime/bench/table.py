@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from runtime.bench.figures import (
     Benchmark,
@@ -21,7 +19,7 @@ from runtime.bench.figures import (
     from_json,
 )
 from runtime.bench.limits.limits import CPU
-from runtime.errors import MorphError, TargetError
+from runtime.bench.readme import Part
 
 BEGIN = "<!-- bench: written by python -m runtime.bench.table -->"
 END = "<!-- bench: end -->"
@@ -105,49 +103,12 @@ def section(results: Sequence[Benchmark]) -> str:
     return "\n".join([*parts, END])
 
 
-def insert(text: str, made: str, begin_mark: str = BEGIN, end_mark: str = END) -> str:
-    """Return a README's text with ``made`` in the place of the section between two marks.
-
-    Raises:
-        TargetError: the text has no such place.
-    """
-    before, begin, rest = text.partition(begin_mark)
-    _old, end, after = rest.partition(end_mark)
-    if not begin or not end:
-        raise TargetError(f"there is no section between {begin_mark} and {end_mark}")
-    return before + made + after
-
-
-def read(paths: Sequence[Path]) -> list[Benchmark]:
-    """Read benchmarks from files.
-
-    Raises:
-        BundleError: one that holds none.
-        TargetError: one that cannot be read.
-    """
-    try:
-        return [from_json(path.read_text(encoding="utf-8")) for path in paths]
-    except OSError as error:
-        raise TargetError(f"no figures can be read: {error}") from None
+PART = Part("runtime.bench.table", BEGIN, END, from_json, section)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m runtime.bench.table", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path, help="what wordmorph bench --json printed")
-    parser.add_argument("--into", type=Path, metavar="README", help="replace the section there")
-    options = parser.parse_args(argv)
-    try:
-        made = section(read(options.files))
-        if options.into is None:
-            print(made)
-        else:
-            text = insert(options.into.read_text(encoding="utf-8"), made)
-            options.into.write_text(text, encoding="utf-8")
-    except (MorphError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return PART.main(argv, __doc__, "what wordmorph bench --json printed")
 
 
 def _total(result: Benchmark) -> StageFigures | None:

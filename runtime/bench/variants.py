@@ -21,7 +21,7 @@ from runtime.bundles.manifest import Step
 from runtime.engines.engine import Floats, Rendered
 from runtime.engines.openvino.core import CORE
 from runtime.engines.openvino.engine import OpenVinoEngine
-from runtime.engines.openvino.graph import Graph
+from runtime.engines.openvino.graph import Graph, fixed_model
 from runtime.engines.openvino.int8 import int8_graphs
 from runtime.engines.openvino.text import cannot_compile
 from runtime.errors import EngineError
@@ -66,15 +66,9 @@ class Fours(InMemory):
         return super().render(weights, pooled_weights, steps)
 
     def _fixed(self, graph: Path) -> ov.Model:
-        model = CORE.read_model(graph)
-        shapes = {
-            port: [BATCH, *port.partial_shape[1:]]
-            for port in model.inputs
-            if port.partial_shape.is_dynamic
-        }
-        if not shapes:
+        model = fixed_model(graph, BATCH)
+        if model.outputs[0].partial_shape[0] != BATCH:
             raise EngineError(f"{graph.name} is for one frame at a time")
-        model.reshape(shapes)
         return model
 
 

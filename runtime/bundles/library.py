@@ -6,11 +6,10 @@ import os
 import stat
 from pathlib import Path
 
-import platformdirs
-
 from runtime.bundles.bundle import Bundle, open_bundle
 from runtime.bundles.manifest import MANIFEST
 from runtime.errors import BundleError
+from runtime.userfolders import data_folder
 
 BUILT_IN = "critters"
 HOME_VARIABLE = "WORDMORPH_HOME"
@@ -19,7 +18,7 @@ HOME_VARIABLE = "WORDMORPH_HOME"
 def home() -> Path:
     """Return the folder of built bundles: ``$WORDMORPH_HOME`` or the user's data directory."""
     chosen = os.environ.get(HOME_VARIABLE)
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("wordmorph")) / "bundles"
+    return Path(chosen) if chosen else data_folder() / "bundles"
 
 
 def built_in() -> Path:

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta
 
 from runtime.bundles.files import FileRecord, read_regular
-from runtime.errors import BundleError
+from runtime.errors import BundleError, bare_line
 
 FORMAT = 2
 MANIFEST = "manifest.json"
@@ -175,8 +175,7 @@ def parse_manifest(text: bytes) -> Manifest:
         manifest = msgspec.convert(raw, Manifest, strict=True, str_keys=True)
         again = json.loads(manifest.to_json())
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        reason = "it nests too deep" if isinstance(error, RecursionError) else str(error)
-        raise BundleError(f"cannot be read ({' '.join(reason.split())[:200]})") from None
+        raise BundleError(f"cannot be read ({bare_line(error)})") from None
     names = sorted({*raw, *again} - {"digest"})
     strange = [name for name in names if raw.get(name, raw) != again.get(name, again)]
     if strange:

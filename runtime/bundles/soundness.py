@@ -15,10 +15,9 @@ from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
-import platformdirs
-
 from runtime.bundles.manifest import Manifest
 from runtime.durable import write_aside
+from runtime.userfolders import cache_folder
 
 
 class Soundness:
@@ -28,8 +27,7 @@ class Soundness:
         """Ask about a manifest, whose hashes stand for its files."""
         state = hashlib.sha256(_rules())
         state.update(repr(manifest).encode())
-        folder = platformdirs.user_cache_path("wordmorph", appauthor=False) / "sound"
-        self._path = folder / state.hexdigest()
+        self._path = cache_folder() / "sound" / state.hexdigest()
 
     def is_known(self) -> bool:
         """Whether such a bundle was found sound; what another user wrote does not count."""

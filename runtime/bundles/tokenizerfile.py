@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from runtime.errors import BundleError
+from runtime.errors import BundleError, bare_line
 
 NORMALIZER = {
     "type": "Sequence",
@@ -132,8 +132,7 @@ def parse_tokenizer(content: bytes) -> TokenizerFile:
     try:
         file = msgspec.json.decode(content, type=_File, strict=True)
     except (ValueError, RecursionError) as error:
-        reason = "it nests too deep" if isinstance(error, RecursionError) else str(error)
-        raise BundleError(f"is no CLIP tokenizer ({' '.join(reason.split())[:200]})") from None
+        raise BundleError(f"is no CLIP tokenizer ({bare_line(error)})") from None
     for problem in _problems(file):
         raise BundleError(f"is no CLIP tokenizer ({problem})")
     vocabulary = file.model.vocab

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import platformdirs
 
 from runtime.bundles.files import FileRecord, sha256_file
 from runtime.durable import NO_SPACE, leftovers, write_aside
@@ -30,11 +29,12 @@ from runtime.enginecache.entry import (
 from runtime.enginecache.holder import acquire
 from runtime.enginecache.place import Place, is_leftover
 from runtime.errors import EngineError, TargetError
+from runtime.userfolders import cache_folder
 
 
 def cache_root() -> Path:
     """Return the folder of every compiled engine: the user's cache directory for wordmorph."""
-    return platformdirs.user_cache_path("wordmorph", appauthor=False) / "engines"
+    return cache_folder() / "engines"
 
 
 class EngineCache:

@@ -173,7 +173,7 @@ def check_private(path: Path) -> None:
         EngineError: so it is, or it cannot be looked at.
     """
     check_owner(path)
-    if os.name == "posix" and path.lstat().st_mode & 0o022:
+    if sys.platform != "win32" and path.lstat().st_mode & 0o022:
         raise EngineError(
             f"others may write to {path} and so plant code in it; run: "
             f"chmod 700 {shlex.quote(str(path))}"

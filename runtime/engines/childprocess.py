@@ -43,6 +43,13 @@ class WorkCancelled(Exception):
     """The parent asked the work to stop."""
 
 
+def child_environment() -> dict[str, str]:
+    """Return this process's environment for a child that shall find the same program."""
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path}
+
+
 def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any]:
     """Run ``python -m module`` on ``task``; return its notes.
 
@@ -53,15 +60,13 @@ def run_child(module: str, task: dict[str, Any], receive: Send) -> dict[str, Any
         KeyboardInterrupt: after the child has stopped.
         OSError: the child could not write.
     """
-    root = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     with tempfile.TemporaryFile() as stderr:
         child = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            env=os.environ | {"PYTHONPATH": path},
+            env=child_environment(),
             text=True,
             encoding="utf-8",
             **OWN_GROUP,

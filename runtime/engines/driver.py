@@ -63,7 +63,7 @@ def _no_driver() -> str:
             f"{NO_GPU}; this is a container: start it with --gpus all, where "
             "NVIDIA's driver and container toolkit are installed"
         )
-    if os.name == "nt":
+    if sys.platform == "win32":
         return f"{NO_GPU}; if there is a GPU, install its driver from: start {PAGE}"
     return f"{NO_GPU}; if there is a GPU, install its driver with: {_installer()}"
 
@@ -74,7 +74,7 @@ def _too_old(cudart: ModuleType, served: int) -> str:
     least = f"{oldest} or newer is needed" if oldest else "a newer one is needed"
     if WSL_DEVICE.exists():
         how = f"under WSL2 it is that of Windows: update it there, from {PAGE}"
-    elif os.name == "nt":
+    elif sys.platform == "win32":
         how = f"update it from: start {PAGE}"
     else:
         how = f"update it, for instance with: {_installer()}"

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.bundles.bundle import Bundle
 from runtime.bundles.manifest import Step
 from runtime.errors import EngineError, NotFinite
 
@@ -129,6 +130,28 @@ def warn_no_batches(backend: str, error: EngineError) -> None:
     )
 
 
+def warn_no_cuda_graph(what: str, error: EngineError) -> None:
+    """Say once that ``what`` (``the frame runs``) goes on without a CUDA graph."""
+    warnings.warn(
+        f"{what} without a CUDA graph, a little slower: {error}", RuntimeWarning, stacklevel=3
+    )
+
+
+def suited_precision(bundle: Bundle) -> str:
+    """Return what ``auto`` computes in where graphs run as they are: what they were made for."""
+    return bundle.manifest.precision
+
+
+def check_precision(bundle: Bundle, precision: str, backend: str) -> None:
+    """Raise EngineError if ``backend``, which runs graphs as they are, cannot do ``precision``."""
+    made = suited_precision(bundle)
+    if precision not in ("auto", made):
+        raise EngineError(
+            f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
+            f"build it again with --precision {precision}"
+        )
+
+
 TOTAL = "total"
 """the decoder's output that says whether its picture is one; bundles of before have none"""
 
@@ -145,10 +168,9 @@ def check_total(total: Floats | None) -> None:
         )
 
 
-def check_finite(latent: Floats) -> None:
-    """Raise NotFinite if a latent that was computed in the graphs' own precision overflowed."""
+def check_finite(latent: Floats, remedy: str = "build the model again with") -> None:
+    """Raise NotFinite if a latent overflowed; ``remedy`` is how ``--precision f32`` is had."""
     if not np.isfinite(latent).all():
         raise NotFinite(
-            "the latent is not finite: build the model again with --precision f32, "
-            "or try another seed or expression"
+            f"the latent is not finite: {remedy} --precision f32, or try another seed or expression"
         )

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import platformdirs
 
 from runtime.durable import NO_SPACE
 from runtime.errors import EngineError, MorphError, TargetError
@@ -22,6 +21,7 @@ from runtime.farm.worker import Identity, Job, Opening, Pixels
 from runtime.perception.charting.atlas import LineJob, Measurement
 from runtime.planner import Planner
 from runtime.request import Frame, Request
+from runtime.userfolders import cache_folder
 
 AHEAD = 2
 """Jobs that are done or wait, for each worker: more would only fill the memory."""
@@ -85,8 +85,7 @@ class Farm:
             crew.close()
             raise
         self.identity: Identity = first
-        root = platformdirs.user_cache_path("wordmorph", appauthor=False) / "farm"
-        self._scratch = root if scratch is None else scratch
+        self._scratch = cache_folder() / "farm" if scratch is None else scratch
         self._over: set[Path] = set()
         """folders of films that are whole, or that nobody wanted to their end"""
         self._jobs: dict[int, Job] = {}
@@ -108,9 +107,9 @@ class Farm:
         """Return what besides decides the last digits, as ``Pipeline.drawn_by``."""
         return {"device": self.identity.device, "library": self.identity.library}
 
-    def request(self, expression: str, t: float = 0.0, **settings: Any) -> Request:
+    def request(self, expression: str, t: float = 0.0, **fields: Any) -> Request:
         """Make a request, as ``Pipeline.request`` does."""
-        return self.planner.request(expression, t=t, **settings)
+        return self.planner.request(expression, t=t, **fields)
 
     def render(self, request: Request) -> Frame:
         """Render one frame, as ``Pipeline.render`` does."""

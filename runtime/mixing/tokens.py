@@ -12,7 +12,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from runtime.bundles.tokenizerfile import TokenizerFile
-from runtime.errors import BundleError, RequestError
+from runtime.errors import BundleError, RequestError, bare_line
 
 CLIP_ROWS = 77
 
@@ -77,9 +77,8 @@ class Tokenizer:
         except BundleError:
             raise
         except Exception as error:  # the library raises bare Exception
-            line = " ".join(str(error).split())[:200]
             raise BundleError(
-                f"the bundle's tokenizer cannot be used ({line}): build the model again"
+                f"the bundle's tokenizer cannot be used ({bare_line(error)}): build the model again"
             ) from None
 
     def ids(self, prompt: str) -> NDArray[np.int64]:

@@ -16,11 +16,11 @@ from typing import Any, Self
 
 import filelock
 import msgspec
-import platformdirs
 
 from runtime.durable import rename
 from runtime.errors import TargetError
 from runtime.perception.charting.atlas import RULER, LineJob, Measurement
+from runtime.userfolders import data_folder
 
 SUFFIX = ".sqlite"
 _OURS = 0x776D6174  # "wmat", in the file's header
@@ -39,7 +39,7 @@ _DECIDE = ("digest", "width", "height", "engine", "precision", "device", "librar
 
 def default_place() -> Path:
     """Return where measurements are kept unless the user says otherwise."""
-    return platformdirs.user_data_path("wordmorph") / f"atlas{SUFFIX}"
+    return data_folder() / f"atlas{SUFFIX}"
 
 
 def subject_of(settings: Mapping[str, Any], job: LineJob) -> dict[str, Any]:

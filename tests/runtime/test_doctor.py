@@ -160,7 +160,7 @@ def test_a_built_model_that_cannot_be_read_is_a_problem(
     assert "build the model again" in model.text
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes the POSIX way")
+@pytest.mark.skipif(sys.platform == "win32", reason="modes the POSIX way")
 def test_a_cache_that_others_can_write_to_is_a_problem_with_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TypeVar
 
+from export.checkpoints.checkpoint import CLASSES, INDEX, NETWORKS, STEMS
 from export.checkpoints.hub.errors import OTHERWISE, Unfetched, altered, explained, unreachable
 from export.checkpoints.hub.resume import Progress, fetch_large, large_files
 from export.checkpoints.presets import Hub
@@ -52,17 +53,13 @@ def checkpoint_patterns(variant: str | None, *, unet: bool = True) -> list[str]:
     suffix = f".{variant}" if variant else ""
     weights = [
         f"{folder}/{stem}{suffix}{shard}.safetensors"
-        for folder, stem in (
-            ("text_encoder", "model"),
-            ("text_encoder_2", "model"),
-            ("unet", "diffusion_pytorch_model"),
-            ("vae", "diffusion_pytorch_model"),
-        )
+        for folder in NETWORKS
+        for stem in sorted({STEMS[library] for library in CLASSES[folder].values()})
         for shard in ("", "-0????-of-0????")
         if unet or folder != "unet"
     ]
     configurations = [
-        "model_index.json",
+        INDEX,
         "*/config.json",
         "scheduler/scheduler_config.json",
         "*/*.safetensors.index*.json",
@@ -89,7 +86,7 @@ def commit_of(hub: Hub) -> str:
         try:
             return str(HfApi().model_info(hub.repo, revision=hub.revision).sha)
         except unreachable():
-            name = hub.file or "model_index.json"
+            name = hub.file or INDEX
             known = try_to_load_from_cache(hub.repo, name, revision=hub.revision)
             if not isinstance(known, str):
                 raise

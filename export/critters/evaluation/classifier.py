@@ -3,10 +3,8 @@
 import hashlib
 import random
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 from rich.console import Console
@@ -26,6 +24,7 @@ from export.critters.pictures.draw import (
 from export.critters.training.descent.phase import cosine, progress_bar
 from runtime.durable import write_aside
 from runtime.errors import TargetError
+from runtime.userfolders import cache_folder
 
 LABELS: dict[str, tuple[str, ...]] = {
     "animal": ANIMALS,
@@ -176,8 +175,7 @@ def load_classifier(console: Console) -> Classifier:
     digest = hashlib.sha256(f"{PICTURES} {UPDATES}".encode())
     for _ in range(24):
         digest.update(render(sample_spec(rng)[0]).tobytes())
-    folder = platformdirs.user_cache_path("wordmorph")
-    path = Path(folder) / f"critters-classifier-{digest.hexdigest()[:16]}.pt"
+    path = cache_folder() / f"critters-classifier-{digest.hexdigest()[:16]}.pt"
     if path.exists():
         model = Classifier()
         model.load_state_dict(torch.load(path, weights_only=True))

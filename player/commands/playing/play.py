@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from player.commands.common import interruptible, is_loopback
@@ -33,6 +32,7 @@ from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
 from runtime.language.line import stands_still
 from runtime.language.openaxis import open_axis
+from runtime.userfolders import config_folder
 
 
 @shared
@@ -196,7 +196,7 @@ def _controllers(
     if midi:
         from player.controllers.midi import Midi, RtMidiPorts
 
-        knobs = Midi(RtMidiPorts(), platformdirs.user_config_path("wordmorph") / "midi.json")
+        knobs = Midi(RtMidiPorts(), config_folder() / "midi.json")
         opened.append(lambda: knobs)
     if link:
         from player.controllers.link import Link

@@ -11,7 +11,6 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from player.commands.common import interruptible, is_loopback, name_untaught
@@ -32,6 +31,7 @@ from player.session.reproduce import Invocation
 from runtime.engines.choose import check_backend
 from runtime.errors import RequestError
 from runtime.request import Request
+from runtime.userfolders import state_folder
 
 EXPRESSION = "cat -> kitten"
 
@@ -70,7 +70,7 @@ def serve(
     budget = parse_budget(cache, picture)
     listener = bind(host, port)
     port = listener.getsockname()[1]
-    kept = platformdirs.user_state_path("wordmorph") / "serve-token"
+    kept = state_folder() / "serve-token"
     if new_token:
         try:
             kept.unlink(missing_ok=True)

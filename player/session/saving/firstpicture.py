@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from PIL import Image
 
 from runtime.errors import MorphError
 from runtime.output.film import read_settings, save_still
 from runtime.request import Frame, Request
+from runtime.userfolders import cache_folder
 
 KEPT = 24
 """pictures; the oldest goes first"""
@@ -78,6 +78,5 @@ def _here() -> str:
 
 
 def _path(request: Request, digest: str) -> Path:
-    folder = platformdirs.user_cache_path("wordmorph", appauthor=False) / "first"
     name = hashlib.sha256(repr((request, digest)).encode()).hexdigest()[:32]
-    return folder / f"{name}.png"
+    return cache_folder() / "first" / f"{name}.png"

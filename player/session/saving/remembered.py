@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from player.session.motion.moment import Moment
 from player.session.saving.cues import cues_of, cues_to_json
 from player.session.saving.keptfile import FORMAT, KeptFileError, load, moment_of, moment_to_json
 from player.session.text.words import MOST
 from runtime.durable import tidy, write_aside
+from runtime.userfolders import data_folder
 
 KIND = "session"
 
@@ -30,7 +29,7 @@ class Remembered:
 
 def remembered_path() -> Path:
     """Return the file that holds it."""
-    return Path(platformdirs.user_data_dir("wordmorph")) / "session.json"
+    return data_folder() / "session.json"
 
 
 def read_remembered(path: Path) -> Remembered:

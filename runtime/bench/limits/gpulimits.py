@@ -52,15 +52,17 @@ def _seconds(graph: bytes, backend: str, precision: str) -> float:
     runtime = load_onnxruntime()
     provider = PROVIDERS[backend]
     device = "cuda" if backend == GPU else "cpu"
-    settings = runtime.SessionOptions()
-    settings.log_severity_level = 3
-    options = {"use_tf32": "0"} if backend == GPU else {}
+    session_options = runtime.SessionOptions()
+    session_options.log_severity_level = 3
+    provider_options = {"use_tf32": "0"} if backend == GPU else {}
     try:
         if backend == GPU and hasattr(runtime, "preload_dlls"):
             runtime.preload_dlls()
         if provider not in runtime.get_available_providers():
             raise EngineError(f"the onnxruntime installed here has no {provider}")
-        session = runtime.InferenceSession(graph, settings, providers=[(provider, options)])
+        session = runtime.InferenceSession(
+            graph, session_options, providers=[(provider, provider_options)]
+        )
         if session.get_providers()[0] != provider:
             raise EngineError(f"onnxruntime gave {session.get_providers()[0]}, not {provider}")
         kind = ELEMENTS[precision][1]

@@ -6,16 +6,13 @@ replaces the one that stands there.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from runtime.bench.figures import in_ms
 from runtime.bench.limits.limits import CPU
-from runtime.bench.table import insert
+from runtime.bench.readme import Part
 from runtime.bench.verify.verdicts import BAD, Report, Verdict, from_json
-from runtime.errors import BundleError, MorphError, TargetError
 
 BEGIN = "<!-- hardware: written by python -m runtime.bench.verify.hardware -->"
 END = "<!-- hardware: end -->"
@@ -46,43 +43,12 @@ def table(reports: Sequence[Report]) -> str:
     return "\n".join([BEGIN, *(f"| {' | '.join(line)} |" for line in lines), END])
 
 
-def read(paths: Sequence[Path]) -> list[Report]:
-    """Read reports from files, in the order given.
-
-    Raises:
-        BundleError: one that holds none.
-        TargetError: one that cannot be read.
-    """
-    found = []
-    for path in paths:
-        try:
-            found.append(from_json(path.read_text(encoding="utf-8")))
-        except (OSError, UnicodeError) as error:
-            raise TargetError(f"no report can be read: {error}") from None
-        except BundleError as error:
-            raise BundleError(f"{path}: {error}") from None
-    return found
+PART = Part("runtime.bench.verify.hardware", BEGIN, END, from_json, table)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runtime.bench.verify.hardware", description=__doc__
-    )
-    parser.add_argument("files", nargs="+", type=Path, help="what wordmorph verify wrote")
-    parser.add_argument("--into", type=Path, metavar="README", help="replace the table there")
-    options = parser.parse_args(argv)
-    try:
-        made = table(read(options.files))
-        if options.into is None:
-            print(made)
-        else:
-            text = insert(options.into.read_text(encoding="utf-8"), made, BEGIN, END)
-            options.into.write_text(text, encoding="utf-8")
-    except (MorphError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return PART.main(argv, __doc__, "what wordmorph verify wrote")
 
 
 def _row(report: Report, verdict: Verdict) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from runtime.bench.figures import Spread
+from runtime.bench.figures import Spread, indented
 from runtime.bench.machine import GraphicsCard, Machine
 from runtime.errors import BundleError
 
@@ -121,7 +121,7 @@ class Report:
 
     def to_json(self) -> str:
         """Return everything as text that ``from_json`` reads."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=1).decode() + "\n"
+        return indented(self)
 
 
 def from_json(text: str) -> Report:

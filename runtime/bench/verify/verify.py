@@ -103,8 +103,8 @@ def shots(planner: Planner) -> list[Shot]:
     The last is the first once more, after all others were uploaded.
     """
 
-    def shot(what: str, text: str, t: float, **settings: Any) -> Shot:
-        return Shot(what, planner.request(text, t=t, **settings))
+    def shot(what: str, text: str, t: float, **fields: Any) -> Shot:
+        return Shot(what, planner.request(text, t=t, **fields))
 
     default = planner.manifest.default_steps
     other = [count for count in sorted(planner.manifest.steps) if count != default][:2]

@@ -7,7 +7,6 @@ step, and one download of the pixels; on CUDA each binding is captured as a CUDA
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,13 @@ from runtime.engines.engine import (
     Floats,
     Rendered,
     check_finite,
+    check_precision,
     check_total,
     one_by_one,
     warn_no_batches,
+    warn_no_cuda_graph,
 )
+from runtime.engines.engine import suited_precision as suited_precision
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.onnxruntime.loop import Loop, Shared, make_buffer
 from runtime.engines.onnxruntime.module import load_onnxruntime
@@ -66,11 +68,6 @@ def available(backend: str = "onnxruntime") -> str | None:
     return None
 
 
-def suited_precision(bundle: Bundle) -> str:
-    """Return what ``auto`` computes in: what the bundle's graphs were made for."""
-    return bundle.manifest.precision
-
-
 def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") -> OnnxRuntimeEngine:
     """Load a bundle on the execution provider that ``backend`` stands for.
 
@@ -79,12 +76,7 @@ def open_engine(bundle: Bundle, precision: str, backend: str = "onnxruntime") ->
             not give the provider asked for (it would have run on the CPU without a word), or not
             for every costly operator, or its frames were found to be others than the CPU's.
     """
-    made = suited_precision(bundle)
-    if precision not in ("auto", made):
-        raise EngineError(
-            f"{backend} computes as the graphs of {bundle.manifest.model} do, in {made}: "
-            f"build it again with --precision {precision}"
-        )
+    check_precision(bundle, precision, backend)
     if backend == "onnxruntime" and read_verified(EngineCache(), likeness_key(bundle)) is False:
         raise EngineError(
             f"{backend} was seen to draw other pictures of {bundle.manifest.model} on this GPU "
@@ -244,11 +236,7 @@ class OnnxRuntimeEngine:
         abandon(self._decoder)
         self._denoiser = self._session("denoiser", cuda_graph=False)
         self._decoder = self._session("decoder", cuda_graph=False)
-        warnings.warn(
-            f"frames run without a CUDA graph, a little slower: {error}",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        warn_no_cuda_graph("frames run", error)
 
     def _session(self, role: str, *, cuda_graph: bool) -> Any:
         return open_session(

@@ -14,8 +14,8 @@ import re
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
+from runtime.engines.childprocess import child_environment
 from runtime.engines.onnxruntime.module import load_onnxruntime, preload
 from runtime.errors import EngineError, first_line
 
@@ -40,14 +40,12 @@ def provider_fault(provider: str) -> str | None:
 
     Asked once per process: a session is made in a child, which takes seconds with a GPU.
     """
-    root = str(Path(__file__).parents[3])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
         child = subprocess.run(
             [sys.executable, "-m", MODULE, provider],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=os.environ | {"PYTHONPATH": path},
+            env=child_environment(),
             timeout=TIMEOUT_S,
             check=False,
         )

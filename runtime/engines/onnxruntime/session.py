@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from runtime.engines.engine import warn_no_cuda_graph
 from runtime.engines.gpu import LOST, LOST_WORDS, NO_MEMORY
 from runtime.engines.onnxruntime.module import load_onnxruntime, preload
 from runtime.errors import DeviceLost, EngineError, first_line
@@ -34,11 +35,7 @@ def open_session(path: Path, backend: str, *, exact: bool, cuda_graph: bool, wha
         if not graph:
             raise
         session = _make(path, backend, exact, False, what)
-        warnings.warn(
-            f"the {what} runs without a CUDA graph, a little slower: {error}",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        warn_no_cuda_graph(f"the {what} runs", error)
     provider = PROVIDERS[backend]
     got = session.get_providers()
     if got[0] != provider:
@@ -82,23 +79,23 @@ def failure(what: str, error: Exception) -> EngineError:
 
 def _make(path: Path, backend: str, exact: bool, cuda_graph: bool, what: str) -> Any:
     runtime = load_onnxruntime()
-    options: dict[str, str] = {}
+    provider_options: dict[str, str] = {}
     if backend == "onnxruntime":
         preload(runtime)
-        options = {
+        provider_options = {
             "enable_cuda_graph": "1" if cuda_graph else "0",
             "use_tf32": "0" if exact else "1",
         }
-    settings = runtime.SessionOptions()
-    settings.log_severity_level = 3
-    settings.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    session_options = runtime.SessionOptions()
+    session_options.log_severity_level = 3
+    session_options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a missing provider only warns
             return runtime.InferenceSession(
                 str(path),
-                settings,
-                providers=[(PROVIDERS[backend], options)],
+                session_options,
+                providers=[(PROVIDERS[backend], provider_options)],
                 enable_fallback=0,  # else a failure anywhere moves the whole graph to the CPU
             )
     except Exception as error:

@@ -21,10 +21,12 @@ from runtime.engines.engine import (
     Floats,
     Rendered,
     check_finite,
+    check_precision,
     check_total,
     one_by_one,
     warn_no_batches,
 )
+from runtime.engines.engine import suited_precision as suited_precision
 from runtime.engines.gpu import Gpu, find_gpu, no_gpu_line
 from runtime.engines.tensorrt.device import Device
 from runtime.engines.tensorrt.enginekey import (
@@ -61,11 +63,6 @@ def available(backend: str = "tensorrt") -> str | None:
     return None
 
 
-def suited_precision(bundle: Bundle) -> str:
-    """Return what ``auto`` computes in: what the bundle's graphs were made for."""
-    return bundle.manifest.precision
-
-
 def open_engine(bundle: Bundle, precision: str, backend: str = "tensorrt") -> TensorRtEngine:
     """Load the engines that were built for this bundle and this GPU.
 
@@ -99,12 +96,7 @@ class TensorRtEngine:
     ) -> None:
         """Load the engines; contexts and CUDA graphs are made when a shape is first rendered."""
         manifest = bundle.manifest
-        if precision not in ("auto", manifest.precision):
-            raise EngineError(
-                f"{backend} computes as the graphs of {manifest.model} do, "
-                f"in {manifest.precision}: "
-                f"build it again with --precision {precision}"
-            )
+        check_precision(bundle, precision, backend)
         self.batches: tuple[int, ...] = BATCHES
         self.name, self.precision, self.device = backend, manifest.precision, gpu.name
         self._manifest = manifest

@@ -7,7 +7,6 @@ host writes and reads, two pinned buffers, each has for itself.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundles.manifest import Manifest, Step
-from runtime.engines.engine import TOTAL, Floats
+from runtime.engines.engine import TOTAL, Floats, warn_no_cuda_graph
 from runtime.engines.tensorrt.device import Device, aligned
 from runtime.engines.tensorrt.module import trt
 from runtime.engines.tensorrt.network import Network
@@ -190,8 +189,4 @@ class FrameGraph:
             slot.graph = self._gpu.capture(lambda: self._enqueue(slot))
         except EngineError as error:
             self._capturing = False
-            warnings.warn(
-                f"the frame runs without a CUDA graph, a little slower: {error}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            warn_no_cuda_graph("the frame runs", error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.output.charts.colours import FAINT, INK, RULE, STORM
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.charting.atlas import Atlas
 
@@ -23,7 +24,6 @@ _SIZE = (12.8, 6.6)
 _DPI = 125
 _MAP = (0.535, 0.07, 0.445, 0.83)
 """left, bottom, width, height of the map, in shares of the figure"""
-_INK, _FAINT, _RULE, _STORM = "#22282f", "#7b848e", "#d5dade", "#c2502f"
 _COLOURS = "cividis"
 """evenly spaced in lightness: it reads in grey and for the colour-blind"""
 _LABELLED = 60
@@ -75,7 +75,7 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
         names = [clip(atlas.words[i], 16) for i in order]
         fonts: dict[str, Any] = {
             "fontsize": max(4.0, min(10.0, 260 / count)),
-            "color": _INK,
+            "color": INK,
             "parse_math": False,
         }
         axes.set_xticks(range(count), names, rotation=90 if count > 9 else 30, **fonts)
@@ -87,16 +87,16 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
     for spine in axes.spines.values():
         spine.set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
-    bar.ax.tick_params(colors=_FAINT, labelsize=8)
+    bar.ax.tick_params(colors=FAINT, labelsize=8)
     bar.outline.set_visible(False)
-    axes.set_title("length of the way: visible change from word to word", fontsize=10, color=_FAINT)
+    axes.set_title("length of the way: visible change from word to word", fontsize=10, color=FAINT)
     marks = [
-        Line2D([], [], ls="", marker="o", ms=6, color=_INK, label="a storm (size: its share)"),
-        Line2D([], [], ls="", marker="x", ms=6, color=_INK, label="a jump"),
+        Line2D([], [], ls="", marker="o", ms=6, color=INK, label="a storm (size: its share)"),
+        Line2D([], [], ls="", marker="x", ms=6, color=INK, label="a jump"),
     ]
     figure.legend(
         handles=marks, loc="lower left", bbox_to_anchor=(0.06, 0.0), ncols=2, frameon=False,
-        fontsize=8.5, labelcolor=_FAINT,
+        fontsize=8.5, labelcolor=FAINT,
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
             a, b = at[number[word]], at[number[other]]
             axes.plot(
                 [a[0], b[0]], [a[1], b[1]], zorder=1, lw=1.3,
-                color="#9aa5b0" if way.is_calm else _STORM, ls="-" if way.is_calm else (0, (4, 3)),
+                color="#9aa5b0" if way.is_calm else STORM, ls="-" if way.is_calm else (0, (4, 3)),
             )  # fmt: skip
     side = max(16.0, min(56.0, 140 / len(atlas.words) ** 0.5))
     reach = 1.16 * float(np.abs(at).max()) or 1.0
@@ -132,26 +132,26 @@ def _draw_map(axes: Axes, atlas: Atlas, pictures: Sequence[Pixels]) -> None:
     bounds = np.array([72 * wide, 72 * tall]) / scale / 2 - room / 2
     shown = _apart(at, room, bounds) if len(at) <= _MOVED else at
     for word, true, place, picture in zip(atlas.words, at, shown, pictures, strict=True):
-        axes.plot(*zip(true, place, strict=True), color=_FAINT, lw=0.8, zorder=2)
-        axes.plot(*true, "o", ms=3, color=_INK, zorder=2)
+        axes.plot(*zip(true, place, strict=True), color=FAINT, lw=0.8, zorder=2)
+        axes.plot(*true, "o", ms=3, color=INK, zorder=2)
         if pictured:
             zoom = side / max(picture.shape[:2])
             image = OffsetImage(picture, zoom=zoom, interpolation="lanczos")
-            box = {"edgecolor": _RULE, "lw": 0.8}
+            box = {"edgecolor": RULE, "lw": 0.8}
             axes.add_artist(AnnotationBbox(image, tuple(place), pad=0.1, bboxprops=box, zorder=3))
             below = (0.0, -side / 2 - 4)
         else:
             below = (0.0, -3.0)
         axes.annotate(
             clip(word, 20), tuple(place), below, textcoords="offset points", ha="center", va="top",
-            fontsize=font, color=_INK, zorder=4, parse_math=False,
+            fontsize=font, color=INK, zorder=4, parse_math=False,
             bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 0.6},
         )  # fmt: skip
-    framed(axes, _RULE)
+    framed(axes, RULE)
     axes.set_title(
         f"near is alike (stress {atlas.stress:.2f}); lines to the nearest by calm water, "
         "dashed through storms",
-        fontsize=10, color=_FAINT,
+        fontsize=10, color=FAINT,
     )  # fmt: skip
 
 

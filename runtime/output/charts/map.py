@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.output.charts.colours import DIM, INK
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.charting.map import TOO_FEW, PlaneMap, Point, storms_on
 
@@ -27,7 +28,8 @@ COLOURS = "cividis_r"
 """Perceptually even, the same to colour-blind eyes, and ordered in grey: calm is light."""
 _DPI = 96
 _WIDE, _TALL = 9.6, 7.75
-_INK, _FAINT, _RULE, _STORM = "#22282f", "#6d767f", "#c3c9ce", "#b5321c"
+_RULE, _STORM = "#c3c9ce", "#b5321c"
+"""darker than on other charts: they lie on colours"""
 _MAP = (1.62, 2.6, 4.55)  # left, bottom, side, in inches
 _THUMB = 1.12
 
@@ -86,11 +88,11 @@ def draw_map(
     if not plane.tells_storms:
         found = TOO_FEW
     figure.text(0.015, 1 - 0.12 / _TALL, clip(labels.title, 84), ha="left", va="top",
-                fontsize=11, color=_INK, parse_math=False)  # fmt: skip
+                fontsize=11, color=INK, parse_math=False)  # fmt: skip
     figure.text(
         0.015, 1 - 0.36 / _TALL,
         f"{len(plane.places)} pictures; {found}",
-        ha="left", va="top", fontsize=8.5, color=_FAINT,
+        ha="left", va="top", fontsize=8.5, color=DIM,
     )  # fmt: skip
     return painted(figure)
 
@@ -104,7 +106,7 @@ def _draw_field(axes: Axes, field: Floats, top: float) -> object:
     axes.set_ylim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], [])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], [])
-    axes.tick_params(length=2.5, color=_FAINT)
+    axes.tick_params(length=2.5, color=DIM)
     for spine in axes.spines.values():
         spine.set_color(_RULE)
     return image
@@ -146,12 +148,12 @@ def _draw_ends(axes: Axes, labels: Labels) -> None:
     for x, text, side in ((0.0, labels.t[0], "left"), (1.0, labels.t[1], "right")):
         axes.annotate(
             clip(text, 30), (x, 0), xytext=(0, -5), textcoords="offset points", ha=side,
-            va="top", fontsize=9, color=_INK, parse_math=False, annotation_clip=False,
+            va="top", fontsize=9, color=INK, parse_math=False, annotation_clip=False,
         )  # fmt: skip
     for y, text, end in ((0.0, labels.u[0], "bottom"), (1.0, labels.u[1], "top")):
         axes.annotate(
             clip(text, 26), (0, y), xytext=(-5, 0), textcoords="offset points", ha="right",
-            va=end, fontsize=9, color=_INK, rotation=90, parse_math=False, annotation_clip=False,
+            va=end, fontsize=9, color=INK, rotation=90, parse_math=False, annotation_clip=False,
         )  # fmt: skip
 
 
@@ -164,11 +166,11 @@ def _draw_parts(figure: Figure, plane: PlaneMap, top: float, image: object, risi
     ):
         axes = figure.add_axes((x / _WIDE, y / _TALL, wide / _WIDE, wide / _TALL))
         _draw_field(axes, field, top)
-        axes.set_title(name, fontsize=8.5, color=_FAINT, pad=3)
+        axes.set_title(name, fontsize=8.5, color=DIM, pad=3)
     scale = figure.add_axes((x / _WIDE, 2.84 / _TALL, wide / _WIDE, 0.13 / _TALL))
     bar = figure.colorbar(image, cax=scale, orientation="horizontal")  # type: ignore[arg-type]
     bar.outline.set_visible(False)
-    scale.tick_params(labelsize=7, colors=_FAINT, length=2, pad=1)
+    scale.tick_params(labelsize=7, colors=DIM, length=2, pad=1)
     scale.plot([rising, rising], [0, 1], color=_STORM, lw=1.5)
     scale.annotate(
         "storm", (rising, 1.0), xytext=(0, 1), textcoords="offset points", ha="center",
@@ -176,7 +178,7 @@ def _draw_parts(figure: Figure, plane: PlaneMap, top: float, image: object, risi
     )  # fmt: skip
     figure.text(
         (x + wide / 2) / _WIDE, 2.6 / _TALL, "visible change per unit", ha="center", va="top",
-        fontsize=7.5, color=_FAINT,
+        fontsize=7.5, color=DIM,
     )  # fmt: skip
 
 
@@ -214,7 +216,7 @@ def _draw_strip(figure: Figure, way: DrawnRoute, y: float) -> None:
     side = (right - left) / STRIP
     figure.text(
         (left - 0.1) / _WIDE, (y + side / 2) / _TALL, way.name, ha="right", va="center",
-        fontsize=8.5, color=_INK,
+        fontsize=8.5, color=INK,
     )  # fmt: skip
     figure.add_artist(_dash(way, (left - 0.85) / _WIDE, (y + side / 2 - 0.3) / _TALL))
     for column, pixels in enumerate(way.pictures):

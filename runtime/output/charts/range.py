@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from runtime.output.charts.colours import CURVE, DIM, INK, RULE, STORM
 from runtime.output.charts.paper import Pixels, framed, painted, sheet
 from runtime.perception.charting.range import Range, SideName
 from runtime.perception.charting.walk import BEYOND, BRISK, FAST, SPACING
@@ -25,8 +26,7 @@ _DPI = 110
 _DPI_OF_MANY = 75
 """Strips alone are many: smaller pictures, and letters that are as large as before."""
 _WIDE = 9.6
-_INK, _FAINT, _RULE = "#22282f", "#6d767f", "#d5dade"
-_CURVE, _STORM, _SHADE, _ROUGH = "#2f5d7c", "#c2502f", "#e3edf3", "#f6dfd7"
+_SHADE, _ROUGH = "#e3edf3", "#f6dfd7"
 _LABEL, _RIGHT = 1.15, 0.12
 _TALL = {"title": 0.5, "plot": 1.75, "foot": 0.1}
 
@@ -64,7 +64,7 @@ def draw_ranges(strips: Sequence[Strip], title: str, *, speeds: bool = True) -> 
     tall = _TALL["title"] + len(strips) * each + _TALL["foot"]
     figure = sheet((_WIDE, tall), _DPI if speeds else _DPI_OF_MANY)
     figure.text(
-        0.012, 1 - 0.16 / tall, title, ha="left", va="top", fontsize=11, color=_INK,
+        0.012, 1 - 0.16 / tall, title, ha="left", va="top", fontsize=11, color=INK,
         parse_math=False,
     )  # fmt: skip
     for index, row in enumerate(strips):
@@ -99,12 +99,12 @@ def _draw_strip(
         ha="right",
         va="center",
         fontsize=8.5 * letters,
-        color=_INK,
+        color=INK,
         parse_math=False,
     )
     figure.text(
         (_LABEL - 0.1) / _WIDE, (top - side * 0.86) / tall, f"± {row.axis}", ha="right",
-        va="center", fontsize=8 * letters, color=_FAINT, parse_math=False,
+        va="center", fontsize=8 * letters, color=DIM, parse_math=False,
     )  # fmt: skip
     inside = np.linspace(found.low, found.high, INSIDE)
     for column, pixels in enumerate(row.pictures):
@@ -115,21 +115,21 @@ def _draw_strip(
              (side - 0.06) / _WIDE, (side - 0.06) / tall)
         )  # fmt: skip
         edge: SideName = "low" if column == 0 else "high"
-        framed(axes, _RULE)
+        framed(axes, RULE)
         if outside and pixels is not None:
-            framed(axes, _STORM, 2.2)
+            framed(axes, STORM, 2.2)
             axes.spines[:].set_linestyle((0, (3, 1.5)))
         if pixels is None:
             axes.text(
                 0.5, 0.5, "looked\nno farther", ha="center", va="center", fontsize=7 * letters,
-                color=_FAINT, transform=axes.transAxes,
+                color=DIM, transform=axes.transAxes,
             )  # fmt: skip
             continue
         axes.imshow(pixels, interpolation="lanczos")
         text = found.why(edge) if outside else _signed(float(inside[column - 1]))
         figure.text(
             (x + side / 2) / _WIDE, (top - side - 0.015) / tall, text, ha="center", va="top",
-            fontsize=(7.2 if outside else 8) * letters, color=_STORM if outside else _INK,
+            fontsize=(7.2 if outside else 8) * letters, color=STORM if outside else INK,
         )  # fmt: skip
 
 
@@ -142,32 +142,32 @@ def _draw_speeds(axes: Axes, row: Strip) -> None:
         axes.annotate(
             _signed(end), (end, 1.0), xycoords=("data", "axes fraction"),
             xytext=(3 if side_of == "left" else -3, -3), textcoords="offset points", ha=side_of,
-            va="top", fontsize=8, color=_CURVE,
+            va="top", fontsize=8, color=CURVE,
         )  # fmt: skip
     top = 0.0
     for seed_range in found.by_seed:
-        axes.stairs(seed_range.speeds, seed_range.weights, color=_CURVE, lw=0.9, alpha=0.75,
+        axes.stairs(seed_range.speeds, seed_range.weights, color=CURVE, lw=0.9, alpha=0.75,
                     baseline=None)  # fmt: skip
         top = max(top, float(seed_range.speeds.max()))
         for side in (seed_range.low, seed_range.high):
             if side.why != "reach":
-                axes.plot([side.end], [0], marker="|", ms=11, mew=1.6, color=_STORM,
+                axes.plot([side.end], [0], marker="|", ms=11, mew=1.6, color=STORM,
                           clip_on=False, zorder=5)  # fmt: skip
     for speed, name in ((FAST, "storm"), (BRISK, "brisk")):
-        axes.axhline(speed, color=_STORM, lw=0.8, ls="--" if speed == FAST else ":")
+        axes.axhline(speed, color=STORM, lw=0.8, ls="--" if speed == FAST else ":")
         axes.annotate(
             name, (1.0, speed), xycoords=("axes fraction", "data"), xytext=(-3, 2),
-            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=_STORM,
+            textcoords="offset points", ha="right", va="bottom", fontsize=7, color=STORM,
         )  # fmt: skip
     axes.set_ylim(0, max(1.15 * FAST, min(1.1 * top, 2.2)))
     axes.margins(x=0.02)
-    axes.set_xlabel(f"weight of {row.axis}", fontsize=8, color=_FAINT, parse_math=False)
-    axes.set_ylabel("change per\nunit of weight", fontsize=7.5, color=_FAINT)
-    axes.tick_params(colors=_FAINT, labelsize=8, length=3)
+    axes.set_xlabel(f"weight of {row.axis}", fontsize=8, color=DIM, parse_math=False)
+    axes.set_ylabel("change per\nunit of weight", fontsize=7.5, color=DIM)
+    axes.tick_params(colors=DIM, labelsize=8, length=3)
     for name in ("top", "right"):
         axes.spines[name].set_visible(False)
     for name in ("left", "bottom"):
-        axes.spines[name].set_color(_RULE)
+        axes.spines[name].set_color(RULE)
 
 
 def _signed(weight: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.output.charts.colours import CURVE, FAINT, INK, RULE, STORM
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.distance import path, smoothness, storm_share
 from runtime.perception.storms.storms import StormReport
@@ -23,8 +24,7 @@ THUMBNAIL = 240
 """Pictures passed to the chart need no more than this many pixels a side."""
 _SIZE = (9.6, 5.6)
 _DPI = 160
-_INK, _FAINT, _RULE = "#22282f", "#7b848e", "#d5dade"
-_CURVE, _STORM, _SHADE, _FLICKER = "#2f5d7c", "#c2502f", "#f6e3d9", "#8a5fa8"
+_SHADE, _FLICKER = "#f6e3d9", "#8a5fa8"
 _LEFT, _RIGHT, _LOW, _HIGH, _THUMBS = 0.075, 0.975, 0.115, 0.585, 0.68
 _MOST = 10
 
@@ -86,33 +86,33 @@ def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> N
         if zone.end - zone.start > 0.045:
             axes.text(
                 (zone.start + zone.end) / 2, top * 0.94, zone.kind, ha="center", va="center",
-                fontsize=9, color=_STORM if storm else _FAINT, zorder=6,
+                fontsize=9, color=STORM if storm else FAINT, zorder=6,
                 bbox={"facecolor": _SHADE if storm else "white", "lw": 0, "pad": 1.5},
             )  # fmt: skip
     smooth = np.where(jumpy, np.nan, speed)
-    axes.stairs(smooth, at, color=_CURVE, lw=1.4, fill=False, baseline=None)
-    axes.stairs(smooth, at, color=_CURVE, alpha=0.12, fill=True, lw=0)
+    axes.stairs(smooth, at, color=CURVE, lw=1.4, fill=False, baseline=None)
+    axes.stairs(smooth, at, color=CURVE, alpha=0.12, fill=True, lw=0)
     for station in words.stations:
-        axes.axvline(station, color=_FAINT, lw=0.9, ls=(0, (1, 3)), zorder=3)
+        axes.axvline(station, color=FAINT, lw=0.9, ls=(0, (1, 3)), zorder=3)
     for flicker in found.flickers:
         x = (flicker.start + flicker.end) / 2
         axes.plot([x], [top * 0.03], marker="^", ms=7, color=_FLICKER, clip_on=False, zorder=5)
     for jump in found.jumps:
-        axes.plot([jump.t, jump.t], [0, top], color=_STORM, lw=1.4, zorder=4)
-        axes.plot([jump.t], [top], marker="v", ms=7, color=_STORM, clip_on=False, zorder=5)
+        axes.plot([jump.t, jump.t], [0, top], color=STORM, lw=1.4, zorder=4)
+        axes.plot([jump.t], [top], marker="v", ms=7, color=STORM, clip_on=False, zorder=5)
     _draw_legend(axes, found)
-    axes.set_ylabel(f"visible change per unit of {words.axis}", fontsize=9, color=_FAINT)
-    axes.tick_params(colors=_FAINT, labelsize=9, length=3)
+    axes.set_ylabel(f"visible change per unit of {words.axis}", fontsize=9, color=FAINT)
+    axes.tick_params(colors=FAINT, labelsize=9, length=3)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_RULE)
-    axes.yaxis.grid(True, color=_RULE, lw=0.6)
+    axes.spines["bottom"].set_color(RULE)
+    axes.yaxis.grid(True, color=RULE, lw=0.6)
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.set_axisbelow(True)
     for x, text, side in ((0.0, words.first, "left"), (1.0, words.last, "right")):
         axes.text(
             x, -0.13, clip(text, 40), transform=axes.transAxes, ha=side, va="top",
-            fontsize=11, color=_INK, parse_math=False,
+            fontsize=11, color=INK, parse_math=False,
         )  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def _draw_legend(axes: Axes, found: StormReport) -> None:
 
     marks: list[Any] = []
     for count, name, marker, color in (
-        (len(found.jumps), "jump", "v", _STORM),
+        (len(found.jumps), "jump", "v", STORM),
         (len(found.flickers), "flicker", "^", _FLICKER),
     ):
         if count:
@@ -130,7 +130,7 @@ def _draw_legend(axes: Axes, found: StormReport) -> None:
     if marks:
         axes.legend(
             handles=marks, loc="upper center", bbox_to_anchor=(0.5, -0.09), ncols=2,
-            frameon=False, fontsize=9, labelcolor=_INK, handletextpad=0.2,
+            frameon=False, fontsize=9, labelcolor=INK, handletextpad=0.2,
         )  # fmt: skip
 
 
@@ -151,15 +151,15 @@ def _draw_thumbnails(
         frame = figure.add_axes((x - width / 2, _THUMBS, width, height))
         frame.imshow(pixels, interpolation="lanczos")
         marked = index in (worst, worst + 1)
-        framed(frame, _STORM if marked else _RULE, 1.6 if marked else 0.8)
+        framed(frame, STORM if marked else RULE, 1.6 if marked else 0.8)
         line = Line2D(
             [x, place, place], [_THUMBS - 0.008, _HIGH + 0.035, _HIGH + 0.004],
-            color=_STORM if marked else "#aab2ba", lw=0.9, transform=figure.transFigure,
+            color=STORM if marked else "#aab2ba", lw=0.9, transform=figure.transFigure,
         )  # fmt: skip
         figure.add_artist(line)
         figure.text(
             x, _THUMBS + height + 0.008, f"{film.positions[index]:.3f}".rstrip("0").rstrip("."),
-            ha="center", va="bottom", fontsize=8.5, color=_STORM if marked else _FAINT,
+            ha="center", va="bottom", fontsize=8.5, color=STORM if marked else FAINT,
         )  # fmt: skip
 
 
@@ -167,13 +167,13 @@ def _draw_title(figure: Figure, film: Survey, words: Words) -> None:
     distances = film.change.distances
     figure.text(
         _LEFT - 0.02, 0.965, clip(words.title, 60), ha="left", va="top", fontsize=13,
-        color=_INK, parse_math=False,
+        color=INK, parse_math=False,
     )  # fmt: skip
     figure.text(
         _RIGHT + 0.01, 0.962,
         f"smoothness {smoothness(distances):.2f}   path {path(distances):.2f}   "
         f"worst 5 % of intervals: {100 * storm_share(distances):.0f} % of it",
-        ha="right", va="top", fontsize=9.5, color=_FAINT,
+        ha="right", va="top", fontsize=9.5, color=FAINT,
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ class PlaneMesh:
         ]
         self._cut_next: list[_Square] = []
         self._pixels: dict[_Node, Pixels] = {}
-        self._look = lru_cache(_KEPT)(partial(_described, self._pixels))
+        self._descriptor = lru_cache(_KEPT)(partial(_described, self._pixels))
         """describes a frame; pixels are kept, a fifth of the size, and few descriptors"""
         self._sides: dict[tuple[_Node, _Node], float] = {}
         self._wanted = [
@@ -239,7 +239,7 @@ class PlaneMesh:
     def _apart(self, a: _Node, b: _Node) -> float:
         known = self._sides.get((a, b))
         if known is None:
-            known = self._sides[a, b] = distance(self._look(a), self._look(b))
+            known = self._sides[a, b] = distance(self._descriptor(a), self._descriptor(b))
         return known
 
 

@@ -11,11 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from runtime.durable import write_aside
 from runtime.perception.charting.walk import BEYOND, BRISK, FAST, FILLED, OTHER, RISEN, SPACING
 from runtime.request import Request
+from runtime.userfolders import cache_folder
 
 RULES = (6, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED, RISEN)
 """What decides a range besides the model and the request: count the first up with the rules."""
@@ -23,7 +22,7 @@ RULES = (6, SPACING, BEYOND, FAST, BRISK, OTHER, FILLED, RISEN)
 
 def ranges_root() -> Path:
     """Return the folder of every range: the user's cache directory for wordmorph."""
-    return platformdirs.user_cache_path("wordmorph", appauthor=False) / "ranges"
+    return cache_folder() / "ranges"
 
 
 def range_key(

@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from runtime.perception.distance import VISIBLE, Descriptor, distance
 from runtime.perception.ground import filled
 from runtime.perception.storms.storms import bisect, find_flickers, thresholds
-from runtime.perception.storms.survey import REACH, Survey
+from runtime.perception.storms.survey import FOLLOWERS, Survey
 
 Floats = NDArray[np.float64]
 Why = Literal["storm", "another picture", "filled ground", "flicker", "jump", "reach"]
@@ -84,7 +84,7 @@ def walk(sign: int, reach: float) -> Walk:
     """Walk outward from 0 to ``sign * reach`` at most, asking for a frame at a time."""
     start = yield 0.0
     weights, from_start, ground = [0.0], [0.0], [0.0]
-    recent, reached = deque([start], REACH), [list[float]() for _ in range(REACH)]
+    recent, reached = deque([start], FOLLOWERS), [list[float]() for _ in range(FOLLOWERS)]
     stop = reach
     while weights[-1] < stop - 1e-9:
         ahead = weights[-1] + SPACING

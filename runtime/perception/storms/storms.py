@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from runtime.perception.distance import VISIBLE, Descriptor, distance
 from runtime.perception.storms.change import LOUD
-from runtime.perception.storms.survey import REACH, Survey
+from runtime.perception.storms.survey import FOLLOWERS, Survey
 
 Floats = NDArray[np.float64]
 DescriptorAt = Callable[[float], Descriptor]
@@ -136,7 +136,7 @@ def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, .
     distances = film.distances
     taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
-    for width in range(1, REACH):
+    for width in range(1, FOLLOWERS):
         across = film.reach[width]  # d(f(i-1), f(i+width))
         for before in range(len(across)):
             out, back = before, before + width
@@ -202,7 +202,7 @@ def find_zones(
 ) -> tuple[Zone, ...]:
     """Tile the film with calm and stormy zones by hysteresis between ``rising`` and ``fast``.
 
-    Steps in ``left_out`` [N-1] (flickers, jumps) neither start a storm nor end one.
+    Intervals in ``left_out`` [N-1] (flickers, jumps) neither start a storm nor end one.
     """
     speed, distances = film.speed, film.change.distances
     stormy = np.zeros(len(speed), bool)
@@ -263,8 +263,9 @@ def _told_apart(run: list[int], faint: NDArray[np.bool_]) -> tuple[int, int]:
 def _edges(speed: Floats, first: int, last: int) -> tuple[int, int]:
     """Place the two ends of a storm of intervals ``first`` … ``last`` more finely than its posts.
 
-    Steps between two posts share one speed. Where a storm begins among them that speed lies between
-    the one before and the one behind; the beginning is where stretches of those two make it.
+    Intervals between two posts share one speed. Where a storm begins among them that speed lies
+    between the one before and the one behind; the beginning is where stretches of those two make
+    it.
     """
     begin = first + _slow_intervals(speed[: last + 1], first)
     if begin > last:

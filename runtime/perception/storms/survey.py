@@ -13,13 +13,13 @@ from runtime.perception.storms.change import Change, change_of, posts_of
 
 Floats = NDArray[np.float64]
 
-REACH = 4
-"""Frames are compared with their next 1 … REACH followers, to see up to 3-frame flickers."""
+FOLLOWERS = 4
+"""Frames are compared with this many after them, to see flickers of up to 3 frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Distances along a film: ``reach[k-1][i]`` = d(frame i, frame i+k) for k = 1 … REACH."""
+    """Distances along a film: ``reach[k-1][i]`` = d(frame i, frame i+k) for k = 1 … FOLLOWERS."""
 
     positions: Floats
     """[N], increasing"""
@@ -60,7 +60,7 @@ class Survey:
 
 
 def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor]) -> Survey:
-    """Measure a film from its frames' descriptors, in order; keeps REACH of them at a time.
+    """Measure a film from its frames' descriptors, in order; keeps FOLLOWERS of them at a time.
 
     Raises:
         ValueError: fewer descriptors than positions, or fewer than two; positions not increasing.
@@ -70,7 +70,7 @@ def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor
         raise ValueError("a film needs two or more frames at increasing positions")
     posts = posts_of(at)
     standing = set(posts)
-    reach: list[list[float]] = [[] for _ in range(REACH)]
+    reach: list[list[float]] = [[] for _ in range(FOLLOWERS)]
     spans: list[float] = []
     recent: list[Descriptor] = []
     post: Descriptor | None = None
@@ -82,7 +82,7 @@ def survey(positions: Sequence[float] | Floats, descriptors: Iterable[Descriptor
             post = now
         for back, earlier in enumerate(reversed(recent)):
             reach[back].append(distance(earlier, now))
-        recent = [*recent[-(REACH - 1) :], now]
+        recent = [*recent[-(FOLLOWERS - 1) :], now]
         count += 1
     if count != len(at):
         raise ValueError(f"{count} frames for {len(at)} positions")

@@ -140,13 +140,17 @@ def test_another_unets_weights_take_the_place_of_the_checkpoints(
     assert all(torch.equal(value, found[key]) for key, value in load_file(other).items())
 
 
-@pytest.mark.parametrize("harm", ["absent", "pickled", "another"])
+@pytest.mark.parametrize("harm", ["absent", "pickled", "another", "damaged"])
 def test_a_unet_that_does_not_fit_is_one_line(small: Path, tmp_path: Path, harm: str) -> None:
     path = tmp_path / ("unet.bin" if harm == "pickled" else "unet.safetensors")
     if harm == "pickled":
         path.write_bytes(b"\x80\x04")
     elif harm == "another":
         save_file({"conv_in.weight": torch.zeros(3)}, path)
+    elif harm == "damaged":
+        weights = load_file(small / "unet" / "diffusion_pytorch_model.safetensors")
+        weights["conv_out.bias"][0] = torch.nan
+        save_file(weights, path)
     with pytest.raises(BuildError, match=path.name) as caught:
         open_checkpoint(spec_for(str(small), unet=path)).load("unet")
     assert "\n" not in str(caught.value)

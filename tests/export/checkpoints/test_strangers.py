@@ -18,7 +18,7 @@ import pytest
 from tests.support.models import checkpoints
 from tests.support.models.checkpoints import Checkpoints
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs and alarms are POSIX")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and alarms are POSIX")
 
 SECONDS = 5
 

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
-from export.critters.evaluation.claims import spearman
 from export.critters.evaluation.truth import halfway
 from export.critters.folder import MODEL, read_folder
 from export.critters.pictures.draw import render, spec_of_caption
@@ -76,13 +70,6 @@ def test_halfway_between_two_animals_is_one_animal(pipeline: StableDiffusionPipe
     found = halfway(pipeline, 1)
     assert found.mixed > 26
     assert found.mixed > found.crossfade + 5
-
-
-@given(arrays(float, 9, elements=st.integers(-5, 5).map(float)))
-def test_spearman_agrees_with_scipy(values: NDArray[np.float64]) -> None:
-    x = np.arange(9.0)
-    expected = 0.0 if np.ptp(values) == 0 else spearmanr(x, values).statistic
-    assert spearman(x, values) == pytest.approx(expected)
 
 
 def test_reading_a_folder_without_a_model_says_what_to_do(tmp_path: Path) -> None:

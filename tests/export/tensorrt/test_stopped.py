@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
 import signal
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 from runtime.bundles.bundle import Bundle
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import EntryKey
+from runtime.engines.childprocess import child_environment
 from runtime.engines.tensorrt import enginekey
 from runtime.errors import TargetError
 from tests.support.building import builder, ignore, no_leftovers, one_line
@@ -44,13 +44,11 @@ print("made" if made else "reused", flush=True)
 
 
 def start_build(bundle: Bundle, cache: EngineCache) -> subprocess.Popen[str]:
-    root = str(Path(__file__).parents[3])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
         [sys.executable, "-c", BUILD, str(bundle.folder), str(cache.root), "denoiser"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": path},
+        env=child_environment(),
         text=True,
     )
 

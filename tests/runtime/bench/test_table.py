@@ -16,7 +16,7 @@ from runtime.bench.figures import (
     from_json,
 )
 from runtime.bench.run import bench_bundle
-from runtime.bench.table import BEGIN, END, insert, lines, main, section
+from runtime.bench.table import BEGIN, END, PART, lines, main, section
 from runtime.engines.cpu import peak_bytes
 from runtime.errors import BundleError, TargetError
 from runtime.pipeline import Pipeline
@@ -151,7 +151,7 @@ def test_a_readme_gets_its_section_replaced(
     assert readme.read_text(encoding="utf-8") == text
     assert "error: " in capsys.readouterr().err
     with pytest.raises(TargetError):
-        insert("no section here", "new")
+        PART.insert("no section here", "new")
 
 
 def test_a_plot_shows_the_stages_and_the_roof(measured: Benchmark) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -90,7 +89,7 @@ def test_graphs_of_one_frame_are_not_passed_for_four(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of int8 are kept with their batch fixed."""
-    monkeypatch.setattr(variants, "CORE", SimpleNamespace(read_model=fixed_model))
+    monkeypatch.setattr(variants, "fixed_model", lambda graph, _: fixed_model(graph))
     found = compare(
         pipeline, variant_peer("batch", pipeline), positions(Request("cat -> kitten"), 1)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from tests.support.hostile.networks import COSTS, FORMS, WEIGHTS
 from tests.support.hostile.words import TOKENIZERS
 from tests.support.models.tinybundle import write_tiny
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="FIFOs and forks are POSIX")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="FIFOs and forks are POSIX")
 
 CASES = [*VALUES, *TEXTS, *FILES, *TOKENIZERS, *FORMS, *WEIGHTS, *COSTS]
 QUICK = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,7 +87,7 @@ def test_other_rules_judge_anew(
     assert len(judged) == 6
 
 
-@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
 @pytest.mark.parametrize("harm", ["folder", "file", "link"])
 def test_a_verdict_that_others_may_have_written_does_not_count(
     tmp_path: Path, cache: Path, judged: list[str], harm: str

@@ -22,7 +22,7 @@ from runtime.errors import EngineError, TargetError
 from runtime.slug import slug
 from tests.support.seeds import draw_seed
 
-posix = pytest.mark.skipif(os.name != "posix", reason="owners and modes the POSIX way")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="owners and modes the POSIX way")
 busy = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SPAWN = multiprocessing.get_context("spawn")
 

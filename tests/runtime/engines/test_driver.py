@@ -4,7 +4,6 @@ NVIDIA's real ``cuda.bindings``, or else the fake of ``tests.support.gpu.fakecud
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from runtime.engines import driver
+from runtime.engines.childprocess import child_environment
 from runtime.engines.driver import no_gpu_line
 from tests.support.gpu.fakecuda import FakeCuda, cudaError_t
 
@@ -59,8 +59,7 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def message(command: list[str], **changed: str) -> str:
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": path} | changed
+    environment = child_environment() | changed
     done = subprocess.run(
         [sys.executable, *command], env=environment, capture_output=True, text=True, check=False
     )

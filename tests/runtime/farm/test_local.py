@@ -218,7 +218,8 @@ def test_a_worker_does_not_open_a_lost_gpu_again(monkeypatch: pytest.MonkeyPatch
         def lost(*_: object) -> None:
             raise DeviceLost("the GPU is gone")
 
-        monkeypatch.setattr(worker._pipeline, "engine", SimpleNamespace(encode=lost, batches=(1,)))
+        engine = SimpleNamespace(encode=lost, batches=(1,))
+        monkeypatch.setattr(worker._pipeline._recovery, "engine", engine)
         with pytest.raises(DeviceLost):
             worker.do(tuple(film(2)))
     finally:

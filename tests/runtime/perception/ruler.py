@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy.stats import kendalltau, spearmanr
 
+from export.critters.pictures.captions import ANIMALS, COATS, MOODS
 from runtime.perception.distance import VISIBLE, describe_frame, distance
 from runtime.perception.storms.change import posts_of
 from runtime.perception.storms.storms import find_flickers, find_zones, thresholds
-from runtime.perception.storms.survey import REACH, Survey
+from runtime.perception.storms.survey import FOLLOWERS, Survey
 from runtime.pipeline import Pipeline
 
 Pixels = NDArray[np.uint8]
@@ -37,12 +38,6 @@ MORPHS = (
     "panda on snow -> panda at night",
     "cat - 3/7*tabby -> cat + 3/7*tabby",
 )
-ANIMALS = (
-    "cat", "kitten", "dog", "puppy", "rabbit", "fox", "bear", "panda", "tiger", "lion", "owl",
-    "mouse",
-)  # fmt: skip
-COATS = ("tabby", "spotted", "white", "black", "orange", "gray", "brown")
-MOODS = ("sleepy", "happy", "surprised")
 PLACES = ("on a sofa", "on grass", "on snow", "at night", "in the rain", "by the sea")
 APART = (1 / 400, 1 / 200, 1 / 100, 1 / 50, 1 / 25, 1 / 12, 1 / 6, 1 / 3)
 
@@ -158,7 +153,7 @@ def zones(frames: list[Pixels], ruler: Any) -> NDArray[np.bool_]:
     at = np.linspace(0, 1, len(frames))
     reach = tuple(
         np.array([ruler(a, b) for a, b in zip(frames, frames[k:], strict=False)])
-        for k in range(1, REACH + 1)
+        for k in range(1, FOLLOWERS + 1)
     )
     posts = posts_of(at)
     spans = np.array([ruler(frames[a], frames[b]) for a, b in itertools.pairwise(posts)])

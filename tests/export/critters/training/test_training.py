@@ -1,6 +1,5 @@
-"""The pieces of the critters recipe: phases, noise coupling, optimizer, text, dataset."""
+"""The pieces of the critters recipe: noise coupling, levels, network, text, dataset."""
 
-import os
 import random
 from dataclasses import replace
 from itertools import pairwise
@@ -11,10 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 from scipy.stats import kstest
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTokenizer
 
 from export.critters.folder import read_folder
@@ -34,15 +32,6 @@ from export.critters.training import conditioning, dataset
 from export.critters.training.conditioning import TEXT_WIDTH
 from export.critters.training.coupling import couple_noise, style_of_noise
 from export.critters.training.dataset import Dataset, calmed
-from export.critters.training.descent.muon import Optimizers, orthogonalise
-from export.critters.training.descent.phase import (
-    Budget,
-    Interrupted,
-    PhaseRun,
-    Stateful,
-    save,
-    train_phase,
-)
 from export.critters.training.rollout import Rollout
 from export.critters.training.schedule import STEPS, make_scheduler, sampling_levels
 from export.critters.training.tokenizer import (
@@ -54,67 +43,6 @@ from export.critters.training.tokenizer import (
 from export.critters.training.unet import freeze, make_unet
 from runtime.durable import PARTIAL
 from runtime.errors import TargetError
-
-QUIET = Console(quiet=True)
-
-
-def run(folder: Path, updates: int) -> PhaseRun:
-    return PhaseRun(folder, Budget(updates), 0, QUIET)
-
-
-class Toy:
-    """A regression whose every update depends on its number alone."""
-
-    def __init__(self) -> None:
-        torch.manual_seed(3)
-        self.net = nn.Sequential(nn.Linear(24, 32), nn.ReLU(), nn.Linear(32, 24))
-        self.optimizers = Optimizers(self.net, hidden_rate=1e-2, rest_rate=1e-2)
-        self.parts: dict[str, Stateful] = {"net": self.net, "optimizers": self.optimizers}
-        self.stop_at = -1
-
-    def update(self, done: int, progress: float) -> dict[str, float]:
-        if done == self.stop_at:
-            raise KeyboardInterrupt
-        x = torch.randn(16, 24, generator=torch.Generator().manual_seed(done))
-        loss = (self.net(x) - x.flip(1)).square().mean()
-        self.optimizers.update(loss, 1 - progress)
-        return {"loss": loss.item()}
-
-
-def test_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
-    whole, broken, resumed = Toy(), Toy(), Toy()
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    train_phase("toy", run(tmp_path / "a", 30), whole.parts, whole.update)
-    broken.stop_at = 11
-    with pytest.raises(Interrupted, match="after 11 updates; the same command goes on"):
-        train_phase("toy", run(tmp_path / "b", 30), broken.parts, broken.update)
-    train_phase("toy", run(tmp_path / "b", 30), resumed.parts, resumed.update)
-    for one, other in zip(whole.net.parameters(), resumed.net.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
-    assert resumed.update(31, 1.0)["loss"] < 0.95 * Toy().update(31, 1.0)["loss"]
-
-
-def test_finished_phase_is_not_repeated(tmp_path: Path) -> None:
-    toy = Toy()
-    train_phase("toy", run(tmp_path, 5), toy.parts, toy.update)
-    again = Toy()
-    again.stop_at = 0
-    train_phase("toy", run(tmp_path, 5), again.parts, again.update)
-    torch.testing.assert_close(again.net[0].weight, toy.net[0].weight)
-
-
-def test_failed_save_leaves_the_last_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "phase.pt"
-    save(path, {"updates": 1})
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-        with pytest.raises(TargetError, match="disk full"):
-            save(path, {"updates": 2})
-    assert torch.load(path, weights_only=True) == {"updates": 1}
-    assert os.listdir(tmp_path) == ["phase.pt"]
 
 
 @given(st.integers(0, 2**31), st.integers(1, 5))
@@ -136,13 +64,6 @@ def test_plain_noise_stands_for_uniform_styles_and_coupling_keeps_noise_normal()
     style = torch.rand(400, STYLE_SIZE, generator=torch.Generator().manual_seed(6))
     coupled = couple_noise(noise, style)
     assert kstest((coupled.mean((2, 3)) * 16).flatten().numpy(), "norm").pvalue > 1e-3
-
-
-def test_orthogonalised_matrices_have_singular_values_near_one() -> None:
-    torch.manual_seed(9)
-    for shape in ((3, 40, 90), (2, 128, 32)):
-        values = torch.linalg.svdvals(orthogonalise(torch.randn(shape)).float())
-        assert 0.4 < values.min() <= values.max() < 1.4
 
 
 def test_sampling_begins_at_pure_noise() -> None:

@@ -152,7 +152,7 @@ def test_a_token_that_cannot_be_removed_is_one_line(tmp_path: Path) -> None:
     kept.mkdir(parents=True)
     there = (
         "import platformdirs, pathlib; "
-        f"platformdirs.user_state_path = lambda *_: pathlib.Path({str(kept.parent)!r}); "
+        f"platformdirs.user_state_path = lambda *_, **__: pathlib.Path({str(kept.parent)!r}); "
     )
     process = serve("--port", "0", "--new-token", home=tmp_path, first=there)
     out, err = process.communicate(timeout=60)

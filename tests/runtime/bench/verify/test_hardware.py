@@ -7,7 +7,7 @@ import pytest
 
 from runtime.bench.figures import Spread
 from runtime.bench.machine import GraphicsCard, Machine
-from runtime.bench.verify.hardware import BEGIN, END, main, read, table
+from runtime.bench.verify.hardware import BEGIN, END, PART, main, table
 from runtime.bench.verify.verdicts import Bounds, Likeness, Report, Speed, Verdict
 from runtime.errors import BundleError, TargetError
 
@@ -72,7 +72,7 @@ def test_a_readme_gets_its_table_replaced(
     assert readme.read_text(encoding="utf-8") == f"before\n\n{table([REPORT])}\n\nafter\n"
     assert main([str(tmp_path / "gone.json"), "--into", str(readme)]) == 1
     assert main([str(file), "--into", str(file)]) == 1
-    assert read([file]) == [REPORT]
+    assert PART.read([file]) == [REPORT]
     assert "there is no section between" in capsys.readouterr().err
 
 
@@ -80,10 +80,10 @@ def test_files_that_are_no_reports_are_named(tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text("{}", encoding="utf-8")
     with pytest.raises(BundleError, match=r"other\.json: this is no report"):
-        read([file])
+        PART.read([file])
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(TargetError):
-        read([file])
+        PART.read([file])
 
 
 def test_a_machine_without_a_gpu_has_a_row_too() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from runtime.perception.distance import Descriptor, describe_frame
 from runtime.perception.storms.change import posts_of
 from runtime.perception.storms.storms import StormReport, find_storms
-from runtime.perception.storms.survey import REACH, Survey, survey
+from runtime.perception.storms.survey import FOLLOWERS, Survey, survey
 from tests.support.seeds import draw_seed
 
 SIDE = 64
@@ -149,7 +149,7 @@ def test_zones_tile_the_line_and_share_out_the_path(n: int, seed: int, scale: fl
     rng = np.random.default_rng(seed)
     at = np.concatenate([[0.0], np.cumsum(rng.random(n - 1) + 0.01)])
     at /= at[-1]
-    reach = tuple(scale * rng.random(max(0, n - k)) ** 4 for k in range(1, REACH + 1))
+    reach = tuple(scale * rng.random(max(0, n - k)) ** 4 for k in range(1, FOLLOWERS + 1))
     still = describe_frame(np.zeros((16, 16, 3), np.uint8))
     posts = posts_of(at)
     film = Survey(at, reach, posts, scale * rng.random(len(posts) - 1) ** 4)

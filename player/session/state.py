@@ -100,12 +100,12 @@ class PlayerState:
     @property
     def moves(self) -> bool:
         """Whether there is anything to move along."""
-        return self.expression.moves or self.expression.has_axis
+        return not self.expression.is_still
 
     @property
     def has_pad(self) -> bool:
         """Whether there are two axes."""
-        return self.expression.moves and self.expression.has_axis
+        return self.expression.has_plane
 
     def say(self, text: str, seconds: float = NOTICE_SECONDS) -> None:
         """Show a line for a few seconds."""

@@ -99,8 +99,7 @@ class View:
     @property
     def moves(self) -> bool:
         """Whether there is anything to move along."""
-        expression = parse(self.request.expression)
-        return expression.moves or expression.has_axis
+        return not parse(self.request.expression).is_still
 
     @property
     def marks(self) -> tuple[tuple[str, float, float], ...]:

@@ -101,6 +101,16 @@ class Expression:
         """Whether u changes anything."""
         return any(morph.axis is not None for morph in self.morphs)
 
+    @property
+    def is_still(self) -> bool:
+        """Whether neither t nor u changes anything."""
+        return not (self.moves or self.has_axis)
+
+    @property
+    def has_plane(self) -> bool:
+        """Whether both do."""
+        return self.moves and self.has_axis
+
     def __str__(self) -> str:
         """Return canonical text: parsing it gives an equal expression."""
         if self.whole:

@@ -85,7 +85,7 @@ def with_axis(text: str, axis: str) -> str:
             ``axis`` is no phrase or sum.
     """
     base, along = parse(text), parse(axis)
-    if not along.whole or along.moves or along.has_axis:
+    if not (along.whole and along.is_still):
         raise ExpressionError("an axis is a phrase or a sum, such as tabby", axis, 0)
     if base.has_axis:
         raise ExpressionError(f"there is an axis already: {WRITTEN}", text, text.find("|"))

@@ -46,8 +46,7 @@ def lay_out(request: Request, rows: int | None, cols: int) -> GridLayout:
             count out of range.
     """
     line = Line.through(request)
-    expression = parse(request.expression)
-    both = expression.moves and expression.has_axis
+    both = parse(request.expression).has_plane
     rows = (5 if both else 1) if rows is None else rows
     for name, count in (("rows", rows), ("cols", cols)):
         if not 1 <= count <= 64:

@@ -226,7 +226,7 @@ def _still(planner: Planner, request_options: RequestOptions, name: str) -> Requ
         parsed = parse(name)
     except ExpressionError as error:
         raise RequestError(f"{name!r} is no place in an atlas: {error}") from None
-    if parsed.moves or parsed.has_axis:
+    if not parsed.is_still:
         raise RequestError(
             f"{name!r} is a way, and an atlas has places: name its ends as two words"
         )

@@ -142,7 +142,7 @@ def _affordable(most: int, each: float, left: float) -> int:
 
 def _check_two_axes(request: Request) -> None:
     parsed = parse(request.expression)
-    if not (parsed.moves and parsed.has_axis):
+    if not parsed.has_plane:
         raise RequestError(
             f"a map needs two axes, and {request.expression!r} has not: write both, as in "
             "'cat -> kitten | -3/7*tabby .. +3/7*tabby'"

@@ -15,6 +15,7 @@ from player.session.motion.playhead import Warp
 from runtime.language.line import DIVISIONS, Line
 from runtime.perception.distance import distance
 from runtime.perception.storms.change import change_of, posts_of
+from runtime.perception.storms.storms import grades, thresholds
 from runtime.request import Request
 
 
@@ -35,6 +36,12 @@ class Speeds:
     def complete(self) -> bool:
         """Whether every division was measured."""
         return self.known == len(self.values)
+
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return how tall and how stormy each division is drawn, both 0 to 1; NaN as ``values``."""
+        known = self.values[~np.isnan(self.values)]
+        top = max(float(known.max(initial=0.0)), 1.2 * thresholds(known)[1])
+        return (self.values / top) ** 0.7, grades(self.values)
 
     def warp(self) -> Warp:
         """Return perceptual time; only sensible once complete."""

@@ -19,7 +19,6 @@ from player.session.view import View
 from runtime.errors import ExpressionError
 from runtime.language.line import TICKS, Line
 from runtime.mixing.mix import Plan
-from runtime.perception.storms.storms import thresholds
 from runtime.planner import Planner
 from runtime.request import Request
 
@@ -181,16 +180,11 @@ def _ends(view: View) -> dict[str, list[str]]:
 
 def _curve(speeds: Speeds) -> list[list[int] | None]:
     """Return [height, storm], both 0 to 100, for each division; null where it is not known."""
-    known = speeds.values[~np.isnan(speeds.values)]
-    if not len(known):
+    if np.isnan(speeds.values).all():
         return []
-    calm, fast = thresholds(known)
-    top = max(float(known.max()), 1.2 * fast)
-    tall = 100 * (speeds.values / top) ** 0.7
-    storm = 100 * np.clip((speeds.values - calm) / (fast - calm), 0, 1) ** 2
     return [
-        None if np.isnan(value) else [round(float(value)), round(float(grade))]
-        for value, grade in zip(tall, storm, strict=True)
+        None if np.isnan(tall) else [round(100 * float(tall)), round(100 * float(storm))]
+        for tall, storm in zip(*speeds.curve(), strict=True)
     ]
 
 

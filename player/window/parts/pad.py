@@ -13,7 +13,7 @@ from player.window import theme
 from player.window.layout import fraction, share_x, share_y
 from runtime.language.line import Line
 from runtime.perception.charting.sketch import Sketch
-from runtime.perception.storms.storms import thresholds
+from runtime.perception.storms.storms import grades
 from runtime.request import Request
 
 INSET = 10
@@ -68,8 +68,7 @@ def _sea(sketch: Sketch, size: tuple[int, int]) -> pygame.Surface:
     pixels = np.empty((*speed.shape, 3), np.uint8)
     pixels[:] = theme.TROUGH
     if known.any():
-        calm, fast = thresholds(speed[known])
-        storm = np.clip((speed[known] - calm) / (fast - calm), 0, 1)[:, None] ** 2
+        storm = grades(speed)[known][:, None]
         pixels[known] = np.array(theme.EDGE) * (1 - storm) + 0.6 * np.array(theme.ACCENT) * storm
     small = pygame.image.frombuffer(pixels.tobytes(), speed.shape[::-1], "RGB").convert(32)
     return pygame.transform.scale(small, size)

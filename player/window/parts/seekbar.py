@@ -13,7 +13,6 @@ from player.session.view import View
 from player.window import theme
 from player.window.layout import share_x
 from runtime.language.line import DIVISIONS
-from runtime.perception.storms.storms import thresholds
 
 
 def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
@@ -89,18 +88,14 @@ def _stations(surface: pygame.Surface, box: Rect, view: View) -> None:
 @lru_cache(maxsize=2)
 def _curve(speeds: Speeds, size: tuple[int, int]) -> pygame.Surface:
     width, height = size
-    known = speeds.values[~np.isnan(speeds.values)]
     pixels = np.empty((height, width, 3), np.uint8)
     pixels[:] = theme.ROOM
-    if len(known):
-        calm, fast = thresholds(known)
-        top = max(float(known.max()), 1.2 * fast)
-        columns = np.linspace(0, len(speeds.values), width, endpoint=False).astype(int)
-        values = speeds.values[columns]
-        storm = np.clip((values - calm) / (fast - calm), 0, 1)[:, None] ** 2
-        colours = np.array(theme.CACHED) * (1 - storm) + np.array(theme.ACCENT) * storm
-        tall = np.maximum((height - 6) * (values / top) ** 0.7, 1.5)
-        up = height - 2 - np.arange(height)[:, None]
-        inside = (up > 0) & (up <= tall)
-        pixels[inside] = np.broadcast_to(np.nan_to_num(colours), pixels.shape)[inside]
+    columns = np.linspace(0, len(speeds.values), width, endpoint=False).astype(int)
+    heights, storms = (drawn[columns] for drawn in speeds.curve())
+    storm = storms[:, None]
+    colours = np.array(theme.CACHED) * (1 - storm) + np.array(theme.ACCENT) * storm
+    tall = np.maximum((height - 6) * heights, 1.5)
+    up = height - 2 - np.arange(height)[:, None]
+    inside = (up > 0) & (up <= tall)
+    pixels[inside] = np.broadcast_to(np.nan_to_num(colours), pixels.shape)[inside]
     return pygame.image.frombuffer(pixels.tobytes(), size, "RGB").convert(32)

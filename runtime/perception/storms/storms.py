@@ -169,6 +169,15 @@ def thresholds(speed: Floats) -> tuple[float, float]:
     return calm, calm + max(4 * spread, 2 * calm, FAINT)
 
 
+def grades(speed: Floats) -> Floats:
+    """Return how stormy each speed looks beside the others, for colours: 0 calm, 1 fast; NaN stays.
+
+    ``speed`` may have any shape.
+    """
+    calm, fast = thresholds(speed[~np.isnan(speed)])
+    return np.clip((speed - calm) / (fast - calm), 0, 1) ** 2
+
+
 def bisect(
     descriptor_at: DescriptorAt, start: float, end: float, noise: float = 0.0
 ) -> Jump | None:

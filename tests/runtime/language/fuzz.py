@@ -55,8 +55,9 @@ def check(given: str) -> float:
         assert refusal is None, f"{given!r} prints {str(expression)!r}: {refusal}"
         assert again == expression, f"{given!r} prints {str(expression)!r}"
         assert str(again) == str(expression), given
-    if took > SLOWEST:  # a page fault or the collector may have come between: the same once more
-        took = min(took, _read(given)[2])
+    for _ in range(4):  # a page fault, the collector or a neighbour's work may have come between
+        if took > SLOWEST:
+            took = min(took, _read(given)[2])
     assert took <= SLOWEST, f"{took:.3f} s for {given!r}"
     return took
 

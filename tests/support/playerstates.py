@@ -66,7 +66,7 @@ def states(shown: Screen, folder: Path) -> Iterator[tuple[str, Pixels]]:
     keys("Escape", "numbersign")
     yield "typing a seed", seen()
     keys("Escape", "x")
-    yield "page of figures", shown.look(window)
+    yield "statistics", shown.when_still(window, 0.3, most=1.0)
     keys("x", "z")
     yield "closer", seen()
     keys("z", "z", "z", "F1")

@@ -88,8 +88,10 @@ class Worker:
         self._idle = True
         self._gives_way = False
         """whether what is drawn now is no request's picture"""
+        self._served: Request | None = None
+        """the request whose picture is drawn now"""
         self._giving_way = threading.Lock()
-        """held while ``_gives_way`` changes, and while it must not"""
+        """held while either of the two changes, and while they must not"""
         self._moving = False
         """whether the last turn answered somebody"""
         self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
@@ -103,13 +105,15 @@ class Worker:
 
     def ask(self, pending: PendingRequest) -> None:
         """Leave a request, from any thread. If a picture must be drawn for it, one that nobody
-        looks at yet is given up, and drawn later: on a slow engine that is much of the wait.
+        looks at yet is given up, and drawn later; one of other words for good. On a slow engine
+        that is much of the wait.
         """
         self.requests.put(pending)
         if pending.request in self.cache:
             return
         with self._giving_way:
-            if self._gives_way:
+            served = self._served
+            if self._gives_way or (served and served.expression != pending.request.expression):
                 self._cancel()
 
     def stop(self, patience: Callable[[], None] = lambda: None) -> None:
@@ -191,10 +195,10 @@ class Worker:
         try:
             self._tell_plan(request)
             if frame is None:
-                frame = self._render(request)
+                frame = self._render_for(request)
             self.results.put(Result(request, frame))
             self._unlearned.append(request)
-        except FrameCancelled as error:  # a picture from elsewhere, while another is asked for
+        except FrameCancelled as error:  # other words are asked for, or it comes from elsewhere
             if self.requests.waiting():
                 self.requests.skip()
                 return
@@ -236,6 +240,16 @@ class Worker:
         except Exception:  # reported if and when somebody asks for that very picture
             self._failures += 1
         return True
+
+    def _render_for(self, request: Request) -> Frame:
+        """Draw the picture of a request; raises FrameCancelled where other words came."""
+        with self._giving_way:
+            self._served = request
+        try:
+            return self._render(request)
+        finally:
+            with self._giving_way:
+                self._served = None
 
     def _render_giving_way(self, request: Request) -> None:
         """Draw a frame that a request comes before; raises FrameCancelled where it did."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -216,6 +217,30 @@ def test_a_frame_that_nobody_asked_for_gives_way_to_one_that_somebody_waits_for(
     worker.stop()
     assert time.perf_counter() - started < 5  # closing waits for no frame either
     assert fake.closed
+
+
+def test_a_picture_of_other_words_is_not_waited_for() -> None:
+    fake = Slow()
+    worker = Worker(lambda: fake, FrameCache())
+    worker.ask(PendingRequest(BASE))
+    worker.start()
+    until(lambda: BASE in worker.cache)
+    worker.ask(PendingRequest(BASE.at(0.25)))
+    until(lambda: fake.drawing is not None and fake.drawing.t == 0.25)
+    worker.ask(PendingRequest(BASE.at(0.5001)))  # the way there is shown as it comes
+    time.sleep(0.05)
+    assert [request.t for request in fake.cancelled if request.t == 0.25] == []
+    other = replace(BASE, expression="dog -> fox", t=0.6001)
+    worker.ask(PendingRequest(other))
+    until(lambda: other in worker.cache)
+    assert [request.t for request in fake.cancelled if request.t == 0.25] == [0.25]
+    until(lambda: worker.served == 2)  # BASE and the last: what lies between came to nothing
+    result = worker.results.take()
+    assert result is not None
+    assert result.request == other
+    assert result.error is None
+    assert worker.requests.puts == worker.served + worker.requests.replaced
+    worker.stop()
 
 
 def test_giving_way_is_no_failure_of_the_frame() -> None:

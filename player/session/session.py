@@ -57,6 +57,11 @@ class Sharing(Controller, Protocol):
         """Let who asks to perform do so at once."""
 
 
+LAST_RENDERS = 3
+"""So many renders before a beat, its picture comes before what is asked for now: one may just have
+begun, one is the picture itself, and one is for what a busy machine takes longer."""
+
+
 class Session:
     """One person's play. The front end calls ``turn`` often, in one thread, and shows ``view``."""
 
@@ -97,6 +102,8 @@ class Session:
         self.difference = MarksDifference(self.state)
         self._ahead: object = None
         """what the pictures of coming beats were last thought out from"""
+        self._arrivals: dict[float, Request] = {}
+        """what will be asked for at coming beats, by when they are in seconds"""
         name = self.state.invocation.model
         model = Model(name, picture, open_renderer) if models is None else models.find(name)
         self.played = PlayedModel(
@@ -361,15 +368,10 @@ class Session:
             self.past.observe(replace(self.moment, digest=""), now, playing=playing)
 
     def _look_ahead(self, now: float) -> None:
-        """Have drawn what will be asked for at each beat that something waits for."""
+        """Have drawn what will be asked for at each beat that something waits for: when there is
+        time, and at last instead of what is asked for now.
+        """
         waiting, state = self.beats.waiting, self.state
-        thought_of = waiting, state.request, state.playhead.playing
-        if thought_of == self._ahead:
-            return
-        self._ahead = thought_of
-        if not waiting:
-            self.priority.want("beats", ())
-            return
 
         def arrive() -> dict[float, Request]:
             asked, clock = {}, now
@@ -379,7 +381,13 @@ class Session:
                 asked[due], clock = state.request, due
             return asked
 
-        self.priority.want("beats", tuple(state.preview(arrive).values()))
+        thought_of = waiting, state.request, state.playhead.playing
+        if thought_of != self._ahead:
+            self._ahead = thought_of
+            self._arrivals = state.preview(arrive) if waiting else {}
+            self.priority.want("beats", tuple(self._arrivals.values()))
+        soon = now + LAST_RENDERS * state.pace
+        self.worker.urgent = tuple(one for due, one in self._arrivals.items() if due <= soon)
 
     def _begin_anew(self) -> None:
         """Another model draws from now on."""

@@ -47,8 +47,9 @@ class Worker:
     ``info``, ``milliseconds``, ``stages`` (the timings of recent frames), the counts ``served`` and
     ``filled``, and ``failure``, and ``speeds`` and ``sketch`` of ``lines``, are for other threads;
     each of those attributes is replaced whole, never changed in place. ``priority`` is set by
-    others: frames to put into the cache before any other idle work; ``refused`` says why some of
-    them cannot be drawn, and whoever takes one out of it has it tried again.
+    others: frames to put into the cache before any other idle work; so is ``urgent``: frames to put
+    there before any request is answered. ``refused`` says why some of them cannot be drawn, and
+    whoever takes one out of it has it tried again.
 
     Without ``start``, ``open`` and ``turn`` do the same work in the calling thread.
     """
@@ -75,6 +76,7 @@ class Worker:
         self.filled = 0
         self.failure: Exception | None = None
         self.priority: tuple[Request, ...] = ()
+        self.urgent: tuple[Request, ...] = ()
         self.refused: dict[Request, str] = {}
         self.lines = Lines(cache)
         self._open_renderer = open_renderer
@@ -152,9 +154,13 @@ class Worker:
         self.requests.give_back(pending)
 
     def turn(self, timeout: float | None = 0.0) -> None:
-        """Serve the request that waits; else measure a picture that was served; else fill one
-        frame; else wait up to ``timeout``.
+        """Draw what is urgent; else serve the request that waits; else measure a picture that was
+        served; else fill one frame; else wait up to ``timeout``.
         """
+        urgent = self._lacking(self.urgent)
+        if urgent is not None:
+            self._draw_wanted(urgent, self._render)
+            return
         pending = self.requests.take(timeout if self._idle else self._lull(timeout))
         self._moving = False
         if pending is not None:
@@ -172,7 +178,7 @@ class Worker:
     def _lull(self, timeout: float | None) -> float:
         """Return how long to wait before filling; what somebody waits for is not put off."""
         waits = timeout is None and self._moving
-        return LULL_SECONDS if waits and self._next_priority() is None else 0.0
+        return LULL_SECONDS if waits and self._lacking(self.priority) is None else 0.0
 
     def _run(self) -> None:
         _yield_to_the_window()
@@ -216,9 +222,10 @@ class Worker:
 
     def _fill(self) -> bool:
         """Render one frame nobody asked for yet; False if there is nothing left to do."""
-        wanted = self._next_priority()
+        wanted = self._lacking(self.priority)
         if wanted is not None:
-            return self._render_priority(wanted)
+            self._draw_wanted(wanted, self._render_giving_way)
+            return True
         line = None if self._pending is None else line_of(self._pending.request)
         if self._pending is None or line is None or self._failures >= FAILURES:
             return False
@@ -267,18 +274,16 @@ class Worker:
         if isinstance(self._renderer, Cancellable):
             self._renderer.cancel()
 
-    def _next_priority(self) -> Request | None:
-        lacking = (request for request in self.priority if request not in self.cache)
-        return next((request for request in lacking if request not in self.refused), None)
+    def _lacking(self, wanted: tuple[Request, ...]) -> Request | None:
+        return next((r for r in wanted if r not in self.cache and r not in self.refused), None)
 
-    def _render_priority(self, request: Request) -> bool:
+    def _draw_wanted(self, request: Request, draw: Callable[[Request], object]) -> None:
         try:
-            self._render_giving_way(request)
+            draw(request)
         except FrameCancelled:
             pass
         except Exception as error:  # told to whoever wants it; the others' are drawn
             self.refused[request] = one_line(error)
-        return True
 
     def _room(self, filled: int) -> bool:
         """Tell whether one more frame of a line fits without dropping one of its own."""

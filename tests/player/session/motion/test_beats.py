@@ -83,7 +83,10 @@ def test_a_jump_waits_for_the_beat_and_is_rendered_meanwhile(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_cues_of_the_built_in_model_land_on_the_beat_for_a_minute(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ticks", [0, 7], ids=["at rest", "while somebody moves"])
+def test_cues_of_the_built_in_model_land_on_the_beat_for_a_minute(
+    tmp_path: Path, ticks: int
+) -> None:
     """In real time, each a picture that nobody has drawn; asked 0.35 s before its beat."""
     with Pipeline.open("critters") as model:
         size = model.size
@@ -100,6 +103,7 @@ def test_cues_of_the_built_in_model_land_on_the_beat_for_a_minute(tmp_path: Path
         number = 0
         while begun is None or last - begun < 60:
             now = time.perf_counter()
+            session.state.move(ticks, 0)
             session.turn(min(now - last, 0.1), now)
             last = now
             if begun is None:
@@ -173,6 +177,47 @@ def test_what_waits_while_playing_is_rendered_where_it_will_be(tmp_path: Path) -
         turn(1)
     assert session.state.request.seed == 7
     assert min(abs(t - session.state.request.t) for t in ahead) <= 1 / DIVISIONS + 1e-9
+
+
+def test_a_cue_is_there_on_its_beat_though_somebody_moves_on_until_then(tmp_path: Path) -> None:
+    """Each turn asks for a picture that nobody has drawn, which took all rendering before."""
+    draws = random.Random(draw_seed())
+    fake = FakeRenderer(seconds=0.01)
+    session = session_of(tmp_path, open_renderer=lambda: fake)
+    session.start()
+    turn = wait_for_bars(session)
+    wanted = Request("dog -> fox", t=draws.randrange(11) / 10, seed=draws.randrange(1, 99))
+    session.cues.set([Moment(wanted, "critters")], 1.0)
+    NAMES["cue"].perform(session, 1)
+    moved, drawn = 0, False
+    while session.beats.waiting:
+        drawn = wanted in session.state.cache
+        session.state.move(draws.randrange(1, 20), 0)
+        moved += 1
+        turn(1)
+    assert drawn, "before its beat"
+    assert session.state.frame is not None
+    assert session.state.frame.request == wanted
+    seen = [request for request in fake.rendered if request.seed == 0]
+    assert len(seen) >= moved - 5, "who moved saw where they were until the beat was near"
+
+
+def test_a_cue_that_cannot_be_drawn_holds_up_nobody_before_its_beat(tmp_path: Path) -> None:
+    fake = FakeRenderer(seconds=0.01, refuse=(0.4,))
+    session = session_of(tmp_path, open_renderer=lambda: fake)
+    session.start()
+    turn = wait_for_bars(session)
+    session.cues.set([Moment(Request("dog -> fox", t=0.4), "critters")], 1.0)
+    NAMES["cue"].perform(session, 1)
+    behind = 0
+    while session.beats.waiting:
+        session.state.move(7, 0)
+        at = session.state.request
+        turn(1)
+        waits = bool(session.beats.waiting)
+        frame = session.state.frame
+        behind += waits and (frame is None or frame.request != at)
+    assert behind <= 1, "it is tried once"
 
 
 def test_any_seed_is_drawn_when_its_key_is_pressed_and_taken_on_the_beat(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
     python -m tests.player.web.figures [--minutes 30] [--stand-in 8]
 
 Uses the built-in model, a headless Chromium, a window on Xvfb where that is here, and this machine
-alone. ``--minutes`` adds a random
-play of that length, to see whether memory grows. ``--stand-in`` lets something draw that takes so
-many milliseconds and hardly any processor: what server, link and page take where the model is slow.
+alone. ``--minutes`` adds a random play of that length, to see whether memory grows. ``--stand-in``
+lets something draw that keeps all cores busy for so many milliseconds a picture: what a faster
+machine's model would be, and what server, link and page take beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import os
 import random
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from selenium import webdriver
 
 from player.session.rendering.renderer import Renderer
 from runtime.pipeline import Pipeline
+from runtime.request import Frame, Request
 from tests.player.fakes import FakeRenderer
 from tests.player.web.browser import ask, key, open_browser, settled, until
 from tests.player.web.served import Served, serving
@@ -58,6 +59,21 @@ class Figures:
             f"oldest on show {self.oldest:.0f} ms of {self.behind} frames behind; "
             f"{self.in_flight} in flight at most"
         )
+
+
+class StandIn(FakeRenderer):
+    """Multiplies matrices, as models do, until ``taking`` seconds have passed for each picture."""
+
+    taking = 0.0
+
+    def render(self, request: Request) -> Frame:
+        """Draw what the fake draws."""
+        began = time.perf_counter()
+        frame = super().render(request)
+        matrix = np.ones((384, 384), np.float32)
+        while time.perf_counter() - began < self.taking:
+            matrix @ matrix
+        return replace(frame, timings={"total": (time.perf_counter() - began) * 1e3})
 
 
 def clear(browser: webdriver.Chrome) -> None:
@@ -218,7 +234,9 @@ def main() -> None:
     def opened() -> Renderer:
         if asked.stand_in is None:
             return Pipeline.open("critters")
-        return FakeRenderer(asked.stand_in / 1e3, size=256)
+        made = StandIn(size=256)
+        made.taking = asked.stand_in / 1e3
+        return made
 
     with (
         tempfile.TemporaryDirectory() as folder,

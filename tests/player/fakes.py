@@ -79,6 +79,19 @@ class FakeRenderer:
         self.closed = True
 
 
+class BusyRenderer(FakeRenderer):
+    """Keeps all cores busy for ``seconds`` a frame, as a model does that draws so fast."""
+
+    def render(self, request: Request) -> Frame:
+        began = time.perf_counter()
+        pixels = picture(request, self.size)
+        matrix = np.ones((384, 384), np.float32)
+        while time.perf_counter() - began < self.seconds:
+            matrix @ matrix
+        self.rendered.append(request)
+        return Frame(pixels, request, {"total": (time.perf_counter() - began) * 1e3})
+
+
 def picture(request: Request, size: int = SIZE) -> NDArray[np.uint8]:
     """Return uint8 [size, size, 3]; every tick of t gives other pixels."""
     y, x = np.mgrid[0:size, 0:size] / (size - 1)

@@ -16,7 +16,7 @@ import os
 import random
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,7 @@ from selenium import webdriver
 
 from player.session.rendering.renderer import Renderer
 from runtime.pipeline import Pipeline
-from runtime.request import Frame, Request
-from tests.player.fakes import FakeRenderer
+from tests.player.fakes import BusyRenderer
 from tests.player.web.browser import ask, key, open_browser, settled, until
 from tests.player.web.served import Served, serving
 from tests.player.web.shaping import shaped
@@ -59,21 +58,6 @@ class Figures:
             f"oldest on show {self.oldest:.0f} ms of {self.behind} frames behind; "
             f"{self.in_flight} in flight at most"
         )
-
-
-class StandIn(FakeRenderer):
-    """Multiplies matrices, as models do, until ``taking`` seconds have passed for each picture."""
-
-    taking = 0.0
-
-    def render(self, request: Request) -> Frame:
-        """Draw what the fake draws."""
-        began = time.perf_counter()
-        frame = super().render(request)
-        matrix = np.ones((384, 384), np.float32)
-        while time.perf_counter() - began < self.taking:
-            matrix @ matrix
-        return replace(frame, timings={"total": (time.perf_counter() - began) * 1e3})
 
 
 def clear(browser: webdriver.Chrome) -> None:
@@ -234,9 +218,7 @@ def main() -> None:
     def opened() -> Renderer:
         if asked.stand_in is None:
             return Pipeline.open("critters")
-        made = StandIn(size=256)
-        made.taking = asked.stand_in / 1e3
-        return made
+        return BusyRenderer(asked.stand_in / 1e3, size=256)
 
     with (
         tempfile.TemporaryDirectory() as folder,

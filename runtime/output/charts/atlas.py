@@ -84,8 +84,7 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     bar.ax.tick_params(colors=FAINT, labelsize=8)
     bar.outline.set_visible(False)

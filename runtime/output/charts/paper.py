@@ -42,9 +42,8 @@ def framed(axes: Axes, colour: str, width: float = 0.8) -> None:
     """Leave a frame of ``width`` points round ``axes``, and no ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(colour)
-        spine.set_linewidth(width)
+    axes.spines[:].set_color(colour)
+    axes.spines[:].set_linewidth(width)
 
 
 def clip(text: str, most: int) -> str:

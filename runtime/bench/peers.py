@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from runtime.bench.figures import PeerFigures, Spread
 from runtime.bench.machine import Watch
 from runtime.engines.choose import BACKENDS
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
-from runtime.request import Request
+from runtime.request import Pixels, Request
 
 TURNS = 3
 """drawn before the clock starts"""
@@ -29,7 +26,7 @@ class Peer(Protocol):
     def note(self) -> str:
         """What a reader must know of it: versions, settings."""
 
-    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
+    def draw(self, pipeline: Pipeline, request: Request) -> tuple[Pixels, float]:
         """Draw the frame that ``pipeline`` would, uint8 [H, W, 3]; also its milliseconds.
 
         Raises:
@@ -57,7 +54,7 @@ class EnginePeer:
     batch: int = 1
     """frames at a time"""
 
-    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
+    def draw(self, pipeline: Pipeline, request: Request) -> tuple[Pixels, float]:
         """See ``Peer.draw``; the time is a frame's share."""
         start = time.perf_counter()
         frames = self.pipeline.render_many([request] * self.batch)

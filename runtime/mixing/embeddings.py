@@ -7,13 +7,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.bundles.manifest import Manifest
 from runtime.errors import RequestError
-from runtime.mixing.mix import Plan
-
-Floats = NDArray[np.float32]
+from runtime.mixing.mix import Floats, Plan
 
 KEPT = 256
 """Embeddings in memory: those used longest ago are given up first."""

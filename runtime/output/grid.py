@@ -8,15 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.language.line import Line
-from runtime.request import Request
-
-Pixels = NDArray[np.uint8]
+from runtime.request import Pixels, Request
 
 MAX_SIDE = 4096
 """Tiles are shrunk until the whole is no larger, in pixels."""

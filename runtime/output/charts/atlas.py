@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.output.charts.colours import FAINT, INK, RULE, STORM
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.charting.atlas import Atlas
+from runtime.perception.distance import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
 
 THUMBNAIL = 128
 """Pictures passed to the chart need no more than this many pixels a side."""

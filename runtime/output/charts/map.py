@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from runtime.output.charts.colours import DIM, INK
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.charting.map import TOO_FEW, PlaneMap, Point, storms_on
+from runtime.perception.distance import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
 
 THUMBNAIL = 150
 """Pictures passed to the chart need no more than this many pixels a side."""

@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.perception.charting.walk import BRISK, FAST, SPACING, Side, Walk, Why, walk
-from runtime.perception.distance import Descriptor, describe_frame
+from runtime.perception.distance import Descriptor, Floats, describe_frame
 from runtime.request import MAX_SEED, RenderMany, Request
 
-Floats = NDArray[np.float64]
 SideName = Literal["low", "high"]
 
 REACH = 2.0

@@ -7,12 +7,10 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.distance import VISIBLE, Descriptor, Floats, distance
 from runtime.perception.storms.change import POSTS, change_of
-
-Floats = NDArray[np.float64]
 
 _FINEST = 1 / 4
 _NEXT = 1 / 4096

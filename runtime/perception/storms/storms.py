@@ -31,11 +31,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.distance import VISIBLE, Descriptor, Floats, distance
 from runtime.perception.storms.change import LOUD
 from runtime.perception.storms.survey import FOLLOWERS, Survey
 
-Floats = NDArray[np.float64]
 DescriptorAt = Callable[[float], Descriptor]
 
 FAINT = 0.2

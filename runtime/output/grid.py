@@ -98,14 +98,9 @@ def draw_grid(layout: GridLayout, tiles: Sequence[Pixels]) -> Pixels:
     if any(rows):
         left += max(round(font.getlength(text)) for text in rows) + margin // 2
     top = margin + round(font.size * 1.45)
-    canvas = Image.new(
-        "RGB",
-        (
-            left + len(cols) * (width + gap) - gap + margin,
-            top + len(rows) * (height + gap) - gap + margin,
-        ),
-        _PAPER,
-    )
+    wide = left + len(cols) * (width + gap) - gap + margin
+    high = top + len(rows) * (height + gap) - gap + margin
+    canvas = Image.new("RGB", (wide, high), _PAPER)
     draw = ImageDraw.Draw(canvas)
     for column, text in enumerate(cols):
         x = left + column * (width + gap) + width / 2

@@ -132,7 +132,7 @@ def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, .
     A way that turns round at a station, as in cat -> dog -> cat, leaves and comes back by being
     walked: nothing there is a flicker.
     """
-    distances = film.distances
+    at, distances = film.positions, film.distances
     taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
     for width in range(1, FOLLOWERS):
@@ -142,19 +142,11 @@ def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, .
             size = min(distances[out], distances[back])
             if size < VISIBLE or 2 * across[before] > size or taken[out : back + 1].any():
                 continue
-            start, end = film.positions[out], film.positions[back + 1]
-            if any(start < turn < end for turn in turns):
+            if any(at[out] < turn < at[back + 1] for turn in turns):
                 continue
             taken[out : back + 1] = True
-            found.append(
-                Flicker(
-                    before + 1,
-                    before + width,
-                    float(film.positions[before + 1]),
-                    float(film.positions[before + width]),
-                    float(size),
-                )
-            )
+            first, last = out + 1, back
+            found.append(Flicker(first, last, float(at[first]), float(at[last]), float(size)))
     return tuple(sorted(found, key=lambda flicker: flicker.first))
 
 

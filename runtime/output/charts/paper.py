@@ -7,14 +7,13 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from runtime.request import Pixels as Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Pixels = NDArray[np.uint8]
 
 
 def sheet(

@@ -110,7 +110,7 @@ class FrameCache:
             lines = self._lines.get(_series(request), {})
             if axis == "t":
                 return tuple(lines.get(request.u, ()))
-            return tuple(sorted(u for u, line in lines.items() if _holds(line, request.t)))
+            return tuple(sorted(u for u, line in lines.items() if request.t in line))
 
     def _shrink(self, size: int) -> None:
         while self._frames and self.bytes > size:
@@ -125,11 +125,6 @@ class FrameCache:
             del series[request.u]
         if not series:
             del self._lines[_series(request)]
-
-
-def _holds(line: list[float], t: float) -> bool:
-    at = bisect_left(line, t)
-    return at < len(line) and line[at] == t
 
 
 def _series(request: Request) -> Request:

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
@@ -26,6 +27,8 @@ from runtime.version import library_version
 State = Literal["ok", "absent", "problem"]
 LOW_MEMORY = 2 << 30
 LOW_DISK = 5 << 30
+PROVIDER = ("libonnxruntime_providers_tensorrt.so", "onnxruntime_providers_tensorrt.dll")
+"""ONNX Runtime's own TensorRT provider, on Linux and on Windows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,22 +89,12 @@ def _conflicts() -> Iterator[Finding]:
 def provider_soname() -> str | None:
     """Return the TensorRT library that ONNX Runtime's own provider was linked to, if any."""
     for package in ("onnxruntime-gpu", "onnxruntime"):
-        try:
-            files = distribution(package).files or []
-        except PackageNotFoundError:
-            continue
-        for file in files:
-            if file.name in (
-                "libonnxruntime_providers_tensorrt.so",
-                "onnxruntime_providers_tensorrt.dll",
-            ):
-                try:
+        with suppress(PackageNotFoundError, OSError):
+            for file in distribution(package).files or []:
+                if file.name in PROVIDER:
                     data = Path(str(file.locate())).read_bytes()
-                except OSError:
-                    continue
-                found = re.search(rb"libnvinfer\.so\.\d+|nvinfer_\d+\.dll", data)
-                if found:
-                    return found.group().decode()
+                    if found := re.search(rb"libnvinfer\.so\.\d+|nvinfer_\d+\.dll", data):
+                        return found.group().decode()
     return None
 
 

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.bundles.bundle import Bundle
 from runtime.bundles.library import find_bundle
@@ -22,7 +21,7 @@ from runtime.errors import RequestError
 from runtime.mixing.embeddings import Embedding, Embeddings, checked
 from runtime.mixing.mix import Plan
 from runtime.planner import Planner, plan_key
-from runtime.request import EditScope, Frame, Interp, Request
+from runtime.request import EditScope, Frame, Interp, Pixels, Request
 from runtime.version import library_version, program_version
 
 
@@ -146,7 +145,7 @@ class Pipeline:
 
     def draw(
         self, embedding: Embedding | Floats, *, seed: int = 0, steps: int | None = None
-    ) -> NDArray[np.uint8]:
+    ) -> Pixels:
         """Draw what an edited embedding shows: numpy in, numpy out.
 
         ``embedding`` is a float array [T, D], or an Embedding for models with a pooled vector.
@@ -168,7 +167,7 @@ class Pipeline:
             loaded = self._resident.load(self.engine, None, request, [mixture], basis, pooled)
             return self._begin_loaded(request.steps, *loaded)()
 
-        pixels: NDArray[np.uint8] = self._recovery.run(rendered).pixels[0]
+        pixels: Pixels = self._recovery.run(rendered).pixels[0]
         return pixels
 
     def render(self, request: Request) -> Frame:

@@ -15,6 +15,7 @@ from runtime.errors import RequestError
 
 EditScope = Literal["word", "tail", "all"]
 Interp = Literal["lerp", "slerp"]
+Pixels = NDArray[np.uint8]
 
 MAX_SEED = 2**32 - 1
 
@@ -70,7 +71,7 @@ class Frame:
     milliseconds; a stage that did not run is absent.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     request: Request
     timings: Mapping[str, float] = field(default_factory=dict)
 

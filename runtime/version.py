@@ -1,27 +1,24 @@
 """Which version of the program runs, and of what draws for it."""
 
+from contextlib import suppress
+
 
 def library_version(engine: str) -> str:
     """Return the version of the library behind an engine runtime, or ``unknown`` without one."""
-    from importlib.metadata import PackageNotFoundError, version  # slow, as below
-
     package = engine.replace("_", "-").removesuffix("-cpu")
-    for name in (package, f"{package}-gpu", f"{package}-cu13", f"{package}-cu12"):
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"
+    return _installed(package, f"{package}-gpu", f"{package}-cu13", f"{package}-cu12")
 
 
 def program_version() -> str:
     """Return the installed version of this program, or ``unknown`` when run uninstalled."""
-    from importlib.metadata import (  # slow, and ``play`` starts without
-        PackageNotFoundError,
-        version,
-    )
+    return _installed("wordmorph")
 
-    try:
-        return version("wordmorph")
-    except PackageNotFoundError:
-        return "unknown"
+
+def _installed(*packages: str) -> str:
+    """Return the version of the first of ``packages`` that is installed, or ``unknown``."""
+    from importlib import metadata  # slow, and ``play`` starts without
+
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "unknown"

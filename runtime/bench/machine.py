@@ -40,10 +40,8 @@ def this_machine(packages: Sequence[str] = PACKAGES) -> Machine:
     """Describe the machine at hand, with the versions of those of ``packages`` that are here."""
     versions = {"wordmorph": program_version(), "python": platform.python_version()}
     for name in packages:
-        try:
+        with suppress(PackageNotFoundError):
             versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return Machine(
         processor=cpu_name(),
         features=tuple(cpu_features()),
@@ -91,10 +89,8 @@ def gpu_bytes() -> int | None:
 
 def driver_version() -> str | None:
     """Return the version of NVIDIA's driver, as the kernel or ``nvidia-smi`` says it, or None."""
-    try:
+    with suppress(OSError, UnicodeError):
         return Path("/sys/module/nvidia/version").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeError):
-        pass
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return None

@@ -7,16 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from runtime.bench.figures import PeerFigures, Spread
 from runtime.bench.machine import Watch
 from runtime.engines.choose import BACKENDS
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
-from runtime.request import Request
+from runtime.request import Pixels, Request
 
 TURNS = 3
 """drawn before the clock starts"""
@@ -29,7 +26,7 @@ class Peer(Protocol):
     def note(self) -> str:
         """What a reader must know of it: versions, settings."""
 
-    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
+    def draw(self, pipeline: Pipeline, request: Request) -> tuple[Pixels, float]:
         """Draw the frame that ``pipeline`` would, uint8 [H, W, 3]; also its milliseconds.
 
         Raises:
@@ -50,16 +47,18 @@ class PeerSpec:
 
 @dataclass(frozen=True, slots=True)
 class EnginePeer:
-    """The same bundle on another engine runtime, or in another precision."""
+    """The same bundle on another engine runtime, in another precision, or run otherwise."""
 
     pipeline: Pipeline
     note: str
+    batch: int = 1
+    """frames at a time"""
 
-    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
-        """See ``Peer.draw``."""
+    def draw(self, pipeline: Pipeline, request: Request) -> tuple[Pixels, float]:
+        """See ``Peer.draw``; the time is a frame's share."""
         start = time.perf_counter()
-        frame = self.pipeline.render(request)
-        return frame.pixels, (time.perf_counter() - start) * 1e3
+        frames = self.pipeline.render_many([request] * self.batch)
+        return frames[0].pixels, (time.perf_counter() - start) * 1e3 / self.batch
 
     def close(self) -> None:
         """See ``Peer.close``."""

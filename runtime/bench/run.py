@@ -46,23 +46,6 @@ def bench_bundle(
     Raises:
         MorphError: whatever opening or rendering raises.
     """
-    result, model = _measured(open_pipeline, first, frames, turns, specs, scrub, layers, progress)
-    progress("memory, in a process of its own")
-    peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
-    return replace(result, random_weights=random_weights, command=command, peak_bytes=peak)
-
-
-def _measured(
-    open_pipeline: Callable[[], Pipeline],
-    first: Request,
-    frames: int,
-    turns: int,
-    specs: Callable[[Pipeline], Sequence[PeerSpec]],
-    scrub: Callable[[Pipeline, Request, int], list[float]] | None,
-    layers: int,
-    progress: Callable[[str], None],
-) -> tuple[Benchmark, str]:
-    """Return all but the memory, and the folder of what was measured."""
     progress("opening the model")
     opened = measure.open_timed(open_pipeline, first)
     with opened.pipeline as pipeline:
@@ -89,7 +72,7 @@ def _measured(
             format=FORMAT,
             model=pipeline.bundle.manifest.model,
             digest=pipeline.bundle.digest(),
-            random_weights=False,
+            random_weights=random_weights,
             width=pipeline.size[0],
             height=pipeline.size[1],
             steps=first.steps,
@@ -105,12 +88,16 @@ def _measured(
             fill=fill,
             scrub=Spread.of(waits) if waits else None,
             new_word=new_word,
-            peak_bytes=0,
+            peak_bytes=0,  # measured below
             others=others,
             limits=limits(engine.precision),
             more_limits=tuple(limits(name) for name in sorted(computed - {engine.precision})),
             peers=tuple(peers),
+            command=command,
             denoising=measure.denoising(pipeline),
             layers=slowest(pipeline, positions[:PROFILED], layers) if layers else None,
         )
-        return result, str(pipeline.bundle.folder)
+    progress("memory, in a process of its own")
+    model = str(opened.pipeline.bundle.folder)
+    peak = in_child(measure.peak_memory, model, result.engine, result.precision, first)
+    return replace(result, peak_bytes=peak)

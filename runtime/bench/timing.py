@@ -9,14 +9,13 @@ SECONDS = 0.6
 """how long each thing is tried"""
 
 
-def best_seconds(run: Callable[[], object], seconds: float | None = None) -> float:
-    """Return the shortest time of ``run`` over at least three tries and ``seconds``, by default
-    ``SECONDS``; one before them is not counted.
+def best_seconds(run: Callable[[], object]) -> float:
+    """Return the shortest time of ``run`` over at least three tries and ``SECONDS``; one before
+    them is not counted.
     """
     run()
-    seconds = SECONDS if seconds is None else seconds
     best, tries, begun = float("inf"), 0, time.perf_counter()
-    while tries < 3 or time.perf_counter() - begun < seconds:
+    while tries < 3 or time.perf_counter() - begun < SECONDS:
         start = time.perf_counter()
         run()
         best = min(best, time.perf_counter() - start)

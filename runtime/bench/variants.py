@@ -5,18 +5,15 @@ Nothing of these is kept on disk, where the engine itself would find it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 from openvino import properties as props
 
-from runtime.bench.peers import Peer, PeerSpec
+from runtime.bench.peers import EnginePeer, PeerSpec
 from runtime.bundles.manifest import Step
 from runtime.engines.engine import Floats, Rendered
 from runtime.engines.openvino.core import CORE
@@ -26,7 +23,6 @@ from runtime.engines.openvino.int8 import int8_graphs
 from runtime.engines.openvino.text import cannot_compile
 from runtime.errors import EngineError
 from runtime.pipeline import Pipeline
-from runtime.request import Request
 
 BATCH = 4
 """frames at a time, as many as a GPU fills films with"""
@@ -86,25 +82,6 @@ class Profiled(InMemory):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Otherwise:
-    """A peer that draws as many frames at a time as its engine always does."""
-
-    pipeline: Pipeline
-    note: str
-
-    def draw(self, pipeline: Pipeline, request: Request) -> tuple[NDArray[np.uint8], float]:
-        """See ``runtime.bench.peers.Peer.draw``; the time is a frame's share."""
-        batch = max(self.pipeline.engine.batches)
-        start = time.perf_counter()
-        frames = self.pipeline.render_many([request] * batch)
-        return frames[0].pixels, (time.perf_counter() - start) * 1e3 / batch
-
-    def close(self) -> None:
-        """See ``runtime.bench.peers.Peer.close``."""
-        self.pipeline.close()
-
-
 NAMES: dict[str, tuple[type[InMemory], str]] = {
     "whole": (Whole, "ours, nothing kept from frame to frame"),
     "batch": (Fours, "ours, four frames at a time"),
@@ -116,9 +93,11 @@ def variant_peer(name: str, ours: Pipeline | None) -> PeerSpec:
     """Return one of ``NAMES`` beside ``ours``, which must be open before the rival is."""
     kind, note = NAMES[name]
 
-    def opened() -> Peer:
+    def opened() -> EnginePeer:
         assert ours is not None, "it is opened after ours"
-        return Otherwise(open_variant(kind, ours), f"{note}, {ours.engine.precision}")
+        return EnginePeer(
+            open_variant(kind, ours), f"{note}, {ours.engine.precision}", max(kind.batches)
+        )
 
     return PeerSpec(name, opened)
 

@@ -168,7 +168,9 @@ def _check_data(folder: Path, manifest: Manifest, use: Use) -> None:
 def _check_finite(folder: Path, weights: Sequence[Tensor]) -> None:
     """Refuse a decoder with weights that are not finite: its pictures would not show it."""
     for tensor in weights:
-        if tensor.floats and not all(map(_is_finite, _numbers(folder, tensor, tensor.floats))):
+        if tensor.floats and not all(
+            np.isfinite(numbers).all() for numbers in _numbers(folder, tensor, tensor.floats)
+        ):
             raise BundleError(
                 f"{folder} has a weight of the decoder that is not finite, {tensor.name[:60]!r}: "
                 "build the model again"
@@ -184,10 +186,6 @@ def _numbers(folder: Path, tensor: Tensor, kind: str) -> Iterator[NDArray[Any]]:
         stream.seek(tensor.offset)
         for start in range(0, tensor.elements, CHUNK):
             yield np.fromfile(stream, kind, min(CHUNK, tensor.elements - start))
-
-
-def _is_finite(numbers: NDArray[Any]) -> bool:
-    return bool(np.isfinite(numbers).all())
 
 
 def _hashed(path: Path) -> FileRecord:

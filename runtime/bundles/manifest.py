@@ -111,15 +111,8 @@ class Manifest:
     def to_json(self) -> str:
         """Return the text of manifest.json, sealed."""
         content = _plain(asdict(self))
-        return (
-            json.dumps(
-                {**content, "digest": content_digest(content)},
-                indent=1,
-                sort_keys=True,
-                allow_nan=False,
-            )
-            + "\n"
-        )
+        content["digest"] = content_digest(content)
+        return json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def content_digest(content: Mapping[str, Any]) -> str:

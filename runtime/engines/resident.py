@@ -59,29 +59,18 @@ class Resident:
         and the pooled weights [B, K], over as many prompts as the engine holds.
         """
         chosen = prompts_of(mixtures)
-        self._load_basis(engine, key, chosen, basis, pooled)
+        if key is None or (key, chosen) != self._basis:
+            self._basis = None
+            engine.load_basis(
+                self._pad(basis, chosen), None if pooled is None else self._pad(pooled, chosen)
+            )
+            self._basis = None if key is None else (key, chosen)
         self._load_noise(engine, request)
         weights = np.stack([self._pad(mixture.weights, chosen) for mixture in mixtures])
         if pooled is None:
             return weights, None
         given = [one.pooled_weights for one in mixtures if one.pooled_weights is not None]
         return weights, np.stack([self._pad(one, chosen) for one in given])
-
-    def _load_basis(
-        self,
-        engine: Engine,
-        key: Hashable,
-        chosen: tuple[int, ...],
-        basis: Floats,
-        pooled: Floats | None,
-    ) -> None:
-        if key is not None and (key, chosen) == self._basis:
-            return
-        self._basis = None
-        engine.load_basis(
-            self._pad(basis, chosen), None if pooled is None else self._pad(pooled, chosen)
-        )
-        self._basis = None if key is None else (key, chosen)
 
     def _load_noise(self, engine: Engine, request: Request) -> None:
         steps = self._manifest.steps[request.steps]

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from runtime.durable import write_aside
-from runtime.farm.worker import Identity, Pixels
-from runtime.request import Request
+from runtime.farm.worker import Identity
+from runtime.request import Pixels, Request
 
 LENGTH = 8
 """Frames in a chunk: little is lost with a worker, and little is sent to one."""

@@ -17,10 +17,10 @@ from runtime.durable import NO_SPACE
 from runtime.errors import EngineError, MorphError, TargetError
 from runtime.farm import chunks
 from runtime.farm.crew import Crew, Done
-from runtime.farm.worker import Identity, Job, Opening, Pixels
+from runtime.farm.worker import Identity, Job, Opening
 from runtime.perception.charting.atlas import LineJob, Measurement
 from runtime.planner import Planner
-from runtime.request import Frame, Request
+from runtime.request import Frame, Pixels, Request
 from runtime.userfolders import cache_folder
 
 AHEAD = 2

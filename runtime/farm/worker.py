@@ -7,14 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.errors import EngineError
 from runtime.perception.charting.atlas import LineJob, Measurement, measure_line
 from runtime.pipeline import Pipeline
-from runtime.request import Request
+from runtime.request import Pixels, Request
 
-Pixels = NDArray[np.uint8]
 Job = tuple[Request, ...] | LineJob
 """requests to draw, or a line to measure: of that a few numbers travel, its frames stay"""
 Result = Pixels | Measurement

@@ -52,18 +52,11 @@ def check_text(masked: str, *, in_slot: bool) -> tuple[str, int] | None:
                 found.start(),
             )
         return None
-    for pattern, name in (
-        (r"->", "->"),
-        (r"→", "→"),
-        (r"\|", "|"),
-        (r"\*", "*"),
-        (r"(?:^|(?<=\s))[+-]|\+", ""),
-    ):
+    for pattern in (r"->", r"→", r"\|", r"\*", r"(?:^|(?<=\s))[+-]|\+"):
         if found := re.search(pattern, masked):
-            sign = name or found[0]
             return (
-                f"{sign} works only inside [ ] when a sentence has slots: move it in, "
-                f"or write \\{sign} for the character",
+                f"{found[0]} works only inside [ ] when a sentence has slots: move it in, "
+                f"or write \\{found[0]} for the character",
                 found.start(),
             )
     return None

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.bundles.manifest import Manifest
 from runtime.errors import RequestError
-from runtime.mixing.mix import Plan
-
-Floats = NDArray[np.float32]
+from runtime.mixing.mix import Floats, Plan
 
 KEPT = 256
 """Embeddings in memory: those used longest ago are given up first."""
@@ -57,21 +54,15 @@ class Embeddings:
     def __init__(self, encode: Callable[[str], tuple[Floats, Floats | None]]) -> None:
         """Let ``encode`` run the text encoder over a prompt."""
         self._encode = encode
-        self._kept: OrderedDict[str, Embedding] = OrderedDict()
+        self.of = lru_cache(KEPT)(self._encoded)
 
-    def of(self, prompt: str) -> Embedding:
+    def _encoded(self, prompt: str) -> Embedding:
         """Return a prompt's embedding, read-only; what ``encode`` raises passes through."""
-        known = self._kept.get(prompt)
-        if known is not None:
-            self._kept.move_to_end(prompt)
-            return known
-        known = self._kept[prompt] = Embedding(*self._encode(prompt))
-        for array in known:
+        made = Embedding(*self._encode(prompt))
+        for array in made:
             if array is not None:
                 array.flags.writeable = False
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return known
+        return made
 
     def basis(self, plan: Plan) -> tuple[Floats, Floats | None]:
         """Return a plan's basis [K, T, D], a row of which may be any row of its prompt, and the

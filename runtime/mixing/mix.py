@@ -29,13 +29,12 @@ from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.language.expression import Expression, Morph, Sum
-from runtime.mixing.slerp import row_angles, slerp_weights
+from runtime.mixing.slerp import Doubles, row_angles, slerp_weights
 from runtime.mixing.slots import Indices, Sentence, align, edited_rows, fill, slot_rows
 from runtime.mixing.tokens import Tokenizer, Tokens
 from runtime.request import EditScope, Interp
 
 Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -25,8 +24,7 @@ from runtime.output.target import (
     staged,
     writing,
 )
-
-Pixels = NDArray[np.uint8]
+from runtime.request import Pixels
 
 MAX_FPS = 240
 

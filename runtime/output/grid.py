@@ -8,15 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.language.line import Line
-from runtime.request import Request
-
-Pixels = NDArray[np.uint8]
+from runtime.request import Pixels, Request
 
 MAX_SIDE = 4096
 """Tiles are shrunk until the whole is no larger, in pixels."""
@@ -101,14 +98,9 @@ def draw_grid(layout: GridLayout, tiles: Sequence[Pixels]) -> Pixels:
     if any(rows):
         left += max(round(font.getlength(text)) for text in rows) + margin // 2
     top = margin + round(font.size * 1.45)
-    canvas = Image.new(
-        "RGB",
-        (
-            left + len(cols) * (width + gap) - gap + margin,
-            top + len(rows) * (height + gap) - gap + margin,
-        ),
-        _PAPER,
-    )
+    wide = left + len(cols) * (width + gap) - gap + margin
+    high = top + len(rows) * (height + gap) - gap + margin
+    canvas = Image.new("RGB", (wide, high), _PAPER)
     draw = ImageDraw.Draw(canvas)
     for column, text in enumerate(cols):
         x = left + column * (width + gap) + width / 2

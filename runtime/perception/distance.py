@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Pixels = NDArray[np.uint8]
+from runtime.request import Pixels
+
+Floats = NDArray[np.float64]
 
 VISIBLE = 0.01
 """Distances below this are invisible when two frames are flipped: noise of one or two grey levels

@@ -44,8 +44,6 @@ def sample_requests(planner: Planner, count: int, seed: int) -> list[Request]:
     offered = sorted(planner.manifest.steps)
     made: list[Request] = []
     for attempt in range(8 * count):
-        if len(made) == count:
-            return made
         chosen = random.choice(words, 3, replace=len(words) < 3)
         t, u = random.random(2).tolist()
         drawn = int(random.integers(MAX_SEED))
@@ -56,8 +54,8 @@ def sample_requests(planner: Planner, count: int, seed: int) -> list[Request]:
             made.append(planner.request(expression, t=t, u=u, seed=drawn, steps=steps))
         except (RequestError, ExpressionError):  # longer than the model reads
             continue
-    if len(made) == count:
-        return made
+        if len(made) == count:
+            return made
     raise EngineError(
         f"{planner.manifest.model} reads too few words to calibrate int8 on: use --precision f32"
     )

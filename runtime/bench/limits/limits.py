@@ -113,10 +113,6 @@ def copy_rate() -> float:
     cores = os.cpu_count() or 1
     source = np.ones(COPIED // 8)
     target = np.empty_like(source)
-    parts = list(zip(np.array_split(target, cores), np.array_split(source, cores), strict=True))
+    targets, sources = np.array_split(target, cores), np.array_split(source, cores)
     with ThreadPoolExecutor(cores) as pool:
-        return (
-            2
-            * COPIED
-            / best_seconds(lambda: list(pool.map(lambda part: np.copyto(part[0], part[1]), parts)))
-        )
+        return 2 * COPIED / best_seconds(lambda: list(pool.map(np.copyto, targets, sources)))

@@ -34,7 +34,9 @@ figcaption { color: #5b646d; font-size: .85rem; }
 
 def page(report: Report, worst: Mapping[str, Pair]) -> str:
     """Return a whole HTML document; ``worst`` has each engine's least alike frame."""
-    title = f"wordmorph verify: {report.model} on {_where(report)}"
+    where = report.machine.processor if report.card is None else report.card.name
+    title = f"wordmorph verify: {report.model} on {where}"
+    verdicts = [(one.backend, one.word, one.reason or "") for one in report.verdicts]
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -44,7 +46,7 @@ def page(report: Report, worst: Mapping[str, Pair]) -> str:
         "<h2>Machine</h2>",
         _table([], summary(report)),
         "<h2>Engine runtimes</h2>",
-        _table(("engine runtime", "verdict", "why"), _verdicts(report)),
+        _table(("engine runtime", "verdict", "why"), verdicts),
     ]
     for verdict in report.verdicts:
         if verdict.frames:
@@ -125,10 +127,6 @@ def _engine(verdict: Verdict, pair: Pair | None) -> list[str]:
     return [*parts, _table(("frame", "PSNR, dB", "worst, of 255 levels"), rows)]
 
 
-def _verdicts(report: Report) -> list[tuple[str, str, str]]:
-    return [(one.backend, one.word, one.reason or "") for one in report.verdicts]
-
-
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     made = ["<table>"]
     if heads:
@@ -149,10 +147,6 @@ def _figure(pixels: NDArray[np.uint8], caption: str) -> str:
         f'<figure><img alt="{text}" src="data:image/png;base64,{data}">'
         f"<figcaption>{text}</figcaption></figure>"
     )
-
-
-def _where(report: Report) -> str:
-    return report.machine.processor if report.card is None else report.card.name
 
 
 def _result(report: Report) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.bench import measure
 from runtime.bench.figures import Spread
@@ -35,9 +34,8 @@ from runtime.errors import EngineError, MorphError, one_line
 from runtime.perception.psnr import peak_signal_to_noise
 from runtime.pipeline import Pipeline
 from runtime.planner import Planner
-from runtime.request import Request
+from runtime.request import Pixels, Request
 
-Pixels = NDArray[np.uint8]
 Scrub = Callable[[Pipeline, Request, int], list[float]]
 
 REFERENCE = ("openvino", "f32")

@@ -35,18 +35,23 @@ def openvino_key(
 
     ``graphs`` names the content of graphs in place of the bundle's own, ``part`` what they do.
     """
+    more = {"graphs": sha256(graphs.encode()).hexdigest()} if graphs else {}
+    return key_here(
+        bundle, "openvino", precision=precision, part=part, rewriting=str(REWRITING), **more
+    )
+
+
+def key_here(bundle: Bundle, kind: str, **fields: str) -> EntryKey:
+    """Return the key of what this OpenVINO makes of a bundle on this processor."""
     return EntryKey(
         bundle.manifest.model,
         {
-            "kind": "openvino",
+            "kind": kind,
             "bundle": bundle.digest(),
-            "precision": precision,
-            "part": part,
-            "rewriting": str(REWRITING),
+            **fields,
             "version": version("openvino"),
             "processor": cpu_name(),
             "system": f"{platform.system()} {platform.machine()}",
-            **({"graphs": sha256(graphs.encode()).hexdigest()} if graphs else {}),
         },
     )
 

@@ -191,10 +191,9 @@ class OpenVinoEngine:
     def _open_denoiser(self, cache: Path) -> list[Graph]:
         """Open the denoiser: [whole], or [the rest, what in it hears no text]."""
         whole, rest, first = (cache / f"{name}.blob" for name in ("denoiser", "rest", "prologue"))
-        if whole.exists():
-            return [self._open("denoiser", whole, lambda: self._read("denoiser"))]
         parts = functools.cache(lambda: split(self._read("denoiser")))
-        if not (rest.exists() and first.exists()) and parts() is None:
+        compiled = rest.exists() and first.exists()
+        if whole.exists() or (not compiled and parts() is None):
             return [self._open("denoiser", whole, lambda: self._read("denoiser"))]
         return [
             self._open("denoiser", rest, lambda: _known(parts()).after),

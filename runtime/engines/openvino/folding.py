@@ -105,11 +105,8 @@ def _mask(length: int, last: bool, axis: int) -> ov.Node:
 
 
 def _conv(value: ov.Output | ov.Node, kernel: Floats, pads: tuple[int, int]) -> ov.Node:
-    return ops.convolution(value, _constant(kernel), [1, 1], list(pads), list(pads), [1, 1])
-
-
-def _constant(values: Floats) -> ov.Node:
-    return ops.constant(np.ascontiguousarray(values, np.float32))
+    weights = ops.constant(np.ascontiguousarray(kernel, np.float32))
+    return ops.convolution(value, weights, [1, 1], list(pads), list(pads), [1, 1])
 
 
 def _pays(first: Floats, second: Floats) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from runtime.bundles.files import sha256_file
 from runtime.enginecache.cache import EngineCache
 from runtime.enginecache.entry import Entry, EntryKey
 from runtime.engines.childprocess import run_child
-from runtime.engines.cpu import cpu_name
+from runtime.engines.openvino.cache import key_here
 from runtime.errors import BuildError, EngineError
 
 GRAPHS = {"denoiser": "denoiser.xml", "decoder": "decoder.xml"}
@@ -64,18 +62,7 @@ def int8_key(bundle: Bundle) -> EntryKey:
 
     NNCF's version is only noted: who has the graphs needs no NNCF.
     """
-    return EntryKey(
-        bundle.manifest.model,
-        {
-            "kind": "openvino-int8",
-            "bundle": bundle.digest(),
-            "precision": "int8",
-            "recipe": RECIPE,
-            "version": version("openvino"),
-            "processor": cpu_name(),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
-    )
+    return key_here(bundle, "openvino-int8", precision="int8", recipe=RECIPE)
 
 
 def installed() -> bool:

@@ -117,13 +117,11 @@ def split(model: ov.Model) -> Parts | None:
             port.replace_source_output(parameter.output(0))
         given.append(parameter)
     results = [ops.result(source) for source, _ in cuts.values()]
-    before_needs, after_needs = _parameters(results), _parameters(model.get_results())
-    own = [p for p in model.get_parameters() if p.get_name() in after_needs]
-    before = ov.Model(
-        results,
-        [p for p in model.get_parameters() if p.get_name() in before_needs],
-        "prologue",
+    first, own = (
+        [p for p in model.get_parameters() if p.get_name() in needs]
+        for needs in (_parameters(results), _parameters(model.get_results()))
     )
+    before = ov.Model(results, first, "prologue")
     after = ov.Model(model.get_results(), [*own, *given], "denoiser")
     return Parts(before, after, len(given))
 

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.output.charts.colours import FAINT, INK, RULE, STORM
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.charting.atlas import Atlas
+from runtime.perception.distance import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
 
 THUMBNAIL = 128
 """Pictures passed to the chart need no more than this many pixels a side."""
@@ -84,8 +82,7 @@ def _draw_matrix(figure: Figure, axes: Axes, atlas: Atlas) -> None:
         axes.set_xticks([])
         axes.set_yticks([])
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, fraction=0.03, pad=0.02)
     bar.ax.tick_params(colors=FAINT, labelsize=8)
     bar.outline.set_visible(False)

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from runtime.output.charts.colours import DIM, INK
 from runtime.output.charts.paper import Pixels, clip, framed, painted, sheet
 from runtime.perception.charting.map import TOO_FEW, PlaneMap, Point, storms_on
+from runtime.perception.distance import Floats
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
 
 THUMBNAIL = 150
 """Pictures passed to the chart need no more than this many pixels a side."""
@@ -75,7 +73,8 @@ def draw_map(
     axes = figure.add_axes((left / _WIDE, bottom / _TALL, side / _WIDE, side / _TALL))
     image = _draw_field(axes, plane.speed, top)
     _draw_storms(axes, plane.speed, storm, rising)
-    _draw_places(axes, plane)
+    t, u = np.asarray(plane.places).T
+    axes.plot(t, u, ls="", marker=".", ms=1.4, color="#101418", alpha=0.45, clip_on=False)
     for way in ways:
         _draw_way(axes, way)
     _draw_ends(axes, labels)
@@ -107,8 +106,7 @@ def _draw_field(axes: Axes, field: Floats, top: float) -> object:
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], [])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], [])
     axes.tick_params(length=2.5, color=DIM)
-    for spine in axes.spines.values():
-        spine.set_color(_RULE)
+    axes.spines[:].set_color(_RULE)
     return image
 
 
@@ -127,11 +125,6 @@ def _draw_storms(axes: Axes, field: Floats, storm: NDArray[np.bool_], rising: fl
         "storm", (min(max(t, 0.08), 0.92), u), ha="center", va="center", fontsize=8, color=_STORM,
         bbox={"facecolor": "white", "alpha": 0.85, "lw": 0, "boxstyle": "round,pad=0.2"},
     )  # fmt: skip
-
-
-def _draw_places(axes: Axes, plane: PlaneMap) -> None:
-    t, u = np.asarray(plane.places).T
-    axes.plot(t, u, ls="", marker=".", ms=1.4, color="#101418", alpha=0.45, clip_on=False)
 
 
 def _draw_way(axes: Axes, way: DrawnRoute) -> None:
@@ -212,13 +205,20 @@ def _draw_thumbnails(figure: Figure, axes: Axes, shown: Sequence[tuple[Point, Pi
 
 
 def _draw_strip(figure: Figure, way: DrawnRoute, y: float) -> None:
+    from matplotlib.lines import Line2D
+
     left, right = 1.3, 9.45
     side = (right - left) / STRIP
     figure.text(
         (left - 0.1) / _WIDE, (y + side / 2) / _TALL, way.name, ha="right", va="center",
         fontsize=8.5, color=INK,
     )  # fmt: skip
-    figure.add_artist(_dash(way, (left - 0.85) / _WIDE, (y + side / 2 - 0.3) / _TALL))
+    x, low = (left - 0.85) / _WIDE, (y + side / 2 - 0.3) / _TALL
+    dash = Line2D(
+        [x, x + 0.07], [low, low], color="black", lw=1.5, ls=way.line,
+        marker="o" if way.line == "-" else None, ms=4, mfc="white", mew=1.1,
+    )  # fmt: skip
+    figure.add_artist(dash)
     for column, pixels in enumerate(way.pictures):
         axes = figure.add_axes(
             ((left + column * side + 0.02) / _WIDE, (y + 0.02) / _TALL,
@@ -226,15 +226,6 @@ def _draw_strip(figure: Figure, way: DrawnRoute, y: float) -> None:
         )  # fmt: skip
         axes.imshow(pixels, interpolation="lanczos")
         axes.axis("off")
-
-
-def _dash(way: DrawnRoute, x: float, y: float) -> Artist:
-    from matplotlib.lines import Line2D
-
-    return Line2D(
-        [x, x + 0.07], [y, y], color="black", lw=1.5, ls=way.line,
-        marker="o" if way.line == "-" else None, ms=4, mfc="white", mew=1.1,
-    )  # fmt: skip
 
 
 def _smoothed(field: Floats) -> Floats:

@@ -7,14 +7,13 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
+
+from runtime.request import Pixels as Pixels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Pixels = NDArray[np.uint8]
 
 
 def sheet(
@@ -42,9 +41,8 @@ def framed(axes: Axes, colour: str, width: float = 0.8) -> None:
     """Leave a frame of ``width`` points round ``axes``, and no ticks."""
     axes.set_xticks([])
     axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(colour)
-        spine.set_linewidth(width)
+    axes.spines[:].set_color(colour)
+    axes.spines[:].set_linewidth(width)
 
 
 def clip(text: str, most: int) -> str:

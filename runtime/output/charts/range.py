@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -164,10 +165,8 @@ def _draw_speeds(axes: Axes, row: Strip) -> None:
     axes.set_xlabel(f"weight of {row.axis}", fontsize=8, color=DIM, parse_math=False)
     axes.set_ylabel("change per\nunit of weight", fontsize=7.5, color=DIM)
     axes.tick_params(colors=DIM, labelsize=8, length=3)
-    for name in ("top", "right"):
-        axes.spines[name].set_visible(False)
-    for name in ("left", "bottom"):
-        axes.spines[name].set_color(RULE)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(RULE)
 
 
 def _signed(weight: float) -> str:
@@ -175,12 +174,9 @@ def _signed(weight: float) -> str:
     return text if text == "0" else f"{'−' if weight < 0 else '+'}{text}"
 
 
-def _wrapped(text: str, most: int = 15) -> str:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > most:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
+def _wrapped(text: str, most: int) -> str:
+    words = " ".join(text.split())
+    lines = textwrap.wrap(words, most, break_long_words=False, break_on_hyphens=False)
     shown = lines[:3]
     if len(lines) > 3:
         shown[-1] += "…"

@@ -103,8 +103,7 @@ def _draw_speed(axes: Axes, film: Survey, found: StormReport, words: Words) -> N
     _draw_legend(axes, found)
     axes.set_ylabel(f"visible change per unit of {words.axis}", fontsize=9, color=FAINT)
     axes.tick_params(colors=FAINT, labelsize=9, length=3)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
     axes.yaxis.grid(True, color=RULE, lw=0.6)
     axes.yaxis.set_major_locator(MaxNLocator(5))

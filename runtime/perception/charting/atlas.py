@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-import numpy as np
-from numpy.typing import NDArray
-
 from runtime.language.line import Line
 from runtime.perception.distance import (
     Descriptor,
+    Floats,
     describe_frame,
     distance,
     path,
@@ -22,7 +20,6 @@ from runtime.perception.storms.storms import find_storms
 from runtime.perception.storms.survey import survey
 from runtime.request import Frame, Request
 
-Floats = NDArray[np.float64]
 FramesOf = Callable[[Sequence[Request]], Iterator[Frame]]
 
 RULER = 1

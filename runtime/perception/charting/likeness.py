@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.errors import MorphError
 from runtime.perception.charting.atlas import Atlas, WordPair
-
-Floats = NDArray[np.float64]
+from runtime.perception.distance import Floats
 
 
 def check_scipy() -> None:

@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import RequestError
-from runtime.perception.distance import VISIBLE, Descriptor, describe_frame, distance
+from runtime.perception.distance import VISIBLE, Descriptor, Floats, describe_frame, distance
 from runtime.perception.storms.storms import thresholds
-from runtime.request import Frame, RenderMany, Request
+from runtime.request import Frame, Pixels, RenderMany, Request
 
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 Point = tuple[float, float]
 """(t, u)"""
 _Node = tuple[int, int]

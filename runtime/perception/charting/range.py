@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.errors import RequestError
 from runtime.perception.charting.walk import BRISK, FAST, SPACING, Side, Walk, Why, walk
-from runtime.perception.distance import Descriptor, describe_frame
+from runtime.perception.distance import Descriptor, Floats, describe_frame
 from runtime.request import MAX_SEED, RenderMany, Request
 
-Floats = NDArray[np.float64]
 SideName = Literal["low", "high"]
 
 REACH = 2.0
@@ -71,12 +69,11 @@ class Range:
 
     def ends(self, side: SideName) -> Floats:
         """Return the seeds' own ends of a side, ascending."""
-        return np.sort([self._side(seed_range, side).end for seed_range in self.by_seed])
+        return np.sort([found.end for found in self._sides(side)])
 
     def why(self, side: SideName) -> Why:
         """Return what ends a side for the seed that is first to end."""
-        sides = [self._side(seed_range, side) for seed_range in self.by_seed]
-        return min(sides, key=lambda found: abs(found.end)).why
+        return min(self._sides(side), key=lambda found: abs(found.end)).why
 
     @property
     def storms(self) -> tuple[tuple[float, float], ...]:
@@ -89,9 +86,8 @@ class Range:
                 merged.append((low, high))
         return tuple(merged)
 
-    @staticmethod
-    def _side(seed_range: SeedRange, side: SideName) -> Side:
-        return seed_range.low if side == "low" else seed_range.high
+    def _sides(self, side: SideName) -> list[Side]:
+        return [one.low if side == "low" else one.high for one in self.by_seed]
 
 
 def common(ranges: tuple[Range, ...]) -> tuple[float, float]:
@@ -124,7 +120,6 @@ class RangeFinder:
             raise RequestError(f"a reach of {reach:g} is not between 0.25 and {MAX_REACH:g}")
         self.reach = reach
         self._at = at
-        self._labels = tuple(places)
         self._walkers = {
             (label, seed, sign): _Walker(replace(request, seed=seed), walk(sign, reach))
             for label, request in places.items()
@@ -162,17 +157,13 @@ class RangeFinder:
     def found(self) -> tuple[Range, ...]:
         """The range around each place, once nothing is wanted any more."""
         sides = {key: walker.side for key, walker in self._walkers.items()}
-        ranges = []
-        for label in self._labels:
-            seeds = dict.fromkeys(seed for name, seed, _ in sides if name == label)
-            by_seed = []
-            for seed in seeds:
-                low, high = sides[label, seed, -1], sides[label, seed, 1]
-                if low is None or high is None:
-                    raise ValueError("not all frames were taken yet")
-                by_seed.append(SeedRange(seed, low, high))
-            ranges.append(Range(label, tuple(by_seed)))
-        return tuple(ranges)
+        by_label: dict[str, list[SeedRange]] = {}
+        for label, seed in dict.fromkeys((label, seed) for label, seed, _ in sides):
+            low, high = sides[label, seed, -1], sides[label, seed, 1]
+            if low is None or high is None:
+                raise ValueError("not all frames were taken yet")
+            by_label.setdefault(label, []).append(SeedRange(seed, low, high))
+        return tuple(Range(label, tuple(by_seed)) for label, by_seed in by_label.items())
 
 
 def find_ranges(

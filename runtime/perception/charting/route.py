@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise, product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.language.expression import Expression, Morph, Sum, Term
 from runtime.perception.charting.map import SIDE, PlaneMap, Point, storms_on
-
-Floats = NDArray[np.float64]
+from runtime.perception.distance import Floats
 
 _Node = tuple[int, int]
 _Table = list[list[float]]

@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.perception.charting.map import Point
-
-Floats = NDArray[np.float64]
+from runtime.perception.distance import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,14 +34,12 @@ from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.distance import VISIBLE, Descriptor, Floats, distance
 from runtime.perception.ground import filled
 from runtime.perception.storms.storms import bisect, find_flickers, thresholds
 from runtime.perception.storms.survey import FOLLOWERS, Survey
 
-Floats = NDArray[np.float64]
 Why = Literal["storm", "another picture", "filled ground", "flicker", "jump", "reach"]
 Walk = Generator[float, Descriptor, "Side"]
 """Asks for the frame at a weight, is sent its descriptor, returns the side that it walked."""

@@ -17,9 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from runtime.perception.distance import VISIBLE
-
-Floats = NDArray[np.float64]
+from runtime.perception.distance import VISIBLE, Floats
 
 POSTS = 50
 """Posts along a whole film: 1/50 is the finest in which a calm film of bf16 frames still changes

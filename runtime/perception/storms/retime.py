@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.distance import VISIBLE, Descriptor, Floats, distance
 from runtime.perception.storms.change import POSTS, change_of
-
-Floats = NDArray[np.float64]
 
 _FINEST = 1 / 4
 _NEXT = 1 / 4096
@@ -52,14 +50,7 @@ def measure(descriptor_at: Callable[[float], Descriptor], count: int) -> tuple[F
     at = [float(t) for t in np.linspace(0.0, 1.0, max(2, min(POSTS + 1, count)))]
     noise = _noise(descriptor_at)
 
-    def coarse() -> Iterator[float]:
-        before = descriptor_at(at[0])
-        for t in at[1:]:
-            after = descriptor_at(t)
-            yield distance(before, after)
-            before = after
-
-    spans = list(coarse())
+    spans = [distance(before, after) for before, after in pairwise(map(descriptor_at, at))]
     share = sum(_without(span, noise) for span in spans) / max(1, count - 1)
     positions, distances, posts = [0.0], list[float](), [0]
 
@@ -74,12 +65,9 @@ def measure(descriptor_at: Callable[[float], Descriptor], count: int) -> tuple[F
             positions.append(end)
             distances.append(size)
 
-    left = descriptor_at(at[0])
-    for start, end in pairwise(at):
-        right = descriptor_at(end)
+    for (start, left), (end, right) in pairwise((t, descriptor_at(t)) for t in at):
         split(start, end, left, right)
         posts.append(len(positions) - 1)
-        left = right
     change = change_of(positions, distances, posts, spans, noise).distances
     narrow = np.diff(positions) <= finest
     return np.asarray(positions), np.where(narrow, np.minimum(change, share), change)

@@ -31,11 +31,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.perception.distance import VISIBLE, Descriptor, distance
+from runtime.perception.distance import VISIBLE, Descriptor, Floats, distance
 from runtime.perception.storms.change import LOUD
 from runtime.perception.storms.survey import FOLLOWERS, Survey
 
-Floats = NDArray[np.float64]
 DescriptorAt = Callable[[float], Descriptor]
 
 FAINT = 0.2
@@ -133,7 +132,7 @@ def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, .
     A way that turns round at a station, as in cat -> dog -> cat, leaves and comes back by being
     walked: nothing there is a flicker.
     """
-    distances = film.distances
+    at, distances = film.positions, film.distances
     taken = np.zeros(len(distances), bool)
     found: list[Flicker] = []
     for width in range(1, FOLLOWERS):
@@ -143,19 +142,11 @@ def find_flickers(film: Survey, turns: Sequence[float] = ()) -> tuple[Flicker, .
             size = min(distances[out], distances[back])
             if size < VISIBLE or 2 * across[before] > size or taken[out : back + 1].any():
                 continue
-            start, end = film.positions[out], film.positions[back + 1]
-            if any(start < turn < end for turn in turns):
+            if any(at[out] < turn < at[back + 1] for turn in turns):
                 continue
             taken[out : back + 1] = True
-            found.append(
-                Flicker(
-                    before + 1,
-                    before + width,
-                    float(film.positions[before + 1]),
-                    float(film.positions[before + width]),
-                    float(size),
-                )
-            )
+            first, last = out + 1, back
+            found.append(Flicker(first, last, float(at[first]), float(at[last]), float(size)))
     return tuple(sorted(found, key=lambda flicker: flicker.first))
 
 
@@ -221,34 +212,31 @@ def find_zones(
         if i < len(speed) and (left_out[i] or speed[i] > rising):
             run.append(i)
             continue
-        while run and left_out[run[-1]]:
-            run.pop()
-        while run and left_out[run[0]]:
-            run.pop(0)
         inside = [j for j in run if not left_out[j]]
         if any(speed[inside] > fast) and distances[inside].sum() > VISIBLE:
-            first, last = _edges(speed, *_told_apart(run, faint))
+            run = list(range(inside[0], inside[-1] + 1))
+            heard = [j for j in run if not faint[j]] or run
+            first, last = _edges(speed, heard[0], heard[-1])
             stormy[first : last + 1] = True
         run = []
     near = _NEAR * float(film.positions[-1] - film.positions[0])
-    edges = [i for i in range(1, len(speed)) if stormy[i] != stormy[i - 1]]
-    for a, b in pairwise(edges):
+    for a, b in pairwise(_turns(stormy)):
         if not stormy[a] and film.positions[b] - film.positions[a] < near:
             stormy[a:b] = True
-    zones: list[Zone] = []
-    begin = 0
-    for i in range(1, len(speed) + 1):
-        if i == len(speed) or stormy[i] != stormy[begin]:
-            zones.append(
-                Zone(
-                    "storm" if stormy[begin] else "calm",
-                    float(film.positions[begin]),
-                    float(film.positions[i]),
-                    float(distances[begin:i].sum()),
-                )
-            )
-            begin = i
-    return tuple(zones)
+    return tuple(
+        Zone(
+            "storm" if stormy[begin] else "calm",
+            float(film.positions[begin]),
+            float(film.positions[end]),
+            float(distances[begin:end].sum()),
+        )
+        for begin, end in pairwise([0, *_turns(stormy), len(speed)])
+    )
+
+
+def _turns(stormy: NDArray[np.bool_]) -> list[int]:
+    """Return the intervals that are stormy where the one before is calm, or the other way."""
+    return (np.flatnonzero(stormy[1:] != stormy[:-1]) + 1).tolist()
 
 
 def _faint_beside_loud(film: Survey) -> NDArray[np.bool_]:
@@ -261,12 +249,6 @@ def _faint_beside_loud(film: Survey) -> NDArray[np.bool_]:
     slowest, fastest = np.minimum.reduceat(speed, starts), np.maximum.reduceat(speed, starts)
     uneven = np.repeat(fastest > slowest * (1 + _ALIKE), np.diff(film.posts))
     return uneven & (film.distances <= LOUD * film.change.noise)
-
-
-def _told_apart(run: list[int], faint: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return the first and the last interval of a run of a storm that is not faint."""
-    heard = [i for i in run if not faint[i]] or run
-    return heard[0], heard[-1]
 
 
 def _edges(speed: Floats, first: int, last: int) -> tuple[int, int]:

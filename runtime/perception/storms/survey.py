@@ -6,12 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.perception.distance import Descriptor, distance
+from runtime.perception.distance import Descriptor, Floats, distance
 from runtime.perception.storms.change import Change, change_of, posts_of
-
-Floats = NDArray[np.float64]
 
 FOLLOWERS = 4
 """Frames are compared with this many after them, to see flickers of up to 3 frames."""

@@ -154,6 +154,13 @@ class Client:
         """every message, pictures by their headers"""
         self.pictures: list[tuple[dict[str, Any], bytes]] = []
 
+    @classmethod
+    def ready(cls, served: Served, query: str = "") -> Client:
+        """Connect, and read until the server's model is open."""
+        client = cls(served, query)
+        client.until(lambda: client.state.get("engine"))
+        return client
+
     @property
     def you(self) -> int | None:
         return next((h["you"] for h in self.heard if h.get("say") == "welcome"), None)

@@ -180,8 +180,7 @@ def test_a_finger_on_the_bar_goes_on_when_another_leaves_the_pad(
 
 def test_a_watcher_watches_and_asks(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        performer = Client(served)
-        performer.until(lambda: performer.state.get("engine"))
+        performer = Client.ready(served)
         browser.get(served.url)
         until(lambda: ask(browser, "w?.state.performer") == performer.you)
         performer.say(do="move", x=1200, y=2000)

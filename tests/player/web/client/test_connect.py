@@ -6,7 +6,6 @@ It tests ``web/client`` together with ``commands/playing/connect.py``, which ope
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +27,7 @@ from runtime.errors import BundleError, ExpressionError, FrameCancelled, Request
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture
 from tests.player.web.browser import until
-from tests.player.web.served import Client, Served, Two, serving
+from tests.player.web.served import Client, Served, Two, port_of_its_own, serving
 from tests.player.web.shaping import shaped
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
@@ -333,8 +332,7 @@ def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> N
 
 def test_a_window_brings_a_server_that_was_started_again_to_where_it_stood(tmp_path: Path) -> None:
     with contextlib.ExitStack() as opened:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = port_of_its_own()
         served = opened.enter_context(serving(tmp_path, port=port))
 
         def script(window: Window) -> Script:

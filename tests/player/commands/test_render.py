@@ -3,9 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
-import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import av
@@ -18,6 +16,7 @@ from runtime.errors import ExpressionError, MorphError, RequestError, TargetErro
 from runtime.output.film import read_settings
 from runtime.request import Request
 from tests.player.commands.commandline import Run, draws_again
+from tests.support.child import run_code
 from tests.support.drawn import DrawnPipeline, morph
 from tests.support.seeds import draw_seed
 
@@ -157,9 +156,7 @@ def test_a_real_sigint_in_the_middle(tmp_path: Path, name: str) -> None:
         app.command()(module.render)
         app(["cat -> kitten", "-o", {name!r}])
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.returncode == 130
     assert ".partial" in done.stdout
     assert done.stderr.splitlines()[-1] == (

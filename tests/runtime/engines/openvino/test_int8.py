@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +18,10 @@ from runtime.engines.openvino.engine import OpenVinoEngine, open_engine
 from runtime.engines.openvino.graph import fixed_model
 from runtime.engines.openvino.int8 import GRAPHS, Int8, files_of, int8_graphs, int8_key, worthwhile
 from runtime.errors import EngineError
+from tests.support.child import run_code
 from tests.support.models.tinybundle import expect_tiny, render_tiny, write_tiny
 
 Measured = Callable[[Mapping[str, float]], None]
-ROOT = Path(int8_module.__file__).parents[3]
 GOOD = {"psnr_db": 41.0, "worst_psnr_db": 39.0, "neighbour_noise": 0.5, "frame_ms": 7.0}
 RIVAL = {"psnr_db": 51.0, "worst_psnr_db": 49.0, "neighbour_noise": 0.6, "frame_ms": 9.0}
 
@@ -183,7 +181,5 @@ def test_the_engine_itself_imports_neither_nncf_nor_the_calibration() -> None:
         "print([m for m in sys.modules if m.split('.')[0] in ('nncf', 'torch', 'scipy') "
         "or m.startswith('runtime.quantise')])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.stdout == "[]\n", done.stderr

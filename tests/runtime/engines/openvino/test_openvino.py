@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from runtime.engines.openvino import prologue as prologue_module
 from runtime.engines.openvino import text as text_module
 from runtime.engines.openvino.engine import open_engine, suited_precision
 from runtime.errors import EngineError, first_line, last_line
+from tests.support.child import run_code
 from tests.support.models.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
 
 
@@ -105,13 +104,7 @@ except KeyboardInterrupt:
 def test_ctrl_c_after_engines_have_come_and_gone_is_no_crash(tmp_path: Path) -> None:
     """A freed alternate signal stack was left in use: see ``runtime.engines.openvino.core``."""
     bundle = write_tiny(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-c", OPEN_AND_CLOSE, bundle.folder],
-        cwd=Path(engine_module.__file__).parents[3],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_code(OPEN_AND_CLOSE, bundle.folder)
     assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
 
 
@@ -128,11 +121,5 @@ print(len(forks), sys.modules.get("openvino_telemetry"))
 
 def test_openvino_reports_to_nobody() -> None:
     """Its telemetry forks, which hung an export's child for good."""
-    done = subprocess.run(
-        [sys.executable, "-c", NO_REPORT],
-        cwd=Path(engine_module.__file__).parents[3],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_code(NO_REPORT)
     assert (done.returncode, done.stdout) == (0, "0 None\n"), done.stderr

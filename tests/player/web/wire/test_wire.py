@@ -209,3 +209,4 @@ def test_a_remote_renderer_draws_what_the_server_draws(tmp_path: Path) -> None:
         with pytest.raises(RequestError, match="no table for 77 steps"):
             renderer.render(Request("cat -> kitten", steps=77))
         renderer.close()
+        connection.close()

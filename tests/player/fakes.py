@@ -133,6 +133,13 @@ def session_of(
     )
 
 
+def started(*given: Any, **more: Any) -> Session:
+    """Return a ``session_of`` what is given that has begun."""
+    made = session_of(*given, **more)
+    made.start()
+    return made
+
+
 def ticking(session: Session, before: Callable[[], object] = lambda: None) -> Callable[[int], None]:
     """Return what turns a session so many times at 60 turns a second, ``before`` each of them."""
     clock = [0.0]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
+from tests.support.child import run_code
 
-ROOT = Path(__file__).parents[2]
 NEEDLESS = ("av", "rich", "matplotlib", "openvino", "torch", "export")
 CODE = f"""
 import sys
@@ -22,9 +19,7 @@ print([name for name in {NEEDLESS!r} if name in sys.modules])
 
 
 def test_the_window_opens_before_what_it_does_not_need_is_imported() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = run_code(CODE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
     assert "^" in done.stderr  # the request was really checked
@@ -41,7 +36,5 @@ main()
 
 
 def test_a_warning_is_one_line_without_a_file_of_the_program() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WARNING], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    assert done.stderr == "wordmorph: it waits\n"
+    done = run_code(WARNING)
+    assert (done.returncode, done.stderr) == (0, "wordmorph: it waits\n")

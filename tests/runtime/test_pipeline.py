@@ -1,7 +1,4 @@
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from runtime.errors import EngineError, ExpressionError, MorphError, RequestErro
 from runtime.mixing.embeddings import Embedding
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.support.child import run_code
 
 EXPRESSIONS = (
     "cat -> kitten",
@@ -181,13 +179,7 @@ assert not [name for name in sys.modules if name.split(".")[0] in ("torch", "dif
 
 @pytest.mark.fault(28)
 def test_rendering_needs_no_network(pipeline: Pipeline) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", OFFLINE],
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_code(OFFLINE)
     assert done.returncode == 0, done.stderr
     height, width = pipeline.size[1], pipeline.size[0]
     assert done.stdout.strip() == f"({height}, {width}, 3) True"

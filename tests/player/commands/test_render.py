@@ -3,9 +3,7 @@ from __future__ import annotations
 import io
 import os
 import shlex
-import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import av
@@ -17,7 +15,8 @@ from player.commands import render as render_module
 from runtime.errors import ExpressionError, MorphError, RequestError, TargetError
 from runtime.output.film import read_settings
 from runtime.request import Request
-from tests.player.commands.commandline import Run
+from tests.player.commands.commandline import Run, draws_again
+from tests.support.child import run_code
 from tests.support.drawn import DrawnPipeline, morph
 from tests.support.seeds import draw_seed
 
@@ -135,11 +134,7 @@ def test_metadata_repeats_the_film(run: Run) -> None:
 
 def test_a_still_repeats_itself_even_from_a_negative_expression(run: Run) -> None:
     run("render", "-o", "x.png", "--frames", "1", "--t", "0.3", "--", "-3/7*tabby + cat -> kitten")
-    first = np.asarray(Image.open("x.png"))
-    command = shlex.split(read_settings("x.png")["command"])
-    os.remove("x.png")
-    run(*command[1:])
-    assert (np.asarray(Image.open("x.png")) == first).all()
+    draws_again(run, "x.png")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
@@ -161,9 +156,7 @@ def test_a_real_sigint_in_the_middle(tmp_path: Path, name: str) -> None:
         app.command()(module.render)
         app(["cat -> kitten", "-o", {name!r}])
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.returncode == 130
     assert ".partial" in done.stdout
     assert done.stderr.splitlines()[-1] == (

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from PIL import Image
-from typer.testing import CliRunner
 
 from player.cli import main
-from player.commands.playing.play import play
 from player.commands.playing.starting import starting
 from player.options import RequestOptions
 from player.session.motion.moment import Moment
@@ -28,6 +26,7 @@ from player.session.saving.remembered import read_remembered, remember
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.session import Session
 from player.session.text.words import STARTER
+from player.window.window import Window
 from runtime.bundles.library import built_in
 from runtime.errors import BundleError, MorphError
 from runtime.farm.crew import Done
@@ -284,100 +283,71 @@ def test_a_file_of_a_model_that_is_not_here_says_how_to_play_it(tmp_path: Path) 
     assert made.request == Request("cat")
 
 
-def test_play_remembers_what_was_played(
-    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    from player.window.window import Window
+Seconds = Callable[..., None]
+
+
+@pytest.fixture
+def windows_close(dummy_display: None, monkeypatch: pytest.MonkeyPatch) -> Seconds:
+    """Have windows close after so many seconds, and something done in each first."""
+
+    def after(seconds: float, first: Callable[[Window], object] = lambda window: None) -> None:
+        def run(window: Window) -> Request:
+            first(window)
+            return real(window, seconds)
+
+        monkeypatch.setattr(Window, "run", run)
 
     real = Window.run
-    monkeypatch.setattr(Window, "run", lambda window: real(window, 1.0))
+    return after
+
+
+def test_play_remembers_what_was_played(
+    windows_close: Seconds, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    windows_close(1.0)
     monkeypatch.chdir(tmp_path)
-    alone = typer.Typer()
-    alone.command()(play)
-    stats = tmp_path / "stats.json"
-    words = [
-        "dog -> owl",
-        "--t",
-        "0.5",
-        "--stats",
-        str(stats),
-        "--cues",
-        str(tmp_path / "set.json"),
-    ]
-    result = CliRunner().invoke(alone, words, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    invoke("play", "dog -> owl", "--t", "0.5", "--stats", "stats.json", "--cues", "set.json")
     assert begin()[0] == Request("dog -> owl", t=0.5)
-    figures = json.loads(stats.read_text())
+    figures = json.loads(Path("stats.json").read_text())
     assert figures["turn_ms"]["count"] >= 1
     assert {"requests", "scrub_unknown_ms", "memory_mb", "load", "cores"} <= set(figures)
 
 
 def test_a_cue_list_that_is_played_has_its_cues_and_is_the_file_that_is_written(
-    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    windows_close: Seconds, tmp_path: Path
 ) -> None:
-    from player.window.window import Window
-
     path = tmp_path / "set.json"
     requests = [Request("dog -> fox", t=0.25, seed=3), Request("owl", seed=4)]
     write_cues(path, [Moment(request, "critters") for request in requests], 1.0)
-    real = Window.run
-    found: list[Request] = []
 
-    def run(window: Window) -> Request:
-        found.extend(cue.moment.request for cue in window.session.cues.kept)
+    def keep_another(window: Window) -> None:
+        assert [cue.moment.request for cue in window.session.cues.kept] == requests
         window.session.cues.keep(window.session.moment)
-        return real(window, 0.2)
 
-    monkeypatch.setattr(Window, "run", run)
-    alone = typer.Typer()
-    alone.command()(play)
-    result = CliRunner().invoke(alone, [str(path)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert found == requests
+    windows_close(0.2, keep_another)
+    invoke("play", str(path))
     kept = [moment.request for moment in read_cues(path)[0]]
     assert kept == [*requests, requests[0]]
 
 
 def test_a_harmed_cue_file_is_said_and_the_player_opens(
-    session_file: Path,
-    dummy_display: None,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    session_file: Path, windows_close: Seconds, cli: Cli
 ) -> None:
-    from player.window.window import Window
-
-    real = Window.run
-
-    def run(window: Window) -> Request:
-        window.session.cues.keep(window.session.moment)
-        return real(window, 0.5)
-
-    monkeypatch.setattr(Window, "run", run)
-    cues = tmp_path / "set.json"
+    cues = Path("set.json")
     cues.write_text("[")
-    alone = typer.Typer()
-    alone.command()(play)
-    result = CliRunner().invoke(alone, ["cat", "--cues", str(cues)], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    assert f"{cues} is damaged" in result.output
+    windows_close(0.5, lambda window: window.session.cues.keep(window.session.moment))
+    status, _, err = cli("play", "cat", "--cues", "set.json")
+    assert status == 0, err
+    assert "set.json is damaged" in err
     assert cues.read_text() == "["
     assert [cue.request.expression for cue in read_remembered(session_file).cues] == ["cat"]
 
 
 def test_the_program_alone_opens_the_player(
-    session_file: Path, dummy_display: None, monkeypatch: pytest.MonkeyPatch
+    session_file: Path, windows_close: Seconds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from player.window.window import Window
-
     seen: list[str] = []
-    real = Window.run
-
-    def run(window: Window) -> Request:
-        seen.append(window.state.base.expression)
-        return real(window, 0.3)
-
-    monkeypatch.setattr(Window, "run", run)
+    windows_close(0.3, lambda window: seen.append(window.state.base.expression))
     monkeypatch.setattr("sys.argv", ["wordmorph"])
     for _ in range(2):
         with pytest.raises(SystemExit) as ended:

@@ -8,7 +8,7 @@ import pygame
 import pytest
 
 from player.controllers.gamepad import Gamepad, deflection
-from tests.player.fakes import session_of, ticking
+from tests.player.fakes import started, ticking
 
 
 class Pad:
@@ -50,8 +50,7 @@ def test_a_pad_out_and_in_within_a_second_plays_again(
     pads = [Pad(0)]
     monkeypatch.setattr(pygame.joystick, "get_count", lambda: len(pads))
     monkeypatch.setattr(pygame.joystick, "Joystick", lambda number: pads[number])
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     session.controllers.append(Gamepad())
     turn = ticking(session)
     turn(2)
@@ -74,8 +73,7 @@ def test_the_stick_moves_on_both_axes_and_buttons_act(
     pad = Pad()
     monkeypatch.setattr(pygame.joystick, "get_count", lambda: int(pad.plugged))
     monkeypatch.setattr(pygame.joystick, "Joystick", lambda number: pad)
-    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
-    session.start()
+    session = started(tmp_path, "cat -> kitten | -tabby .. tabby")
     session.controllers.append(Gamepad())
     turn = ticking(session)
     turn(2)

@@ -14,7 +14,7 @@ from player.controllers.midimapping import read_mapping
 from player.session.actions import NAMES
 from player.session.session import Session
 from runtime.errors import MorphError
-from tests.player.fakes import session_of
+from tests.player.fakes import started
 
 
 class Port:
@@ -44,9 +44,7 @@ class Ports:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
-    made = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
-    made.start()
-    return made
+    return started(tmp_path, "cat -> kitten | -tabby .. tabby")
 
 
 @pytest.mark.fault(26)

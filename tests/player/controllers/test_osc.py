@@ -43,9 +43,14 @@ class Heard(OscIn):
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
+def osc() -> Heard:
+    return Heard("127.0.0.1", 0)
+
+
+@pytest.fixture
+def session(tmp_path: Path, osc: Heard) -> Iterator[Session]:
     made = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
-    made.controllers.append(Heard("127.0.0.1", 0))
+    made.controllers.append(osc)
     made.start()
     yield made
     made.close()
@@ -95,9 +100,7 @@ def test_what_cannot_be_done_is_refused_and_said(
     assert "\n" not in session.state.notice
 
 
-def test_a_flood_costs_one_message_and_rubbish_nothing(session: Session) -> None:
-    (osc,) = session.controllers
-    assert isinstance(osc, Heard)
+def test_a_flood_costs_one_message_and_rubbish_nothing(session: Session, osc: Heard) -> None:
     draws = random.Random(draw_seed())
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for _ in range(300):
@@ -128,9 +131,7 @@ def wait_for(session: Session, condition: Callable[[], bool]) -> None:
         session.turn(0.0, time.monotonic())
 
 
-def test_a_bundle_for_later_stops_nobody(session: Session) -> None:
-    (osc,) = session.controllers
-    assert isinstance(osc, OscIn)
+def test_a_bundle_for_later_stops_nobody(session: Session, osc: Heard) -> None:
     later = OscBundleBuilder(int(time.time()) + 30)
     message = OscMessageBuilder("/wordmorph/seek_u")
     message.add_arg(0.75)
@@ -143,10 +144,8 @@ def test_a_bundle_for_later_stops_nobody(session: Session) -> None:
 
 
 def test_text_that_is_none_is_a_line_and_no_traceback(
-    session: Session, capfd: pytest.CaptureFixture[str]
+    session: Session, osc: Heard, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (osc,) = session.controllers
-    assert isinstance(osc, OscIn)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         datagram = b"/wordmorph/seek\0,s\0\0\xff\xfe\xfd\0"
         sender.sendto(datagram, ("127.0.0.1", osc.port))
@@ -240,9 +239,7 @@ def test_an_endpoint_that_is_none_is_refused(text: str) -> None:
         parse_endpoint(text)
 
 
-def test_a_port_in_use_is_a_line(session: Session) -> None:
-    (osc,) = session.controllers
-    assert isinstance(osc, OscIn)
+def test_a_port_in_use_is_a_line(osc: Heard) -> None:
     with pytest.raises(RequestError, match="cannot listen"):
         OscIn("127.0.0.1", osc.port)
     assert parse_endpoint("192.168.1.5:9001") == ("192.168.1.5", 9001)

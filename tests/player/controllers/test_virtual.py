@@ -16,7 +16,7 @@ import pygame
 import pytest
 
 from player.controllers.gamepad import Gamepad
-from tests.player.fakes import session_of, ticking
+from tests.player.fakes import started, ticking
 
 ROOT = Path(__file__).parents[3]
 XBOX = 1
@@ -60,8 +60,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[ctypes.CDLL]:
 def test_sdls_own_gamepad_drives_both_axes_and_is_plugged_in_again(
     library: ctypes.CDLL, tmp_path: Path
 ) -> None:
-    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby")
-    session.start()
+    session = started(tmp_path, "cat -> kitten | -tabby .. tabby")
     session.controllers.append(Gamepad())
     turn = ticking(session, pygame.event.get)
 

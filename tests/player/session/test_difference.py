@@ -8,7 +8,7 @@ import numpy as np
 
 from player.session.session import Session
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, picture, session_of, turn
+from tests.player.fakes import FakeRenderer, picture, started, turn
 
 
 def test_the_difference_of_the_marks_is_what_the_pixels_say(session: Session) -> None:
@@ -35,8 +35,7 @@ def test_a_mark_that_cannot_be_drawn_is_said_once_and_the_difference_is_given_up
     tmp_path: Path,
 ) -> None:
     fake = FakeRenderer(refuse=(0.75,))
-    session = session_of(tmp_path, open_renderer=lambda: fake, t=0.25)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake, t=0.25)
     turn(session, 3)
     session.state.mark("a")
     session.state.seek(0.75)

@@ -10,7 +10,7 @@ from player.session.actions import NAMES
 from player.session.session import Session
 from runtime.errors import RequestError
 from runtime.request import Request
-from tests.player.fakes import session_of, turn
+from tests.player.fakes import started, turn
 
 
 def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session) -> None:
@@ -41,8 +41,7 @@ def test_steps_are_those_on_offer_and_a_seed_is_taken_as_typed(session: Session)
 def test_an_edit_that_changes_no_picture_is_not_asked_for(
     tmp_path: Path, request_: Request, says: str
 ) -> None:
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     session.change(request_)
     turn(session, 20)
     cached = session.view(60).cached

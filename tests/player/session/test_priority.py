@@ -8,7 +8,7 @@ from player.session.actions import NAMES
 from player.session.motion.moment import Moment
 from player.session.motion.tempo import Tempo
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, session_of, ticking
+from tests.player.fakes import FakeRenderer, started, ticking
 
 TEXT = "cat | -tabby .. tabby"
 
@@ -21,8 +21,7 @@ def cues(count: int) -> list[Moment]:
 def test_a_cue_that_cannot_be_drawn_costs_nobody_else_a_picture(tmp_path: Path) -> None:
     kept = cues(5)
     fake = FakeRenderer(refuse=(kept[1].request.t,))
-    session = session_of(tmp_path, TEXT, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, TEXT, open_renderer=lambda: fake)
     tick = ticking(session)
     session.cues.set(kept, 1.0)
     tick(30)
@@ -35,8 +34,7 @@ def test_a_cue_that_cannot_be_drawn_costs_nobody_else_a_picture(tmp_path: Path) 
 
 
 def test_many_cues_get_their_pictures_although_others_want_some(tmp_path: Path) -> None:
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     tick = ticking(session)
     tick(3)
     session.cues.set(cues(40), 1.0)
@@ -55,8 +53,7 @@ def test_many_cues_get_their_pictures_although_others_want_some(tmp_path: Path) 
 
 def test_what_a_beat_waits_for_is_drawn_although_a_range_and_a_grid_end(tmp_path: Path) -> None:
     fake = FakeRenderer()
-    session = session_of(tmp_path, TEXT, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, TEXT, open_renderer=lambda: fake)
     tick = ticking(session)
     tick(3)
     session.beats.tempo, session.beats.quantum = Tempo(20.0, 0.0), 4
@@ -75,8 +72,7 @@ def test_what_a_beat_waits_for_is_drawn_although_a_range_and_a_grid_end(tmp_path
 def test_a_grid_ends_by_what_it_wants_itself(tmp_path: Path) -> None:
     kept = cues(3)
     fake = FakeRenderer(refuse=(kept[0].request.t, 1.0))
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     tick = ticking(session)
     session.cues.set(kept, 1.0)
     tick(10)

@@ -12,7 +12,7 @@ from player.session.session import Session
 from runtime.errors import ExpressionError, RequestError
 from runtime.output.film import save_still
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, picture, session_of, turn
+from tests.player.fakes import SIZE, FakeRenderer, picture, started, turn
 
 
 def test_other_words_arrive_at_the_same_place_and_nothing_is_black(session: Session) -> None:
@@ -113,8 +113,7 @@ def test_what_was_made_between_two_ticks_opens_exactly_there(
     made = Request(expression, t=t, u=u, seed=5)
     still = tmp_path / "made.png"
     save_still(still, picture(made), {**asdict(made), "model": "critters", "digest": ""})
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     turn(session, 2)
     session.open_file(still)
     turn(session, 3)

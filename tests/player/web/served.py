@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,11 @@ class Two:
     def find(self, name: str) -> Model:
         drawn = FakeRenderer if name == "critters" else lambda: Negative(seconds=0.05)
         return Model(name, (SIZE, SIZE), drawn)
+
+
+def port_of_its_own() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 @contextmanager
@@ -153,6 +159,13 @@ class Client:
         self.heard: list[dict[str, Any]] = []
         """every message, pictures by their headers"""
         self.pictures: list[tuple[dict[str, Any], bytes]] = []
+
+    @classmethod
+    def ready(cls, served: Served, query: str = "") -> Client:
+        """Connect, and read until the server's model is open."""
+        client = cls(served, query)
+        client.until(lambda: client.state.get("engine"))
+        return client
 
     @property
     def you(self) -> int | None:

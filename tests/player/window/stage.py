@@ -8,6 +8,7 @@ import numpy as np
 import pygame
 from numpy.typing import NDArray
 
+from player.window.layout import Layout
 from player.window.window import Window
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
@@ -15,6 +16,7 @@ from tests.player.fakes import SIZE, FakeRenderer
 Script = Generator[int | Callable[[], bool], None, None]
 """Yields how many turns to wait, or a condition to wait for; the window is closed at its end."""
 
+PAD = "cat -> kitten | -tabby .. tabby"
 MOST_TURNS = 4000
 HERTZ = 60
 """turns in a second of virtual time"""
@@ -27,6 +29,8 @@ class Conductor:
         self.script: Script | None = None
         self.turn = 0
         """how many turns have begun: the time, times HERTZ"""
+        self.ended = False
+        """whether the script came to its end"""
         self._until: Callable[[], bool] = lambda: True
 
     def __call__(self) -> float:
@@ -40,6 +44,7 @@ class Conductor:
         try:
             wait = next(script)
         except StopIteration:
+            self.ended = True
             pygame.event.post(pygame.event.Event(pygame.QUIT))
             self._until = lambda: False
             return
@@ -58,6 +63,20 @@ def stage(
     settings = {"picture": (SIZE, SIZE), "threads": False, "now": conductor, **options}
     request = Request(expression, steps=4)
     return Window(lambda: fake, request, **settings), conductor  # type: ignore[arg-type]
+
+
+def play(
+    script: Callable[[Window], Script],
+    fake: FakeRenderer | None = None,
+    expression: str = "cat -> kitten",
+    **options: object,
+) -> Window:
+    """Open a ``stage``, let a script play its window to the end, and return the window."""
+    player, conductor = stage(fake or FakeRenderer(), expression, **options)
+    conductor.script = script(player)
+    player.run()
+    assert conductor.ended, "the window closed before the end of the script"
+    return player
 
 
 def exact(player: Window) -> Callable[[], bool]:
@@ -83,6 +102,17 @@ def tap(code: int, mod: int = 0) -> None:
 def mouse(kind: int, position: tuple[int, int]) -> None:
     event = {"pos": position, "button": 1, "buttons": (1, 0, 0), "rel": (0, 0)}
     pygame.event.post(pygame.event.Event(kind, event))
+
+
+def click(position: tuple[int, int]) -> None:
+    mouse(pygame.MOUSEBUTTONDOWN, position)
+    mouse(pygame.MOUSEBUTTONUP, position)
+
+
+def layout_of(player: Window) -> Layout:
+    """Return where things stand in a window that was drawn."""
+    assert player.canvas.layout is not None
+    return player.canvas.layout
 
 
 def pixels() -> NDArray[np.uint8]:

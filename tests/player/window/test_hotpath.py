@@ -11,7 +11,7 @@ import pytest
 
 from player.window.window import Window
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import Script, exact, press, release, stage
+from tests.player.window.stage import Script, exact, play, press, release
 
 TURNS = 120
 SIDE = 128
@@ -41,14 +41,13 @@ def filled(player: Window) -> bool:
 def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    player, conductor = stage(FakeRenderer(size=SIDE))
     surfaces = [0]
     real: Any = pygame.Surface
     growth: list[int] = []
     peaks: list[int] = []
     shown: list[int] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         yield lambda: filled(player)
         yield from scrub(player, TURNS)  # fonts, texts and surfaces are made once
@@ -77,9 +76,8 @@ def test_a_steady_scrub_holds_on_to_nothing_and_takes_no_second_copy(
             surfaces[0] += min(size) >= SIDE
             super().__init__(size, *rest)
 
-    conductor.script = script()
     try:
-        player.run()
+        play(script, FakeRenderer(size=SIDE))
     finally:
         tracemalloc.stop()
     assert len(set(shown)) > 30, "the scrub showed too few different pictures"

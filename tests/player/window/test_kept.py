@@ -14,14 +14,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from player.window.window import Window
 from runtime.output.film import read_settings
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture
-from tests.player.window.stage import Script, exact, stage, tap
+from tests.player.window.stage import PAD, Script, exact, play, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
-
-PAD = "cat -> kitten | -tabby .. tabby"
 
 
 def film_of(path: Path) -> list[NDArray[np.int64]]:
@@ -43,17 +42,14 @@ def contains(whole: NDArray[np.uint8], part: NDArray[np.uint8]) -> bool:
 def test_a_still_holds_the_picture_on_show_and_the_command_that_makes_it_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player, conductor = stage(FakeRenderer(metadata={"model": "gradient"}), folder=tmp_path)
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         tap(pygame.K_4)
         yield 2
         yield exact(player)
         tap(pygame.K_s)
         yield 2
 
-    conductor.script = script()
-    player.run()
+    play(script, FakeRenderer(metadata={"model": "gradient"}), folder=tmp_path)
     (path,) = tmp_path.glob("*.png")
     request = Request("cat -> kitten", t=0.4, steps=4)
     assert np.array_equal(np.asarray(Image.open(path)), picture(request))
@@ -68,9 +64,7 @@ def test_a_still_holds_the_picture_on_show_and_the_command_that_makes_it_again(
 
 
 def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_r)
         yield 31
@@ -79,8 +73,7 @@ def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
         tap(pygame.K_r)
         yield 2
 
-    conductor.script = script()
-    player.run()
+    play(script, folder=tmp_path)
     (path,) = tmp_path.glob("*.mp4")
     frames = film_of(path)
     assert len(frames) == pytest.approx(1.5 * 20, abs=2)
@@ -96,18 +89,15 @@ def test_a_recording_is_what_was_performed_in_real_time(tmp_path: Path) -> None:
 def test_quitting_and_ctrl_c_complete_the_recording_and_say_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], interrupt: bool
 ) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_r)
         yield 30
         if interrupt:
             raise KeyboardInterrupt
 
-    conductor.script = script()
     with pytest.raises(KeyboardInterrupt) if interrupt else nullcontext():
-        player.run()
+        play(script, folder=tmp_path)
     (path,) = tmp_path.glob("*.mp4")
     assert len(film_of(path)) >= 9
     assert f"recorded {path}" in capsys.readouterr().out
@@ -115,10 +105,9 @@ def test_quitting_and_ctrl_c_complete_the_recording_and_say_so(
 
 
 def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path / "missing")
     notices: list[str] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_s)
         yield 2
@@ -127,25 +116,21 @@ def test_a_folder_that_cannot_be_written_is_said_in_the_window(tmp_path: Path) -
         yield lambda: "recording failed" in player.state.notice
         notices.append(player.state.notice)
 
-    conductor.script = script()
-    player.run()
+    player = play(script, folder=tmp_path / "missing")
     assert len(notices) == 2
     assert all("cannot be written" in notice for notice in notices)
     assert player.session.keeping.recorder is None
 
 
 def test_a_grid_is_saved_over_both_axes_while_playing_goes_on(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), PAD, folder=tmp_path)
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         tap(pygame.K_SPACE)
         yield 2
         tap(pygame.K_g)
         yield 2
         yield lambda: player.session.keeping.grid_shot is None
 
-    conductor.script = script()
-    assert player.run().t > 0.03
+    assert play(script, expression=PAD, folder=tmp_path).state.request.t > 0.03
     (path,) = tmp_path.iterdir()
     words = shlex.split(read_settings(path)["command"])
     assert words[:2] == ["wordmorph", "grid"]

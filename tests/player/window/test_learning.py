@@ -8,9 +8,9 @@ import pygame
 import pytest
 
 from player.controllers.midi import Midi
+from player.window.window import Window
 from tests.player.controllers.test_midi import Ports
-from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import Script, exact, stage, tap
+from tests.player.window.stage import Script, exact, play, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
@@ -26,12 +26,9 @@ class NoPorts:
 
 
 def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
     midi = Midi(NoPorts(), tmp_path / "midi.json")
-    player.session.controllers.append(midi)
-    done = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         for place in (0.25, 0.75):
             player.state.seek(place)
@@ -53,11 +50,8 @@ def test_pads_learned_from_two_keys_do_what_each_key_does(tmp_path: Path) -> Non
         midi.hear([0x90, 62, 100])
         yield 2
         assert player.state.request.seed == (seed - 1) % 2**32
-        done.append(True)
 
-    conductor.script = script()
-    player.run()
-    assert done
+    play(script, controllers=(lambda: midi,), folder=tmp_path)
 
 
 @pytest.mark.parametrize("after", [(), (pygame.K_p,)], ids=["before the key", "after it"])
@@ -66,9 +60,8 @@ def test_learning_a_knob_is_given_up(tmp_path: Path, after: tuple[int, ...], key
     ports = Ports()
     ports.there["knobs"] = None
     midi = Midi(ports, tmp_path / "midi.json")
-    player, conductor = stage(FakeRenderer(), controllers=(lambda: midi,))
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         for pressed in (pygame.K_l, *after, key):
             tap(pressed)
@@ -85,6 +78,5 @@ def test_learning_a_knob_is_given_up(tmp_path: Path, after: tuple[int, ...], key
         yield 2
         assert [one.action for one in midi.bindings.values()] == ["perceptual"]
 
-    conductor.script = script()
-    player.run()
+    play(script, controllers=(lambda: midi,))
     assert len(midi.bindings) == 1, "Esc ended the session"

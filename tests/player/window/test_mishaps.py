@@ -22,19 +22,17 @@ from runtime.language.line import TICKS, Line
 from runtime.output.film import open_film, read_settings
 from runtime.request import Request
 from tests.player.fakes import SIZE, FakeRenderer
-from tests.player.window.stage import Script, exact, stage, tap
+from tests.player.window.stage import PAD, Script, exact, layout_of, pixels, play, tap
 
-PAD = "cat -> kitten | -tabby .. tabby"
+pytestmark = pytest.mark.usefixtures("dummy_display")
 
 
-@pytest.mark.usefixtures("dummy_display")
 def test_a_grid_that_fails_says_why_and_the_next_one_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake = FakeRenderer(refuse=(0.25,))
-    player, conductor = stage(fake, PAD, folder=tmp_path)
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_g)
         yield lambda: player.session.keeping.grid_shot is not None
@@ -44,50 +42,40 @@ def test_a_grid_that_fails_says_why_and_the_next_one_works(
         yield lambda: bool(list(tmp_path.glob("*-grid.png")))
         yield lambda: player.session.keeping.grid_shot is None
 
-    conductor.script = script()
-    player.run()
+    play(script, fake, PAD, folder=tmp_path)
     message = capsys.readouterr().out.splitlines()
     assert message[0] == "the latent is not finite: lower the weights"
     assert message[1].startswith("saved ")
 
 
-@pytest.mark.usefixtures("dummy_display")
 def test_a_grid_records_the_seed_it_was_asked_with(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), PAD, folder=tmp_path)
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_g)
         yield lambda: player.session.keeping.grid_shot is not None
         tap(pygame.K_n)
         yield lambda: player.session.keeping.grid_shot is None
 
-    conductor.script = script()
-    player.run()
+    play(script, expression=PAD, folder=tmp_path)
     (saved,) = tmp_path.glob("*.png")
     settings = read_settings(saved)
     assert settings["seed"] == 0
     assert "--seed 0" in settings["command"]
 
 
-@pytest.mark.usefixtures("dummy_display")
 def test_quitting_before_a_grid_is_whole_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player, conductor = stage(FakeRenderer(), PAD, folder=tmp_path)
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_g)
         yield lambda: player.session.keeping.grid_shot is not None
 
-    conductor.script = script()
-    player.run()
+    play(script, expression=PAD, folder=tmp_path)
     assert "grid.png was not finished" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("dummy_display")
 def test_quitting_while_the_model_opens_says_what_it_waits_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -113,18 +101,9 @@ def test_quitting_while_the_model_opens_says_what_it_waits_for(
 UNDRAWN = (255, 0, 255)
 
 
-def colours(surface: pygame.Surface) -> set[tuple[int, ...]]:
-    pixels = pygame.surfarray.array3d(surface).reshape(-1, 3)
-    return {tuple(colour) for colour in np.unique(pixels, axis=0).tolist()}
-
-
-@pytest.mark.usefixtures("dummy_display")
 @pytest.mark.parametrize("size", [(200, 300), (8, 8), (30, 900)])
 def test_a_window_of_any_size_is_drawn(size: tuple[int, int]) -> None:
-    player, conductor = stage(FakeRenderer(), PAD)
-    drawn: list[tuple[tuple[int, int], bool]] = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         for _ in range(3):
             tap(pygame.K_RIGHT)
@@ -137,30 +116,22 @@ def test_a_window_of_any_size_is_drawn(size: tuple[int, int]) -> None:
             player.canvas.forget()
             tap(key)
             yield 3
-            assert player.canvas.layout is not None
-            drawn.append((player.canvas.layout.window.size, UNDRAWN not in colours(surface)))
+            assert layout_of(player).window.size == size
+            assert not (pixels() == UNDRAWN).all(-1).any()
 
-    conductor.script = script()
-    player.run()
-    assert drawn == [(size, True)] * 3
+    play(script, expression=PAD)
 
 
-@pytest.mark.usefixtures("dummy_display")
 def test_up_and_down_leave_a_film_playing_where_there_is_no_second_axis() -> None:
-    player, conductor = stage(FakeRenderer())
-    playing: list[bool] = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_SPACE)
         yield 5
         tap(pygame.K_UP)
         yield 5
-        playing.append(player.state.playhead.playing)
+        assert player.state.playhead.playing
 
-    conductor.script = script()
-    player.run()
-    assert playing == [True]
+    play(script)
 
 
 @pytest.mark.parametrize(
@@ -246,14 +217,12 @@ def test_a_name_that_is_just_being_written_is_not_free(tmp_path: Path) -> None:
     assert free_path(tmp_path, "take", ".mp4").name == "take-2.mp4"
 
 
-@pytest.mark.usefixtures("dummy_display")
 def test_interpolation_changes_while_playing_and_the_command_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake = FakeRenderer()
-    player, conductor = stage(fake, folder=tmp_path)
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_5)
         tap(pygame.K_i)
@@ -261,7 +230,6 @@ def test_interpolation_changes_while_playing_and_the_command_says_so(
         tap(pygame.K_s)
         yield 3
 
-    conductor.script = script()
-    assert player.run().interp == "slerp"
+    assert play(script, fake, folder=tmp_path).state.request.interp == "slerp"
     assert any(request.interp == "slerp" and request.t == 0.5 for request in fake.rendered)
     assert "--interp slerp" in capsys.readouterr().out

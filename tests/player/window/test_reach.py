@@ -11,7 +11,17 @@ import pytest
 from player.window.window import Window
 from runtime.output.film import save_still
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import HERTZ, Script, exact, mouse, stage, tap
+from tests.player.window.stage import (
+    HERTZ,
+    Script,
+    click,
+    exact,
+    layout_of,
+    mouse,
+    play,
+    stage,
+    tap,
+)
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
@@ -25,12 +35,9 @@ def drag(start: tuple[int, int], by: tuple[int, int]) -> None:
 
 
 def test_an_enlarged_picture_is_dragged_as_far_as_its_edge_and_a_double_click_resets_it() -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
-        layout = player.canvas.layout
-        assert layout is not None
+        layout = layout_of(player)
         middle = layout.picture.center
         for _ in range(2):
             tap(pygame.K_z)
@@ -44,37 +51,30 @@ def test_an_enlarged_picture_is_dragged_as_far_as_its_edge_and_a_double_click_re
         yield 2
         assert player.canvas.centre == (0.125, 0.125)
         for _ in range(2):
-            mouse(pygame.MOUSEBUTTONDOWN, middle)
-            mouse(pygame.MOUSEBUTTONUP, middle)
+            click(middle)
         yield 2
         assert player.state.panels.zoom == 1
         assert not player.state.playhead.playing  # played and paused
 
-    conductor.script = script()
-    player.run()
+    play(script)
 
 
 def test_a_double_click_shows_the_whole_picture_and_moves_nothing() -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_3)
         tap(pygame.K_z)
         yield 3
         before = player.state.request
-        layout = player.canvas.layout
-        assert layout is not None
+        layout = layout_of(player)
         for _ in range(2):
-            mouse(pygame.MOUSEBUTTONDOWN, layout.picture.center)
-            mouse(pygame.MOUSEBUTTONUP, layout.picture.center)
+            click(layout.picture.center)
             yield 15  # as slowly as a double click may be
         assert player.state.panels.zoom == 1
         assert player.state.request == before
         assert not player.state.playhead.playing
 
-    conductor.script = script()
-    player.run()
+    play(script)
 
 
 def test_a_tap_counts_when_it_is_heard() -> None:
@@ -96,32 +96,28 @@ def test_a_tap_counts_when_it_is_heard() -> None:
 
 
 def test_the_title_of_the_window_follows_the_words() -> None:
-    player, conductor = stage(FakeRenderer())
-    titles = []
+    def title() -> str:
+        return pygame.display.get_caption()[0]
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
-        titles.append(pygame.display.get_caption()[0])
+        assert title() == "wordmorph  cat -> kitten"
         player.session.write("dog -> fox")
         yield 2
-        titles.append(pygame.display.get_caption()[0])
+        assert title() == "wordmorph  dog -> fox"
         tap(pygame.K_z, pygame.KMOD_CTRL)
         yield 2
-        titles.append(pygame.display.get_caption()[0])
+        assert title() == "wordmorph  cat -> kitten"
 
-    conductor.script = script()
-    player.run()
-    words = "cat -> kitten", "dog -> fox", "cat -> kitten"
-    assert titles == [f"wordmorph  {one}" for one in words]
+    play(script)
 
 
 def test_c_copies_the_command_or_prints_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    player, conductor = stage(FakeRenderer())
     copied: list[str] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         monkeypatch.setattr(pygame.scrap, "put_text", copied.append)
         tap(pygame.K_3)
@@ -136,8 +132,7 @@ def test_c_copies_the_command_or_prints_it(
         tap(pygame.K_c)
         yield 2
 
-    conductor.script = script()
-    player.run()
+    play(script)
     command = "wordmorph play --t 0.3 --seed 0 --steps 4 'cat -> kitten'"
     assert copied == [command]
     assert command in capsys.readouterr().out
@@ -148,10 +143,9 @@ def drop(player: Window, path: Path) -> None:
 
 
 def test_a_dropped_picture_opens_where_it_was_made_and_others_are_one_line(tmp_path: Path) -> None:
-    player, conductor = stage(FakeRenderer(), folder=tmp_path)
     notices = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         player.session.write("dog -> fox")
         tap(pygame.K_n)
@@ -179,7 +173,6 @@ def test_a_dropped_picture_opens_where_it_was_made_and_others_are_one_line(tmp_p
         yield 2
         assert player.state.request == made_with.at(0.7)
 
-    conductor.script = script()
-    player.run()
+    play(script, folder=tmp_path)
     assert len(notices) == 4
     assert all(notice and "\n" not in notice for notice in notices)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pygame
 import pytest
 
 from player.session.rendering.models import Model
 from player.window.parts import editline
+from player.window.typist import Typing
 from player.window.window import Window
 from tests.player.fakes import SIZE, FakeRenderer
-from tests.player.window.stage import Script, exact, mouse, stage, tap
+from tests.player.window import stage
+from tests.player.window.stage import Script, click, exact, layout_of, mouse, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
@@ -32,32 +33,48 @@ def key(code: int, unicode: str = "", mod: int = 0) -> None:
     pygame.event.post(pygame.event.Event(pygame.KEYUP, key=code, mod=mod))
 
 
+def type_in(text: str) -> None:
+    pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=text))
+
+
+def compose(text: str) -> None:
+    """What an input method has so far."""
+    pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text=text, start=0, length=len(text)))
+
+
 def write(text: str) -> None:
     for letter in text:
         code = ord(letter) if letter.isascii() else 0
         key(code, letter)
-        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text=letter))
+        type_in(letter)
 
 
-def play(script: Callable[[Window], Script], **options: Any) -> Window:
-    player, conductor = stage(FakeRenderer(), models=Taught(), **options)
-    conductor.script = script(player)
-    player.run()
-    return player
+def play(script: Callable[[Window], Script]) -> Window:
+    return stage.play(script, models=Taught())
+
+
+def opened(player: Window) -> Script:
+    """Open the field for words."""
+    yield exact(player)
+    key(pygame.K_SLASH, "/")
+    yield 2
+
+
+def typing_in(player: Window) -> Typing:
+    """Return what is typed into a field that is open."""
+    assert player._typist.typing is not None
+    return player._typist.typing
 
 
 def typed(player: Window) -> str:
-    typing = player._typist.typing
-    return "" if typing is None else typing.line.text
+    return typing_in(player).line.text
 
 
 def test_words_typed_and_entered_are_played_and_the_old_picture_stays_until_then() -> None:
-    shots: list[bytes] = []
-
     def script(player: Window) -> Script:
         yield exact(player)
         key(pygame.K_SLASH, "/")
-        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="/"))
+        type_in("/")
         yield 2
         assert typed(player) == "cat -> kitten"  # the slash only opened the field
         write("dog -> fox/2")
@@ -68,9 +85,6 @@ def test_words_typed_and_entered_are_played_and_the_old_picture_stays_until_then
         yield 2
         yield exact(player)
         assert player.state.request.expression == "dog -> 0.5*fox"
-        surface = pygame.display.get_surface()
-        assert surface is not None
-        shots.append(pygame.image.tobytes(surface, "RGB"))
         tap(pygame.K_n)
         yield 2
 
@@ -89,8 +103,7 @@ def test_what_cannot_be_read_shows_its_place_and_escape_gives_up() -> None:
         yield 2
         key(pygame.K_RETURN, "\r")
         yield 2
-        typing = player._typist.typing
-        assert typing is not None
+        typing = typing_in(player)
         assert typing.error
         assert typing.column is not None
         assert player.state.request.expression == "cat -> kitten"
@@ -105,14 +118,10 @@ def test_what_cannot_be_read_shows_its_place_and_escape_gives_up() -> None:
 
 def test_an_open_range_is_no_mistake_and_is_played_once_found() -> None:
     def script(player: Window) -> Script:
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         write("owl | -?*kite .. +?*kite")
         yield 2
-        typing = player._typist.typing
-        assert typing is not None
-        assert not typing.error
+        assert not typing_in(player).error
         key(pygame.K_RETURN, "\r")
         yield 2
         assert player._typist.typing is None
@@ -130,9 +139,7 @@ def test_what_was_typed_before_comes_back() -> None:
     def script(player: Window) -> Script:
         player.session.history.add("owl")
         player.session.history.add("cat -> owl")
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         write("draft")
         seen = []
         for code in (pygame.K_UP, pygame.K_UP, pygame.K_UP, pygame.K_DOWN, pygame.K_DOWN):
@@ -148,9 +155,7 @@ def test_the_first_arrow_up_leads_to_other_words_than_those_that_are_played() ->
     def script(player: Window) -> Script:
         for words in ("owl", "kite", "cat -> kitten"):
             player.session.history.add(words)
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         seen = [typed(player)]
         for code in (pygame.K_UP, pygame.K_UP, pygame.K_DOWN, pygame.K_DOWN):
             key(code)
@@ -163,9 +168,7 @@ def test_the_first_arrow_up_leads_to_other_words_than_those_that_are_played() ->
 
 def test_tab_completes_taught_words_and_goes_round() -> None:
     def script(player: Window) -> Script:
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         write("owl -> ki")
         yield 2
         seen = []
@@ -182,17 +185,13 @@ def test_tab_completes_taught_words_and_goes_round() -> None:
 
 def test_an_input_method_composes_at_the_cursor_and_keeps_its_keys() -> None:
     def script(player: Window) -> Script:
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
-        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="ねこ", start=0, length=2))
+        yield from opened(player)
+        compose("ねこ")
         key(pygame.K_RETURN, "\r")  # chooses in the input method's list
         yield 2
-        typing = player._typist.typing
-        assert typing is not None
-        assert typing.composed == "ねこ"
-        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="猫"))
-        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="", start=0, length=0))
+        assert typing_in(player).composed == "ねこ"
+        type_in("猫")
+        compose("")
         yield 2
         assert typed(player) == "猫"
         key(pygame.K_RETURN, "\r")
@@ -210,15 +209,15 @@ def test_an_input_method_that_takes_keys_outside_the_field_is_shut_out_there(
 
     def script(player: Window) -> Script:
         yield exact(player)
-        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="", start=0, length=0))
+        compose("")
         yield 2
         assert done == []
-        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="n", start=0, length=1))
+        compose("n")
         yield 2
         assert done == ["stop"]
         key(pygame.K_SLASH, "/")
         yield 2
-        pygame.event.post(pygame.event.Event(pygame.TEXTEDITING, text="ね", start=0, length=1))
+        compose("ね")
         yield 2
         assert done == ["stop", "start"]
 
@@ -229,13 +228,12 @@ def test_a_seed_is_typed() -> None:
     def script(player: Window) -> Script:
         yield exact(player)
         key(pygame.K_HASH, "#")
-        pygame.event.post(pygame.event.Event(pygame.TEXTINPUT, text="#"))
+        type_in("#")
         yield 2
         write("42x")
         key(pygame.K_RETURN, "\r")
         yield 2
-        assert player._typist.typing is not None
-        assert "whole number" in player._typist.typing.error
+        assert "whole number" in typing_in(player).error
         key(pygame.K_BACKSPACE)
         key(pygame.K_RETURN, "\r")
         yield 2
@@ -260,14 +258,10 @@ def test_playing_goes_on_while_words_are_typed() -> None:
 
 def test_the_mouse_places_the_cursor_and_selects_and_does_not_play() -> None:
     def script(player: Window) -> Script:
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         write("cat -> owl")
         yield 2
-        layout, typing = player.canvas.layout, player._typist.typing
-        assert layout is not None
-        assert typing is not None
+        layout, typing = layout_of(player), typing_in(player)
         box = editline.box_of(layout)
         left = next(x for x in range(box.width) if editline.place_at(layout, typing, x) == 1)
         right = next(x for x in range(box.width) if editline.place_at(layout, typing, x) == 3)
@@ -278,14 +272,11 @@ def test_the_mouse_places_the_cursor_and_selects_and_does_not_play() -> None:
         yield 2
         mouse(pygame.MOUSEBUTTONUP, (right, y))
         yield 2
-        typing = player._typist.typing
-        assert typing is not None
-        assert typing.line.selected == "at"
+        assert typing_in(player).line.selected == "at"
         write("ow")
         yield 2
         assert typed(player) == "cow -> owl"
-        mouse(pygame.MOUSEBUTTONDOWN, (box.right - 2, y))
-        mouse(pygame.MOUSEBUTTONUP, (box.right - 2, y))
+        click((box.right - 2, y))
         yield 2
         write("s")
         yield 2
@@ -298,14 +289,10 @@ def test_the_mouse_places_the_cursor_and_selects_and_does_not_play() -> None:
 
 def test_where_the_mouse_is_in_a_long_text_is_where_the_cursor_goes() -> None:
     def script(player: Window) -> Script:
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         write("a " * 150)
         yield 2
-        layout, typing = player.canvas.layout, player._typist.typing
-        assert layout is not None
-        assert typing is not None
+        layout, typing = layout_of(player), typing_in(player)
         box = editline.box_of(layout)
         places = [editline.place_at(layout, typing, x) for x in range(box.width)]
         assert places == sorted(places)
@@ -322,9 +309,7 @@ def test_a_clipboard_that_holds_no_text_pastes_nothing(monkeypatch: pytest.Monke
     monkeypatch.setattr(pygame.scrap, "get_text", no_text)
 
     def script(player: Window) -> Script:
-        yield exact(player)
-        key(pygame.K_SLASH, "/")
-        yield 2
+        yield from opened(player)
         write("owl")
         key(pygame.K_v, mod=pygame.KMOD_CTRL)
         yield 2

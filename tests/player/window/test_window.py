@@ -18,25 +18,34 @@ from player.window.window import Window
 from runtime.errors import DisplayError, EngineError, ExpressionError
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import Script, exact, mouse, press, release, stage, tap
+from tests.player.window.stage import (
+    PAD,
+    Script,
+    click,
+    exact,
+    layout_of,
+    mouse,
+    pixels,
+    play,
+    press,
+    release,
+    stage,
+    tap,
+)
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
-
-PAD = "cat -> kitten | -tabby .. tabby"
 
 
 def perform(fake: FakeRenderer, *keys: int | tuple[int, int], expression: str = PAD) -> Request:
     """Tap keys, one or (key, modifiers), two turns apart; return where that leads."""
-    player, conductor = stage(fake, expression)
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         for key in keys:
             tap(*(key if isinstance(key, tuple) else (key,)))
             yield 2
         yield exact(player)
 
-    conductor.script = script()
-    return player.run()
+    return play(script, fake, expression).state.request
 
 
 @pytest.mark.parametrize(
@@ -84,10 +93,9 @@ def test_seeds_go_forward_and_back() -> None:
     ("modifier", "t"), [(0, 0.1), (pygame.KMOD_SHIFT, 1.0), (pygame.KMOD_CTRL, 0.01)]
 )
 def test_a_held_arrow_moves_once_and_then_on(modifier: int, t: float) -> None:
-    player, conductor = stage(FakeRenderer())
     begun: list[float] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         press(pygame.K_RIGHT, modifier)
         yield 6
         begun.append(player.state.request.t)
@@ -95,8 +103,7 @@ def test_a_held_arrow_moves_once_and_then_on(modifier: int, t: float) -> None:
         release(pygame.K_RIGHT)
         yield 20
 
-    conductor.script = script()
-    last = player.run()
+    last = play(script).state.request
     scale = {0: 1, pygame.KMOD_SHIFT: 10, pygame.KMOD_CTRL: 0.1}[modifier]
     assert begun == [scale / 400]
     assert last.t == pytest.approx(t, abs=0.005 * scale)
@@ -104,9 +111,7 @@ def test_a_held_arrow_moves_once_and_then_on(modifier: int, t: float) -> None:
 
 
 def test_losing_the_keyboard_stops_what_is_held() -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         press(pygame.K_RIGHT)
         yield 30
         pygame.event.post(pygame.event.Event(pygame.WINDOWFOCUSLOST))
@@ -115,15 +120,13 @@ def test_losing_the_keyboard_stops_what_is_held() -> None:
         yield 30
 
     here: list[float] = []
-    conductor.script = script()
-    assert player.run().t == here[0] > 0
+    assert play(script).state.request.t == here[0] > 0
 
 
 def test_space_plays_twenty_divisions_a_second_and_comma_halves_it() -> None:
-    player, conductor = stage(FakeRenderer())
     places: list[float] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         tap(pygame.K_SPACE)
         yield 60
         places.append(player.state.request.t)
@@ -133,19 +136,16 @@ def test_space_plays_twenty_divisions_a_second_and_comma_halves_it() -> None:
         tap(pygame.K_SPACE)
         yield 30
 
-    conductor.script = script()
-    last = player.run()
+    last = play(script).state.request
     assert places == pytest.approx([20 / 400, 30 / 400], abs=1.5 / 400)
     assert last.t == pytest.approx(places[1], abs=1.5 / 400)
 
 
 def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> None:
-    player, conductor = stage(FakeRenderer(), PAD)
     places: list[tuple[float, float]] = []
 
-    def script() -> Script:
-        layout = player.canvas.layout
-        assert layout is not None
+    def script(player: Window) -> Script:
+        layout = layout_of(player)
         bar, inner = layout.bar, field(layout.pad)
         for kind, position in (
             (pygame.MOUSEBUTTONDOWN, (share_x(bar, 0.25), bar.centery)),
@@ -159,8 +159,7 @@ def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> N
             yield 2
             places.append((player.state.request.t, player.state.request.u))
 
-    conductor.script = script()
-    player.run()
+    play(script, expression=PAD)
     assert places[0][0] == pytest.approx(0.25, abs=0.002)
     assert places[1:4] == [(1.0, 0.5)] * 3
     assert places[4] == pytest.approx((0.5, 0.5), abs=0.01)
@@ -168,74 +167,53 @@ def test_the_bar_can_be_clicked_and_dragged_and_the_pad_follows_the_mouse() -> N
 
 
 def test_a_frame_that_fails_is_drawn_as_a_line_and_the_window_lives_on() -> None:
-    player, conductor = stage(FakeRenderer(refuse=(0.5,)))
-    errors: list[str] = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_5)
         yield 4
-        errors.append(player.session.asking.error)
+        assert player.session.asking.error == "the latent is not finite: lower the weights"
         tap(pygame.K_RIGHT)
         yield 2
         yield exact(player)
-        errors.append(player.session.asking.error)
+        assert player.session.asking.error == ""
 
-    conductor.script = script()
-    assert player.run().t == 0.5025
-    assert errors == ["the latent is not finite: lower the weights", ""]
+    assert play(script, FakeRenderer(refuse=(0.5,))).state.request.t == 0.5025
 
 
 def test_every_overlay_can_be_opened_and_changes_what_is_seen() -> None:
-    player, conductor = stage(FakeRenderer(), "a [cat -> kitten] on a sofa")
-    shots: list[bytes] = []
-
-    def shot() -> None:
-        surface = pygame.display.get_surface()
-        assert surface is not None
-        shots.append(pygame.image.tobytes(surface, "RGB"))
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield 500  # everything is filled and still
-        shot()
+        shots = {pixels().tobytes()}
         for code in (pygame.K_t, pygame.K_h, pygame.K_F1):
             tap(code)
             yield 10
-            shot()
+            shots.add(pixels().tobytes())
             tap(code)
             yield 10
+        assert len(shots) == 4
 
-    conductor.script = script()
-    player.run()
-    assert len(set(shots)) == 4
+    play(script, expression="a [cat -> kitten] on a sofa")
 
 
 def test_perceptual_time_waits_for_the_scan_and_then_evens_the_moves_out() -> None:
-    player, conductor = stage(FakeRenderer())
-    notices: list[str] = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         tap(pygame.K_p)
         yield 2
-        notices.append(player.state.notice)
+        assert "needs all pictures of the bar" in player.state.notice
         yield (lambda: player.state.speeds is not None and player.state.speeds.complete)
         tap(pygame.K_p)
         yield 2
-        notices.append(player.state.notice)
+        assert player.state.notice.startswith("perceptual time")
         for _ in range(3):
             tap(pygame.K_PERIOD)  # 8 times as fast
         tap(pygame.K_SPACE)
         yield 20 * 60 // 8 // 2  # half of the way in this time
 
-    conductor.script = script()
-    last = player.run()
-    assert "needs all pictures of the bar" in notices[0]
-    assert notices[1].startswith("perceptual time")
-    speeds = player.state.speeds
-    assert speeds is not None
-    seen = np.nansum(speeds.values[: round(last.t * 400)]) / speeds.values.sum()
-    assert seen == pytest.approx(0.5, abs=0.05)
-    assert last.t > 0.52  # the storm comes late, so half of the change is past the middle
+    state = play(script).state
+    assert state.speeds is not None
+    changes, t = state.speeds.values, state.request.t
+    assert np.nansum(changes[: round(t * 400)]) / changes.sum() == pytest.approx(0.5, abs=0.05)
+    assert t > 0.52  # the storm comes late, so half of the change is past the middle
 
 
 def test_the_window_keeps_its_pace_and_shows_what_is_near_while_a_frame_takes_half_a_second() -> (
@@ -330,41 +308,31 @@ def test_escape_closes_the_help_then_leaves_full_screen_then_quits() -> None:
 
 
 def test_escape_brings_the_panel_back_before_it_leaves_full_screen() -> None:
-    player, conductor = stage(FakeRenderer())
-    seen = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         tap(pygame.K_f)
         tap(pygame.K_v)
         yield 3
-        for _ in range(2):
+        for fullscreen in (True, False):
             tap(pygame.K_ESCAPE)
             yield 3
             panels = player.state.panels
-            seen.append((panels.clean, panels.fullscreen, player.state.closing))
+            assert (panels.clean, panels.fullscreen) == (False, fullscreen)
+            assert not player.state.closing
 
-    conductor.script = script()
-    player.run()
-    assert seen == [(False, True, False), (False, False, False)]
+    play(script)
 
 
 def test_what_is_asked_is_not_said_of_the_picture_on_show() -> None:
-    player, conductor = stage(FakeRenderer())
-    lines = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         for _ in range(10):
             player.state.change_seed(1)
-        lines.append(settings_line(player.session.view(60)))
+        assert settings_line(player.session.view(60)).startswith("seed 0 → 10 …")
         yield exact(player)
-        lines.append(settings_line(player.session.view(60)))
+        assert settings_line(player.session.view(60)).startswith("seed 10   ")
 
-    conductor.script = script()
-    player.run()
-    assert lines[0].startswith("seed 0 → 10 …")
-    assert lines[1].startswith("seed 10   ")
+    play(script)
 
 
 def test_a_key_of_another_alphabet_counts_by_its_place() -> None:
@@ -375,22 +343,14 @@ def test_a_key_of_another_alphabet_counts_by_its_place() -> None:
 
 
 def test_the_wheel_moves_and_a_click_on_the_picture_plays() -> None:
-    player, conductor = stage(FakeRenderer())
-    playing = []
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         pygame.event.post(pygame.event.Event(pygame.MOUSEWHEEL, x=0, y=3))
         yield 2
         assert player.state.request.t == 3 / 400
-        layout = player.canvas.layout
-        assert layout is not None
-        for _ in range(2):
-            mouse(pygame.MOUSEBUTTONDOWN, layout.picture.center)
-            mouse(pygame.MOUSEBUTTONUP, layout.picture.center)
+        for plays in (True, False):
+            click(layout_of(player).picture.center)
             yield 2
-            playing.append(player.state.playhead.playing)
+            assert player.state.playhead.playing == plays
 
-    conductor.script = script()
-    player.run()
-    assert playing == [True, False]
+    play(script)

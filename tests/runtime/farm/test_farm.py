@@ -42,6 +42,14 @@ def film(count: int) -> list[Request]:
     return [Request("cat -> kitten", t=i / max(count - 1, 1)) for i in range(count)]
 
 
+def draws_all(farm: Farm, requests: Sequence[Request]) -> None:
+    """Check that a farm draws them, in their order and each as it is."""
+    frames = list(farm.frames(requests))
+    assert [frame.request for frame in frames] == requests
+    for frame in frames:
+        assert (frame.pixels == morph(frame.request, (48, 32))).all()
+
+
 class ShuffledCrew:
     """Draws in random order; loses chunks now and then."""
 
@@ -100,10 +108,7 @@ def test_frames_come_in_order_whatever_the_workers_do(tmp_path: Path) -> None:
     crew.loses = 0.2
     requests = film(211)
     with Farm(Planner.of("critters"), crew, tmp_path) as farm:
-        frames = list(farm.frames(requests))
-    assert [frame.request for frame in frames] == requests
-    for frame in frames:
-        assert (frame.pixels == morph(frame.request, (48, 32))).all()
+        draws_all(farm, requests)
     assert crew.most <= AHEAD * crew.count
     assert crew.drawn == len(requests)
     assert list(tmp_path.iterdir()) == []
@@ -165,8 +170,7 @@ def test_what_is_drawn_stays_until_its_file_is_whole(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_single_frames_or_of_a_map_that_is_cut_short(tmp_path: Path) -> None:
     """As of the frames that storms are bisected with, and when --seconds are over."""
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
+    seed = draw_seed()
     mesh = PlaneMesh(CRITTERS.request("cat -> kitten | -tabby .. +tabby"), LEAST + 20)
     with Farm(CRITTERS, ShuffledCrew(seed), tmp_path) as farm:
         for request in film(5):
@@ -219,11 +223,7 @@ def test_a_film_that_nobody_wants_to_its_end_disturbs_no_other(tmp_path: Path) -
         frames = farm.frames(film(100))
         next(frames)
         del frames
-        other = [replace(request, seed=1) for request in film(30)]
-        drawn = list(farm.frames(other))
-        assert [frame.request for frame in drawn] == other
-        for frame in drawn:
-            assert (frame.pixels == morph(frame.request, (48, 32))).all()
+        draws_all(farm, [replace(request, seed=1) for request in film(30)])
 
 
 def test_a_short_round_is_shared_by_all_workers(tmp_path: Path) -> None:

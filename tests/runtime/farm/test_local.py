@@ -24,7 +24,7 @@ from runtime.farm import local
 from runtime.farm.farm import Farm
 from runtime.farm.local import LocalCrew
 from runtime.farm.worker import FarmWorker, Job, Opening
-from tests.runtime.farm.test_farm import CRITTERS, F32, IDENTITY, film
+from tests.runtime.farm.test_farm import CRITTERS, F32, IDENTITY, draws_all, film
 from tests.support.drawn import morph
 from tests.support.seeds import draw_seed
 
@@ -103,18 +103,14 @@ def crew_of(
     yield LocalCrew(Opening(), count)
 
 
-def draws_all(crew: LocalCrew, scratch: Path, frames: int = 60) -> None:
-    requests = film(frames)
+def draws_film(crew: LocalCrew, scratch: Path, frames: int = 60) -> None:
     with Farm(CRITTERS, crew, scratch) as farm:
-        drawn = list(farm.frames(requests))
-    assert [frame.request for frame in drawn] == requests
-    for frame in drawn:
-        assert (frame.pixels == morph(frame.request, (48, 32))).all()
+        draws_all(farm, film(frames))
 
 
 def test_a_worker_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with crew_of(monkeypatch, 2, hangs, works, works) as crew:
-        draws_all(crew, tmp_path)
+        draws_film(crew, tmp_path)
         assert not Hand.left, "nobody took its place"
 
 
@@ -122,7 +118,7 @@ def test_the_others_go_on_while_a_dead_worker_is_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with crew_of(monkeypatch, 2, dies, works, never_opens) as crew:
-        draws_all(crew, tmp_path)
+        draws_film(crew, tmp_path)
         assert not Hand.left
 
 
@@ -130,7 +126,7 @@ def test_the_others_go_on_without_one_that_never_opens_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with crew_of(monkeypatch, 2, dies, works, *[cannot_open] * 20) as crew:
-        draws_all(crew, tmp_path, 400)
+        draws_film(crew, tmp_path, 400)
         assert crew.count >= 1
 
 
@@ -138,7 +134,7 @@ def test_where_no_worker_opens_again_it_ends_in_a_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with crew_of(monkeypatch, 2, dies, dies) as crew, pytest.raises(EngineError) as error:
-        draws_all(crew, tmp_path)
+        draws_film(crew, tmp_path)
     assert "a worker ended, 5 times in a row" in str(error.value)
 
 

@@ -19,7 +19,7 @@ from runtime.farm.crew import OPEN_SECONDS
 from runtime.farm.farm import Farm
 from runtime.farm.ray import TRIES, RayCrew, actors_for
 from runtime.farm.worker import Opening
-from tests.runtime.farm.test_farm import CRITTERS, IDENTITY, film
+from tests.runtime.farm.test_farm import CRITTERS, IDENTITY, draws_all, film
 from tests.support.drawn import morph
 
 SLOWLY = 300.0
@@ -144,11 +144,10 @@ def test_actors_whose_cores_are_taken_are_done_without(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ray = FakeRay([{"CPU": 4, "GPU": 3}], [["hangs"], [], ["hangs"]])
-    requests = film(40)
     with Farm(CRITTERS, crew_of(monkeypatch, ray), tmp_path) as farm:
         assert farm.crew.count == 1
         assert ray.now < OPEN_SECONDS
-        assert [frame.request for frame in farm.frames(requests)] == requests
+        draws_all(farm, film(40))
 
 
 def test_a_cluster_without_room_is_a_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -163,21 +162,16 @@ def test_an_actor_that_is_no_use_is_replaced_and_its_job_done_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
 ) -> None:
     ray = FakeRay([{"CPU": 2}], [["", "", what], [], [""]])
-    requests = film(60)
     with Farm(CRITTERS, crew_of(monkeypatch, ray), tmp_path) as farm:
-        drawn = list(farm.frames(requests))
+        draws_all(farm, film(60))
         assert farm.crew.count == 2
         assert ray.killed == 1
-    assert [frame.request for frame in drawn] == requests
-    for frame in drawn:
-        assert (frame.pixels == morph(frame.request, (48, 32))).all()
 
 
 def test_an_actor_that_only_failed_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ray = FakeRay([{"CPU": 1}], [["", "", "raises"]])
-    requests = film(60)
     with Farm(CRITTERS, crew_of(monkeypatch, ray), tmp_path) as farm:
-        assert [frame.request for frame in farm.frames(requests)] == requests
+        draws_all(farm, film(60))
         assert ray.killed == 0
 
 
@@ -185,9 +179,8 @@ def test_the_others_go_on_without_an_actor_that_never_comes_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ray = FakeRay([{"CPU": 2}], [["", "hangs"], [], ["hangs"]])
-    requests = film(60)
     with Farm(CRITTERS, crew_of(monkeypatch, ray), tmp_path) as farm:
-        assert [frame.request for frame in farm.frames(requests)] == requests
+        draws_all(farm, film(60))
 
 
 @pytest.mark.parametrize("what", ["dies", "cannot open"])
@@ -195,22 +188,17 @@ def test_the_others_go_on_without_an_actor_that_dies_at_each_opening(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
 ) -> None:
     ray = FakeRay([{"CPU": 2}], [["", "", "dies"], [], *[[what]] * TRIES])
-    requests = film(160)
     with Farm(CRITTERS, crew_of(monkeypatch, ray), tmp_path) as farm:
-        drawn = list(farm.frames(requests))
+        draws_all(farm, film(160))
         assert farm.crew.count == 1
-    assert [frame.request for frame in drawn] == requests
-    for frame in drawn:
-        assert (frame.pixels == morph(frame.request, (48, 32))).all()
 
 
 def test_an_actor_that_opens_slowly_where_one_died_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ray = FakeRay([{"CPU": 1}], [["", "", "dies"], ["dies"], ["is slow"]])
-    requests = film(60)
     with Farm(CRITTERS, crew_of(monkeypatch, ray), tmp_path) as farm:
-        assert [frame.request for frame in farm.frames(requests)] == requests
+        draws_all(farm, film(60))
     assert ray.now == SLOWLY
 
 

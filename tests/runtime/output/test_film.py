@@ -3,9 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import subprocess
 import sys
-import textwrap
 import zlib
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from runtime.output import gif as gif_module
 from runtime.output.film import open_film, read_settings, save_still
 from runtime.perception.psnr import peak_signal_to_noise
 from runtime.request import Request
+from tests.support.child import run_code
 from tests.support.drawn import animal, morph
 from tests.support.seeds import draw_seed
 
@@ -309,9 +308,7 @@ def test_a_disk_that_takes_no_more_bytes(tmp_path: Path, name: str) -> None:
         except TargetError as error:
             print("TargetError:", error)
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("TargetError:"), done.stdout + done.stderr
     assert done.stdout.count("\n") == 1
@@ -336,7 +333,5 @@ def test_a_long_film_needs_the_memory_of_a_few_frames(tmp_path: Path) -> None:
     """
     if sys.platform == "win32":
         pytest.skip("reads the peak the POSIX way")
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.returncode == 0, done.stderr

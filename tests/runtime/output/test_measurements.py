@@ -43,6 +43,11 @@ def subject(seed: int = 0, frames: int = 51, text: str = "cat -> kitten") -> dic
     return subject_of(SETTINGS, LineJob(Line(Request(text, seed=seed), "t"), frames))
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "atlas.sqlite"
+
+
 def has_small_disks() -> bool:
     try:
         words = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"]
@@ -93,8 +98,7 @@ def test_all_that_decides_a_measurement_is_in_its_key() -> None:
 
 
 @pytest.mark.parametrize("harm", ["text", "torn", "middle", "journal"])
-def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, harm: str) -> None:
-    path = tmp_path / "atlas.sqlite"
+def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, path: Path, harm: str) -> None:
     with opened(path)[0] as store:
         for seed in range(200):
             store.keep(subject(seed), FOUND)
@@ -124,9 +128,8 @@ def test_a_damaged_file_is_set_aside_and_said(tmp_path: Path, harm: str) -> None
 
 
 def test_a_damaged_file_that_a_virus_scanner_holds_is_set_aside_once_it_lets_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "atlas.sqlite"
     path.write_text("no database at all\n" * 100)
     held, replace = [1, 2], os.replace
 
@@ -144,9 +147,8 @@ def test_a_damaged_file_that_a_virus_scanner_holds_is_set_aside_once_it_lets_go(
 
 
 def test_of_two_programs_that_see_the_damage_one_sets_it_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "atlas.sqlite"
     path.write_text("no database at all\n" * 100)
     open_file = measurements._open
 
@@ -168,9 +170,8 @@ def test_of_two_programs_that_see_the_damage_one_sets_it_aside(
     assert len(list(tmp_path.glob("*.damaged-*"))) == 1
 
 
-def test_damage_of_any_kind_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damage_of_any_kind_is_damage(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite adds to its code what is damaged: an index, a row."""
-    path = tmp_path / "atlas.sqlite"
     opened(path)[0].close()
     open_file, seen = measurements._open, 0
 
@@ -189,9 +190,8 @@ def test_damage_of_any_kind_is_damage(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "set aside" in message[0]
 
 
-def test_a_bit_that_flips_anywhere_costs_what_it_hit_and_nothing_else(tmp_path: Path) -> None:
+def test_a_bit_that_flips_anywhere_costs_what_it_hit_and_nothing_else(path: Path) -> None:
     """What is read is right or measured anew; only the two marks of whose it is are believed."""
-    path = tmp_path / "atlas.sqlite"
     with opened(path)[0] as store:
         for seed in range(3):
             store.keep(subject(seed), FOUND)
@@ -230,8 +230,7 @@ def test_a_bit_that_flips_anywhere_costs_what_it_hit_and_nothing_else(tmp_path: 
                 assert store.get(subject(seed)) == FOUND, (place, bit)
 
 
-def test_a_row_that_was_altered_counts_as_not_measured(tmp_path: Path) -> None:
-    path = tmp_path / "atlas.sqlite"
+def test_a_row_that_was_altered_counts_as_not_measured(path: Path) -> None:
     with opened(path)[0] as store:
         store.keep(subject(), FOUND)
     with sqlite3.connect(path) as raw:
@@ -266,9 +265,8 @@ def test_what_is_somebody_elses_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault(7)
-def test_a_full_file_is_a_line_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_full_file_is_a_line_and_loses_nothing(path: Path) -> None:
     """SQLite says of a bound on a file's pages what it says of a full disk."""
-    path = tmp_path / "atlas.sqlite"
     store, _ = opened(path)
     store._connection.execute("PRAGMA max_page_count = 20")
     kept: list[int] = []
@@ -317,9 +315,8 @@ def test_a_full_disk_is_a_line_and_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills the POSIX way")
-def test_a_killed_writer_loses_one_measurement_at_most(tmp_path: Path) -> None:
+def test_a_killed_writer_loses_one_measurement_at_most(path: Path) -> None:
     seed = draw_seed()
-    path = tmp_path / "atlas.sqlite"
     code = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -345,8 +342,7 @@ def test_a_killed_writer_loses_one_measurement_at_most(tmp_path: Path) -> None:
         assert store.get(subject(last + 2)) is None
 
 
-def test_two_writers_share_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "atlas.sqlite"
+def test_two_writers_share_a_file(path: Path) -> None:
     errors: list[BaseException] = []
 
     def write(first: int) -> None:

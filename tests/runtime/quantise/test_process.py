@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -20,9 +18,8 @@ from runtime.quantise.frames import sample_requests
 from runtime.quantise.judge import Fidelity, compare, draw
 from runtime.quantise.process import CALIBRATION, CALIBRATION_SEED
 from tests.runtime.engines.openvino.test_int8 import GOOD, RIVAL
+from tests.support.child import run_code
 from tests.support.models.tinybundle import write_worded
-
-ROOT = Path(int8_module.__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -84,9 +81,7 @@ def test_nncf_does_not_bring_torch() -> None:
         "import sys; from runtime.quantise.quantise import import_nncf; import_nncf(); "
         "print(sys.modules['torch'], 'torch.nn' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.stdout == "None False\n", done.stderr
 
 

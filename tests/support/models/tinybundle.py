@@ -207,6 +207,15 @@ def expect_tiny(
     )
 
 
+def see_tiny(
+    engine: Engine, seed: int, batch: int, steps: int, *, pooled: bool = False, apart: int = 1
+) -> None:
+    """Check that an engine of ``write_tiny(…, 5)`` draws it, but for so many levels of 255."""
+    made = render_tiny(engine, seed, batch, steps, pooled=pooled).pixels
+    wanted = expect_tiny(5, seed, batch, steps, pooled=pooled)
+    assert np.abs(made.astype(int) - wanted).max() <= apart
+
+
 def _graph(
     name: str,
     nodes: list[onnx.NodeProto],

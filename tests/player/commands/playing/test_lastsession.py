@@ -17,7 +17,7 @@ from player.session.session import Session
 from player.session.text.words import STARTER
 from runtime.errors import EngineError
 from runtime.request import Request
-from tests.player.fakes import session_of, turn
+from tests.player.fakes import session_of, started, turn
 from tests.support.models.tinybundle import write_tiny
 
 
@@ -36,8 +36,7 @@ def test_a_model_in_a_folder_is_found_again_from_elsewhere(
     (tmp_path / "elsewhere").mkdir()
     for model in ("bundle", "./bundle/"):
         monkeypatch.chdir(tmp_path)
-        played = session_of(tmp_path, invocation=Invocation(model=model))
-        played.start()
+        played = started(tmp_path, invocation=Invocation(model=model))
         turn(played, 3)
         leave(played)
         monkeypatch.chdir(tmp_path / "elsewhere")

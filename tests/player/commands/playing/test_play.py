@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import socket
 import time
@@ -13,29 +14,19 @@ import av
 import numpy as np
 import pygame
 import pytest
-import typer
 from PIL import Image
-from typer.testing import CliRunner
 
-import player.window.window
-from player.commands.playing.play import play
-from runtime.errors import (
-    BundleError,
-    ExpressionError,
-    MorphError,
-    RequestError,
-)
+from player.window.window import Window
+from runtime.errors import BundleError, ExpressionError, MorphError, RequestError
 from runtime.output.film import read_settings
 from runtime.pipeline import Pipeline
 from runtime.request import Request
+from tests.player.commands.commandline import invoke
 from tests.support.models.cliptokenizer import raw_tokenizer
 from tests.support.models.resealed import replace_file
 from tests.support.models.tinybundle import TOKENIZER, write_tiny
 
 LONGEST_WAIT_S = 60.0
-
-app = typer.Typer()
-app.command()(play)
 
 
 def tap(code: int) -> None:
@@ -44,16 +35,16 @@ def tap(code: int) -> None:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[player.window.window.Window]:
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Window]:
     """Collect the windows that are opened; none outlives what may be waited for in it."""
-    windows: list[player.window.window.Window] = []
-    real = player.window.window.Window.run
+    windows: list[Window] = []
+    real = Window.run
 
-    def run(window: player.window.window.Window, max_seconds: float | None = None) -> Request:
+    def run(window: Window, max_seconds: float | None = None) -> Request:
         windows.append(window)
         return real(window, max_seconds or 2 * LONGEST_WAIT_S)
 
-    monkeypatch.setattr(player.window.window.Window, "run", run)
+    monkeypatch.setattr(Window, "run", run)
     return windows
 
 
@@ -72,23 +63,20 @@ def test_a_servers_range_is_not_looked_for_with_a_model_of_here(
 
     monkeypatch.setattr(Pipeline, "open", no_model)
     words = ["cat | -?*tabby .. +?*tabby", "--connect", "http://127.0.0.1:1/?token=none"]
-    error = CliRunner().invoke(app, words).exception
-    assert isinstance(error, RequestError)
-    assert "type them in the window" in str(error)
+    with pytest.raises(RequestError, match="type them in the window"):
+        invoke("play", *words)
 
 
 @pytest.mark.parametrize("option", ["--cues", "--cache"])
 def test_what_a_server_cannot_do_for_a_window_is_refused(option: str, tmp_path: Path) -> None:
     words = ["--connect", "http://127.0.0.1:1/?token=none", option, str(tmp_path / "512M")]
-    error = CliRunner().invoke(app, words).exception
-    assert isinstance(error, RequestError)
-    assert option in str(error)
-    assert "leave them out" in str(error)
+    with pytest.raises(RequestError, match=f"{option}.*leave them out"):
+        invoke("play", *words)
 
 
 def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
     dummy_display: None,
-    opened: list[player.window.window.Window],
+    opened: list[Window],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -120,9 +108,8 @@ def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
 
     with ThreadPoolExecutor(1) as pool:
         acted = pool.submit(act)
-        result = CliRunner().invoke(app, ["cat -> kitten", "--seed", "3"], catch_exceptions=False)
+        printed = invoke("play", "cat -> kitten", "--seed", "3")
         acted.result()
-    assert result.exit_code == 0
 
     stills = sorted(tmp_path.glob("*.png"))
     with Pipeline.open() as pipeline:
@@ -136,7 +123,6 @@ def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
     (film,) = tmp_path.glob("*.mp4")
     with av.open(str(film)) as container:
         assert sum(1 for _ in container.decode(video=0)) >= 5
-    printed = result.stdout
     assert str(settings["command"]) in printed
     again = next(line for line in printed.splitlines() if "wordmorph play" in line)
     words = shlex.split(again)
@@ -163,33 +149,29 @@ def test_the_built_in_model_is_scrubbed_saved_and_recorded_without_a_network(
 )
 def test_bad_input_is_one_line_before_any_window(
     dummy_display: None,
-    opened: list[player.window.window.Window],
+    opened: list[Window],
     arguments: list[str],
     error: type[MorphError],
     says: str,
 ) -> None:
-    result = CliRunner().invoke(app, arguments)
-    assert isinstance(result.exception, error)
-    assert says in str(result.exception)
-    assert "\n" not in str(result.exception)
+    with pytest.raises(error, match=re.escape(says)):
+        invoke("play", *arguments)
     assert not opened
     assert not pygame.display.get_init()
 
 
 def test_a_size_the_model_cannot_make_closes_the_window_with_one_line(dummy_display: None) -> None:
-    result = CliRunner().invoke(app, ["cat -> kitten", "--size", "7x7"])
-    assert isinstance(result.exception, RequestError)
-    assert "7x7" in str(result.exception)
+    with pytest.raises(RequestError, match="7x7"):
+        invoke("play", "cat -> kitten", "--size", "7x7")
     assert not pygame.display.get_init()
 
 
 def test_a_tokenizer_of_another_length_is_refused_before_a_window_opens(
-    opened: list[player.window.window.Window], tmp_path: Path
+    opened: list[Window], tmp_path: Path
 ) -> None:
     folder = write_tiny(tmp_path / "bundle", tokens=77).folder
     raw_tokenizer(length=12).save(str(tmp_path / "short.json"))
     replace_file(folder, TOKENIZER, (tmp_path / "short.json").read_bytes())
-    result = CliRunner().invoke(app, ["cat -> kitten", "--model", str(folder)])
-    assert isinstance(result.exception, BundleError)
-    assert "gives 12 rows and the text encoder of tiny reads 77" in str(result.exception)
+    with pytest.raises(BundleError, match="gives 12 rows and the text encoder of tiny reads 77"):
+        invoke("play", "cat -> kitten", "--model", str(folder))
     assert opened == []

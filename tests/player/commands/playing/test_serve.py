@@ -11,6 +11,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,9 +26,10 @@ from runtime.request import Request
 from tests.player.web.browser import until
 
 MAIN = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
+Server = subprocess.Popen[str]
 
 
-def serve(*arguments: str, home: Path, first: str = "") -> subprocess.Popen[str]:
+def serve(*arguments: str, home: Path, first: str = "") -> Server:
     return subprocess.Popen(
         [sys.executable, "-c", first + MAIN, "serve", *arguments],
         stdout=subprocess.PIPE,
@@ -36,29 +39,41 @@ def serve(*arguments: str, home: Path, first: str = "") -> subprocess.Popen[str]
     )
 
 
+@contextmanager
+def serving(*arguments: str, home: Path, first: str = "") -> Iterator[tuple[Server, str]]:
+    """Serve at a free port in the block; yield the process and the first line it printed."""
+    with serve("--port", "0", *arguments, home=home, first=first) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline()
+        finally:
+            process.kill()
+
+
+def end(process: Server, number: signal.Signals) -> tuple[str, str]:
+    """Send a signal and wait for the end; return what was printed to (stdout, stderr) since."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in out + err
+    return out, err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_it_prints_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
-    process = serve("cat -> kitten", "--port", "0", home=tmp_path)
-    assert process.stdout is not None
-    try:
-        opened = process.stdout.readline()
+    with serving("cat -> kitten", home=tmp_path) as (process, opened):
         found = re.fullmatch(r"open  (http://127\.0\.0\.1:(\d+)/\?token=([\w-]{43}))\n", opened)
         assert found, opened
         url, port, token = found.groups()
+        assert process.stdout is not None
         told = process.stdout.readline()
         assert f"ssh -L {port}:127.0.0.1:{port}" in told
         with urllib.request.urlopen(url, timeout=20) as answer:
             assert token.encode() not in answer.read()
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(url.replace(token, "x" * 43), timeout=20)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130
-    assert "Traceback" not in out + err
-    assert token not in out + err
+        out, err = end(process, signal.SIGINT)
+        assert token not in out + err
+        assert process.returncode == 130
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -66,31 +81,22 @@ def test_it_prints_where_it_is_and_ends_when_told(tmp_path: Path) -> None:
 def test_a_recording_is_finished_and_what_nobody_fetched_stays(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = serve("--port", "0", home=tmp_path)
-    assert process.stdout is not None
-    connection = None
-    try:
-        url = process.stdout.readline().split()[1]
-        connection = Connection(url)
+    with (
+        serving(home=tmp_path) as (process, opened),
+        closing(Connection(opened.split()[1])) as connection,
+    ):
         connection.opened()
         until(lambda: connection.state["shown"] == {}, what="a picture")
         connection.say({"do": "act", "name": "save", "value": None})
         [[kept, fetched]] = until(lambda: connection.state["kept"], what="the still")
-        origin, token = url.split("/?token=")
+        origin, token = opened.split()[1].split("/?token=")
         headers = {"Authorization": f"Bearer {token}"}
         asked = urllib.request.Request(f"{origin}/kept/{kept}", headers=headers)
         with urllib.request.urlopen(asked, timeout=20) as answer:
             assert answer.read().startswith(b"\x89PNG")
         connection.say({"do": "act", "name": "record", "value": None})
         until(lambda: (connection.state["recording"] or 0) > 0.3, what="a recording")
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    finally:
-        if connection is not None:
-            connection.close()
-        process.kill()
-        process.wait()
-    assert "Traceback" not in out + err
+        out, _ = end(process, number)
     left = [Path(found) for found in re.findall(r"nobody fetched (.*): it stays there", out)]
     [film] = [path for path in left if path.suffix == ".mp4"]
     assert read_settings(film)["performed"] is True
@@ -124,23 +130,15 @@ def test_what_cannot_be_served_is_one_line(
 def test_cues_are_those_of_a_file_and_kept_there(tmp_path: Path) -> None:
     cues = tmp_path / "set.json"
     write_cues(cues, [Moment(Request("dog -> fox", 0.25), "critters")], 2.0)
-    process = serve("--port", "0", "--cues", str(cues), home=tmp_path)
-    assert process.stdout is not None
-    connection = None
-    try:
-        connection = Connection(process.stdout.readline().split()[1])
+    with (
+        serving("--cues", str(cues), home=tmp_path) as (process, opened),
+        closing(Connection(opened.split()[1])) as connection,
+    ):
         connection.opened()
         until(lambda: connection.state["cues"], what="the cue of the file")
         connection.say({"do": "act", "name": "keep_cue", "value": None})
         until(lambda: len(connection.state["cues"]) == 2, what="another")
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
-    finally:
-        if connection is not None:
-            connection.close()
-        process.kill()
-        process.wait()
-    assert "Traceback" not in out + err
+        end(process, signal.SIGTERM)
     (first, second), seconds = read_cues(cues)
     assert first.request == Request("dog -> fox", 0.25)
     assert second.request.expression == "cat -> kitten"
@@ -183,10 +181,8 @@ def test_an_open_address_is_warned_of(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_server_that_listens_to_the_network_is_reached_by_its_full_name(tmp_path: Path) -> None:
     named = "import socket; socket.getfqdn = lambda name='': socket.gethostname() + '.Office.lan'; "
-    process = serve("--port", "0", "--host", "0.0.0.0", home=tmp_path, first=named)
-    assert process.stdout is not None
-    try:
-        found = re.search(r"http://(\S+):(\d+)(/\S+)", process.stdout.readline())
+    with serving("--host", "0.0.0.0", home=tmp_path, first=named) as (_, opened):
+        found = re.search(r"http://(\S+):(\d+)(/\S+)", opened)
         assert found
         name, port, path = found.groups()
         assert name.endswith(".Office.lan")
@@ -195,6 +191,3 @@ def test_a_server_that_listens_to_the_network_is_reached_by_its_full_name(tmp_pa
             connection.request("GET", path, headers={"Host": f"{host}:{port}"})
             assert connection.getresponse().status == status, host
             connection.close()
-    finally:
-        process.kill()
-        process.communicate()

@@ -24,7 +24,7 @@ from runtime.cache import BUDGET, FrameCache
 from runtime.errors import RequestError
 from runtime.language.line import DIVISIONS
 from runtime.request import Frame, Request
-from tests.player.fakes import FakeRenderer, picture, session_of, turn
+from tests.player.fakes import FakeRenderer, picture, started, turn
 
 MB = 1 << 20
 
@@ -79,8 +79,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 def test_a_recording_counts_in_the_budget(tmp_path: Path, gate: threading.Event) -> None:
     each = picture(Request("cat -> kitten")).nbytes
-    session = session_of(tmp_path, "cat -> kitten | -tabby .. tabby", budget=80 * each)
-    session.start()
+    session = started(tmp_path, "cat -> kitten | -tabby .. tabby", budget=80 * each)
     turn(session, 3)
     session.keeping.record()
     try:

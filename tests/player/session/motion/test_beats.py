@@ -20,7 +20,7 @@ from player.session.session import Session
 from runtime.language.line import DIVISIONS
 from runtime.pipeline import Pipeline
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, session_of, ticking
+from tests.player.fakes import FakeRenderer, started, ticking
 from tests.support.seeds import draw_seed
 
 
@@ -59,8 +59,7 @@ def test_taps_that_are_no_tempo_are_none() -> None:
 
 def test_a_jump_waits_for_the_beat_and_is_rendered_meanwhile(tmp_path: Path) -> None:
     fake = FakeRenderer()
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     frame = 1 / 60
     session.beats.tempo = Tempo(120, 0.0)
     NAMES["quantise"].perform(session)
@@ -146,8 +145,7 @@ def wait_for_bars(session: Session) -> Callable[[int], None]:
 
 def test_what_waits_is_rendered_as_it_will_be_together(tmp_path: Path) -> None:
     fake = FakeRenderer()
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     turn = wait_for_bars(session)
     NAMES["seek"].perform(session, 0.5)
     turn(2)
@@ -164,8 +162,7 @@ def test_what_waits_is_rendered_as_it_will_be_together(tmp_path: Path) -> None:
 
 def test_what_waits_while_playing_is_rendered_where_it_will_be(tmp_path: Path) -> None:
     fake = FakeRenderer()
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     turn = wait_for_bars(session)
     session.state.play()
     turn(10)
@@ -222,8 +219,7 @@ def test_a_cue_that_cannot_be_drawn_holds_up_nobody_before_its_beat(tmp_path: Pa
 
 def test_any_seed_is_drawn_when_its_key_is_pressed_and_taken_on_the_beat(tmp_path: Path) -> None:
     fake = FakeRenderer()
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     turn = wait_for_bars(session)
     NAMES["random_seed"].perform(session)
     turn(20)
@@ -235,8 +231,7 @@ def test_any_seed_is_drawn_when_its_key_is_pressed_and_taken_on_the_beat(tmp_pat
 
 
 def test_looking_ahead_does_nothing(tmp_path: Path) -> None:
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     turn = wait_for_bars(session)
     session.cues.set([Moment(Request("dog -> fox", t=0.4, seed=3), "critters")], 1.0)
     before = session.state.request
@@ -253,8 +248,7 @@ def test_looking_ahead_does_nothing(tmp_path: Path) -> None:
 
 
 def test_without_a_tempo_nothing_waits(tmp_path: Path) -> None:
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     NAMES["quantise"].perform(session)
     assert "tap the tempo" in session.state.notice
     NAMES["seek"].perform(session, 0.5)

@@ -13,7 +13,7 @@ from player.session.rendering.models import Model
 from player.session.session import Session
 from runtime.errors import BundleError, EngineError
 from runtime.request import Request
-from tests.player.fakes import SIZE, FakeRenderer, session_of
+from tests.player.fakes import SIZE, FakeRenderer, started
 
 CLOCK = [0.0]
 
@@ -147,8 +147,7 @@ class Shelf:
 
 
 def played_with_two_models(folder: Path, shelf: Shelf) -> Session:
-    made = session_of(folder, open_renderer=FakeRenderer, models=shelf)
-    made.start()
+    made = started(folder, open_renderer=FakeRenderer, models=shelf)
     pass_time(made, 1.0)
     made.live.set_seed(1)
     pass_time(made, 1.0)

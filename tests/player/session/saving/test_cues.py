@@ -21,7 +21,7 @@ from player.session.session import Session
 from runtime.errors import RequestError
 from runtime.language.expression import parse
 from runtime.request import Request
-from tests.player.fakes import FakeRenderer, picture, session_of, turn
+from tests.player.fakes import FakeRenderer, picture, started, turn
 from tests.support.seeds import draw_seed
 
 
@@ -414,8 +414,7 @@ def test_a_file_that_another_program_wrote_again_is_known(
 
 def test_a_cue_of_a_model_that_was_built_anew_is_said(tmp_path: Path) -> None:
     fake = FakeRenderer(metadata={"digest": "new"})
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     turn(session, 3)
     session.cues.set(
         [Moment(Request("owl"), "critters", digest) for digest in ("old", "new", "")], 2.0

@@ -14,7 +14,7 @@ from player.session.saving.firstpicture import FirstPicture, keep, kept_picture
 from player.session.session import Session
 from runtime.output.film import save_still
 from runtime.request import Frame, Request
-from tests.player.fakes import SIZE, FakeRenderer, picture
+from tests.player.fakes import SIZE, FakeRenderer, picture, turn
 
 REQUEST = Request("cat -> kitten", t=0.25, seed=3, steps=4)
 DIGEST = "d" * 64
@@ -40,9 +40,11 @@ def drawn(request: Request = REQUEST) -> Frame:
 
 
 def session(folder: Path, fake: FakeRenderer, first: FirstPicture | None) -> Session:
-    return Session(
+    made = Session(
         lambda: fake, REQUEST, picture=(SIZE, SIZE), folder=folder, first=first, threads=False
     )
+    made.start()
+    return made
 
 
 def test_what_is_kept_comes_back_to_the_pixel_for_its_request_and_bundle_only() -> None:
@@ -88,12 +90,10 @@ def kept() -> FirstPicture:
 def test_it_is_on_show_before_the_model_is_open_and_is_not_drawn_again(tmp_path: Path) -> None:
     fake = FakeRenderer(metadata=SETTINGS)
     played = session(tmp_path, fake, kept())
-    played.start()
     assert played.picture() is not None
     assert not fake.rendered
     assert played.state.info is None
-    for count in range(4):
-        played.turn(1 / 60, count / 60)
+    turn(played, 4)
     assert played.state.info is not None
     assert REQUEST not in fake.rendered
     played.close()
@@ -110,10 +110,8 @@ def test_another_engine_or_machine_draws_it_anew(
     if not changed:
         monkeypatch.setattr(firstpicture, "_here", lambda: "a processor that rounds otherwise")
     played = session(tmp_path, fake, old)
-    played.start()
     assert played.picture() is old.frame
-    for count in range(4):
-        played.turn(1 / 60, count / 60)
+    turn(played, 4)
     assert REQUEST in fake.rendered
     shown = played.picture()
     assert shown is not None
@@ -126,11 +124,9 @@ def test_play_leaves_where_it_began_and_where_it_ended_and_no_session_by_itself(
 ) -> None:
     """A session that a server draws for has pictures that a JPEG changed: it must keep none."""
     played = session(tmp_path, FakeRenderer(metadata=SETTINGS), None)
-    played.start()
     played.turn(1 / 60, 0.0)
     played.state.seek(0.75)
-    for count in range(4):
-        played.turn(1 / 60, count / 60)
+    turn(played, 4)
     played.finish()
     played.close()
     assert not cache.exists()

@@ -16,7 +16,7 @@ from player.session.saving.keptfile import FORMAT, KeptFileError
 from player.session.saving.takefile import Take, read_take, write_take
 from player.session.saving.takerecorder import TakeRecorder
 from runtime.request import Request
-from tests.player.fakes import session_of, ticking
+from tests.player.fakes import started, ticking
 
 requests = st.builds(
     Request,
@@ -55,8 +55,7 @@ def test_what_is_written_is_read_again(
 
 
 def test_a_recording_leaves_a_take_of_what_was_asked_for_and_when(tmp_path: Path) -> None:
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     asked = []
     for turn in range(200):
         now = 5.0 + turn / 60
@@ -185,8 +184,7 @@ def test_the_take_outlives_a_film_that_fails(
     def failing(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    session = session_of(tmp_path)
-    session.start()
+    session = started(tmp_path)
     ticks = ticking(session)
     ticks(3)
     monkeypatch.setattr("runtime.output.mp4.Mp4.write", failing)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -21,28 +22,36 @@ from runtime.errors import ExpressionError, RequestError
 from runtime.language.expression import parse
 from runtime.language.openaxis import open_axis
 from runtime.planner import Planner
-from tests.player.fakes import FakeRenderer, session_of, turn
+from tests.player.fakes import FakeRenderer, session_of, started, turn
 
 
-def until_found(session: Session, expression: str) -> None:
+def until(session: Session, check: Callable[[], Any]) -> Any:
+    """Turn until something is true, and return it."""
     for count in range(5000):
         session.turn(1 / 60, count / 60)
-        if session.state.base.expression.startswith(expression):
-            return
+        if found := check():
+            return found
     raise AssertionError(session.state.notice)
 
 
+def until_found(session: Session, expression: str) -> None:
+    until(session, lambda: session.state.base.expression.startswith(expression))
+
+
+def until_printed(session: Session) -> str:
+    """Turn until a range is printed with its command, and return those lines."""
+    (found,) = until(
+        session, lambda: [line for line in session.state.printed if "wordmorph play" in line]
+    )
+    return str(found)
+
+
 def test_the_range_is_that_of_where_it_was_asked_for(tmp_path: Path) -> None:
-    session = session_of(tmp_path, "cat -> dog | -tabby .. tabby", t=0.25)
-    session.start()
+    session = started(tmp_path, "cat -> dog | -tabby .. tabby", t=0.25)
     NAMES["range"].perform(session)
     turn(session, 3)
     session.change(replace(session.state.request, t=0.75, seed=9, steps=3))
-    for count in range(5000):
-        session.turn(1 / 60, count / 60)
-        if found := [line for line in session.state.printed if "wordmorph play" in line]:
-            break
-    words = shlex.split(found[0].partition("wordmorph play")[2])
+    words = shlex.split(until_printed(session).partition("wordmorph play")[2])
     assert [words[words.index(name) + 1] for name in ("--t", "--seed", "--steps")] == [
         "0.25", "0", "1",
     ]  # fmt: skip
@@ -92,14 +101,10 @@ def test_a_range_that_was_found_is_known_the_next_time(
         renderer = FakeRenderer(
             metadata={"digest": "d1" * 32, "engine": "gradient", "precision": "f32"}
         )
-        session = session_of(tmp_path, "cat | -tabby .. tabby", lambda one=renderer: one)  # type: ignore[misc]
-        session.start()
+        session = started(tmp_path, "cat | -tabby .. tabby", lambda one=renderer: one)
         turn(session, 3)
         NAMES["range"].perform(session)
-        for count in range(5000):
-            session.turn(1 / 60, count / 60)
-            if any("wordmorph play" in line for line in session.state.printed):
-                break
+        until_printed(session)
         drawn.append(sum("tabby" in one.expression for one in renderer.rendered))
         seeds = {one.seed for one in renderer.rendered}
     assert seeds == {0}, "others are drawn for a range alone"
@@ -114,8 +119,7 @@ def test_a_range_that_was_typed_in_the_player_is_known_to_commands(
     bundle = Bundle(Path(), planner.manifest)
     engine, precision = foreseen(bundle, "auto", "auto")
     model = {"digest": bundle.digest(), "engine": engine, "precision": precision}
-    session = session_of(tmp_path, "owl", lambda: FakeRenderer(metadata=model))
-    session.start()
+    session = started(tmp_path, "owl", lambda: FakeRenderer(metadata=model))
     turn(session, 3)
     session.write(text)
     until_found(session, "cat | ")
@@ -159,26 +163,11 @@ def test_what_a_range_remembers_is_free_once_it_is_found_or_given_up(
     assert charged[-1] == 0
 
 
-def until_printed(session: Session) -> None:
-    for count in range(5000):
-        session.turn(1 / 60, count / 60)
-        if any("wordmorph play" in line for line in session.state.printed):
-            return
-    raise AssertionError(session.state.notice)
-
-
 def test_the_range_of_the_second_axis_is_found_while_playing(tmp_path: Path) -> None:
-    session = session_of(tmp_path, "cat | -tabby .. tabby")
-    session.start()
+    session = started(tmp_path, "cat | -tabby .. tabby")
     NAMES["range"].perform(session)
-    message = set()
-    for count in range(3000):
-        session.turn(1 / 60, count / 60)
-        message.add(session.state.notice)
-        if any("wordmorph play" in line for line in session.state.printed):
-            break
-    assert any(notice.startswith("range of tabby: ") for notice in message)
-    (line,) = [line for line in session.state.printed if "wordmorph play" in line]
+    until(session, lambda: session.state.notice.startswith("range of tabby: "))
+    line = until_printed(session)
     assert "tabby" in line.splitlines()[0]
     played = line.partition("wordmorph play")[2]
     found = shlex.split(played)[-1]

@@ -6,10 +6,9 @@ It tests ``web/client`` together with ``commands/playing/connect.py``, which ope
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +27,14 @@ from runtime.errors import BundleError, ExpressionError, FrameCancelled, Request
 from runtime.request import Request
 from tests.player.fakes import FakeRenderer, picture
 from tests.player.web.browser import until
-from tests.player.web.served import Client, Served, Two, serving
+from tests.player.web.served import Client, Served, Two, port_of_its_own, serving
 from tests.player.web.shaping import shaped
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
+
+
+Script = Iterator[None]
+"""yields once a turn of the window"""
 
 
 def press(key: str) -> None:
@@ -39,18 +42,16 @@ def press(key: str) -> None:
 
 
 class Clock:
-    """The window's clock, which plays a few keys and looks at what is shown."""
+    """The window's clock, which goes on with a script each turn and looks at what is shown."""
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
-        self.window: Window | None = None
-        self.script = self.play()
+    def __init__(self) -> None:
+        self.script: Script | None = None
         self.done = False
         self.ends = time.monotonic() + 60
 
     def __call__(self) -> float:
         assert time.monotonic() < self.ends, "what the script waits for does not happen"
-        if self.window is not None and not self.done:
+        if self.script is not None and not self.done:
             try:
                 next(self.script)
             except StopIteration:
@@ -58,25 +59,13 @@ class Clock:
                 pygame.event.post(pygame.event.Event(pygame.QUIT))
         return time.perf_counter()
 
-    def play(self) -> Iterator[None]:
-        window, there = self.window, self.served.session.state
-        assert window is not None
-        here = window.state
-        while here.frame is None or here.frame.request != here.request:
-            yield
-        press("5")
-        while there.playhead.point[0] != 2000 or here.frame.request.t != 0.5:
-            yield
-        press("n")
-        press("n")
-        while there.request.seed != 2 or here.frame.request != there.request:
-            yield
-        self.shown = here.frame
 
-
-def open_window(served: Served, expression: str | None = None) -> tuple[Window, Clock]:
+def play(
+    served: Served, script: Callable[[Window], Script], expression: str | None = None
+) -> Window:
+    """Let a script play a window on a server to its end, and return the window."""
     remote = connect_to(served.url, expression, RequestOptions(), t=0.0, u=0.5)
-    clock = Clock(served)
+    clock = Clock()
     window = Window(
         remote.model.open,
         remote.request,
@@ -87,18 +76,37 @@ def open_window(served: Served, expression: str | None = None) -> tuple[Window, 
         controllers=(remote.follow,),
         now=clock,
     )
-    return window, clock
+    clock.script = script(window)
+    window.run()
+    assert clock.done
+    return window
+
+
+def a_few_keys(served: Served, window: Window) -> Script:
+    here, there = window.state, served.session.state
+    while here.frame is None or here.frame.request != here.request:
+        yield
+    press("5")
+    while there.playhead.point[0] != 2000 or here.frame.request.t != 0.5:
+        yield
+    press("n")
+    press("n")
+    while there.request.seed != 2 or here.frame.request != there.request:
+        yield
 
 
 def test_a_window_plays_the_servers_session(tmp_path: Path) -> None:
     with serving(tmp_path, "cat -> fox", lossless=True) as served:
-        window, clock = open_window(served)
-        clock.window = window
-        last = window.run()
-        assert clock.done
+
+        def script(window: Window) -> Script:
+            yield from a_few_keys(served, window)
+            shown = window.state.frame
+            assert shown is not None
+            np.testing.assert_array_equal(shown.pixels, picture(shown.request))
+
+        last = play(served, script).state.request
         assert last.expression == "cat -> fox"
         assert last.seed == 2
-        np.testing.assert_array_equal(clock.shown.pixels, picture(clock.shown.request))
         until(lambda: not served.stage.viewers, what="the end of the connection")
 
 
@@ -108,16 +116,13 @@ def test_a_window_brings_its_own_words(tmp_path: Path) -> None:
             connect_to(served.url, "cat -> (kitten", RequestOptions(), t=0.0, u=0.5)
         with pytest.raises(RequestError, match="no table for 77 steps"):
             connect_to(served.url, "cat -> fox", RequestOptions(steps=77), t=0.0, u=0.5)
-        window, clock = open_window(served, "cat -> fox")
-        clock.window = window
-        window.run()
+        play(served, lambda window: a_few_keys(served, window), "cat -> fox")
         assert served.session.state.request.expression == "cat -> fox"
 
 
 def test_a_window_without_words_plays_on_with_the_options_that_were_typed(tmp_path: Path) -> None:
     with serving(tmp_path, "cat -> fox") as served:
-        first = Client(served)
-        first.until(lambda: first.state.get("engine"))
+        first = Client.ready(served)
         first.say(do="change", request={"seed": 5, "t": 0.25, "edit": "tail"})
         first.until(lambda: first.state["request"]["seed"] == 5)
         asked = connect_to(
@@ -133,11 +138,9 @@ def test_a_window_without_words_plays_on_with_the_options_that_were_typed(tmp_pa
 
 def test_a_window_follows_who_performs(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        performer = Client(served)
-        performer.until(lambda: performer.state.get("engine"))
-        window, clock = open_window(served)
+        performer = Client.ready(served)
 
-        def script() -> Iterator[None]:
+        def script(window: Window) -> Script:
             performer.say(do="change", request={"seed": 9, "t": 0.25})
             while window.state.frame is None or window.state.frame.request.seed != 9:
                 performer.take(0.001)
@@ -148,10 +151,7 @@ def test_a_window_follows_who_performs(tmp_path: Path) -> None:
                 yield
             assert served.session.state.request.seed == 9
 
-        clock.script = script()
-        clock.window = window
-        last = window.run()
-        assert clock.done
+        last = play(served, script).state.request
         assert (last.seed, last.t) == (9, 0.25)
 
 
@@ -160,8 +160,7 @@ def test_who_comes_to_a_full_server_is_told_so(
 ) -> None:
     monkeypatch.setattr(app, "MOST_VIEWERS", 1)
     with serving(tmp_path) as served:
-        first = Client(served)
-        first.until(lambda: first.state.get("engine"))
+        first = Client.ready(served)
         with pytest.raises(RequestError, match=r"refuses \(too many viewers\)"):
             Connection(served.url)
         first.close()
@@ -174,9 +173,8 @@ def test_a_window_that_plays_by_itself_hands_over_when_asked(
 ) -> None:
     monkeypatch.setattr(roles, "YIELD_SECONDS", 1.0)
     with serving(tmp_path) as served:
-        window, clock = open_window(served)
 
-        def script() -> Iterator[None]:
+        def script(window: Window) -> Script:
             here = window.state
             while here.frame is None:
                 yield
@@ -206,16 +204,12 @@ def test_a_window_that_plays_by_itself_hands_over_when_asked(
             assert performs(), "the window took the controls back"
             assert other.state["asking"] == []
 
-        clock.script = script()
-        clock.window = window
-        window.run()
-        assert clock.done
+        play(served, script)
 
 
 def test_the_difference_of_the_marks_is_nobodys_picture(tmp_path: Path) -> None:
     with serving(tmp_path, lossless=True) as served:
-        performer = Client(served)
-        performer.until(lambda: performer.state.get("engine"))
+        performer = Client.ready(served)
         for x, mark in ((400, "mark_a"), (3600, "mark_b")):
             performer.say(do="move", x=x, y=2000)
             performer.picture_at(x)
@@ -234,39 +228,33 @@ def test_the_difference_of_the_marks_is_nobodys_picture(tmp_path: Path) -> None:
 
 def test_a_window_plays_on_with_the_servers_next_model(tmp_path: Path) -> None:
     with serving(tmp_path, models=Two(), lossless=True) as served:
-        performer = Client(served)
-        performer.until(lambda: performer.state.get("engine"))
-        window, clock = open_window(served)
+        performer = Client.ready(served)
 
-        def shows(draw: int) -> bool:
+        def shows(window: Window, draw: int) -> bool:
             performer.take(0.001)
             frame = window.state.frame
             drawn = None if frame is None else np.abs(draw - picture(frame.request).astype(int))
             return drawn is not None and np.array_equal(frame.pixels, drawn)  # type: ignore[union-attr]
 
-        def script() -> Iterator[None]:
-            while not shows(0):
+        def script(window: Window) -> Script:
+            while not shows(window, 0):
                 yield
             performer.say(do="act", name="model", value=None)
-            while not shows(255):
+            while not shows(window, 255):
                 yield
             performer.say(do="move", x=2500, y=2000)
-            while window.state.request.t != 0.625 or not shows(255):
+            while window.state.request.t != 0.625 or not shows(window, 255):
                 yield
 
-        clock.script = script()
-        clock.window = window
-        window.run()
-        assert clock.done
+        window = play(served, script)
         with pytest.raises(BundleError, match="plays critters, not other"):
             window.session.played.other_of(Moment(window.session.state.request, "other"))
 
 
 def test_y_hands_over_at_once_to_who_asks(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        window, clock = open_window(served)
 
-        def script() -> Iterator[None]:
+        def script(window: Window) -> Script:
             here = window.state
             while here.frame is None:
                 yield
@@ -287,10 +275,7 @@ def test_y_hands_over_at_once_to_who_asks(tmp_path: Path) -> None:
             while here.notice != "watching: only the performer hands over":
                 yield
 
-        clock.script = script()
-        clock.window = window
-        window.run()
-        assert clock.done
+        play(served, script)
 
 
 def test_far_away_many_pictures_come_in_a_round_trip(tmp_path: Path) -> None:
@@ -300,10 +285,8 @@ def test_far_away_many_pictures_come_in_a_round_trip(tmp_path: Path) -> None:
         serving(tmp_path, "cat -> fox", lossless=True) as served,
         shaped(served.port, round_trip=trip, bits=50e6) as port,
     ):
-        window, clock = open_window(replace(served, port=port))
-        clock.window = window
 
-        def script() -> Iterator[None]:
+        def script(window: Window) -> Script:
             state = window.state
             while state.frame is None or state.frame.request != state.request:
                 yield
@@ -317,17 +300,14 @@ def test_far_away_many_pictures_come_in_a_round_trip(tmp_path: Path) -> None:
                 yield
             np.testing.assert_array_equal(state.frame.pixels, picture(state.request))
 
-        clock.script = script()
-        window.run()
-        assert clock.done
+        window = play(replace(served, port=port), script)
         assert len(window.session.stats.pictures) > seconds / trip, "two are in flight"
 
 
 def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        window, clock = open_window(served)
 
-        def script() -> Iterator[None]:
+        def script(window: Window) -> Script:
             while window.state.frame is None:
                 yield
             served.stop()
@@ -340,10 +320,7 @@ def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> N
             for _ in range(5):
                 yield
 
-        clock.script = script()
-        clock.window = window
-        last = window.run()
-        assert clock.done
+        last = play(served, script).state.request
         assert (last.expression, last.edit) == ("cat -> kitten", "word")
         until = time.monotonic() + 20
         while left := [
@@ -355,12 +332,10 @@ def test_a_window_whose_server_went_away_says_so_and_closes(tmp_path: Path) -> N
 
 def test_a_window_brings_a_server_that_was_started_again_to_where_it_stood(tmp_path: Path) -> None:
     with contextlib.ExitStack() as opened:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = port_of_its_own()
         served = opened.enter_context(serving(tmp_path, port=port))
-        window, clock = open_window(served)
 
-        def script() -> Iterator[None]:
+        def script(window: Window) -> Script:
             while window.state.frame is None:
                 yield
             press("n")
@@ -372,10 +347,7 @@ def test_a_window_brings_a_server_that_was_started_again_to_where_it_stood(tmp_p
             while again.session.state.request != window.state.request:
                 yield
 
-        clock.script = script()
-        clock.window = window
-        last = window.run()
-        assert clock.done
+        last = play(served, script).state.request
         assert (last.expression, last.t, last.seed) == ("cat -> kitten", 0.7, 1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
@@ -11,14 +10,28 @@ from selenium.webdriver.common.by import By
 
 from tests.player.web.browser import ask, key, settled, until
 from tests.player.web.page.playing import playing, reach
-from tests.player.web.served import Client, serving
+from tests.player.web.served import Client, Served, port_of_its_own, serving
+
+
+def veil(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.ID, "veil").text
+
+
+def hand_over(browser: webdriver.Chrome, performer: Client, served: Served) -> int:
+    """Hand over to the page, and see that its keys play; return its number."""
+    you: int = ask(browser, "w.session.you")
+    performer.tell(do="control", want=False, to=you)
+    performer.until(lambda: performer.state["performer"] == you)
+    until(lambda: ask(browser, "w.session.performs"))
+    key(browser, "ArrowRight")
+    until(lambda: served.session.state.playhead.point[0] == 10)
+    return you
 
 
 def test_a_server_that_was_started_again_is_found_where_the_page_stood(
     browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = port_of_its_own()
     with serving(tmp_path, port=port) as served:
         browser.get(served.url)
         settled(browser)
@@ -35,7 +48,7 @@ def test_a_server_that_was_started_again_is_found_where_the_page_stood(
         until(lambda: ask(browser, "w.state.request.seed === 1 && w.state.scanned"), 40, "the scan")
         key(browser, "p")
         until(lambda: ask(browser, "w.state.perceptual"))
-    until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+    until(lambda: "trying again" in veil(browser))
     with serving(tmp_path, port=port) as served:
         until(lambda: served.session.state.playhead.point[0] == 2800, what="the old place")
         state = served.session.state
@@ -46,15 +59,10 @@ def test_a_server_that_was_started_again_is_found_where_the_page_stood(
         head = state.playhead
         assert (head.speed, head.loop, head.between) == (2.0, "wrap", True)
         until(lambda: state.playhead.warp is not None, 40, "perceptual time again")
-        until(lambda: not browser.find_element(By.ID, "veil").text)
+        until(lambda: not veil(browser))
         key(browser, "ArrowRight")
         until(lambda: state.playhead.point[0] == 2810)
         browser.get("about:blank")
-
-
-def port_of_its_own() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def test_a_page_overwrites_nothing_where_somebody_else_came_first(
@@ -77,11 +85,7 @@ def test_a_page_overwrites_nothing_where_somebody_else_came_first(
         first.say(do="change", request={"expression": "cat -> fox"})
         first.until(lambda: first.state["request"]["expression"] == "cat -> fox")
         first.until(lambda: you in first.state["viewers"])
-        first.tell(do="control", want=False, to=you)
-        first.until(lambda: first.state["performer"] == you)
-        until(lambda: ask(browser, "w.session.performs"))
-        key(browser, "ArrowRight")
-        until(lambda: served.session.state.playhead.point[0] == 10)
+        hand_over(browser, first, served)
         assert served.session.state.request.expression == "cat -> fox"
         browser.get("about:blank")
 
@@ -112,8 +116,8 @@ def test_a_link_over_which_no_answer_comes_is_given_up(
         until(lambda: ask(browser, "w.wire.due === 0"), what="an answer: this link is kept")
         browser.execute_script("globalThis.wordmorph.wire.socket.onmessage = null")
         key(browser, "3")
-        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text, 60)
-        until(lambda: not browser.find_element(By.ID, "veil").text, what="the server again")
+        until(lambda: "trying again" in veil(browser), 60)
+        until(lambda: not veil(browser), what="the server again")
         key(browser, "ArrowRight")
         until(lambda: served.session.state.playhead.point[0] == 1210)
 
@@ -154,18 +158,13 @@ def test_a_tab_that_was_duplicated_goes_on_beside_its_copy(
         client = ask(browser, "w.wire.client")
         copy = Client(served, f"?client={client}")
         copy.until(lambda: copy.state)
-        until(lambda: "open elsewhere" in browser.find_element(By.ID, "veil").text)
+        until(lambda: "open elsewhere" in veil(browser))
         key(browser, "ArrowRight")
-        until(lambda: not browser.find_element(By.ID, "veil").text, what="the page again")
+        until(lambda: not veil(browser), what="the page again")
         copy.until(lambda: len(copy.state["viewers"]) == 2)
         assert ask(browser, "w.wire.client") == ask(browser, "sessionStorage.getItem('client')")
         assert ask(browser, "w.wire.client") != client
-        you = ask(browser, "w.session.you")
-        copy.tell(do="control", want=False, to=you)
-        copy.until(lambda: copy.state["performer"] == you)
-        until(lambda: ask(browser, "w.session.performs"))
-        key(browser, "ArrowRight")
-        until(lambda: served.session.state.playhead.point[0] == 10)
+        you = hand_over(browser, copy, served)
         assert ask(browser, "w.session.you") == you, "later keys open nothing"
 
 
@@ -177,7 +176,7 @@ def test_a_page_whose_token_counts_no_more_says_so(
         browser.get(served.url)
         settled(browser)
     with serving(tmp_path, port=port, token="u" * 43):
-        until(lambda: "another token" in browser.find_element(By.ID, "veil").text)
+        until(lambda: "another token" in veil(browser))
         browser.get("about:blank")
 
 
@@ -191,7 +190,7 @@ def test_pictures_of_many_seeds_are_told_of_in_few_messages(
             "  store.put({ ...state.request, seed }, new Blob(['x']), 1);"
             "wire.socket.close()"
         )
-        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
+        until(lambda: "trying again" in veil(browser))
         you = ask(browser, "w.session.you")
         until(lambda: ask(browser, "w.session.you") != you and ask(browser, "w.state.settings"))
         you = ask(browser, "w.session.you")
@@ -206,8 +205,8 @@ def test_a_lost_link_is_found_again_and_nothing_that_is_here_is_sent_again(
         until(lambda: ask(browser, "w.store.pictures.size") >= 401, 40, "the whole line")
         before = ask(browser, "w.wire.received")
         browser.execute_script("globalThis.wordmorph.wire.socket.close()")
-        until(lambda: "trying again" in browser.find_element(By.ID, "veil").text)
-        until(lambda: not browser.find_element(By.ID, "veil").text, what="the server again")
+        until(lambda: "trying again" in veil(browser))
+        until(lambda: not veil(browser), what="the server again")
         time.sleep(1.0)  # idle time would send the line ahead
         each = before / 401
         assert ask(browser, "w.wire.received") - before < 3 * each

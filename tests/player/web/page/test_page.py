@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
@@ -125,40 +127,44 @@ def test_the_bar_is_dragged_and_keeps_the_pointer(
         assert served.session.state.playhead.point[0] == 3000
 
 
-def test_fingers_move_the_pad_of_a_phone(browser: webdriver.Chrome, tmp_path: Path) -> None:
+@pytest.fixture
+def phone(browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """The browser as large as a phone's."""
     resize(browser, 390, 844)
-    with playing(browser, tmp_path, PAD) as served:
-        browser.execute_script("document.getElementById('pad').scrollIntoView({block: 'center'})")
-        box = browser.execute_script(
-            "const b = document.getElementById('pad').getBoundingClientRect();"
-            "return [b.x, b.y, b.width, b.height]"
-        )
-        at = {"x": box[0] + box[2] / 2, "y": box[1] + 4}
-        touch = "Input.dispatchTouchEvent"
-        browser.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [at]})
-        browser.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
-        until(lambda: served.session.state.playhead.point[1] == 4000)
-        assert abs(served.session.state.playhead.point[0] - 2000) <= 20
-        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    yield browser
     resize(browser, 1366, 768)
 
 
+def touch(phone: webdriver.Chrome, kind: str, *points: dict[str, float]) -> None:
+    event = {"type": f"touch{kind}", "touchPoints": list(points)}
+    phone.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
+
+def test_fingers_move_the_pad_of_a_phone(phone: webdriver.Chrome, tmp_path: Path) -> None:
+    with playing(phone, tmp_path, PAD) as served:
+        phone.execute_script("document.getElementById('pad').scrollIntoView({block: 'center'})")
+        at = phone.execute_script(
+            "const b = document.getElementById('pad').getBoundingClientRect();"
+            "return {x: b.x + b.width / 2, y: b.y + 4}"
+        )
+        touch(phone, "Start", at)
+        touch(phone, "End")
+        until(lambda: served.session.state.playhead.point[1] == 4000)
+        assert abs(served.session.state.playhead.point[0] - 2000) <= 20
+        assert phone.execute_script("return document.documentElement.scrollWidth") <= 390
+
+
 def test_a_finger_on_the_bar_goes_on_when_another_leaves_the_pad(
-    browser: webdriver.Chrome, tmp_path: Path
+    phone: webdriver.Chrome, tmp_path: Path
 ) -> None:
-    resize(browser, 390, 844)
-    with playing(browser, tmp_path, PAD) as served:
-        browser.execute_script("document.getElementById('pad').scrollIntoView({block: 'end'})")
-        (x, y, width), on_pad = browser.execute_script(
+    with playing(phone, tmp_path, PAD) as served:
+        phone.execute_script("document.getElementById('pad').scrollIntoView({block: 'end'})")
+        (x, y, width), on_pad = phone.execute_script(
             "const [bar, pad] = ['bar', 'pad'].map("
             "  (id) => document.getElementById(id).getBoundingClientRect());"
             "return [[bar.x, bar.y + bar.height / 2, bar.width],"
             "  {x: pad.x + pad.width / 2, y: pad.y + 4, id: 2}]"
         )
-
-        def touch(kind: str, *points: dict[str, float]) -> None:
-            event = {"type": f"touch{kind}", "touchPoints": list(points)}
-            browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
 
         def on_bar(share: float) -> dict[str, float]:
             return {"x": x + 10 + share * (width - 20), "y": y, "id": 1}
@@ -166,22 +172,20 @@ def test_a_finger_on_the_bar_goes_on_when_another_leaves_the_pad(
         def point() -> tuple[int, int]:
             return served.session.state.playhead.point
 
-        touch("Start", on_bar(0.25))
+        touch(phone, "Start", on_bar(0.25))
         until(lambda: abs(point()[0] - 1000) <= 20)
-        touch("Start", on_bar(0.25), on_pad)
+        touch(phone, "Start", on_bar(0.25), on_pad)
         until(lambda: point()[1] == 4000)
-        touch("End", on_pad)
-        touch("Move", on_bar(0.75))
+        touch(phone, "End", on_pad)
+        touch(phone, "Move", on_bar(0.75))
         until(lambda: abs(point()[0] - 3000) <= 20, what="the bar's finger")
-        touch("End")
-        until(lambda: ask(browser, "w.session.dragging.size === 0"))
-    resize(browser, 1366, 768)
+        touch(phone, "End")
+        until(lambda: ask(phone, "w.session.dragging.size === 0"))
 
 
 def test_a_watcher_watches_and_asks(browser: webdriver.Chrome, tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        performer = Client(served)
-        performer.until(lambda: performer.state.get("engine"))
+        performer = Client.ready(served)
         browser.get(served.url)
         until(lambda: ask(browser, "w?.state.performer") == performer.you)
         performer.say(do="move", x=1200, y=2000)
@@ -202,24 +206,20 @@ def test_a_watcher_watches_and_asks(browser: webdriver.Chrome, tmp_path: Path) -
 
 
 def test_a_finger_that_drifts_from_an_arrow_moves_on(
-    browser: webdriver.Chrome, tmp_path: Path
+    phone: webdriver.Chrome, tmp_path: Path
 ) -> None:
-    resize(browser, 390, 844)
-    with playing(browser, tmp_path, PAD):
-        at = browser.execute_script(
+    with playing(phone, tmp_path, PAD):
+        at = phone.execute_script(
             "const b = document.querySelector('[data-arrow=\"Right\"]').getBoundingClientRect();"
             "return {x: b.x + b.width / 2, y: b.y + b.height / 2}"
         )
-        touch = "Input.dispatchTouchEvent"
-        browser.execute_cdp_cmd(touch, {"type": "touchStart", "touchPoints": [at]})
+        touch(phone, "Start", at)
         for away in (8, 30, 60, 90):
-            moved = {"x": at["x"], "y": at["y"] - away}
-            browser.execute_cdp_cmd(touch, {"type": "touchMove", "touchPoints": [moved]})
+            touch(phone, "Move", {"x": at["x"], "y": at["y"] - away})
             time.sleep(0.05)
-        assert ask(browser, "w.head.held.size") == 1
-        browser.execute_cdp_cmd(touch, {"type": "touchEnd", "touchPoints": []})
-        assert ask(browser, "w.head.held.size") == 0
-    resize(browser, 1366, 768)
+        assert ask(phone, "w.head.held.size") == 1
+        touch(phone, "End")
+        assert ask(phone, "w.head.held.size") == 0
 
 
 def test_it_fits_a_phone_and_two_desktops(browser: webdriver.Chrome, tmp_path: Path) -> None:

@@ -246,8 +246,7 @@ def test_the_performer_plays_on(
     """The bound is loose, for busy machines and attackers in the server's own process; what it is
     among processes is printed by ``python -m tests.player.web.hostile``.
     """
-    performer = Client(served)
-    performer.until(lambda: performer.state.get("engine"))
+    performer = Client.ready(served)
     gc.collect()
     gc.freeze()  # what a thousand tests before left is not looked through while this one measures
     calm = median(rate_of(performer) for _ in range(3))
@@ -308,8 +307,7 @@ def test_acknowledging_what_came_is_no_flood_and_anything_else_is(
     ],
 )
 def test_frames_that_are_no_message_are_counted_too(served: Served, frame: Frame) -> None:
-    client = Client(served)
-    client.until(lambda: client.state.get("engine"))
+    client = Client.ready(served)
     client.acks = False  # one between the pieces would end the connection
     raw = client.socket.socket
     with contextlib.suppress(OSError):

@@ -14,8 +14,7 @@ from tests.player.web.served import Client, serving
 
 def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         n = client.say(do="act", name="copy", value=None)
         received = client.until(
             lambda: next((h for h in client.heard if h.get("say") == "copied"), 0)
@@ -43,8 +42,7 @@ def test_the_command_is_copied_and_the_difference_of_the_marks_is_sent(tmp_path:
 
 def test_a_tap_on_the_page_counts_when_it_is_heard(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         began = time.perf_counter()
         client.hears(client.say(do="act", name="tap", value=None))
         first = time.perf_counter()
@@ -57,8 +55,7 @@ def test_a_tap_on_the_page_counts_when_it_is_heard(tmp_path: Path) -> None:
 
 def test_every_action_can_be_done_and_none_ends_the_server(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         for action in ACTIONS:
             n = client.say(do="act", name=action.name, value=None)
             client.hears(n)

@@ -40,8 +40,7 @@ def test_a_picture_that_cannot_be_drawn_is_refused_to_who_asked_for_it_alone(
 
 def test_an_expression_that_cannot_be_read_changes_nothing(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         n = client.say(do="change", request={"expression": "cat -> (kitten"})
         received = client.until(
             lambda: next((h for h in client.heard if h.get("say") == "refused"), None)
@@ -114,8 +113,7 @@ def test_a_header_longer_than_its_message_is_refused() -> None:
 
 def test_a_frame_that_fails_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
     with serving(tmp_path, open_renderer=lambda: FakeRenderer(refuse=(0.25,))) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         client.say(do="move", x=1000, y=2000)
         client.until(lambda: "not finite" in client.state.get("error", ""))
         client.say(do="move", x=2000, y=2000)

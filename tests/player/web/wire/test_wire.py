@@ -21,8 +21,7 @@ from tests.player.web.served import Client, Two, serving
 
 def test_a_move_is_answered_by_its_picture(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        client = Client(served, "?lossless=1")
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served, "?lossless=1")
         n = client.say(do="move", x=1237, y=2000)
         asked = client.picture_at(1237)
         assert asked[0]["type"] == "image/png"
@@ -76,8 +75,7 @@ def test_what_the_browser_has_is_not_sent_again_until_it_is_forgotten(tmp_path: 
         return [p[0]["seq"] for p in client.pictures if p[0]["request"]["t"] == t]
 
     with serving(tmp_path) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         for x in (400, 800, 400, 800, 400):
             client.say(do="move", x=x, y=2000)
             client.stands_at(x)
@@ -117,8 +115,7 @@ def test_what_was_kept_of_an_earlier_connection_is_not_sent_again(tmp_path: Path
 
 def test_a_picture_is_drawn_where_the_client_will_be(tmp_path: Path) -> None:
     with serving(tmp_path, open_renderer=lambda: FakeRenderer(seconds=0.03)) as served:
-        client = Client(served)
-        client.until(lambda: client.state.get("engine"))
+        client = Client.ready(served)
         client.say(do="move", x=2000, y=2000, ahead=[2405, 2000])
         client.picture_at(2405)
         client.until(lambda: client.state["x"] == 2000)
@@ -212,3 +209,4 @@ def test_a_remote_renderer_draws_what_the_server_draws(tmp_path: Path) -> None:
         with pytest.raises(RequestError, match="no table for 77 steps"):
             renderer.render(Request("cat -> kitten", steps=77))
         renderer.close()
+        connection.close()

@@ -8,19 +8,16 @@ import pytest
 from numpy.typing import NDArray
 
 from player.window.layout import share_x
-from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import Script, box, exact, mouse, pixels, stage, tap
+from player.window.window import Window
+from tests.player.window.stage import Script, box, click, exact, layout_of, pixels, play, tap
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
 
 def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -> None:
-    player, conductor = stage(FakeRenderer())
-
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield lambda: len(player.session.view(60).cached) > 200
-        layout = player.canvas.layout
-        assert layout is not None
+        layout = layout_of(player)
         before = pixels()
         at = share_x(layout.bar, 0.5), layout.bar.centery
         monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
@@ -33,25 +30,21 @@ def test_the_bar_says_what_is_under_the_mouse(monkeypatch: pytest.MonkeyPatch) -
         yield 20
         assert (pixels()[box(layout.picture)] == before[box(layout.picture)]).all()
 
-    conductor.script = script()
-    player.run()
+    play(script)
 
 
 def test_the_tip_shows_the_picture_of_the_seed_that_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    player, conductor = stage(FakeRenderer())
     shown: list[NDArray[np.uint8]] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
-        layout = player.canvas.layout
-        assert layout is not None
+        layout = layout_of(player)
         at = share_x(layout.bar, 0.5), layout.bar.centery
         monkeypatch.setattr(pygame.mouse, "get_pos", lambda: at)
         monkeypatch.setattr(pygame.mouse, "get_focused", lambda: True)
-        mouse(pygame.MOUSEBUTTONDOWN, at)
-        mouse(pygame.MOUSEBUTTONUP, at)
+        click(at)
         tip = pygame.Rect(0, 0, 40, 40)
         tip.midbottom = at[0], layout.bar.top - 50
         for key in ((), (pygame.K_n,), (pygame.K_n, pygame.KMOD_SHIFT)):
@@ -62,7 +55,6 @@ def test_the_tip_shows_the_picture_of_the_seed_that_is_asked_for(
             yield 10
             shown.append(pixels()[box(tip)])
 
-    conductor.script = script()
-    player.run()
+    play(script)
     assert (shown[0] != shown[1]).any()  # both are known, and are of the same place
     assert (shown[0] == shown[2]).all()

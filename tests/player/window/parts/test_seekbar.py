@@ -10,29 +10,24 @@ from numpy.typing import NDArray
 from player.window import theme
 from player.window.layout import MARKS, share_x
 from player.window.parts.readouts import speed_line
+from player.window.window import Window
 from tests.player.fakes import FakeRenderer
-from tests.player.window.stage import Script, exact, stage
+from tests.player.window.stage import Script, exact, layout_of, pixels, play, stage
 
 pytestmark = pytest.mark.usefixtures("dummy_display")
 
 
 def bar(expression: str) -> tuple[NDArray[np.uint8], int]:
     """Play an expression; return the bar with what stands below it, [h, w, 3], and its height."""
-    player, conductor = stage(FakeRenderer(), expression)
     seen: list[tuple[NDArray[np.uint8], int]] = []
 
-    def script() -> Script:
+    def script(player: Window) -> Script:
         yield exact(player)
         yield 60
-        surface, layout = pygame.display.get_surface(), player.canvas.layout
-        assert surface is not None
-        assert layout is not None
-        box = layout.bar
-        pixels = pygame.surfarray.array3d(surface).swapaxes(0, 1)
-        seen.append((pixels[box.top : box.bottom + MARKS, box.left : box.right], box.height))
+        bar = layout_of(player).bar
+        seen.append((pixels()[bar.top : bar.bottom + MARKS, bar.left : bar.right], bar.height))
 
-    conductor.script = script()
-    player.run()
+    play(script, expression=expression)
     return seen[0]
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import openvino as ov
 import pytest
 
@@ -20,10 +17,10 @@ from runtime.engines.openvino.engine import OpenVinoEngine, open_engine
 from runtime.engines.openvino.graph import fixed_model
 from runtime.engines.openvino.int8 import GRAPHS, Int8, files_of, int8_graphs, int8_key, worthwhile
 from runtime.errors import EngineError
-from tests.support.models.tinybundle import expect_tiny, render_tiny, write_tiny
+from tests.support.child import run_code
+from tests.support.models.tinybundle import see_tiny, write_tiny
 
 Measured = Callable[[Mapping[str, float]], None]
-ROOT = Path(int8_module.__file__).parents[3]
 GOOD = {"psnr_db": 41.0, "worst_psnr_db": 39.0, "neighbour_noise": 0.5, "frame_ms": 7.0}
 RIVAL = {"psnr_db": 51.0, "worst_psnr_db": 49.0, "neighbour_noise": 0.6, "frame_ms": 9.0}
 
@@ -66,8 +63,7 @@ def test_it_is_calibrated_once_and_draws(
     with pytest.warns(RuntimeWarning, match="calibrated once"):
         engine = open_engine(bundle, "int8")
     assert (engine.name, engine.precision) == ("openvino", "int8")
-    made = render_tiny(engine, 1, 1, 2).pixels
-    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 3
+    see_tiny(engine, 1, 1, 2, apart=3)
     assert open_engine(bundle, "int8").precision == "int8"
     assert len(calibrations) == 1
 
@@ -132,8 +128,7 @@ def test_a_graph_that_is_not_there_in_int8_is_the_bundles_own(
     assert part.digest != whole.digest
     for name in files_of("denoiser"):
         (whole.folder / name).unlink()
-    made = render_tiny(OpenVinoEngine(bundle, "int8", part), 1, 1, 2).pixels
-    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 3
+    see_tiny(OpenVinoEngine(bundle, "int8", part), 1, 1, 2, apart=3)
 
 
 @pytest.mark.parametrize("file", ["denoiser.xml", "decoder.bin"])
@@ -183,7 +178,5 @@ def test_the_engine_itself_imports_neither_nncf_nor_the_calibration() -> None:
         "print([m for m in sys.modules if m.split('.')[0] in ('nncf', 'torch', 'scipy') "
         "or m.startswith('runtime.quantise')])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = run_code(code)
     assert done.stdout == "[]\n", done.stderr

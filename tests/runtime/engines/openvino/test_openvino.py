@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from runtime.engines.openvino import prologue as prologue_module
 from runtime.engines.openvino import text as text_module
 from runtime.engines.openvino.engine import open_engine, suited_precision
 from runtime.errors import EngineError, first_line, last_line
-from tests.support.models.tinybundle import TOKENS, expect_tiny, render_tiny, write_tiny
+from tests.support.child import run_code
+from tests.support.models.tinybundle import TOKENS, render_tiny, see_tiny, write_tiny
 
 
 @pytest.mark.parametrize(
@@ -48,8 +47,7 @@ def test_auto_asks_the_bundle_and_a_name_does_not(
     bundle = Bundle(bundle.folder, replace(bundle.manifest, parity={"bf16": {"psnr": 12.0}}))
     engine = open_engine(bundle, "auto")
     assert engine.precision == "f32"
-    made = render_tiny(engine, 1, 1, 2).pixels
-    assert np.abs(made.astype(int) - expect_tiny(5, 1, 1, 2)).max() <= 1
+    see_tiny(engine, 1, 1, 2)
     assert open_engine(bundle, "bf16").precision == "bf16"
 
 
@@ -105,13 +103,7 @@ except KeyboardInterrupt:
 def test_ctrl_c_after_engines_have_come_and_gone_is_no_crash(tmp_path: Path) -> None:
     """A freed alternate signal stack was left in use: see ``runtime.engines.openvino.core``."""
     bundle = write_tiny(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "-c", OPEN_AND_CLOSE, bundle.folder],
-        cwd=Path(engine_module.__file__).parents[3],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_code(OPEN_AND_CLOSE, bundle.folder)
     assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr
 
 
@@ -128,11 +120,5 @@ print(len(forks), sys.modules.get("openvino_telemetry"))
 
 def test_openvino_reports_to_nobody() -> None:
     """Its telemetry forks, which hung an export's child for good."""
-    done = subprocess.run(
-        [sys.executable, "-c", NO_REPORT],
-        cwd=Path(engine_module.__file__).parents[3],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_code(NO_REPORT)
     assert (done.returncode, done.stdout) == (0, "0 None\n"), done.stderr

@@ -1,11 +1,13 @@
 """The front door: whatever happens from the first import on ends in a line, not in a traceback."""
 
+import gc
 import os
 import sys
 
 
 def main() -> None:
     """Run the command line; every expected error is one line on stderr and exit status 1."""
+    gc.disable()  # what imports make stays: to look through it all again took a tenth of the start
     try:
         from player.program import run  # takes half a second, in which Ctrl-C may come
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from importlib import import_module
@@ -83,7 +84,10 @@ def _status() -> int:
     try:
         with ending():
             words = sys.argv[1:] or ["play"]
-            make_app(words[0])(words)
+            app = make_app(words[0])
+            gc.freeze()  # nor is it looked through later
+            gc.enable()
+            app(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except ExpressionError as error:

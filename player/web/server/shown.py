@@ -61,12 +61,6 @@ def actions_to_json() -> list[dict[str, Any]]:
     ]
 
 
-@cache
-def help_to_json() -> list[list[str]]:
-    """Return the help as [keys, what they do]."""
-    return [[keys, meaning] for keys, meaning in HELP]
-
-
 def welcome(planner: Planner, *, instance: str, touched: bool) -> dict[str, Any]:
     """Return what everybody is told on coming in, and when another model plays.
 
@@ -85,7 +79,7 @@ def welcome(planner: Planner, *, instance: str, touched: bool) -> dict[str, Any]
         "words": words,
         "presets": list(PRESETS),
         "actions": actions_to_json(),
-        "help": help_to_json(),
+        "help": HELP,
         "ticks": TICKS,
         "held_speed": HELD_SPEED,
         "speeds_offered": list(SPEEDS),
@@ -127,7 +121,7 @@ def resting(view: View, head: Playhead, model: str) -> dict[str, Any]:
     line = view.line
     places = [index for place in view.cached if (index := division(place)) is not None]
     speeds = view.speeds if view.speeds is not None and view.speeds.line == line else None
-    values: dict[str, Any] = {
+    return {
         "milliseconds": view.milliseconds,
         "cached": [list(span) for span in spans(places, 1)],
         "hits": view.hits,
@@ -143,7 +137,6 @@ def resting(view: View, head: Playhead, model: str) -> dict[str, Any]:
         ],
         "tokens": [] if view.plan is None else tokens_to_json(view.plan, view),
     }
-    return values
 
 
 def tokens_to_json(plan: Plan, view: View) -> list[dict[str, Any]]:

@@ -40,6 +40,11 @@ PAGE_ACTIONS = frozenset(
 )
 """Actions that change what one page shows and not what is played: each page does them itself.
 ``back`` would end the session, and ``learn`` is for a knob at the server."""
+MOVING = (
+    "axis", "playing", "speed", "loop", "between", "perceptual", "pad", "moves", "difference",
+    "engine", "recording", "notice", "error",
+)  # fmt: skip
+"""what of a view goes over the wire under its own name"""
 WORDS_TOLD = 5000
 """of a vocabulary, for completion"""
 
@@ -95,22 +100,10 @@ def moving(view: View, head: Playhead) -> dict[str, Any]:
     return {
         "x": x,
         "y": y,
-        "axis": view.axis,
+        **{name: getattr(view, name) for name in MOVING},
         "request": request,
         "shown": None if shown is None else {k: v for k, v in shown.items() if v != request[k]},
-        "playing": view.playing,
-        "speed": view.speed,
         "direction": head.direction,
-        "loop": view.loop,
-        "between": view.between,
-        "perceptual": view.perceptual,
-        "pad": view.pad,
-        "moves": view.moves,
-        "difference": view.difference,
-        "engine": view.engine,
-        "recording": view.recording,
-        "notice": view.notice,
-        "error": view.error,
         "extrapolates": view.plan is not None
         and view.plan.extrapolates(view.request.t, view.request.u),
     }

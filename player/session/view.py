@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from player.session.filling.scan import Speeds
-from player.session.motion.playhead import Loop, TickPoint
+from player.session.motion.playhead import Loop
 from player.session.saving.cues import Cue
-from player.session.state import HINT
 from runtime.language.expression import parse
-from runtime.language.line import TICKS, Axis, Line
+from runtime.language.line import Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.perception.charting.sketch import Sketch
 from runtime.request import Request
@@ -31,8 +30,8 @@ class View:
     speeds: Speeds | None
     sketch: Sketch | None
     """the plane behind the pad, as far as it is known"""
-    mark_a: TickPoint | None
-    mark_b: TickPoint | None
+    marks: tuple[tuple[str, float, float], ...]
+    """the set marks as (name, place on the bar, place across it)"""
     playing: bool
     speed: float
     perceptual: bool
@@ -54,23 +53,22 @@ class View:
     """pictures that the film being recorded lacks, because the machine was too slow"""
     notice: str
     error: str
-    loop: Loop = "bounce"
-    between: bool = False
+    loop: Loop
+    between: bool
     """whether playing stays between the marks"""
-    cues: tuple[Cue, ...] = ()
-    glide_seconds: float = 2.0
-    difference: bool = False
+    cues: tuple[Cue, ...]
+    difference: bool
     """whether the difference between the marks is shown instead of the picture"""
-    quantum: int = 0
+    quantum: int
     """beats that jumps wait for a multiple of, 0 for none"""
-    has_tempo: bool = False
-    waiting: bool = False
+    has_tempo: bool
+    waiting: bool
     """whether a jump waits for its beat"""
-    zoom: int = 1
+    zoom: int
     """times as large as fits the window"""
-    hint: str = HINT
+    hint: str
     """what is said where there is nothing else to say"""
-    stats: tuple[tuple[str, str], ...] | None = None
+    stats: tuple[tuple[str, str], ...] | None
     """the statistics as (what, figure), where they are open"""
 
     @property
@@ -97,12 +95,6 @@ class View:
         return not parse(self.request.expression).is_still
 
     @property
-    def marks(self) -> tuple[tuple[str, float, float], ...]:
-        """The set marks as (name, place on the bar, place across it)."""
-        named = (("A", self.mark_a), ("B", self.mark_b))
-        return tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None)
-
-    @property
     def behind(self) -> bool:
         """Whether the picture on show is not yet the one asked for."""
         return self.shown is not None and self.shown != self.request
@@ -120,7 +112,7 @@ class View:
 
 _BACKGROUND = {
     "axis", "cached", "hits", "kept", "speeds", "sketch", "pad", "plan", "engine", "milliseconds",
-    "hertz", "recording", "dropped", "glide_seconds",
+    "hertz", "recording", "dropped",
 }  # fmt: skip
 """fields whose change may wait"""
 _FOREGROUND = tuple(field.name for field in fields(View) if field.name not in _BACKGROUND)

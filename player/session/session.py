@@ -39,6 +39,9 @@ from runtime.language.openaxis import open_axis
 from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request
 
+LONGEST_TURN = 0.1
+"""Seconds that one turn may stand for: after a stall the picture does not leap."""
+
 
 class Controller(Protocol):
     """Something besides keys and mouse that a person plays with."""

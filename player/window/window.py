@@ -15,7 +15,7 @@ from player.session.rendering.models import Models
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.firstpicture import FirstPicture
-from player.session.session import Controller, Session
+from player.session.session import LONGEST_TURN, Controller, Session
 from player.window import theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
@@ -32,10 +32,6 @@ from runtime.request import Request
 HERTZ = 75
 """Turns a second that the loop aims at: beside a busy engine the system wakes it up to 3 ms late,
 so that 60 are what hold."""
-LONGEST_TURN = 0.1
-"""Seconds that one turn may stand for: after a stall the picture does not leap."""
-
-
 TITLE = "wordmorph"
 CLICK = 6
 """Pixels that the mouse may move in a click."""

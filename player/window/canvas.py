@@ -99,11 +99,8 @@ class Canvas:
         if last is None or last.layout != wanted.layout:
             return [whole]
         view, before = wanted.view, last.view
-        same_tip = last.hover is wanted.hover or (
-            wanted.hover is not None and wanted.hover.same(last.hover)
-        )
-        over = last.typing == wanted.typing and same_tip and last.centre == wanted.centre
-        over = over and last.help_page == wanted.help_page
+        over = last.typing == wanted.typing and last.hover is wanted.hover
+        over = over and (last.centre, last.help_page) == (wanted.centre, wanted.help_page)
         if over and last.frame is wanted.frame:
             if before == view:
                 return []

@@ -315,7 +315,9 @@ class Window:
             self._hover = None
             return
         place = round(fraction(layout.bar, position[0]) * DIVISIONS) / DIVISIONS
-        self._hover = Hover(place, self.session.peek(place))
+        frame, last = self.session.peek(place), self._hover
+        if last is None or last.place != place or last.frame is not frame:
+            self._hover = Hover(place, frame)
 
     def _roll(self, event: pygame.event.Event) -> None:
         """Let the wheel move along the morph; over the pad, along the second axis."""

@@ -1,8 +1,7 @@
 // Buttons, readouts, tokens and help: all made from what the server says there is.
 
 const $ = (id) => document.getElementById(id);
-const FIRST = ["home", "play", "mark_a", "mark_b", "flip", "save", "record"];
-const SHORT = {
+const FIRST = {
   home: "Start", play: "Play", mark_a: "Mark A", mark_b: "Mark B", flip: "Flip", save: "Still",
   record: "Record",
 };
@@ -53,8 +52,8 @@ export function makeButtons(actions, { press, hold }) {
     label, { title: action.meaning, "data-action": action.name },
     (event) => press(action, value, event));
   const named = new Map(actions.map((action) => [action.name, action]));
-  const first = FIRST.filter((name) => named.has(name)).map((name) =>
-    plain(named.get(name), SHORT[name], null));
+  const first = Object.entries(FIRST).filter(([name]) => named.has(name)).map(([name, label]) =>
+    plain(named.get(name), label, null));
   const arrows = actions.filter((action) => action.held).flatMap((action) => action.keys)
     .filter((key) => ARROWS[key.name]).map((key) => arrow(key.name));
   $("transport").replaceChildren(...arrows, ...first);

@@ -34,7 +34,7 @@ from player.session.text.words import History
 from player.session.view import View
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
-from runtime.language.line import DIVISIONS, TICKS, Line, stands_still
+from runtime.language.line import DIVISIONS, Line, stands_still
 from runtime.language.openaxis import open_axis
 from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request
@@ -313,7 +313,6 @@ class Session:
         """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
         state, worker, recorder = self.state, self.worker, self.keeping.recorder
         head, times = state.playhead, worker.milliseconds
-        named = ("A", head.mark_a), ("B", head.mark_b)
         return View(
             request=state.request,
             axis=state.axis,
@@ -323,7 +322,8 @@ class Session:
             kept=(state.cache.kept, state.cache.budget),
             speeds=state.speeds,
             sketch=worker.lines.sketch,
-            marks=tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None),
+            mark_a=head.mark_a,
+            mark_b=head.mark_b,
             playing=head.playing,
             speed=head.speed,
             perceptual=head.warp is not None,
@@ -343,6 +343,7 @@ class Session:
             loop=head.loop,
             between=head.between,
             cues=self.cues.kept,
+            glide_seconds=self.cues.glide_seconds,
             difference=state.panels.difference,
             quantum=self.beats.quantum,
             has_tempo=self.beats.tempo is not None,

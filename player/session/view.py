@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from player.session.filling.scan import Speeds
-from player.session.motion.playhead import Loop
+from player.session.motion.playhead import Loop, TickPoint
 from player.session.saving.cues import Cue
+from player.session.state import HINT
 from runtime.language.expression import parse
-from runtime.language.line import Axis, Line
+from runtime.language.line import TICKS, Axis, Line
 from runtime.mixing.mix import Plan
 from runtime.perception.charting.sketch import Sketch
 from runtime.request import Request
@@ -30,8 +31,8 @@ class View:
     speeds: Speeds | None
     sketch: Sketch | None
     """the plane behind the pad, as far as it is known"""
-    marks: tuple[tuple[str, float, float], ...]
-    """the set marks as (name, place on the bar, place across it)"""
+    mark_a: TickPoint | None
+    mark_b: TickPoint | None
     playing: bool
     speed: float
     perceptual: bool
@@ -53,22 +54,23 @@ class View:
     """pictures that the film being recorded lacks, because the machine was too slow"""
     notice: str
     error: str
-    loop: Loop
-    between: bool
+    loop: Loop = "bounce"
+    between: bool = False
     """whether playing stays between the marks"""
-    cues: tuple[Cue, ...]
-    difference: bool
+    cues: tuple[Cue, ...] = ()
+    glide_seconds: float = 2.0
+    difference: bool = False
     """whether the difference between the marks is shown instead of the picture"""
-    quantum: int
+    quantum: int = 0
     """beats that jumps wait for a multiple of, 0 for none"""
-    has_tempo: bool
-    waiting: bool
+    has_tempo: bool = False
+    waiting: bool = False
     """whether a jump waits for its beat"""
-    zoom: int
+    zoom: int = 1
     """times as large as fits the window"""
-    hint: str
+    hint: str = HINT
     """what is said where there is nothing else to say"""
-    stats: tuple[tuple[str, str], ...] | None
+    stats: tuple[tuple[str, str], ...] | None = None
     """the statistics as (what, figure), where they are open"""
 
     @property
@@ -95,6 +97,12 @@ class View:
         return not parse(self.request.expression).is_still
 
     @property
+    def marks(self) -> tuple[tuple[str, float, float], ...]:
+        """The set marks as (name, place on the bar, place across it)."""
+        named = (("A", self.mark_a), ("B", self.mark_b))
+        return tuple((name, p[0] / TICKS, p[1] / TICKS) for name, p in named if p is not None)
+
+    @property
     def behind(self) -> bool:
         """Whether the picture on show is not yet the one asked for."""
         return self.shown is not None and self.shown != self.request
@@ -112,7 +120,7 @@ class View:
 
 _BACKGROUND = {
     "axis", "cached", "hits", "kept", "speeds", "sketch", "pad", "plan", "engine", "milliseconds",
-    "hertz", "recording", "dropped",
+    "hertz", "recording", "dropped", "glide_seconds",
 }  # fmt: skip
 """fields whose change may wait"""
 _FOREGROUND = tuple(field.name for field in fields(View) if field.name not in _BACKGROUND)

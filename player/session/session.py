@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 from player.session.asking import Asking
@@ -31,7 +30,7 @@ from player.session.saving.keptfile import kind_in
 from player.session.saving.takerecorder import Takes
 from player.session.state import HINT, PlayerState
 from player.session.text.words import History
-from player.session.view import View
+from player.session.view import View, view_of
 from runtime.errors import MorphError, RequestError, one_line
 from runtime.language.expression import parse
 from runtime.language.line import DIVISIONS, Line, stands_still
@@ -311,46 +310,14 @@ class Session:
 
     def view(self, hertz: int) -> View:
         """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
-        state, worker, recorder = self.state, self.worker, self.keeping.recorder
-        head, times = state.playhead, worker.milliseconds
-        return View(
-            request=state.request,
-            axis=state.axis,
-            shown=None if state.frame is None else state.frame.request,
-            cached=state.cache.positions(state.request, state.axis),
-            hits=state.cache.hits,
-            kept=(state.cache.kept, state.cache.budget),
-            speeds=state.speeds,
-            sketch=worker.lines.sketch,
-            mark_a=head.mark_a,
-            mark_b=head.mark_b,
-            playing=head.playing,
-            speed=head.speed,
-            perceptual=head.warp is not None,
-            pad=state.has_pad,
-            tokens=state.panels.tokens,
-            storms=state.panels.storms,
-            help=state.panels.help,
-            clean=state.panels.clean,
-            plan=None if state.info is None else state.info.plan,
-            engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
-            milliseconds=round(fmean(times), 1) if times else None,
+        return view_of(
+            self.state,
+            self.asking,
+            self.stats,
             hertz=hertz,
-            recording=None if recorder is None else round(recorder.seconds, 1),
-            dropped=0 if recorder is None else recorder.dropped,
-            notice=state.notice,
-            error=self.asking.error,
-            loop=head.loop,
-            between=head.between,
-            cues=self.cues.kept,
-            glide_seconds=self.cues.glide_seconds,
-            difference=state.panels.difference,
-            quantum=self.beats.quantum,
-            has_tempo=self.beats.tempo is not None,
-            waiting=bool(self.beats.waiting),
-            zoom=state.panels.zoom,
-            hint=state.hint,
-            stats=self.stats.page(worker, state.cache) if state.panels.stats else None,
+            recorder=self.keeping.recorder,
+            cues=self.cues,
+            beats=self.beats,
         )
 
     def close(self) -> None:

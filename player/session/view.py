@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from statistics import fmean
 
+from player.session.asking import Asking
 from player.session.filling.scan import Speeds
+from player.session.motion.beats import Beats
 from player.session.motion.playhead import Loop, TickPoint
-from player.session.saving.cues import Cue
-from player.session.state import HINT
+from player.session.rendering.stats import Stats
+from player.session.saving.cues import Cue, Cues
+from player.session.saving.filmrecorder import FilmRecorder
+from player.session.state import HINT, PlayerState
 from runtime.language.expression import parse
 from runtime.language.line import TICKS, Axis, Line
 from runtime.mixing.mix import Plan
@@ -124,3 +129,58 @@ _BACKGROUND = {
 }  # fmt: skip
 """fields whose change may wait"""
 _FOREGROUND = tuple(field.name for field in fields(View) if field.name not in _BACKGROUND)
+
+
+def view_of(
+    state: PlayerState,
+    asking: Asking,
+    stats: Stats,
+    *,
+    hertz: int,
+    recorder: FilmRecorder | None,
+    cues: Cues,
+    beats: Beats,
+) -> View:
+    """Return what is to be shown; ``hertz`` is how often a second the front end turns."""
+    head = state.playhead
+    worker = asking.worker
+    times = worker.milliseconds
+    return View(
+        request=state.request,
+        axis=state.axis,
+        shown=None if state.frame is None else state.frame.request,
+        cached=state.cache.positions(state.request, state.axis),
+        hits=state.cache.hits,
+        kept=(state.cache.kept, state.cache.budget),
+        speeds=state.speeds,
+        sketch=worker.lines.sketch,
+        mark_a=head.mark_a,
+        mark_b=head.mark_b,
+        playing=head.playing,
+        speed=head.speed,
+        perceptual=head.warp is not None,
+        pad=state.has_pad,
+        tokens=state.panels.tokens,
+        storms=state.panels.storms,
+        help=state.panels.help,
+        clean=state.panels.clean,
+        plan=None if state.info is None else state.info.plan,
+        engine="" if state.info is None else f"{state.info.engine} {state.info.precision}",
+        milliseconds=round(fmean(times), 1) if times else None,
+        hertz=hertz,
+        recording=None if recorder is None else round(recorder.seconds, 1),
+        dropped=0 if recorder is None else recorder.dropped,
+        notice=state.notice,
+        error=asking.error,
+        loop=head.loop,
+        between=head.between,
+        cues=cues.kept,
+        glide_seconds=cues.glide_seconds,
+        difference=state.panels.difference,
+        quantum=beats.quantum,
+        has_tempo=beats.tempo is not None,
+        waiting=bool(beats.waiting),
+        zoom=state.panels.zoom,
+        hint=state.hint,
+        stats=stats.page(worker, state.cache) if state.panels.stats else None,
+    )

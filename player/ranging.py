@@ -70,7 +70,7 @@ def _found(search: RangeSearch, pipeline: Pipeline | Farm) -> tuple[float, float
     settings = pipeline.settings()
     kept = load_range(search.key(settings))
     if kept is None:
-        with _bars() as bars:
+        with Progress(console=Console(stderr=True), transient=True) as bars:
             bar = bars.add_task(f"finding the range of {search.axis.name}", total=100)
             ranges = answer(
                 search, pipeline.frames, lambda share: bars.update(bar, completed=100 * share)
@@ -83,7 +83,3 @@ def _found(search: RangeSearch, pipeline: Pipeline | Farm) -> tuple[float, float
 def no_range(name: str) -> str:
     """Return the words for an axis that is calm nowhere."""
     return f"{name} has no calm range here: the picture changes too fast from the start"
-
-
-def _bars() -> Progress:
-    return Progress(console=Console(stderr=True), transient=True)

@@ -25,13 +25,11 @@ INSTALL = "pip install '.[export]' in wordmorph's folder"
 """what brings torch and diffusers"""
 
 
-@contextmanager
-def progress() -> Iterator[Progress]:
-    """Show bars with frames done, speed and time left on stderr while the block runs."""
+def progress() -> Progress:
+    """Return bars that show frames done, speed and time left on stderr while a block runs."""
     from player.commands.bars import bars  # slow to import, and ``play`` shows none
 
-    with bars() as shown:
-        yield shown
+    return bars()
 
 
 def frames_of(

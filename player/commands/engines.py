@@ -48,21 +48,18 @@ def prune(
 
 def _table(entries: list[Entry]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for name, justify in (("model", "left"), ("engine", "left"), ("for", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("model", "engine", "for"):
+        table.add_column(name)
     table.add_column("MB", justify="right")
     table.add_column("used", justify="right")
     for entry in entries:
         fields = entry.fields
         engine = fields.get("engine", fields.get("kind", ""))
-        gpu = fields.get("gpu", "")
-        where = fields.get("processor") or " ".join(
-            part for part in (gpu, fields.get("capability", "")) if part
-        )
+        gpu = " ".join(filter(None, (fields.get("gpu"), fields.get("capability"))))
         table.add_row(
             Text(entry.model),
             Text(f"{engine} {fields.get('version', '')} {fields.get('precision', '')}".strip()),
-            Text(where),
+            Text(fields.get("processor") or gpu),
             f"{entry.bytes / 1e6:.1f}",
             _ago(time.time() - entry.used),
         )

@@ -61,7 +61,9 @@ def render_take(
     check_fps(fps, kind)
     take = read_take(Path(source), lambda line: print(line, file=sys.stderr))
     if one_model:
-        take = _drawn_by(invocation.model, take)
+        model = invocation.model
+        events = tuple((at, replace(one, model=model, digest="")) for at, one in take.events)
+        take = replace(take, events=events)
     moments = take.moments(fps)
     if len(moments) > MAX_FRAMES:
         raise RequestError(f"{len(moments)} frames are too many: use {MAX_FRAMES} or fewer")
@@ -100,12 +102,6 @@ def _names(model: str, library: Library) -> dict[str, Any]:
         "model": library.planner(model).manifest.model,
         "digest": library.find(model).digest,
     }
-
-
-def _drawn_by(model: str, take: Take) -> Take:
-    """Return the take as another model draws it."""
-    events = tuple((at, replace(moment, model=model, digest="")) for at, moment in take.events)
-    return replace(take, events=events)
 
 
 def _check(take: Take, library: Library, source: str) -> tuple[int, int]:

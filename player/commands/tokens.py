@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -112,10 +112,7 @@ def show(made: Plan, request: Request, console: Console) -> None:
     length = made.row_map.shape[1]
     for entry, found in enumerate(made.tokens):
         console.print(Text(found.prompt or '""', style="bold"), soft_wrap=True)
-        if entry == 0:
-            cells = _layout_cells(found, made, length)
-        else:
-            cells = _cells(found, made, entry, length)
+        cells = _cells(found, made, entry, length)
         for line in _wrapped(cells, console.width if console.is_terminal else None):
             console.print(line, soft_wrap=True)
         console.print()
@@ -128,38 +125,25 @@ def show(made: Plan, request: Request, console: Console) -> None:
         console.print("extrapolating: a coefficient is outside 0 to 1", style="yellow")
 
 
-def _layout_cells(found: Tokens, made: Plan, length: int) -> list[Text]:
-    """Return the layout's rows; edited ones say so, and by which slot where there are several."""
-    slots: dict[int, list[int]] = {}
-    for edit in made.edited:
-        for row in edit.rows:
-            slots.setdefault(row, []).append(edit.slot + 1)
-    several = len(made.expression.morphs) > 1
-    return _strip(
-        found, slots, length, lambda by: f"←edit {row_ranges(by)}" if several else "←edit"
-    )
-
-
 def _cells(found: Tokens, made: Plan, entry: int, length: int) -> list[Text]:
-    """Return the rows of another prompt; those that are read name the row they go to."""
-    targets: dict[int, list[int]] = {}
+    """Return the rows of a prompt. Edited ones of the layout, the first, say so, and by which slot
+    where there are several; those of another that are read name the row they go to.
+    """
+    by_slot = len(made.expression.morphs) > 1
+    marked: dict[int, list[int]] = {}
     for edit in made.edited:
-        if edit.entry == entry:
-            for row, source in zip(edit.rows, edit.sources, strict=True):
-                targets.setdefault(source, []).append(row)
-    return _strip(found, targets, length, lambda rows: f"→{row_ranges(rows)}")
+        for row, source in zip(edit.rows, edit.sources, strict=True):
+            if entry == 0:
+                marked.setdefault(row, []).append(edit.slot + 1)
+            elif edit.entry == entry:
+                marked.setdefault(source, []).append(row)
 
-
-def _strip(
-    found: Tokens,
-    marked: Mapping[int, list[int]],
-    length: int,
-    mark: Callable[[list[int]], str],
-) -> list[Text]:
     def cell(rows: list[int], text: str) -> Text:
         notes = [note for row in rows for note in marked.get(row, [])]
         name = f"{row_ranges(rows)} {text}"
-        return Text(f"{name} {mark(notes)}", style=EDITED) if notes else Text(name)
+        edited = f"←edit {row_ranges(notes)}" if by_slot else "←edit"
+        mark = f"→{row_ranges(notes)}" if entry else edited
+        return Text(f"{name} {mark}", style=EDITED) if notes else Text(name)
 
     cells = [cell([row], text) for row, text in enumerate(found.texts)]
     padding = groupby(range(found.eos + 1, length), key=lambda row: row in marked)

@@ -21,8 +21,6 @@ from runtime.slug import slug
 if TYPE_CHECKING:
     from runtime.bench.verify.verdicts import Verdict
     from runtime.bundles.bundle import Bundle
-    from runtime.pipeline import Pipeline
-    from runtime.request import Request
 
 
 def verify(
@@ -60,6 +58,7 @@ def verify(
     beside = _check(target, force)
     with interruptible(None):
         bundle = find_bundle(model)
+        from player.session.rendering.latency import scrub_latencies
         from runtime.bench.inchild import in_child
         from runtime.bench.verify.page import page
         from runtime.bench.verify.verdicts import Bounds
@@ -73,7 +72,7 @@ def verify(
             Bounds(ENOUGH, LEAST),
             frames=frames,
             prepare=_prepare,
-            scrub=_scrub,
+            scrub=scrub_latencies,
             say=lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True),
             run=in_child,
         )
@@ -110,12 +109,6 @@ def _prepare(bundle: Bundle, backend: str) -> bool:
 
     build_engines(bundle, backend)
     return True
-
-
-def _scrub(pipeline: Pipeline, request: Request, count: int) -> list[float]:
-    from player.session.rendering.latency import scrub_latencies
-
-    return scrub_latencies(pipeline, request, count)
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,7 +6,7 @@ import pygame
 
 from player.session.actions import NAMES
 from player.session.motion.playhead import FINE, HELD_SPEED
-from player.session.session import Session
+from player.session.session import LONGEST_TURN, Session
 
 DEAD = 0.15
 """A stick this near its middle rests there."""
@@ -37,7 +37,7 @@ class Gamepad:
 
     def poll(self, session: Session, now: float) -> None:
         """Act on how the pad is held at ``now`` seconds; a pad that is gone does nothing."""
-        dt = 0.0 if self._last is None else min(now - self._last, 0.1)
+        dt = 0.0 if self._last is None else min(now - self._last, LONGEST_TURN)
         self._last = now
         if now - self._looked >= LOOK_SECONDS:
             self._looked = now

@@ -218,11 +218,7 @@ class Midi:
         for name in sorted(there - set(self._open)):
             try:
                 self._open[name] = self._ports.open(name, partial(self.hear, port=name))
-            except (
-                RuntimeError,
-                OSError,
-                ValueError,
-            ):  # held by another, or just gone; tried again
+            except (RuntimeError, OSError, ValueError):  # held, or just gone: tried again
                 continue
             session.state.say(f"MIDI: {name}")
 

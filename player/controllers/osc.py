@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 from player.controllers.inbox import Inbox
-from player.session.actions import ACTIONS, Action
+from player.session.actions import ACTIONS
 from player.session.session import Session
 from runtime.errors import RequestError
 
@@ -26,11 +26,6 @@ TOLD = {
 """what ``OscOut`` sends, by the last part of its address"""
 
 
-def address_of(action: Action) -> str:
-    """Return the OSC address of an action."""
-    return PREFIX + action.name
-
-
 def addresses() -> tuple[tuple[str, str, str], ...]:
     """Return (address, argument, meaning) for every action, as the page of addresses lists them."""
     rows = []
@@ -41,7 +36,7 @@ def addresses() -> tuple[tuple[str, str, str], ...]:
             low, high = f"{parameter.low:.10g}", f"{parameter.high:.10g}"
             reach = f"{kind} {low} … {high} {parameter.unit}".rstrip()
             takes = f"{reach}, {parameter.default:g} if left out"
-        rows.append((address_of(action), takes, action.meaning))
+        rows.append((PREFIX + action.name, takes, action.meaning))
     return tuple(rows)
 
 

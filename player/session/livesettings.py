@@ -21,25 +21,24 @@ class LiveSettings:
         state: PlayerState,
         change: Callable[[Request], None],
         go: Callable[[Moment], None],
-        model: Model,
+        model: Callable[[], Model],
         models: Models | None,
     ) -> None:
         """Ask by ``change`` for another request, by ``go`` for another model.
 
-        Both raise MorphError where that cannot be. ``model`` is played; ``models`` are those at
-        hand, if any.
+        Both raise MorphError where that cannot be. ``model`` returns the one that is
+        played; ``models`` are those at hand, if any.
         """
         self._state = state
         self._change = change
         self._go = go
-        self.model = model
-        """the one that is played"""
+        self._model = model
         self._models = models
 
     def change_steps(self, change: int) -> None:
         """Take a greater or smaller step count of those that the model has."""
         request = self._state.request
-        offered = self.model.steps
+        offered = self._model().steps
         if offered:
             place = offered.index(request.steps) if request.steps in offered else 0
             steps = offered[min(max(place + change, 0), len(offered) - 1)]

@@ -9,12 +9,9 @@ from typing import Any
 from player.session.asking import Asking
 from player.session.filling.memory import default_budget
 from player.session.motion.moment import Moment
-from player.session.priority import PriorityRequests
 from player.session.rendering.models import Model, Models
 from player.session.rendering.renderer import Renderer
-from player.session.rendering.stats import Stats
 from player.session.rendering.worker import Worker
-from player.session.saving.cues import Cues
 from player.session.saving.firstpicture import FirstPicture
 from player.session.saving.keeping import Keeping
 from player.session.state import PlayerState
@@ -35,38 +32,30 @@ class PlayedModel:
         others: Models | None,
         state: PlayerState,
         keeping: Keeping,
-        cues: Cues,
-        stats: Stats,
-        write: Callable[[str], None],
+        draw_with: Callable[[Worker], Asking],
         *,
         shown: FirstPicture | None = None,
         budget: int | None = None,
-        threads: bool = True,
     ) -> None:
         """Play ``first``, which opens when its render thread starts.
 
+        ``draw_with`` lets a model's render thread draw from now on, and returns what asks it.
         ``shown`` is a picture kept from an earlier play, to look at while it opens; ``budget`` is
-        how many bytes of pictures are kept (None: ``default_budget``). ``write`` plays an
-        expression whose range was found. Unless ``threads``, whoever asks renders.
+        how many bytes of pictures are kept (None: ``default_budget``).
         """
         self.model = first
         self._others = others
         self._state = state
         self._keeping = keeping
-        self._cues = cues
-        self._stats = stats
-        self._write = write
+        self._draw_with = draw_with
         self._shown = shown
         self._budget = budget
-        self._threads = threads
         self._folders: dict[str, str] = {}
         """what models were opened by, by their names"""
         self._before: Moment | None = None
-        self.changed: Callable[[], None] = lambda: None
-        """called when another model was taken"""
         if shown is not None:
             state.cache.put(shown.frame)
-        self._draw_with(Worker(first.open, state.cache, self._check_shown))
+        self._asking = draw_with(Worker(first.open, state.cache, self._check_shown))
 
     @property
     def name(self) -> str:
@@ -111,10 +100,10 @@ class PlayedModel:
         Raises:
             MorphError: it cannot, and there is none before it.
         """
-        why = self.asking.worker.failure
+        why = self._asking.worker.failure
         if why is None:
             return None
-        if self._before is None or self.asking.worker.info is not None or self._others is None:
+        if self._before is None or self._asking.worker.info is not None or self._others is None:
             raise why
         failed = self.name
         moment, self._before = self._before, None
@@ -131,7 +120,7 @@ class PlayedModel:
         state.invocation = replace(state.invocation, model=model.name, size=None)
         state.cache = FrameCache(self._budget or default_budget(model.picture))
         self.model = model
-        leaving = self.asking.worker
+        leaving = self._asking.worker
 
         def open_next() -> Renderer:
             leaving.stop()  # two models at once may not fit into memory
@@ -139,18 +128,10 @@ class PlayedModel:
 
         leaving.requests.close()
         state.change(request)
-        self._draw_with(Worker(open_next, state.cache))
-        self.changed()
-        self.asking.start()
+        self._asking = self._draw_with(Worker(open_next, state.cache))
+        self._asking.start()
 
     def _check_shown(self, settings: Mapping[str, Any]) -> None:
         """Have the first picture drawn anew if another engine drew it; in the render thread."""
         if self._shown is not None and not self._shown.is_drawn_by(settings):
             self._state.cache.forget(self._shown.frame.request)
-
-    def _draw_with(self, worker: Worker) -> None:
-        """Let a render thread draw from now on."""
-        self.asking = Asking(worker, self._state, self._stats, threads=self._threads)
-        self.priority = PriorityRequests(
-            self.asking, self._state, self._keeping, self._cues, self._write
-        )

@@ -38,6 +38,9 @@ from runtime.language.openaxis import open_axis
 from runtime.perception.charting.range import REACH
 from runtime.request import Frame, Request
 
+LONGEST_TURN = 0.1
+"""Seconds that one turn may stand for: after a stall the picture does not leap."""
+
 
 class Controller(Protocol):
     """Something besides keys and mouse that a person plays with."""
@@ -92,6 +95,7 @@ class Session:
         self.state = PlayerState(
             request, invocation or Invocation(), folder or Path.cwd(), picture, budget
         )
+        self._threads = threads
         self.keeping = Keeping(self.state)
         self.beats = Beats()
         self.cues = Cues(self.state, self.go)
@@ -111,15 +115,13 @@ class Session:
             models,
             self.state,
             self.keeping,
-            self.cues,
-            self.stats,
-            self.write,
+            self._draw_with,
             shown=first,
             budget=budget,
-            threads=threads,
         )
-        self.played.changed = self._begin_anew
-        self.live = LiveSettings(self.state, self.change, self.go, self.played.model, models)
+        self.live = LiveSettings(
+            self.state, self.change, self.go, lambda: self.played.model, models
+        )
         self._say_of(request)
         self.controllers: list[Controller] = []
         """polled once a turn, closed with the session"""
@@ -129,16 +131,6 @@ class Session:
         give_back_freed()
         self.stats.reach("session")
         self.asking.start()
-
-    @property
-    def asking(self) -> Asking:
-        """What the render thread of the model that is played was asked for."""
-        return self.played.asking
-
-    @property
-    def priority(self) -> PriorityRequests:
-        """Which pictures that render thread draws besides."""
-        return self.played.priority
 
     @property
     def worker(self) -> Worker:
@@ -389,8 +381,12 @@ class Session:
         soon = now + LAST_RENDERS * state.pace
         self.worker.urgent = tuple(one for due, one in self._arrivals.items() if due <= soon)
 
-    def _begin_anew(self) -> None:
-        """Another model draws from now on."""
+    def _draw_with(self, worker: Worker) -> Asking:
+        """Let a model's render thread draw from now on."""
         self._ahead = None
         self.difference.forget()
-        self.live.model = self.played.model
+        self.asking = Asking(worker, self.state, self.stats, threads=self._threads)
+        self.priority = PriorityRequests(
+            self.asking, self.state, self.keeping, self.cues, self.write
+        )
+        return self.asking

@@ -93,9 +93,7 @@ class PlayerState:
         """The picture asked for."""
         if not self.playhead.grain:  # as it was opened: finer than the playhead moves
             return self.base
-        if self.axis == "t":
-            return self.playhead.request(self.base)
-        return Line(self.base, self.axis).at(self.playhead.t)
+        return self._at(self.playhead, self.base)
 
     @property
     def moves(self) -> bool:
@@ -249,16 +247,14 @@ class PlayerState:
 
     def marked(self) -> tuple[Request, Request] | None:
         """Return the requests of marks A and B, None unless both are set."""
-        made = []
-        for mark in self.marks:
-            if mark is None:
-                return None
-            base = replace(self.base, seed=mark[1])
-            head = self.playhead.jump(mark[0])
-            made.append(
-                head.request(base) if self.axis == "t" else Line(base, self.axis).at(head.t)
-            )
-        return made[0], made[1]
+        a, b = (
+            mark and self._at(self.playhead.jump(mark[0]), replace(self.base, seed=mark[1]))
+            for mark in self.marks
+        )
+        return None if a is None or b is None else (a, b)
+
+    def _at(self, head: Playhead, base: Request) -> Request:
+        return head.request(base) if self.axis == "t" else Line(base, self.axis).at(head.t)
 
     def toggle_between(self) -> None:
         """Let playing stay between the marks, or run the whole line again."""

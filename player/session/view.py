@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import fmean
 
 from player.session.asking import Asking
@@ -119,33 +119,16 @@ class View:
 
     @property
     def foreground(self) -> tuple[object, ...]:
-        """What must be drawn at once when it changes; the rest may wait a tenth of a second."""
-        return (
-            self.request,
-            self.shown,
-            self.mark_a,
-            self.mark_b,
-            self.playing,
-            self.speed,
-            self.perceptual,
-            self.tokens,
-            self.storms,
-            self.help,
-            self.clean,
-            self.plan is None,
-            self.notice,
-            self.error,
-            self.loop,
-            self.between,
-            self.cues,
-            self.difference,
-            self.quantum,
-            self.has_tempo,
-            self.waiting,
-            self.zoom,
-            self.stats,
-            self.hint,
-        )
+        """What must be drawn at once when it changes; ``_BACKGROUND`` may wait a little."""
+        return self.plan is None, *(getattr(self, name) for name in _FOREGROUND)
+
+
+_BACKGROUND = {
+    "axis", "cached", "hits", "kept", "speeds", "sketch", "pad", "plan", "engine", "milliseconds",
+    "hertz", "recording", "dropped", "glide_seconds",
+}  # fmt: skip
+"""fields whose change may wait"""
+_FOREGROUND = tuple(field.name for field in fields(View) if field.name not in _BACKGROUND)
 
 
 def view_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from pygame import Rect
@@ -12,6 +11,7 @@ from player.window import theme
 from player.window.layout import Layout, arrange
 from player.window.parts import overlay
 from player.window.parts.hover import Hover
+from player.window.parts.overlay import Drawn
 from player.window.screens.screen import Screen
 from player.window.typist import Typing
 from runtime.request import Frame
@@ -33,7 +33,7 @@ class Canvas:
         """what of the picture is in the middle where it is enlarged, 0 to 1 on both axes"""
         self.help_page = 0
         self._picture = picture
-        self._drawn: _Drawn | None = None
+        self._drawn: Drawn | None = None
         self._drawn_at = 0.0
 
     def forget(self) -> None:
@@ -79,7 +79,7 @@ class Canvas:
             self.help_page = 0
         if view.zoom < 2:
             self.centre = (0.5, 0.5)
-        wanted = _Drawn(view, layout, frame, typing, hover, self.centre, self.help_page)
+        wanted = Drawn(view, layout, frame, typing, hover, self.centre, self.help_page)
         areas = self._areas(wanted, surface.get_rect(), now - self._drawn_at)
         if not areas:
             return
@@ -89,21 +89,18 @@ class Canvas:
             picture = None
             if frame is not None and area.colliderect(layout.picture):
                 picture = partial(screen.lay, frame, self._part(frame, view.zoom), layout.picture)
-            overlay.draw(surface, layout, view, picture, typing, hover, self.help_page)
+            overlay.draw(surface, wanted, picture)
         surface.set_clip(None)
         screen.show(areas)
 
-    def _areas(self, wanted: _Drawn, whole: Rect, waited: float) -> list[Rect]:
+    def _areas(self, wanted: Drawn, whole: Rect, waited: float) -> list[Rect]:
         """Return what has to be drawn again."""
         last = self._drawn
         if last is None or last.layout != wanted.layout:
             return [whole]
         view, before = wanted.view, last.view
-        same_tip = last.hover is wanted.hover or (
-            wanted.hover is not None and wanted.hover.same(last.hover)
-        )
-        over = last.typing == wanted.typing and same_tip and last.centre == wanted.centre
-        over = over and last.help_page == wanted.help_page
+        over = last.typing == wanted.typing and last.hover is wanted.hover
+        over = over and (last.centre, last.help_page) == (wanted.centre, wanted.help_page)
         if over and last.frame is wanted.frame:
             if before == view:
                 return []
@@ -124,16 +121,3 @@ class Canvas:
         part = Rect(0, 0, max(width // zoom, 1), max(height // zoom, 1))
         part.center = round(self.centre[0] * width), round(self.centre[1] * height)
         return part.clamp(Rect(0, 0, width, height))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """What is on the window."""
-
-    view: View
-    layout: Layout
-    frame: Frame | None
-    typing: Typing | None
-    hover: Hover | None
-    centre: tuple[float, float]
-    help_page: int

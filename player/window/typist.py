@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pygame
 
@@ -24,15 +24,15 @@ SHORTCUT = CTRL | pygame.KMOD_META
 class Typing:
     """What is to be drawn of the field."""
 
-    prompt: str
     line: TextLine
-    composed: str
+    prompt: str = ""
+    composed: str = ""
     """what an input method has not yet decided on, at the cursor"""
-    error: str
-    column: int | None
+    error: str = ""
+    column: int | None = None
     """where in the text the error is"""
-    offers: tuple[str, ...]
-    offered: int | None
+    offers: tuple[str, ...] = ()
+    offered: int | None = None
     """which of them Tab has taken"""
 
 
@@ -41,34 +41,35 @@ class Typist:
 
     def __init__(self) -> None:
         """Start without a field."""
-        self.typing: Typing | None = None
-        self._line = TextLine()
-        self._composed = ""
-        self._error = ""
-        self._column: int | None = None
+        self._field = Typing(TextLine())
+        self._is_open = False
         self._from = 0
-        self._offers: tuple[str, ...] = ()
-        self._offered: int | None = None
+        """where the word begins that the offers would take the place of"""
         self._back = 0
         self._draft = ""
         self._swallow = ""
         self._placed = pygame.Rect(0, 0, 0, 0)
+
+    @property
+    def typing(self) -> Typing | None:
+        """The field, None where there is none."""
+        return self._field if self._is_open else None
 
     def tend(self, session: Session, pressed: str = "") -> None:
         """Open or close the field as the session says; ``pressed`` is the character of the key
         that asked for it, which is not meant for the field.
         """
         what = session.state.panels.typing
-        if what and self.typing is None:
+        if what and not self._is_open:
             request = session.state.request
             start = request.expression if what == "words" else str(request.seed)
-            self._line = TextLine.of(start).select_all()
-            self._back, self._composed, self._swallow = 0, "", pressed
+            self._field, self._is_open = Typing(TextLine.of(start).select_all()), True
+            self._back, self._swallow = 0, pressed
             pygame.key.set_repeat(*REPEAT_MS)
             pygame.key.start_text_input()
             self._changed(session)
-        elif not what and self.typing is not None:
-            self.typing = None
+        elif not what and self._is_open:
+            self._is_open = False
             pygame.key.set_repeat()
 
     def place(self, field: pygame.Rect) -> None:
@@ -79,20 +80,19 @@ class Typist:
 
     def handle(self, event: pygame.event.Event, session: Session) -> bool:
         """Take an event; False if it is not for the field."""
-        if self.typing is None:
+        if not self._is_open:
             return False
         if event.type == pygame.TEXTINPUT:
             swallowed, self._swallow = self._swallow, ""
-            self._composed = ""
+            self._field = replace(self._field, composed="")
             if event.text != swallowed:
-                self._set(self._line.insert(event.text), session)
+                self._set(self._field.line.insert(event.text), session)
         elif event.type == pygame.TEXTEDITING:
-            self._composed = event.text
-            self._show(session)
+            self._field = replace(self._field, composed=event.text)
         elif event.type == pygame.KEYDOWN:
             if event.key not in (pygame.K_SLASH, pygame.K_RETURN):
                 self._swallow = ""
-            if not self._composed:  # else the key is the input method's
+            if not self._field.composed:  # else the key is the input method's
                 self._press(event.key, event.mod, session)
         else:
             return False
@@ -103,12 +103,12 @@ class Typist:
 
         While an input method composes, the cursor is where it writes.
         """
-        if not self._composed:
-            self._set(self._line.move(place, select=select), session)
+        if not self._field.composed:
+            self._set(self._field.line.move(place, select=select), session)
 
     def _press(self, key: int, mods: int, session: Session) -> None:
         select, word = bool(mods & SHIFT), bool(mods & CTRL)
-        line = self._line
+        line = self._field.line
         if mods & SHORTCUT and key in (pygame.K_a, pygame.K_c, pygame.K_x, pygame.K_v):
             self._clip(key, session)
         elif key in (pygame.K_LEFT, pygame.K_RIGHT):
@@ -133,42 +133,43 @@ class Typist:
 
     def _clip(self, key: int, session: Session) -> None:
         if key == pygame.K_a:
-            self._set(self._line.select_all(), session)
+            self._set(self._field.line.select_all(), session)
         elif key == pygame.K_v:
-            self._set(self._line.insert(pasted()), session)
-        elif self._line.selected:
-            copy(self._line.selected)
+            self._set(self._field.line.insert(pasted()), session)
+        elif self._field.line.selected:
+            copy(self._field.line.selected)
             if key == pygame.K_x:
-                self._set(self._line.erase(-1), session)
+                self._set(self._field.line.erase(-1), session)
 
     def _recall(self, way: int, session: Session) -> None:
         """Go back and forth in what was typed before."""
         words = session.history.words
         back = self._back + way
-        while 0 < back <= len(words) and words[-back] == self._line.text:  # it is there already
+        shown = self._field.line.text
+        while 0 < back <= len(words) and words[-back] == shown:  # it is there already
             back += way
         if session.state.panels.typing != "words" or not 0 <= back <= len(words):
             return
         if self._back == 0:
-            self._draft = self._line.text
+            self._draft = shown
         self._back = back
         text = words[-self._back] if self._back else self._draft
-        self._line = TextLine.of(text)
+        self._field = replace(self._field, line=TextLine.of(text))
         self._changed(session)
 
     def _complete(self, way: int, session: Session) -> None:
         """Put the next offer in the place of the word that was begun."""
-        if not self._offers:
+        line, offers, offered = self._field.line, self._field.offers, self._field.offered
+        if not offers:
             return
-        count = len(self._offers)
-        at = (0 if way > 0 else count - 1) if self._offered is None else self._offered + way
-        self._offered = at % count
-        self._line = self._line.replaced(self._from, self._line.cursor, self._offers[self._offered])
+        first = 0 if way > 0 else -1
+        at = (first if offered is None else offered + way) % len(offers)
+        line = line.replaced(self._from, line.cursor, offers[at])
+        self._field = replace(self._field, line=line, offered=at)
         self._check(session)
-        self._show(session)
 
     def _submit(self, session: Session) -> None:
-        text = self._line.text
+        text = self._field.line.text
         try:
             if session.state.panels.typing == "seed":
                 session.live.type_seed(text)
@@ -176,51 +177,38 @@ class Typist:
                 session.write(text)
         except MorphError as error:
             self._fail(error)
-            self._show(session)
             return
         session.state.panels.type("")
         self.tend(session)
 
     def _set(self, line: TextLine, session: Session) -> None:
-        changed = line.text != self._line.text
-        self._line = line
-        if changed:
+        if line.text != self._field.line.text:
             self._back = 0
+        self._field = replace(self._field, line=line)
         self._changed(session)
 
     def _changed(self, session: Session) -> None:
-        self._offered = None
-        self._offers = ()
-        if session.state.panels.typing == "words" and self._line.cursor == self._line.anchor:
-            taught = session.played.model.words
-            self._from, self._offers = complete(self._line.text, self._line.cursor, taught)
+        line = self._field.line
+        offers: tuple[str, ...] = ()
+        if session.state.panels.typing == "words" and line.cursor == line.anchor:
+            self._from, offers = complete(line.text, line.cursor, session.played.model.words)
+        self._field = replace(self._field, offers=offers, offered=None)
         self._check(session)
-        self._show(session)
 
     def _check(self, session: Session) -> None:
-        self._error, self._column = "", None
-        if session.state.panels.typing == "words" and self._line.text.strip():
+        what, text = session.state.panels.typing, self._field.line.text
+        prompt = "seed" if what == "seed" else "words"
+        self._field = replace(self._field, prompt=prompt, error="", column=None)
+        if what == "words" and text.strip():
             try:
-                if open_axis(self._line.text) is None:
-                    parse(self._line.text)
+                if open_axis(text) is None:
+                    parse(text)
             except MorphError as error:
                 self._fail(error)
 
     def _fail(self, error: MorphError) -> None:
-        self._error = str(error)
-        self._column = error.column if isinstance(error, ExpressionError) else None
-
-    def _show(self, session: Session) -> None:
-        prompt = "seed" if session.state.panels.typing == "seed" else "words"
-        self.typing = Typing(
-            prompt,
-            self._line,
-            self._composed,
-            self._error,
-            self._column,
-            self._offers,
-            self._offered,
-        )
+        column = error.column if isinstance(error, ExpressionError) else None
+        self._field = replace(self._field, error=str(error), column=column)
 
 
 def copy(text: str) -> bool:

@@ -15,7 +15,7 @@ from player.session.rendering.models import Models
 from player.session.rendering.renderer import Renderer
 from player.session.reproduce import Invocation
 from player.session.saving.firstpicture import FirstPicture
-from player.session.session import Controller, Session
+from player.session.session import LONGEST_TURN, Controller, Session
 from player.window import theme
 from player.window.canvas import Canvas
 from player.window.controls import Controls
@@ -32,10 +32,6 @@ from runtime.request import Request
 HERTZ = 75
 """Turns a second that the loop aims at: beside a busy engine the system wakes it up to 3 ms late,
 so that 60 are what hold."""
-LONGEST_TURN = 0.1
-"""Seconds that one turn may stand for: after a stall the picture does not leap."""
-
-
 TITLE = "wordmorph"
 CLICK = 6
 """Pixels that the mouse may move in a click."""
@@ -319,7 +315,9 @@ class Window:
             self._hover = None
             return
         place = round(fraction(layout.bar, position[0]) * DIVISIONS) / DIVISIONS
-        self._hover = Hover(place, self.session.peek(place))
+        frame, last = self.session.peek(place), self._hover
+        if last is None or last.place != place or last.frame is not frame:
+            self._hover = Hover(place, frame)
 
     def _roll(self, event: pygame.event.Event) -> None:
         """Let the wheel move along the morph; over the pad, along the second axis."""

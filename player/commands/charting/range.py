@@ -86,7 +86,7 @@ def range(
                     pipeline.frames,
                     lambda share, bar=bar: bars.update(bar, completed=100 * share),  # type: ignore[misc]
                 )
-                found.append(ranges)
+                found.append((search, ranges))
                 model = pipeline.settings()
                 keep_range(search.key(model), *common(ranges), kept_with(search, ranges, model))
         typed = replace(searches[0].request, expression=texts[0])
@@ -95,21 +95,15 @@ def range(
         command = command_line("range", typed, name, invocation.shareable(), options)
         settings = settings_of(pipeline.settings(), searches[0].request, command, **told)
         if output is not None:
-            strips = [
-                strip
-                for search, ranges in zip(searches, found, strict=True)
-                for strip in _strips(pipeline, search, ranges)
-            ]
+            strips = [strip for pair in found for strip in _strips(pipeline, *pair)]
             chart = draw_ranges(strips, _title(searches), speeds=len(searches) == 1)
             save_still(output, chart, settings)
     if as_json:
-        made = [
-            kept_with(search, ranges, {}) for search, ranges in zip(searches, found, strict=True)
-        ]
+        made = [kept_with(search, ranges, {}) for search, ranges in found]
         print(json.dumps({**settings, "axes": made}, indent=1))
         return
     console = Console()
-    for search, ranges in zip(searches, found, strict=True):
+    for search, ranges in found:
         console.print(_table(search, ranges))
         for one in ranges:
             for begin, end in one.storms:

@@ -97,12 +97,8 @@ def storms(
             chart = draw_storms(film, found, lambda i: shrink(shown[i], THUMBNAIL), words)
             save_still(output, chart, settings)
     if as_json:
-        print(
-            json.dumps(
-                {**settings, "axis": line.axis, "stations": turns, **_figures(film, found)},
-                indent=1,
-            )
-        )
+        told = {**settings, "axis": line.axis, "stations": turns, **_figures(film, found)}
+        print(json.dumps(told, indent=1))
         return
     Console().print(_table(film, found), _summary(expression, film), sep="")
     if output is not None:

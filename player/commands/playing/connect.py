@@ -72,29 +72,20 @@ def connect_to(
 
 
 def play_there(
-    address: str,
-    expression: str | None,
-    request_options: RequestOptions,
+    remote: Remote,
+    controllers: Sequence[Callable[[], Controller]],
     *,
-    t: float,
-    u: float,
-    lossless: bool,
-    typed: frozenset[str],
     zoom: float | None,
     ui_scale: float | None,
     fullscreen: bool,
-    controllers: Sequence[Callable[[], Controller]],
     stats: Path | None,
 ) -> None:
     """Open a window on a server's session, and say at the end how to see the last view again; the
     window's statistics are written to ``stats``.
 
     Raises:
-        MorphError: as ``connect_to``; or no window can be opened.
+        MorphError: no window can be opened.
     """
-    remote = connect_to(
-        address, expression, request_options, t=t, u=u, lossless=lossless, typed=typed
-    )
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     from player.window.window import Window  # imports pygame
 

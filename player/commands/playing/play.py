@@ -85,7 +85,7 @@ def play(
     if ui_scale is not None and not 0.5 <= ui_scale <= 4:
         raise RequestError(f"--ui-scale {ui_scale:g} cannot be read: use 0.5 to 4")
     if connect is not None:
-        from player.commands.playing.connect import play_there
+        from player.commands.playing.connect import connect_to, play_there
 
         if expression is not None and open_axis(expression) is not None:
             raise RequestError(
@@ -101,19 +101,12 @@ def play(
             raise RequestError(
                 "--cues and --cache are for what is drawn here: leave them out with --connect"
             )
+        controllers = _controllers(osc, osc_out, midi, link)
+        remote = connect_to(
+            connect, expression, request_options, t=t, u=u, lossless=lossless, typed=typed
+        )
         play_there(
-            connect,
-            expression,
-            request_options,
-            t=t,
-            u=u,
-            lossless=lossless,
-            typed=typed,
-            zoom=zoom,
-            ui_scale=ui_scale,
-            fullscreen=fullscreen,
-            controllers=_controllers(osc, osc_out, midi, link),
-            stats=stats,
+            remote, controllers, zoom=zoom, ui_scale=ui_scale, fullscreen=fullscreen, stats=stats
         )
         return
     if lossless:

@@ -53,24 +53,15 @@ def starting(
         ExpressionError, RequestError, BundleError, KeptFileError: what was typed cannot be played.
     """
     remembered = _remembered()
-    moment: Moment | None
-    cues: Path | None = None
-    hint = ""
-    if expression is not None and not is_file_to_open(expression):
-        library = Library(invocation)
-        model = library.find(invocation.model)
-        return Start(
-            invocation,
-            model,
-            library,
-            _typed(model, expression, t, u, request_options),
-            remembered,
-            hint,
-        )
-    if expression is not None:
-        moment = moment_in(Path(expression), _say)
-        cues = Path(expression) if kind_in(Path(expression)) == "cue list" else None
-        hint = f"opened {Path(expression).name}"
+    moment: Moment | None = None
+    cues, hint, words = None, "", STARTER
+    file = Path(expression) if expression is not None and is_file_to_open(expression) else None
+    if file is not None:
+        moment = moment_in(file, _say)
+        cues = file if kind_in(file) == "cue list" else None
+        hint = f"opened {file.name}"
+    elif expression is not None:
+        words = expression
     else:
         moment = remembered.last
         if moment is None:
@@ -81,7 +72,7 @@ def starting(
     try:
         model = library.find(invocation.model)
         if moment is None:
-            request = _typed(model, STARTER, t, u, request_options)
+            request = _typed(model, words, t, u, request_options)
         else:
             options = {"t": t, "u": u, **asdict(request_options)}
             chosen = {name: value for name, value in options.items() if name in typed}
@@ -90,9 +81,9 @@ def starting(
             if doubt:
                 _say(doubt)
                 hint = doubt
-        model.check(request)
+            model.check(request)
     except MorphError as error:
-        if expression is not None:
+        if file is not None:
             why = f"{expression}: {error}; or play it with another: --model NAME"
             raise (BundleError(why) if isinstance(error, BundleError) else error) from None
         if moment is None or "model" in typed:

@@ -83,11 +83,18 @@ class Connection:
         with self._changed:
             self._n += 1
             number = self._n
-        return number if self._send({**message, "n": number}) else 0
+        return number if self.tell({**message, "n": number}) else 0
 
-    def tell(self, message: Mapping[str, Any]) -> None:
-        """Send a message that nothing answers."""
-        self._send(message)
+    def tell(self, message: Mapping[str, Any]) -> bool:
+        """Send a message that nothing answers; False if nobody is there."""
+        socket = self._socket
+        if socket is None:
+            return False
+        try:
+            socket.send(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
+        except (ConnectionClosed, OSError):
+            return False
+        return True
 
     def call(
         self,
@@ -267,13 +274,13 @@ class Connection:
                 request, live = Request(**header["request"]), header["kind"] == "live"
                 gone = self._keep(request, int(header["seq"]), picture, live=live)
                 if gone:
-                    self._send({"do": "forget", "seqs": gone})
-            self._send({"do": "ack", "seq": header["seq"]})
+                    self.tell({"do": "forget", "seqs": gone})
+            self.tell({"do": "ack", "seq": header["seq"]})
             if "answers" in header:
                 self._answer(header["answers"], None)
             return
         data = json.loads(message)
-        self._send({"do": "ack", "seq": data["seq"]})
+        self.tell({"do": "ack", "seq": data["seq"]})
         kind = data.pop("say")
         if kind == "welcome":
             with self._changed:
@@ -333,16 +340,6 @@ class Connection:
         self._answers.clear()
         for request, (_, picture) in self._pictures.items():
             self._pictures[request] = 0, picture
-
-    def _send(self, message: Mapping[str, Any]) -> bool:
-        socket = self._socket
-        if socket is None:
-            return False
-        try:
-            socket.send(json.dumps(message, ensure_ascii=False, separators=(",", ":")))
-        except (ConnectionClosed, OSError):
-            return False
-        return True
 
 
 def _read(address: str, lossless: bool) -> tuple[str, str, list[Subprotocol]]:

@@ -40,6 +40,11 @@ PAGE_ACTIONS = frozenset(
 )
 """Actions that change what one page shows and not what is played: each page does them itself.
 ``back`` would end the session, and ``learn`` is for a knob at the server."""
+MOVING = (
+    "axis", "playing", "speed", "loop", "between", "perceptual", "pad", "moves", "difference",
+    "engine", "recording", "notice", "error",
+)  # fmt: skip
+"""what of a view goes over the wire under its own name"""
 WORDS_TOLD = 5000
 """of a vocabulary, for completion"""
 
@@ -61,12 +66,6 @@ def actions_to_json() -> list[dict[str, Any]]:
     ]
 
 
-@cache
-def help_to_json() -> list[list[str]]:
-    """Return the help as [keys, what they do]."""
-    return [[keys, meaning] for keys, meaning in HELP]
-
-
 def welcome(planner: Planner, *, instance: str, touched: bool) -> dict[str, Any]:
     """Return what everybody is told on coming in, and when another model plays.
 
@@ -85,7 +84,7 @@ def welcome(planner: Planner, *, instance: str, touched: bool) -> dict[str, Any]
         "words": words,
         "presets": list(PRESETS),
         "actions": actions_to_json(),
-        "help": help_to_json(),
+        "help": HELP,
         "ticks": TICKS,
         "held_speed": HELD_SPEED,
         "speeds_offered": list(SPEEDS),
@@ -101,22 +100,10 @@ def moving(view: View, head: Playhead) -> dict[str, Any]:
     return {
         "x": x,
         "y": y,
-        "axis": view.axis,
+        **{name: getattr(view, name) for name in MOVING},
         "request": request,
         "shown": None if shown is None else {k: v for k, v in shown.items() if v != request[k]},
-        "playing": view.playing,
-        "speed": view.speed,
         "direction": head.direction,
-        "loop": view.loop,
-        "between": view.between,
-        "perceptual": view.perceptual,
-        "pad": view.pad,
-        "moves": view.moves,
-        "difference": view.difference,
-        "engine": view.engine,
-        "recording": view.recording,
-        "notice": view.notice,
-        "error": view.error,
         "extrapolates": view.plan is not None
         and view.plan.extrapolates(view.request.t, view.request.u),
     }
@@ -127,7 +114,7 @@ def resting(view: View, head: Playhead, model: str) -> dict[str, Any]:
     line = view.line
     places = [index for place in view.cached if (index := division(place)) is not None]
     speeds = view.speeds if view.speeds is not None and view.speeds.line == line else None
-    values: dict[str, Any] = {
+    return {
         "milliseconds": view.milliseconds,
         "cached": [list(span) for span in spans(places, 1)],
         "hits": view.hits,
@@ -143,7 +130,6 @@ def resting(view: View, head: Playhead, model: str) -> dict[str, Any]:
         ],
         "tokens": [] if view.plan is None else tokens_to_json(view.plan, view),
     }
-    return values
 
 
 def tokens_to_json(plan: Plan, view: View) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from player.session.actions import NAMES
 from player.session.motion.playhead import Playhead
 from player.session.rendering.mailbox import Latest
 from player.session.rendering.renderer import Result
-from player.session.session import Session
+from player.session.session import LONGEST_TURN, Session
 from player.web.server import shown
 from player.web.server.encoder import Encoder
 from player.web.server.inquiries import Inquiries
@@ -45,7 +45,6 @@ IDLE_SECONDS = 0.25
 """Between turns while nobody is here."""
 ASKING_SECONDS = 0.004
 """Between turns while somebody waits for a picture that only the cache will hold."""
-LONGEST_TURN = 0.1
 MOST_VIEWERS = 16
 
 

@@ -25,10 +25,6 @@ class Hover:
     place: float
     frame: Frame | None
 
-    def same(self, other: Hover | None) -> bool:
-        """Tell whether the two look alike."""
-        return other is not None and self.place == other.place and self.frame is other.frame
-
 
 def draw(surface: pygame.Surface, layout: Layout, view: View, hover: Hover) -> None:
     """Draw the tip above the bar."""

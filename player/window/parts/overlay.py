@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pygame
 
@@ -14,18 +15,26 @@ from player.window.parts import help as keys_help
 from player.window.parts import hover as tip
 from player.window.parts.hover import Hover
 from player.window.typist import Typing
+from runtime.request import Frame
 
 
-def draw(
-    surface: pygame.Surface,
-    layout: Layout,
-    view: View,
-    picture: Callable[[], None] | None,
-    typing: Typing | None = None,
-    hover: Hover | None = None,
-    help_page: int = 0,
-) -> None:
-    """Draw everything; ``picture`` puts the picture into ``layout.picture``, None without one."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What is on the window."""
+
+    view: View
+    layout: Layout
+    frame: Frame | None
+    typing: Typing | None
+    hover: Hover | None
+    centre: tuple[float, float]
+    """what of the picture is in the middle where it is enlarged, 0 to 1 on both axes"""
+    help_page: int
+
+
+def draw(surface: pygame.Surface, wanted: Drawn, picture: Callable[[], None] | None) -> None:
+    """Draw everything; ``picture`` puts the picture into its place, None without one."""
+    layout, view, typing, hover = wanted.layout, wanted.view, wanted.typing, wanted.hover
     surface.fill(theme.ROOM)
     if picture is None:
         pygame.draw.rect(surface, theme.TROUGH, layout.picture, border_radius=4)
@@ -54,7 +63,7 @@ def draw(
     if view.stats is not None:
         stats.draw(surface, view.stats)
     if view.help:
-        keys_help.draw(surface, help_page)
+        keys_help.draw(surface, wanted.help_page)
     if typing is not None:
         editline.draw(surface, layout, typing)
 

@@ -44,14 +44,8 @@ def draw(surface: pygame.Surface, box: Rect, view: View) -> None:
     for t in view.cached:
         surface.set_at((share_x(inner, t), row), theme.DIM)
     for name, t, u in view.marks:
-        theme.write(
-            surface,
-            theme.fonts().small,
-            name,
-            theme.TEXT,
-            (share_x(inner, t), share_y(inner, u) - theme.px(7)),
-            "centre",
-        )
+        at = share_x(inner, t), share_y(inner, u) - theme.px(7)
+        theme.write(surface, theme.fonts().small, name, theme.TEXT, at, "centre")
     if view.ghost is not None and view.shown is not None:
         ghost = share_x(inner, view.shown.t), share_y(inner, view.shown.u)
         pygame.draw.circle(surface, theme.DIM, ghost, theme.px(6), width=theme.px(2))

@@ -103,11 +103,7 @@ def pace(milliseconds: float) -> str:
     if milliseconds >= 1000:
         return f"{milliseconds / 1e3:.1f} s a frame"
     rate = 1e3 / max(milliseconds, 0.01)
-    return (
-        f"{milliseconds:.0f} ms  {rate:.0f} fps"
-        if rate >= 10
-        else f"{milliseconds:.0f} ms  {rate:.1f} fps"
-    )
+    return f"{milliseconds:.0f} ms  {rate:.{0 if rate >= 10 else 1}f} fps"
 
 
 def _signals(view: View) -> Iterable[tuple[str, theme.Colour]]:

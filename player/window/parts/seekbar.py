@@ -25,12 +25,8 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
         return
     for start, end in spans(view.cached, 1.001 / DIVISIONS):
         left, right = share_x(box, start), share_x(box, end)
-        pygame.draw.rect(
-            surface,
-            theme.CACHED,
-            (left, box.top, max(right - left, 2), box.height),
-            border_radius=4,
-        )
+        span = Rect(left, box.top, max(right - left, 2), box.height)
+        pygame.draw.rect(surface, theme.CACHED, span, border_radius=4)
     if view.between and len(view.marks) == 2:
         ends = sorted(share_x(box, place) for _, place, _ in view.marks)
         looped = Rect(ends[0], box.bottom - theme.px(3), ends[1] - ends[0], theme.px(3))
@@ -38,16 +34,10 @@ def draw_bar(surface: pygame.Surface, box: Rect, view: View) -> None:
     _stations(surface, box, view)
     for name, place, _ in view.marks:
         x = share_x(box, place)
-        pygame.draw.line(
-            surface,
-            theme.TEXT,
-            (x, box.top - theme.px(3)),
-            (x, box.bottom + theme.px(2)),
-            theme.px(2),
-        )
-        theme.write(
-            surface, theme.fonts().small, name, theme.TEXT, (x, box.bottom + theme.px(3)), "centre"
-        )
+        top, bottom = box.top - theme.px(3), box.bottom + theme.px(2)
+        pygame.draw.line(surface, theme.TEXT, (x, top), (x, bottom), theme.px(2))
+        below = x, box.bottom + theme.px(3)
+        theme.write(surface, theme.fonts().small, name, theme.TEXT, below, "centre")
     if view.ghost is not None:
         ghost = Rect(0, 0, theme.px(7), box.height + theme.px(6))
         ghost.center = share_x(box, view.ghost), box.centery

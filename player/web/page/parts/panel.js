@@ -1,8 +1,7 @@
 // Buttons, readouts, tokens and help: all made from what the server says there is.
 
 const $ = (id) => document.getElementById(id);
-const FIRST = ["home", "play", "mark_a", "mark_b", "flip", "save", "record"];
-const SHORT = {
+const FIRST = {
   home: "Start", play: "Play", mark_a: "Mark A", mark_b: "Mark B", flip: "Flip", save: "Still",
   record: "Record",
 };
@@ -15,12 +14,30 @@ export function make(tag, text, attributes = {}) {
   return element;
 }
 
+function makeButton(label, attributes, clicked) {
+  const button = make("button", label, { type: "button", ...attributes });
+  button.addEventListener("click", clicked);
+  return button;
+}
+
+// Whether what an element is made from is another than the last time.
+function isNew(element, value) {
+  const text = JSON.stringify(value);
+  if (element.dataset.text === text) return false;
+  element.dataset.text = text;
+  return true;
+}
+
 // Buttons for the table of actions; `press(action, value)` does one, `hold(key, down)` an arrow.
 export function makeButtons(actions, { press, hold }) {
   const arrow = (name) => {
     const words = { Left: "back", Right: "on", Up: "up", Down: "down" }[name];
-    const button = make("button", ARROWS[name], { type: "button", "aria-label": `move ${words}` });
-    button.dataset.arrow = name;
+    const attributes = { "aria-label": `move ${words}`, "data-arrow": name };
+    const button = makeButton(ARROWS[name], attributes, (event) => {
+      if (event.detail) return; // a pointer was heard already; this is Enter or Space
+      hold(name, true, event);
+      hold(name, false, event);
+    });
     button.addEventListener("pointerdown", (event) => {
       button.setPointerCapture(event.pointerId);
       hold(name, true, event);
@@ -29,22 +46,14 @@ export function makeButtons(actions, { press, hold }) {
       button.addEventListener(end, (event) => hold(name, false, event));
     }
     button.addEventListener("contextmenu", (event) => event.preventDefault());
-    button.addEventListener("click", (event) => {
-      if (event.detail) return; // a pointer was heard already; this is Enter or Space
-      hold(name, true, event);
-      hold(name, false, event);
-    });
     return button;
   };
-  const plain = (action, label, value) => {
-    const button = make("button", label, { type: "button", title: action.meaning });
-    button.dataset.action = action.name;
-    button.addEventListener("click", (event) => press(action, value, event));
-    return button;
-  };
+  const plain = (action, label, value) => makeButton(
+    label, { title: action.meaning, "data-action": action.name },
+    (event) => press(action, value, event));
   const named = new Map(actions.map((action) => [action.name, action]));
-  const first = FIRST.filter((name) => named.has(name)).map((name) =>
-    plain(named.get(name), SHORT[name], null));
+  const first = Object.entries(FIRST).filter(([name]) => named.has(name)).map(([name, label]) =>
+    plain(named.get(name), label, null));
   const arrows = actions.filter((action) => action.held).flatMap((action) => action.keys)
     .filter((key) => ARROWS[key.name]).map((key) => arrow(key.name));
   $("transport").replaceChildren(...arrows, ...first);
@@ -81,17 +90,13 @@ export function makeHelp(rows) {
 
 // Show pairs of what and value in a <dl>.
 export function showPairs(list, rows) {
-  const text = rows.map((row) => row.join("\t")).join("\n");
-  if (list.dataset.text === text) return;
-  list.dataset.text = text;
+  if (!isNew(list, rows)) return;
   list.replaceChildren(...rows.flatMap(([what, value]) => [make("dt", what), make("dd", value)]));
 }
 
 export function showTokens(prompts) {
   const box = $("tokens");
-  const text = JSON.stringify(prompts);
-  if (box.dataset.text === text) return;
-  box.dataset.text = text;
+  if (!isNew(box, prompts)) return;
   box.replaceChildren(...prompts.map((prompt) => {
     const row = make("div", undefined, { class: "prompt" });
     const shares = prompt.coefficients.map((one) => `${one < 0 ? "−" : "+"}${Math.abs(one).toFixed(3)}`);
@@ -109,44 +114,31 @@ export function showTokens(prompts) {
 export function showRoles(state, you, control) {
   const box = $("roles");
   const mine = state.performer === you;
-  const text = JSON.stringify([state.performer, state.asking, state.viewers, you]);
-  if (box.dataset.text === text) return;
-  box.dataset.text = text;
+  if (!isNew(box, [state.performer, state.asking, state.viewers, you])) return;
   const parts = [];
   const count = state.viewers?.length ?? 1;
   if (count > 1) parts.push(make("span", `${count} here, ${mine ? "you perform" : "you watch"}`));
   if (!mine) {
     const asked = state.asking?.includes(you);
-    const button = make("button", asked ? "Asked: cancel" : "Ask to perform", { type: "button" });
-    button.id = "want";
-    button.addEventListener("click", () => control(!asked));
-    parts.push(button);
+    const label = asked ? "Asked: cancel" : "Ask to perform";
+    parts.push(makeButton(label, { id: "want" }, () => control(!asked)));
   } else {
     for (const other of state.asking ?? []) {
-      const yes = make("button", `Hand over to viewer ${other}`, { type: "button", class: "main" });
-      yes.dataset.give = other;
-      yes.addEventListener("click", () => control(false, other));
-      parts.push(yes);
+      const attributes = { class: "main", "data-give": other };
+      const give = () => control(false, other);
+      parts.push(makeButton(`Hand over to viewer ${other}`, attributes, give));
     }
-    if (state.asking?.length) {
-      const no = make("button", "Keep", { type: "button" });
-      no.addEventListener("click", () => control(true));
-      parts.push(no);
-    }
+    if (state.asking?.length) parts.push(makeButton("Keep", {}, () => control(true)));
   }
   box.replaceChildren(...parts);
 }
 
 export function showKept(files, fetchFile) {
   const list = $("kept");
-  const text = JSON.stringify(files);
-  if (list.dataset.text === text) return;
-  list.dataset.text = text;
+  if (!isNew(list, files)) return;
   list.replaceChildren(...[...files].reverse().map(([number, name]) => {
-    const button = make("button", `Download ${name}`, { type: "button" });
-    button.addEventListener("click", () => fetchFile(number, name));
     const item = make("li");
-    item.append(button);
+    item.append(makeButton(`Download ${name}`, {}, () => fetchFile(number, name)));
     return item;
   }));
 }
@@ -154,31 +146,24 @@ export function showKept(files, fetchFile) {
 // The cues: a click recalls one, or does what the toggle beside them says.
 export function showCues(cues, press) {
   const box = $("cues");
-  const text = JSON.stringify(cues ?? []);
   box.hidden = !cues?.length;
-  if (box.hidden || box.dataset.text === text) return;
-  box.dataset.text = text;
-  const toggles = [["glide_cue", "Glide"], ["drop_cue", "Drop"]].map(([name, label]) => {
-    const button = make("button", label, { type: "button" });
-    button.dataset.click = name;
-    button.addEventListener("click", () => choose(box.dataset.click === name ? "cue" : name));
-    return button;
-  });
+  if (box.hidden || !isNew(box, cues)) return;
+  const toggles = [["glide_cue", "Glide"], ["drop_cue", "Drop"]].map(([name, label]) => makeButton(
+    label, { "data-click": name }, () => choose(box.dataset.click === name ? "cue" : name)));
   const choose = (name) => {
     box.dataset.click = name;
     for (const one of toggles) one.setAttribute("aria-pressed", String(one.dataset.click === name));
   };
   choose(box.dataset.click ?? "cue");
   box.replaceChildren(make("span", "Cues"), ...cues.map(([words], index) => {
-    const button = make("button", String(index + 1), { type: "button", title: words });
-    button.prepend(make("canvas", "", { hidden: true }));
-    button.setAttribute("aria-label", `cue ${index + 1}: ${words}`);
-    button.addEventListener("click", (event) => {
+    const attributes = { title: words, "aria-label": `cue ${index + 1}: ${words}` };
+    const button = makeButton(String(index + 1), attributes, (event) => {
       const drops = event.ctrlKey || event.metaKey;
       const name = event.shiftKey ? "glide_cue" : drops ? "drop_cue" : box.dataset.click;
       press(name, index + 1);
       if (name === "drop_cue") choose("cue"); // of one alone, as it cannot be had again
     });
+    button.prepend(make("canvas", "", { hidden: true }));
     return button;
   }), ...toggles);
 }

@@ -180,8 +180,7 @@ def test_a_cue_is_there_on_its_beat_though_somebody_moves_on_until_then(tmp_path
     """Each turn asks for a picture that nobody has drawn, which took all rendering before."""
     draws = random.Random(draw_seed())
     fake = FakeRenderer(seconds=0.01)
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     turn = wait_for_bars(session)
     wanted = Request("dog -> fox", t=draws.randrange(11) / 10, seed=draws.randrange(1, 99))
     session.cues.set([Moment(wanted, "critters")], 1.0)
@@ -201,8 +200,7 @@ def test_a_cue_is_there_on_its_beat_though_somebody_moves_on_until_then(tmp_path
 
 def test_a_cue_that_cannot_be_drawn_holds_up_nobody_before_its_beat(tmp_path: Path) -> None:
     fake = FakeRenderer(seconds=0.01, refuse=(0.4,))
-    session = session_of(tmp_path, open_renderer=lambda: fake)
-    session.start()
+    session = started(tmp_path, open_renderer=lambda: fake)
     turn = wait_for_bars(session)
     session.cues.set([Moment(Request("dog -> fox", t=0.4), "critters")], 1.0)
     NAMES["cue"].perform(session, 1)

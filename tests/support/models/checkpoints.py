@@ -17,6 +17,7 @@ import diffusers
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from export.checkpoints.checkpoint import open_folder
 from export.peers.randomweights import hearing, saying, visible
@@ -239,6 +240,13 @@ def make(
     )
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def alter(path: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change the tensors of a weight file in place."""
+    state = load_file(path)
+    how(state)
+    save_file(state, path, metadata={"format": "pt"})
 
 
 def refusal(folder: Path) -> str:

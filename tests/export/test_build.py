@@ -29,7 +29,7 @@ from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, TargetError
 from runtime.perception.psnr import peak_signal_to_noise
 from tests.support.models import checkpoints
-from tests.support.models.checkpoints import Checkpoints, alter
+from tests.support.models.checkpoints import Checkpoints, alter, edit_json
 from tests.support.models.reference import EDITS, Diffusers, our_frame
 from tests.support.seeds import draw_seed
 
@@ -141,11 +141,6 @@ def awkward(
     bundle = build(ModelSpec("awkward", folder, "", size=(96, 64), steps=(1,)), root / "bundle")
     edit_json(folder / "model_index.json", _class_name="StableDiffusionPipeline")
     return folder, bundle
-
-
-def edit_json(path: Path, **changes: object) -> None:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
 
 
 @pytest.mark.fault(21)

@@ -18,7 +18,7 @@ from export.checkpoints.checkpoint import open_folder
 from export.checkpoints.presets import ModelSpec
 from export.quiet import quiet
 from runtime.errors import BuildError
-from tests.support.models.checkpoints import alter
+from tests.support.models.checkpoints import alter, edit_json
 
 FILES = {
     "text_encoder": "text_encoder/model.safetensors",
@@ -38,11 +38,6 @@ def refusal(folder: Path, component: str) -> str:
         load(folder, component)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def rewrite(path: Path, **entries: Any) -> None:
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, **entries}))
 
 
 @pytest.mark.parametrize("component", FILES)
@@ -140,7 +135,7 @@ def test_links_of_the_hubs_cache_are_followed(folder: Path, tmp_path: Path) -> N
 
 
 def test_a_strangers_kernel_is_not_fetched(folder: Path) -> None:
-    rewrite(
+    edit_json(
         folder / "text_encoder" / "config.json",
         attn_implementation="stranger/kernel",
         _attn_implementation="stranger/kernel",
@@ -152,7 +147,7 @@ def test_a_strangers_kernel_is_not_fetched(folder: Path) -> None:
 
 
 def test_only_known_keys_of_a_networks_configuration_are_passed_on(folder: Path) -> None:
-    rewrite(folder / "unet" / "config.json", quantization_config={"quant_method": "bitsandbytes"})
+    edit_json(folder / "unet" / "config.json", quantization_config={"quant_method": "bitsandbytes"})
     assert "quantization_config" not in load(folder, "unet").config
 
 
@@ -163,7 +158,7 @@ def test_a_tokenizer_reads_no_file_elsewhere(folder: Path, tmp_path: Path) -> No
     merges = tmp_path / "merges.txt"
     merges.write_text("#version: 0.2\n")
     config = folder / "tokenizer" / "tokenizer_config.json"
-    rewrite(config, vocab_file=str(stranger), merges_file=str(merges), tokenizer_file=None)
+    edit_json(config, vocab_file=str(stranger), merges_file=str(merges), tokenizer_file=None)
     assert load(folder, "tokenizer").get_vocab() == expected
 
 

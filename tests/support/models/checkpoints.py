@@ -242,6 +242,12 @@ def make(
     return folder
 
 
+def edit_json(path: Path, **changes: object) -> None:
+    """Change entries of a JSON object in place."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+
+
 def alter(path: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> None:
     """Change the tensors of a weight file in place."""
     state = load_file(path)

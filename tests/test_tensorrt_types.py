@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.gpu.check_tensorrt_types import check
+from tests.support.gpu.tensorrt_surface import signatures
 
 STUBS = Path(__file__).parent / "support" / "gpu" / "tensorrt_api"
 VERSIONS = sorted(STUBS.glob("*/*.pyi"))
@@ -35,7 +36,7 @@ def test_a_wrong_call_would_be_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stub", VERSIONS, ids=lambda path: path.parent.name)
 def test_the_signatures_name_nothing_that_is_left_out(stub: Path) -> None:
     """mypy would take such a name for Any without a word, and then see no wrong call."""
-    nodes = list(ast.walk(ast.parse(stub.read_text(encoding="utf-8"))))
+    nodes = list(ast.walk(ast.parse(signatures(stub))))
     there = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef)}
     there |= {"collections", "typing", "typing_extensions", *dir(builtins)}
     named = {

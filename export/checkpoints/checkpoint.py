@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from export.checkpoints import tensorfile
-from export.checkpoints.lorafuse import fuse
+from export.checkpoints.lorafuse import COMPONENTS, fuse
 from export.checkpoints.network import (
     UNUSABLE,
     clip_text_encoder,
@@ -79,7 +79,7 @@ class Checkpoint:
             BuildError: naming the file that is missing, partial or of another kind.
         """
         loaded = self.loaders[component]()
-        if component in NETWORKS and component != "vae" and self.loras:
+        if component in COMPONENTS:
             for path, weight in self.loras:
                 used = fuse(loaded, component, path, weight, is_xl=self.is_xl)
                 if component == "unet" and not used:

@@ -18,39 +18,17 @@ from typing import Any
 from export.checkpoints import tensorfile
 from runtime.errors import BuildError
 
-CLIP_TEXT = frozenset(
-    {
-        "vocab_size",
-        "hidden_size",
-        "intermediate_size",
-        "projection_dim",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "max_position_embeddings",
-        "hidden_act",
-        "layer_norm_eps",
-        "attention_dropout",
-        "initializer_range",
-        "initializer_factor",
-        "pad_token_id",
-        "bos_token_id",
-        "eos_token_id",
-        "use_attention_mask",
-    }
-)
+CLIP_TEXT = frozenset({
+    "vocab_size", "hidden_size", "intermediate_size", "projection_dim", "num_hidden_layers",
+    "num_attention_heads", "max_position_embeddings", "hidden_act", "layer_norm_eps",
+    "attention_dropout", "initializer_range", "initializer_factor", "pad_token_id",
+    "bos_token_id", "eos_token_id", "use_attention_mask",
+})  # fmt: skip
 """what of a text encoder's configuration is passed on"""
-CLIP_WORDS = frozenset(
-    {
-        "added_tokens_decoder",
-        "add_prefix_space",
-        "bos_token",
-        "eos_token",
-        "errors",
-        "model_max_length",
-        "pad_token",
-        "unk_token",
-    }
-)
+CLIP_WORDS = frozenset({
+    "added_tokens_decoder", "add_prefix_space", "bos_token", "eos_token", "errors",
+    "model_max_length", "pad_token", "unk_token",
+})  # fmt: skip
 """what of a tokenizer's configuration is passed on; others may name files elsewhere"""
 WORD_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 SPECIAL_FILES = ("special_tokens_map.json", "added_tokens.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -109,187 +110,143 @@ SDXL = Hub(
 HYPER = Hub("ByteDance/Hyper-SD", "1506f97a299cc5a8c4afbb3c5dfcafce1bd36ca8")
 DMD2 = Hub("tianweiy/DMD2", "be22767697a1f3ca656b73c776e15fa335c86c6c")
 
-TRAILING = MappingProxyType({"timestep_spacing": "trailing"})
-
-MODELS: Mapping[str, ModelSpec] = MappingProxyType(
-    {
-        spec.name: spec
-        for spec in (
-            ModelSpec(
-                name="critters",
-                source=Path(__file__).parents[1] / "critters" / "model",
-                about="the built-in model: small animals, 256x256, made for this program",
-                licence="Apache-2.0",
-            ),
-            ModelSpec(
-                name="sd-turbo",
-                source=Hub(
-                    "stabilityai/sd-turbo",
-                    "b261bac6fd2cf515557d5d0707481eafa0485ec2",
-                    variant="fp16",
-                ),
-                about="SD-Turbo: Stable Diffusion 2.1 in one step, 512x512",
-                licence="Stability AI Community License",
-                scheduler_config=TRAILING,
-                size=(512, 512),
-                vae="taesd",
-                tiny_vae=TAESD,
-            ),
-            ModelSpec(
-                name="sd15-lcm",
-                source=SD15,
-                about="Stable Diffusion 1.5 with the LCM LoRA, 512x512 in two to four steps",
-                licence="CreativeML Open RAIL-M; the LoRA: Open RAIL++-M",
-                scheduler="LCMScheduler",
-                default_steps=4,
-                vae="taesd",
-                tiny_vae=TAESD,
-                loras=(
-                    Lora(
-                        Hub(
-                            "latent-consistency/lcm-lora-sdv1-5",
-                            "cf2fced511dbe7e26c8d1d397e728fbab875db4b",
-                            "pytorch_lora_weights.safetensors",
-                        )
-                    ),
-                ),
-            ),
-            ModelSpec(
-                name="lcm-dreamshaper",
-                source=Hub(
-                    "SimianLuo/LCM_Dreamshaper_v7", "a85df6a8bd976cdd08b4fd8f3b73f229c9e54df5"
-                ),
-                about="LCM Dreamshaper v7, guidance baked in, 512x512 in two to four steps",
-                licence="MIT; Dreamshaper: CreativeML Open RAIL-M",
-                default_steps=4,
-                guidance=8.0,
-                size=(512, 512),
-                vae="taesd",
-                tiny_vae=TAESD,
-            ),
-            ModelSpec(
-                name="sdxs-512",
-                source=Hub(
-                    "IDKiro/sdxs-512-dreamshaper", "76f720262bb051da75666b22c902a78c8e16c763"
-                ),
-                about="SDXS-512 Dreamshaper: a small one-step network with a tiny decoder",
-                licence="Open RAIL++-M",
-                steps=(1,),
-            ),
-            ModelSpec(
-                name="sdxl-turbo",
-                source=Hub(
-                    "stabilityai/sdxl-turbo",
-                    "71153311d3dbb46851df1931d3ca6e939de83304",
-                    variant="fp16",
-                ),
-                about="SDXL-Turbo: Stable Diffusion XL in one step, 512x512",
-                licence="Stability AI Non-Commercial Research Community License",
-                scheduler_config=TRAILING,
-                size=(512, 512),
-                vae="taesd",
-                tiny_vae=TAESDXL,
-            ),
-            ModelSpec(
-                name="sdxl-lightning",
-                source=SDXL,
-                about="SDXL with the Lightning LoRA, 1024x1024 in four steps",
-                licence="CreativeML Open RAIL++-M",
-                scheduler="EulerDiscreteScheduler",
-                scheduler_config=TRAILING,
-                steps=(4,),
-                default_steps=4,
-                size=(1024, 1024),
-                vae="taesd",
-                tiny_vae=TAESDXL,
-                loras=(
-                    Lora(
-                        Hub(
-                            "ByteDance/SDXL-Lightning",
-                            "c9a24f48e1c025556787b0c58dd67a091ece2e44",
-                            "sdxl_lightning_4step_lora.safetensors",
-                        )
-                    ),
-                ),
-            ),
-            ModelSpec(
-                name="hyper-sd15",
-                source=SD15,
-                about="Stable Diffusion 1.5 with the Hyper-SD LoRA, 512x512 in one step",
-                licence="CreativeML Open RAIL-M; the LoRA: CreativeML Open RAIL++-M",
-                scheduler="TCDScheduler",
-                eta=1.0,
-                steps=(1,),
-                vae="taesd",
-                tiny_vae=TAESD,
-                loras=(Lora(replace(HYPER, file="Hyper-SD15-1step-lora.safetensors")),),
-            ),
-            ModelSpec(
-                name="hyper-sdxl",
-                source=SDXL,
-                about="SDXL with the Hyper-SD LoRA, 1024x1024 in one step",
-                licence="CreativeML Open RAIL++-M",
-                scheduler="TCDScheduler",
-                eta=1.0,
-                steps=(1, 2, 4, 8),
-                size=(1024, 1024),
-                vae="taesd",
-                tiny_vae=TAESDXL,
-                loras=(Lora(replace(HYPER, file="Hyper-SDXL-1step-lora.safetensors")),),
-            ),
-            ModelSpec(
-                name="vega-rt",
-                source=Hub(
-                    "segmind/Segmind-Vega",
-                    "171937af435f73f0ae4c4bbaa77e4d4cd51452eb",
-                    variant="fp16",
-                ),
-                about="Segmind-Vega, 70 % smaller than SDXL, with VegaRT: 1024x1024 in four steps",
-                licence="Apache-2.0",
-                scheduler="LCMScheduler",
-                steps=(2, 3, 4),
-                default_steps=4,
-                size=(1024, 1024),
-                vae="taesd",
-                tiny_vae=TAESDXL,
-                loras=(
-                    Lora(
-                        Hub(
-                            "segmind/Segmind-VegaRT",
-                            "3162e917016cef536fa040ceeeeadd9e09d93e7a",
-                            "pytorch_lora_weights.safetensors",
-                        )
-                    ),
-                ),
-            ),
-            ModelSpec(
-                name="dmd2-sdxl",
-                source=SDXL,
-                about="SDXL with the DMD2 LoRA, 1024x1024 in four steps",
-                licence="CreativeML Open RAIL++-M; the LoRA: CC BY-NC 4.0, no commercial use",
-                scheduler="LCMScheduler",
-                timesteps=MappingProxyType({4: (999, 749, 499, 249)}),
-                steps=(4,),
-                default_steps=4,
-                size=(1024, 1024),
-                vae="taesd",
-                tiny_vae=TAESDXL,
-                loras=(Lora(replace(DMD2, file="dmd2_sdxl_4step_lora_fp16.safetensors")),),
-            ),
-            ModelSpec(
-                name="dmd2-sdxl-1step",
-                source=SDXL,
-                about="SDXL's UNet by DMD2, 1024x1024 in one step; published as a pickle only: "
-                "convert it and give it with --unet",
-                licence="CreativeML Open RAIL++-M; the UNet: CC BY-NC 4.0, no commercial use",
-                scheduler="LCMScheduler",
-                timesteps=MappingProxyType({1: (399,)}),
-                steps=(1,),
-                size=(1024, 1024),
-                vae="taesd",
-                tiny_vae=TAESDXL,
-                unet=replace(DMD2, file="dmd2_sdxl_1step_unet_fp16.bin"),
-            ),
-        )
-    }
+LCM_LORA = Hub(
+    "latent-consistency/lcm-lora-sdv1-5",
+    "cf2fced511dbe7e26c8d1d397e728fbab875db4b",
+    "pytorch_lora_weights.safetensors",
 )
+LIGHTNING_LORA = Hub(
+    "ByteDance/SDXL-Lightning",
+    "c9a24f48e1c025556787b0c58dd67a091ece2e44",
+    "sdxl_lightning_4step_lora.safetensors",
+)
+VEGA_LORA = Hub(
+    "segmind/Segmind-VegaRT",
+    "3162e917016cef536fa040ceeeeadd9e09d93e7a",
+    "pytorch_lora_weights.safetensors",
+)
+
+TRAILING = MappingProxyType({"timestep_spacing": "trailing"})
+# Stable Diffusion 1 and 2, and XL, with the small decoder of each
+_SMALL = partial(ModelSpec, vae="taesd", tiny_vae=TAESD)
+_LARGE = partial(ModelSpec, size=(1024, 1024), vae="taesd", tiny_vae=TAESDXL)
+
+_PRESETS = (
+    ModelSpec(
+        name="critters",
+        source=Path(__file__).parents[1] / "critters" / "model",
+        about="the built-in model: small animals, 256x256, made for this program",
+        licence="Apache-2.0",
+    ),
+    _SMALL(
+        name="sd-turbo",
+        source=Hub(
+            "stabilityai/sd-turbo", "b261bac6fd2cf515557d5d0707481eafa0485ec2", variant="fp16"
+        ),
+        about="SD-Turbo: Stable Diffusion 2.1 in one step, 512x512",
+        licence="Stability AI Community License",
+        scheduler_config=TRAILING,
+        size=(512, 512),
+    ),
+    _SMALL(
+        name="sd15-lcm",
+        source=SD15,
+        about="Stable Diffusion 1.5 with the LCM LoRA, 512x512 in two to four steps",
+        licence="CreativeML Open RAIL-M; the LoRA: Open RAIL++-M",
+        scheduler="LCMScheduler",
+        default_steps=4,
+        loras=(Lora(LCM_LORA),),
+    ),
+    _SMALL(
+        name="lcm-dreamshaper",
+        source=Hub("SimianLuo/LCM_Dreamshaper_v7", "a85df6a8bd976cdd08b4fd8f3b73f229c9e54df5"),
+        about="LCM Dreamshaper v7, guidance baked in, 512x512 in two to four steps",
+        licence="MIT; Dreamshaper: CreativeML Open RAIL-M",
+        default_steps=4,
+        guidance=8.0,
+        size=(512, 512),
+    ),
+    ModelSpec(
+        name="sdxs-512",
+        source=Hub("IDKiro/sdxs-512-dreamshaper", "76f720262bb051da75666b22c902a78c8e16c763"),
+        about="SDXS-512 Dreamshaper: a small one-step network with a tiny decoder",
+        licence="Open RAIL++-M",
+        steps=(1,),
+    ),
+    _LARGE(
+        name="sdxl-turbo",
+        source=Hub(
+            "stabilityai/sdxl-turbo", "71153311d3dbb46851df1931d3ca6e939de83304", variant="fp16"
+        ),
+        about="SDXL-Turbo: Stable Diffusion XL in one step, 512x512",
+        licence="Stability AI Non-Commercial Research Community License",
+        scheduler_config=TRAILING,
+        size=(512, 512),
+    ),
+    _LARGE(
+        name="sdxl-lightning",
+        source=SDXL,
+        about="SDXL with the Lightning LoRA, 1024x1024 in four steps",
+        licence="CreativeML Open RAIL++-M",
+        scheduler="EulerDiscreteScheduler",
+        scheduler_config=TRAILING,
+        steps=(4,),
+        default_steps=4,
+        loras=(Lora(LIGHTNING_LORA),),
+    ),
+    _SMALL(
+        name="hyper-sd15",
+        source=SD15,
+        about="Stable Diffusion 1.5 with the Hyper-SD LoRA, 512x512 in one step",
+        licence="CreativeML Open RAIL-M; the LoRA: CreativeML Open RAIL++-M",
+        scheduler="TCDScheduler",
+        eta=1.0,
+        steps=(1,),
+        loras=(Lora(replace(HYPER, file="Hyper-SD15-1step-lora.safetensors")),),
+    ),
+    _LARGE(
+        name="hyper-sdxl",
+        source=SDXL,
+        about="SDXL with the Hyper-SD LoRA, 1024x1024 in one step",
+        licence="CreativeML Open RAIL++-M",
+        scheduler="TCDScheduler",
+        eta=1.0,
+        steps=(1, 2, 4, 8),
+        loras=(Lora(replace(HYPER, file="Hyper-SDXL-1step-lora.safetensors")),),
+    ),
+    _LARGE(
+        name="vega-rt",
+        source=Hub(
+            "segmind/Segmind-Vega", "171937af435f73f0ae4c4bbaa77e4d4cd51452eb", variant="fp16"
+        ),
+        about="Segmind-Vega, 70 % smaller than SDXL, with VegaRT: 1024x1024 in four steps",
+        licence="Apache-2.0",
+        scheduler="LCMScheduler",
+        steps=(2, 3, 4),
+        default_steps=4,
+        loras=(Lora(VEGA_LORA),),
+    ),
+    _LARGE(
+        name="dmd2-sdxl",
+        source=SDXL,
+        about="SDXL with the DMD2 LoRA, 1024x1024 in four steps",
+        licence="CreativeML Open RAIL++-M; the LoRA: CC BY-NC 4.0, no commercial use",
+        scheduler="LCMScheduler",
+        timesteps=MappingProxyType({4: (999, 749, 499, 249)}),
+        steps=(4,),
+        default_steps=4,
+        loras=(Lora(replace(DMD2, file="dmd2_sdxl_4step_lora_fp16.safetensors")),),
+    ),
+    _LARGE(
+        name="dmd2-sdxl-1step",
+        source=SDXL,
+        about="SDXL's UNet by DMD2, 1024x1024 in one step; published as a pickle only: "
+        "convert it and give it with --unet",
+        licence="CreativeML Open RAIL++-M; the UNet: CC BY-NC 4.0, no commercial use",
+        scheduler="LCMScheduler",
+        timesteps=MappingProxyType({1: (399,)}),
+        steps=(1,),
+        unet=replace(DMD2, file="dmd2_sdxl_1step_unet_fp16.bin"),
+    ),
+)
+MODELS: Mapping[str, ModelSpec] = MappingProxyType({spec.name: spec for spec in _PRESETS})

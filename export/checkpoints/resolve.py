@@ -80,27 +80,20 @@ def spec_for(
     spec = MODELS[model] if model in MODELS else _spec_of_source(model)
     if name is not None and slug(name) != name:
         raise BuildError(f"{name!r} cannot name a model: {slug(name)!r} can")
-    if loras:
-        spec = replace(spec, loras=(*spec.loras, *map(parse_lora, loras)))
-    if size is not None:
-        spec = replace(spec, size=parse_size(size))
     if steps:
         check_steps(steps)
-        first = spec.default_steps if spec.default_steps in steps else min(steps)
-        spec = replace(spec, steps=tuple(sorted(set(steps))), default_steps=first)
-    if default_steps is not None:
-        spec = replace(
-            spec,
-            steps=tuple(sorted({*spec.steps, default_steps})),
-            default_steps=default_steps,
-        )
-    if precision is not None:
-        _check_known(precision, get_args(Precision), "precision")
+    offered = steps or spec.steps
+    if default_steps is None:
+        default_steps = spec.default_steps if spec.default_steps in offered else min(offered)
+    _check_known(precision, get_args(Precision), "precision")
     if scheduler not in (None, *SCHEDULERS, *SCHEDULERS.values()):
         raise BuildError(f"unknown scheduler {scheduler!r}: use {', '.join(SCHEDULERS)}")
-    if prediction is not None:
-        _check_known(prediction, get_args(Prediction), "prediction")
+    _check_known(prediction, get_args(Prediction), "prediction")
     asked: dict[str, Any] = {
+        "loras": (*spec.loras, *map(parse_lora, loras)),
+        "size": None if size is None else parse_size(size),
+        "steps": tuple(sorted({*offered, default_steps})),
+        "default_steps": default_steps,
         "vae": vae,
         "precision": precision,
         "scheduler": SCHEDULERS.get(scheduler or "", scheduler),
@@ -203,14 +196,13 @@ def parse_lora(text: str) -> Lora:
         raise BuildError(f"--lora {text}: write FILE@weight, for instance {file}@0.8") from None
 
 
-def _check_known(text: str, known: Sequence[str], what: str) -> None:
-    if text not in known:
+def _check_known(text: str | None, known: Sequence[str], what: str) -> None:
+    if text not in (None, *known):
         raise BuildError(f"unknown {what} {text!r}: use {' or '.join(known)}")
 
 
 def _spec_of_source(model: str) -> ModelSpec:
     path = Path(model).expanduser()
-    known = ", ".join(MODELS)
     if model and (path.is_dir() or path.is_file() or path.suffix == ".safetensors"):
         if not path.exists():
             raise BuildError(f"{path} does not exist")
@@ -220,6 +212,6 @@ def _spec_of_source(model: str) -> ModelSpec:
         licence = f"as on the page of {repo}"
         return ModelSpec(slug(repo.split("/")[1]), Hub(repo, revision or "main"), model, licence)
     raise BuildError(
-        f"unknown model {model!r}: use {known}, a hub id such as owner/name, a diffusers folder "
-        "or a .safetensors file"
+        f"unknown model {model!r}: use {', '.join(MODELS)}, a hub id such as owner/name, a "
+        "diffusers folder or a .safetensors file"
     )

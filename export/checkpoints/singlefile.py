@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -95,20 +96,32 @@ def _recognise(path: Path, shapes: Mapping[str, list[int]]) -> tuple[str, Archit
     )
 
 
+@contextmanager
+def _described(path: Path, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a folder with ``config`` in it, to load the weights in ``path`` by.
+
+    Raises:
+        BuildError: the libraries find that they do not fit.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        try:
+            yield folder
+        except UNUSABLE as error:
+            why = one_line(error)
+            raise BuildError(f"{path} does not fit the architecture it looks like: {why}") from None
+
+
 def _diffusers_network(name: str, path: Path, config: Mapping[str, Any]) -> Any:
     import diffusers
     import torch
 
     state = read_weights([path], (UNET,) if name.startswith("UNet") else (VAE,))
     count = sum(not key.startswith(TRAINING) for key in state)
-    with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder) / "config.json", {"_class_name": name, **config})
-        try:
-            network = getattr(diffusers, name).from_single_file(
-                state, config=folder, local_files_only=True, torch_dtype=torch.float32
-            )
-        except UNUSABLE as error:
-            raise _misfit(path, error) from None
+    with _described(path, {"_class_name": name, **config}) as folder:
+        network = getattr(diffusers, name).from_single_file(
+            state, config=folder, local_files_only=True, torch_dtype=torch.float32
+        )
     network = _complete(network, path)
     extra = count - len(network.state_dict())  # every weight has one name in either layout
     if extra > 0:
@@ -124,14 +137,10 @@ def _text_encoder(name: str, path: Path, config: Mapping[str, Any]) -> Any:
     from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
 
     state = read_weights([path], ("cond_stage_model.", "conditioner.embedders."))
-    with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder) / "config.json", {"model_type": "clip_text_model", **config})
-        try:
-            network = create_diffusers_clip_model_from_ldm(
-                getattr(transformers, name), state, config=folder, local_files_only=True
-            )
-        except UNUSABLE as error:
-            raise _misfit(path, error) from None
+    with _described(path, {"model_type": "clip_text_model", **config}) as folder:
+        network = create_diffusers_clip_model_from_ldm(
+            getattr(transformers, name), state, config=folder, local_files_only=True
+        )
     return _complete(network, path)
 
 
@@ -151,11 +160,3 @@ def _tokenizer(folder: Path | None, pad: str) -> Any:
         return clip_tokenizer(place, pad_token=pad, model_max_length=77)
     except UNUSABLE as error:
         raise BuildError(f"{place} holds no CLIP tokenizer: {one_line(error)}") from None
-
-
-def _misfit(path: Path, error: Exception) -> BuildError:
-    return BuildError(f"{path} does not fit the architecture it looks like: {one_line(error)}")
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(dict(content)), encoding="utf-8")

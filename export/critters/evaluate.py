@@ -190,18 +190,16 @@ def evaluate(model: Path, console: Console) -> tuple[list[Score], dict[str, Any]
     figures: dict[str, Any] = {}
     truth = asked_for(pipeline, CAPTIONS, SEEDS)
     for steps in STEP_COUNTS:
-        animal, place, coat = BARS_BY_DEFAULT if steps == DEFAULT_STEPS else BARS_ELSEWHERE
-        console.print(f"sampling {len(rows)} pictures at {steps} step{'s' * (steps > 1)}")
+        bars = BARS_BY_DEFAULT if steps == DEFAULT_STEPS else BARS_ELSEWHERE
+        unit = f"at {steps} step{'s' * (steps > 1)}"
+        console.print(f"sampling {len(rows)} pictures {unit}")
         pixels = sample(pipeline, rows, SEEDS * len(CAPTIONS), steps)
         columns.append(pixels)
         shares = accuracies(pixels, classifier)
         figures[f"steps_{steps}"] = shares
-        unit = f"at {steps} step{'s' * (steps > 1)}"
         results += [
-            Score(f"animal {unit}", shares["animal"], animal),
-            Score(f"place {unit}", shares["place"], place),
-            Score(f"coat {unit}", shares["coat"], coat),
-            Score(f"mood {unit}", shares["mood"], None),
+            Score(f"{name} {unit}", shares[name], bar)
+            for name, bar in zip(("animal", "place", "coat", "mood"), (*bars, None), strict=True)
         ]
         found = psnrs(pixels, truth)
         shares["psnr"] = float(found.mean())

@@ -145,7 +145,7 @@ def main(
             device,
         )
     except (MorphError, KeyboardInterrupt) as error:
-        print(f"error: {error or 'stopped before the first checkpoint'}", file=sys.stderr)
+        print(f"error: {str(error) or 'stopped before the first checkpoint'}", file=sys.stderr)
         raise SystemExit(130 if isinstance(error, KeyboardInterrupt) else 1) from None
 
 

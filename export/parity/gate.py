@@ -43,23 +43,17 @@ class Figures:
     frames: int
 
 
-class Graphs:
-    """The exported graphs on OpenVINO's CPU plugin, one compiled at a time."""
-
-    def __init__(self, precision: str) -> None:
-        """``precision`` is f32, bf16 or f16."""
-        self._options = {
-            "INFERENCE_PRECISION_HINT": precision,
-            "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
-        }
-
-    def compile(self, path: Path) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-        """Return a function from named inputs to the outputs."""
-        try:
-            compiled = CORE.compile_model(path, "CPU", self._options)
-        except RuntimeError as error:
-            raise BuildError(f"OpenVINO cannot compile {path.name}: {last_line(error)}") from None
-        return lambda inputs: tuple(compiled(dict(inputs)).values())
+def _compiled(path: Path, precision: str) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return a graph on OpenVINO's CPU plugin: a function from named inputs to the outputs."""
+    options = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "EXECUTION_MODE_HINT": "ACCURACY" if precision == "f32" else "PERFORMANCE",
+    }
+    try:
+        compiled = CORE.compile_model(path, "CPU", options)
+    except RuntimeError as error:
+        raise BuildError(f"OpenVINO cannot compile {path.name}: {last_line(error)}") from None
+    return lambda inputs: tuple(compiled(dict(inputs)).values())
 
 
 def gate(
@@ -93,9 +87,8 @@ def measure(
     progress: Callable[[str], None],
 ) -> Figures:
     """Run the graphs in ``folder`` on what the reference was run on, and compare."""
-    engine = Graphs(precision)
     progress(f"parity in {precision}: text encoder")
-    encode = engine.compile(folder / manifest.graphs["text_encoder"])
+    encode = _compiled(folder / manifest.graphs["text_encoder"], precision)
     embedding_error = 0.0
     for k, inputs in enumerate(ids):
         outputs = encode(inputs)
@@ -105,7 +98,7 @@ def measure(
     del encode
 
     progress(f"parity in {precision}: denoiser")
-    denoise = engine.compile(folder / manifest.graphs["denoiser"])
+    denoise = _compiled(folder / manifest.graphs["denoiser"], precision)
     latents: dict[int, Floats] = {}
     for count in sorted({case.steps for case in expected.cases}):
         at = [i for i, case in enumerate(expected.cases) if case.steps == count]
@@ -116,7 +109,7 @@ def measure(
     del denoise
 
     progress(f"parity in {precision}: decoder")
-    decode = engine.compile(folder / manifest.graphs["decoder"])
+    decode = _compiled(folder / manifest.graphs["decoder"], precision)
     drawn = []
     for i, case in enumerate(expected.cases):
         pixels, total = decode({"latent": latents[i][None]})

@@ -170,12 +170,8 @@ def _load(bundle: Bundle, checkpoint: Path | None, way: TorchVariant) -> tuple[A
         config = {**scheduler.config, **spec.scheduler_config}
         scheduler = scheduler_of(bundle.manifest.scheduler, config)
         kind = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[way.precision]
-        networks = {
-            name: found.load(name).to(way.device, kind, memory_format=torch.channels_last)
-            if way.precision != "f32"
-            else found.load(name).to(way.device)
-            for name in ("unet", "vae")
-        }
+        last = {"memory_format": torch.channels_last} if way.precision != "f32" else {}
+        networks = {n: found.load(n).to(way.device, kind, **last) for n in ("unet", "vae")}
         pipe = pipeline_of(found.is_xl, scheduler=scheduler, **networks)
     if way.compiled:
         pipe.unet = torch.compile(pipe.unet)

@@ -151,28 +151,25 @@ def _save(network: Any, place: Path) -> None:
 
 def saying(encoder: Any, gain: float) -> Any:
     """Amplify what a random text encoder makes of its tokens; by ``gain``, what other rows get."""
-    import torch
-
-    with torch.no_grad():
-        for name, weight in encoder.named_parameters():
-            if name.endswith("token_embedding.weight"):
-                weight.mul_(30)
-            elif ".self_attn.v_proj." in name or ".self_attn.out_proj." in name:
-                weight.mul_(gain)
-    return encoder
+    attention = {".self_attn.v_proj.": gain, ".self_attn.out_proj.": gain}
+    return _amplified(encoder, {"token_embedding.weight": 30, **attention})
 
 
 def hearing(unet: Any, gain: float) -> Any:
     """Amplify what a random network does with its text: its attention by ``gain``."""
+    return _amplified(unet, {".attn2.to_v.": gain, ".attn2.to_out.": gain, "conv_out.": 3})
+
+
+def _amplified(network: Any, gains: Mapping[str, float]) -> Any:
+    """Multiply the weights of every part whose name is in ``gains``, in place."""
     import torch
 
     with torch.no_grad():
-        for name, weight in unet.named_parameters():
-            if ".attn2.to_v." in name or ".attn2.to_out." in name:
-                weight.mul_(gain)
-            elif name.startswith("conv_out."):
-                weight.mul_(3)
-    return unet
+        for name, weight in network.named_parameters():
+            for part, gain in gains.items():
+                if part in name:
+                    weight.mul_(gain)
+    return network
 
 
 def visible(vae: Any) -> Any:

@@ -252,11 +252,8 @@ class Builder:
         if not notes.get("starved"):
             return None
         now = self.options.workspace or free_workspace()
-        return (
-            "there is more memory now"
-            if now > MORE_MEMORY * float(notes.get("workspace", 0))
-            else None
-        )
+        is_more = now > MORE_MEMORY * float(notes.get("workspace", 0))
+        return "there is more memory now" if is_more else None
 
     def _key(self, role: str) -> EntryKey:
         return engine_key(self._bundle, role, self._backend, self._version, self._gpu)

@@ -103,7 +103,8 @@ class Estimate:
 
     def left(self) -> float:
         """Seconds that are left for all engines."""
-        waiting = sum(s for name, s in self._expected.items() if self._is_waiting(name))
+        begun = (self._name, *self._past)
+        waiting = sum(s for name, s in self._expected.items() if name not in begun)
         return waiting + max(0.0, self._current_total() - self._elapsed())
 
     def fraction(self) -> float:
@@ -115,9 +116,6 @@ class Estimate:
             done += self._expected[self._name] * share
         self._shown = max(self._shown, min(1.0, done / total))
         return self._shown
-
-    def _is_waiting(self, name: str) -> bool:
-        return name not in self._past and name != self._name
 
     def _elapsed(self) -> float:
         running = self._name and self._name not in self._past

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ from runtime.bundles.publish import staging, write_bundle
 from runtime.errors import BuildError, TargetError
 from runtime.perception.psnr import peak_signal_to_noise
 from tests.support.models import checkpoints
-from tests.support.models.checkpoints import Checkpoints
+from tests.support.models.checkpoints import Checkpoints, alter, edit_json
 from tests.support.models.reference import EDITS, Diffusers, our_frame
 from tests.support.seeds import draw_seed
 
 Bundles = Callable[[str], Bundle]
+WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 @pytest.mark.parametrize("family", checkpoints.FAMILIES)
@@ -129,7 +131,7 @@ def awkward(
     root = tmp_path_factory.mktemp("awkward")
     folder = Path(shutil.copytree(checkpoint_of("sd15"), root / "checkpoint"))
     for path in folder.rglob("*.safetensors"):
-        halve(path)
+        alter(path, halve)
     bomb = f"open({str(root / 'ran')!r}, 'w')\n"
     for place in ("pipeline.py", "unet/unet.py", "text_encoder/modeling.py", "model_index.py"):
         (folder / place).write_text(bomb, encoding="utf-8")
@@ -139,11 +141,6 @@ def awkward(
     bundle = build(ModelSpec("awkward", folder, "", size=(96, 64), steps=(1,)), root / "bundle")
     edit_json(folder / "model_index.json", _class_name="StableDiffusionPipeline")
     return folder, bundle
-
-
-def edit_json(path: Path, **changes: object) -> None:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
 
 
 @pytest.mark.fault(21)
@@ -176,14 +173,9 @@ def test_another_size_is_baked_in(awkward: tuple[Path, Bundle]) -> None:
     assert bundle.manifest.latent == (4, 16, 24)
 
 
-def halve(path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
-    state = {
-        key: value.half() if value.dtype == torch.float32 else value
-        for key, value in load_file(path).items()
-    }
-    save_file(state, path, metadata={"format": "pt"})
+def halve(state: dict[str, torch.Tensor]) -> None:
+    for key, value in state.items():
+        state[key] = value.half() if value.dtype == torch.float32 else value
 
 
 def test_f16_graphs_keep_f32_inputs_and_stay_close(
@@ -235,17 +227,17 @@ def test_f16_reaches_sdxls_text_and_the_full_decoders_of_the_others(
     assert figures["psnr"] > 35
 
 
+def louder(layer: str, gain: float, state: dict[str, torch.Tensor]) -> None:
+    """Scale what a layer makes; the next one normalises it."""
+    for name in ("weight", "bias"):
+        state[f"{layer}.{name}"] *= gain
+
+
 def test_a_full_decoder_that_overflows_stays_in_f32(
     tmp_path: Path, checkpoint_of: Checkpoints
 ) -> None:
-    from safetensors.torch import load_file, save_file
-
     folder = Path(shutil.copytree(checkpoint_of("sd15"), tmp_path / "loud"))
-    path = folder / "vae" / "diffusion_pytorch_model.safetensors"
-    state = load_file(path)
-    for name in ("decoder.conv_in.weight", "decoder.conv_in.bias"):
-        state[name] = state[name] * 2e4  # the next layer normalises it
-    save_file(state, path, metadata={"format": "pt"})
+    alter(folder / "vae" / WEIGHTS, partial(louder, "decoder.conv_in", 2e4))
     spec = ModelSpec("loud", folder, "a test", steps=(1,), precision="f16")
     bundle = build(spec, tmp_path / "bundle")
     assert computes_in(bundle, "denoiser") == {onnx.TensorProto.FLOAT16}
@@ -256,14 +248,8 @@ def test_what_f16_cannot_hold_is_refused_with_the_way_out(
     tmp_path: Path, checkpoint_of: Checkpoints
 ) -> None:
     """Values that overflow f16 between two layers, and that f32 does not mind."""
-    from safetensors.torch import load_file, save_file
-
     folder = Path(shutil.copytree(checkpoint_of("sd-turbo"), tmp_path / "loud"))
-    path = folder / "unet" / "diffusion_pytorch_model.safetensors"
-    state = load_file(path)
-    for name in ("weight", "bias"):  # the next layer normalises it
-        state[f"down_blocks.0.resnets.0.conv1.{name}"] *= 2e5
-    save_file(state, path, metadata={"format": "pt"})
+    alter(folder / "unet" / WEIGHTS, partial(louder, "down_blocks.0.resnets.0.conv1", 2e5))
     spec = ModelSpec("loud", folder, "a test", steps=(1,), precision="f16")
     with pytest.raises(BuildError, match=r"f16.*not finite.*--precision f32") as caught:
         build(spec, tmp_path / "bundle")

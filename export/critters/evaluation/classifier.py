@@ -51,17 +51,9 @@ class Classifier(nn.Module):
         widths = (3, 32, 64, 96, 128, 160)
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
-            layers += [
-                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(after),
-                nn.ReLU(inplace=True),
-            ]
+            layers += _convolution(before, after, stride=2)
             if before >= 32:
-                layers += [
-                    nn.Conv2d(after, after, 3, padding=1, bias=False),
-                    nn.BatchNorm2d(after),
-                    nn.ReLU(inplace=True),
-                ]
+                layers += _convolution(after, after, stride=1)
         self.body = nn.Sequential(*layers)
         cells = (SIDE // 32) ** 2
         self.heads = nn.ModuleDict(
@@ -72,6 +64,11 @@ class Classifier(nn.Module):
         """Logits of each head for pictures [B, 3, SIDE, SIDE] in [-1, 1]."""
         features = functional.dropout(self.body(pictures).flatten(1), 0.2, self.training)
         return {name: head(features) for name, head in self.heads.items()}
+
+
+def _convolution(before: int, after: int, stride: int) -> list[nn.Module]:
+    convolution = nn.Conv2d(before, after, 3, stride=stride, padding=1, bias=False)
+    return [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
 
 
 def labels_of(spec: Spec) -> dict[str, int]:

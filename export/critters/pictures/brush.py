@@ -39,6 +39,19 @@ def curve(points: Points, close: bool = False) -> skia.Path:
     return path.close() if close else path
 
 
+def _gradient(
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colors: tuple[Color, ...],
+    positions: list[float] | None = None,
+) -> skia.Shader:
+    return skia.GradientShader.MakeLinear(
+        points=[skia.Point(*start), skia.Point(*end)],
+        colors=[argb(color) for color in colors],
+        positions=positions,
+    )
+
+
 class Brush:
     """A canvas with the few strokes this style is made of."""
 
@@ -48,31 +61,20 @@ class Brush:
 
     def fill(self, path: skia.Path, color: Color, alpha: float = 1.0, round_px: float = 0) -> None:
         """Flat fill; ``round_px`` rounds the corners outwards."""
-        paint = skia.Paint(AntiAlias=True, Color=argb(color, alpha))
-        if round_px:
-            paint.setStyle(skia.Paint.kStrokeAndFill_Style)
-            paint.setStrokeWidth(round_px)
-            paint.setStrokeJoin(skia.Paint.kRound_Join)
-        self.canvas.drawPath(path, paint)
+        self._fill(path, skia.Paint(AntiAlias=True, Color=argb(color, alpha)), round_px)
 
     def form(self, path: skia.Path, color: Color, depth: float = 1.0, round_px: float = 0) -> None:
         """Fill lit from the upper left, shaded to the lower right: the look of a round thing."""
         box = path.getBounds()
-        paint = skia.Paint(AntiAlias=True)
-        paint.setShader(
-            skia.GradientShader.MakeLinear(
-                points=[
-                    skia.Point(box.left() + 0.25 * box.width(), box.top()),
-                    skia.Point(box.left() + 0.75 * box.width(), box.bottom()),
-                ],
-                colors=[
-                    argb(lit(color, 0.16 * depth)),
-                    argb(color),
-                    argb(shaded(color, 0.75 * depth)),
-                ],
-                positions=[0.0, 0.45, 1.0],
-            )
+        shader = _gradient(
+            (box.left() + 0.25 * box.width(), box.top()),
+            (box.left() + 0.75 * box.width(), box.bottom()),
+            (lit(color, 0.16 * depth), color, shaded(color, 0.75 * depth)),
+            [0.0, 0.45, 1.0],
         )
+        self._fill(path, skia.Paint(AntiAlias=True, Shader=shader), round_px)
+
+    def _fill(self, path: skia.Path, paint: skia.Paint, round_px: float) -> None:
         if round_px:
             paint.setStyle(skia.Paint.kStrokeAndFill_Style)
             paint.setStrokeWidth(round_px)
@@ -81,42 +83,25 @@ class Brush:
 
     def wash(self, top: Color, bottom: Color, y0: float = 0, y1: float = 256) -> None:
         """A vertical gradient over the whole width from ``y0`` to ``y1`` (pixels)."""
-        paint = skia.Paint()
-        paint.setShader(
-            skia.GradientShader.MakeLinear(
-                points=[skia.Point(0, y0), skia.Point(0, y1)], colors=[argb(top), argb(bottom)]
-            )
-        )
+        paint = skia.Paint(Shader=_gradient((0, y0), (0, y1), (top, bottom)))
         self.canvas.drawRect(skia.Rect.MakeLTRB(0, y0, 256, y1), paint)
 
     def land(self, path: skia.Path, top: Color, bottom: Color) -> None:
         """Fill with a vertical gradient over the path's height."""
         box = path.getBounds()
-        paint = skia.Paint(AntiAlias=True)
-        paint.setShader(
-            skia.GradientShader.MakeLinear(
-                points=[skia.Point(0, box.top()), skia.Point(0, box.bottom())],
-                colors=[argb(top), argb(bottom)],
-            )
-        )
-        self.canvas.drawPath(path, paint)
+        shader = _gradient((0, box.top()), (0, box.bottom()), (top, bottom))
+        self.canvas.drawPath(path, skia.Paint(AntiAlias=True, Shader=shader))
 
     def glow(self, x: float, y: float, rx: float, ry: float, color: Color, alpha: float) -> None:
         """An ellipse that fades from ``alpha`` at its centre to nothing at its rim."""
-        paint = skia.Paint(AntiAlias=True)
-        paint.setShader(
-            skia.GradientShader.MakeRadial(
-                center=skia.Point(0, 0),
-                radius=1.0,
-                colors=[argb(color, alpha), argb(color, alpha * 0.55), argb(color, 0)],
-                positions=[0.0, 0.5, 1.0],
-            )
+        shader = skia.GradientShader.MakeRadial(
+            center=skia.Point(0, 0),
+            radius=1.0,
+            colors=[argb(color, alpha), argb(color, alpha * 0.55), argb(color, 0)],
+            positions=[0.0, 0.5, 1.0],
         )
-        self.canvas.save()
-        self.canvas.translate(x, y)
-        self.canvas.scale(rx, ry)
-        self.canvas.drawCircle(0, 0, 1, paint)
-        self.canvas.restore()
+        with self.moved(x, y, 0, rx, ry):
+            self.canvas.drawCircle(0, 0, 1, skia.Paint(AntiAlias=True, Shader=shader))
 
     def line(self, path: skia.Path, color: Color, width: float, alpha: float = 1.0) -> None:
         """A stroke with round ends, ``width`` in pixels."""

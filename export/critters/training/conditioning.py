@@ -75,28 +75,6 @@ def tokenize(tokenizer: CLIPTokenizer, captions: tuple[str, ...]) -> Captions:
     )
 
 
-def rows_of(
-    encoder: CLIPTextModel,
-    captions: Captions,
-    others: Captions,
-    picked: Tensor,
-    shares: Tensor,
-    rng: np.random.Generator,
-) -> Tensor:
-    """Text rows [B, 77, TEXT_WIDTH] of pictures: ``edited_rows``, or ``mixed_rows`` of in-betweens.
-
-    ``picked`` int64 [B] says which pictures; each one's mix begins at its caption and ends at its
-    other one, and ``shares`` float32 [B] says how far it is on the way, 0 if it is no in-between.
-    """
-    between = shares > 0
-    rows = edited_rows(encoder, captions, picked[~between], rng)
-    if between.any():
-        mixed = mixed_rows(encoder, captions, others, picked[between], shares[between], rng)
-        # back to the order of the batch
-        rows = torch.cat([rows, mixed])[between.int().argsort(stable=True).argsort()]
-    return rows
-
-
 def mixed_rows(
     encoder: CLIPTextModel,
     captions: Captions,
@@ -108,8 +86,9 @@ def mixed_rows(
     """Text rows [B, 77, TEXT_WIDTH] between two captions, mixed as a player mixes them.
 
     Whole captions are mixed row by row; where they differ in one word, half of the time that
-    word's row alone. Some are scaled, as in ``edited_rows``. The arguments are those of
-    ``rows_of``.
+    word's row alone. Some are scaled, as in ``edited_rows``. ``picked`` int64 [B] says which
+    pictures; each one's mix begins at its caption and ends at its other one, and ``shares``
+    float32 [B] says how far it is on the way.
     """
     device = next(encoder.parameters()).device
     batch = len(picked)

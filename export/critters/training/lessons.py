@@ -8,7 +8,7 @@ from diffusers import AutoencoderTiny, UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from export.critters.training.conditioning import Captions, rows_of
+from export.critters.training.conditioning import Captions, edited_rows, mixed_rows
 from export.critters.training.dataset import Dataset
 
 
@@ -56,4 +56,13 @@ class Lessons:
 
     def rows(self, encoder: CLIPTextModel, picked: Tensor, rng: np.random.Generator) -> Tensor:
         """Text rows [B, 77, TEXT_WIDTH] of the pictures ``picked`` int64 [B], edited or mixed."""
-        return rows_of(encoder, self.captions, self.others, picked, self.shares[picked], rng)
+        shares = self.shares[picked]
+        between = shares > 0
+        rows = edited_rows(encoder, self.captions, picked[~between], rng)
+        if between.any():
+            mixed = mixed_rows(
+                encoder, self.captions, self.others, picked[between], shares[between], rng
+            )
+            # back to the order of the batch
+            rows = torch.cat([rows, mixed])[between.int().argsort(stable=True).argsort()]
+        return rows

@@ -18,7 +18,7 @@ from export.graphs.tokens import PROBES, write_tokenizer
 from export.quiet import quiet
 from runtime.errors import BuildError
 from tests.support.models import checkpoints
-from tests.support.models.checkpoints import refusal
+from tests.support.models.checkpoints import edit_json, refusal
 
 
 def test_every_component_loads_in_f32(folder: Path) -> None:
@@ -108,23 +108,17 @@ def test_code_in_a_model_folder_never_runs(folder: Path, tmp_path: Path) -> None
     ],
 )
 def test_a_class_off_the_list_is_refused(folder: Path, component: str, name: str) -> None:
-    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    index[component] = ["diffusers", name]
-    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    edit_json(folder / "model_index.json", **{component: ["diffusers", name]})
     assert f"{name} as its {component}" in refusal(folder)
 
 
 def test_a_scheduler_must_be_one_of_diffusers(folder: Path) -> None:
-    index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    index["scheduler"] = ["os", "system"]
-    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
+    edit_json(folder / "model_index.json", scheduler=["os", "system"])
     assert "no scheduler system" in refusal(folder)
 
 
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
-    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
-    config["cross_attention_dim"] = 48
-    (folder / "unet" / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    edit_json(folder / "unet" / "config.json", cross_attention_dim=48)
     assert "cannot be loaded" in refusal(folder)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -107,7 +106,6 @@ def test_sizes_are_compared_with_the_weights_before_anything_is_made(
     folder: Path, component: str, changes: dict[str, Any], printed: str
 ) -> None:
     name = "scheduler_config.json" if component == "scheduler" else "config.json"
-    path = folder / component / name
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}), encoding="utf-8")
+    checkpoints.edit_json(folder / component / name, **changes)
     message = refusal(folder)
     assert printed in message

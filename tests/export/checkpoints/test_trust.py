@@ -18,6 +18,7 @@ from export.checkpoints.checkpoint import open_folder
 from export.checkpoints.presets import ModelSpec
 from export.quiet import quiet
 from runtime.errors import BuildError
+from tests.support.models.checkpoints import alter, edit_json
 
 FILES = {
     "text_encoder": "text_encoder/model.safetensors",
@@ -39,28 +40,17 @@ def refusal(folder: Path, component: str) -> str:
     return str(caught.value)
 
 
-def change(path: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> None:
-    state = load_file(path)
-    how(state)
-    save_file(state, path, metadata={"format": "pt"})
-
-
-def rewrite(path: Path, **entries: Any) -> None:
-    content = json.loads(path.read_text())
-    path.write_text(json.dumps({**content, **entries}))
-
-
 @pytest.mark.parametrize("component", FILES)
 def test_a_missing_weight_is_named_not_made_up(folder: Path, component: str) -> None:
     path = folder / FILES[component]
     gone = sorted(load_file(path))[3]
-    change(path, lambda state: state.__delitem__(gone))
+    alter(path, lambda state: state.__delitem__(gone))
     assert gone in refusal(folder, component)
 
 
 @pytest.mark.parametrize("component", FILES)
 def test_a_weight_without_a_place_is_named(folder: Path, component: str) -> None:
-    change(folder / FILES[component], lambda state: state.update(stranger=STRANGE))
+    alter(folder / FILES[component], lambda state: state.update(stranger=STRANGE))
     assert "stranger" in refusal(folder, component)
 
 
@@ -68,7 +58,7 @@ def test_a_weight_without_a_place_is_named(folder: Path, component: str) -> None
 def test_a_weight_of_another_shape_is_refused(folder: Path, component: str) -> None:
     path = folder / FILES[component]
     key = next(key for key, value in load_file(path).items() if value.ndim == 2)
-    change(path, lambda state: state.update({key: STRANGE}))
+    alter(path, lambda state: state.update({key: STRANGE}))
     refusal(folder, component)
 
 
@@ -77,7 +67,7 @@ def test_a_weight_of_another_shape_is_refused(folder: Path, component: str) -> N
 def test_a_weight_that_is_not_finite_is_named(folder: Path, component: str, value: float) -> None:
     path = folder / FILES[component]
     key = sorted(load_file(path))[5]
-    change(path, lambda state: state[key].view(-1).__setitem__(-1, value))
+    alter(path, lambda state: state[key].view(-1).__setitem__(-1, value))
     message = refusal(folder, component)
     assert key in message
     assert "not finite" in message
@@ -145,7 +135,7 @@ def test_links_of_the_hubs_cache_are_followed(folder: Path, tmp_path: Path) -> N
 
 
 def test_a_strangers_kernel_is_not_fetched(folder: Path) -> None:
-    rewrite(
+    edit_json(
         folder / "text_encoder" / "config.json",
         attn_implementation="stranger/kernel",
         _attn_implementation="stranger/kernel",
@@ -157,7 +147,7 @@ def test_a_strangers_kernel_is_not_fetched(folder: Path) -> None:
 
 
 def test_only_known_keys_of_a_networks_configuration_are_passed_on(folder: Path) -> None:
-    rewrite(folder / "unet" / "config.json", quantization_config={"quant_method": "bitsandbytes"})
+    edit_json(folder / "unet" / "config.json", quantization_config={"quant_method": "bitsandbytes"})
     assert "quantization_config" not in load(folder, "unet").config
 
 
@@ -168,7 +158,7 @@ def test_a_tokenizer_reads_no_file_elsewhere(folder: Path, tmp_path: Path) -> No
     merges = tmp_path / "merges.txt"
     merges.write_text("#version: 0.2\n")
     config = folder / "tokenizer" / "tokenizer_config.json"
-    rewrite(config, vocab_file=str(stranger), merges_file=str(merges), tokenizer_file=None)
+    edit_json(config, vocab_file=str(stranger), merges_file=str(merges), tokenizer_file=None)
     assert load(folder, "tokenizer").get_vocab() == expected
 
 
@@ -195,7 +185,7 @@ def test_a_model_that_draws_nothing_is_not_published(
     how: Callable[[dict[str, torch.Tensor]], None],
     says: str,
 ) -> None:
-    change(folder / FILES[component], how)
+    alter(folder / FILES[component], how)
     with pytest.raises(BuildError, match=says):
         build(ModelSpec("m", folder, "", steps=(1,)), tmp_path / "bundle")
     assert not (tmp_path / "bundle").exists()
@@ -205,7 +195,7 @@ def test_a_checkpoint_that_changes_meanwhile_is_not_published(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def swap(*_: object) -> None:
-        change(folder / FILES["vae"], lambda state: state["decoder.conv_out.bias"].add_(0.1))
+        alter(folder / FILES["vae"], lambda state: state["decoder.conv_out.bias"].add_(0.1))
 
     monkeypatch.setattr("export.build._export", swap)
     with pytest.raises(BuildError, match="changed while it was read"):

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -33,20 +32,22 @@ from runtime.bundles.manifest import ROLES
 from runtime.enginecache.cache import EngineCache
 from runtime.engines.childprocess import WorkCancelled
 from runtime.engines.gpu import Gpu
-from runtime.engines.tensorrt.enginekey import PLAN
+from runtime.engines.tensorrt.enginekey import PLAN, Profile
 from runtime.errors import BuildError, EngineError
 from tests.support.building import ADA, builder, gpu_here, ignore, no_leftovers, one_line
 from tests.support.models.checkpoints import FAMILIES
 from tests.support.models.tinybundle import tiny_bundle, write_tiny
 
 pytest.importorskip("tensorrt_rtx")
+CARD = Gpu("RTX 4090", "8.9")
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])
 @pytest.mark.parametrize("pooled", [False, True])
-def test_a_bundle_becomes_three_engines_once(tmp_path: Path, precision: str, pooled: bool) -> None:
+def test_a_bundle_becomes_three_engines_once(
+    tmp_path: Path, cache: EngineCache, precision: str, pooled: bool
+) -> None:
     bundle = write_tiny(tmp_path / "b", pooled=pooled, precision=precision)
-    cache = EngineCache(tmp_path / "cache")
     first = build_engines(bundle, "tensorrt_rtx", gpu=ADA, cache=cache)
     assert [entry.fields["role"] for entry in first] == list(ROLES)
     assert all(len(cache.load(entry, PLAN)) > 1000 for entry in first)
@@ -57,34 +58,33 @@ def test_a_bundle_becomes_three_engines_once(tmp_path: Path, precision: str, poo
     assert no_leftovers(cache)
 
 
-def test_other_weights_or_another_gpu_make_other_engines(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path / "cache")
-    one, two = write_tiny(tmp_path / "1", 1), write_tiny(tmp_path / "2", 2)
+def test_other_weights_or_another_gpu_make_other_engines(
+    tmp_path: Path, cache: EngineCache, bundle: Bundle
+) -> None:
+    two = write_tiny(tmp_path / "2", 2)
     folders = {
         entry.folder
-        for bundle, gpu in ((one, ADA), (two, ADA), (one, Gpu("any", "12.0")))
-        for entry in build_engines(bundle, "tensorrt_rtx", gpu=gpu, cache=cache)
+        for one, gpu in ((bundle, ADA), (two, ADA), (bundle, Gpu("any", "12.0")))
+        for entry in build_engines(one, "tensorrt_rtx", gpu=gpu, cache=cache)
     }
     assert len(folders) == 9
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_every_family_of_checkpoints_builds(
-    family: str, bundle_of: Callable[[str], Bundle], tmp_path: Path
+    family: str, bundle_of: Callable[[str], Bundle], cache: EngineCache
 ) -> None:
-    cache = EngineCache(tmp_path)
     entries = build_engines(bundle_of(family), "tensorrt_rtx", gpu=ADA, cache=cache)
     assert len(entries) == 3
 
 
 @pytest.mark.parametrize("family", ["sd-turbo", "sdxl"])
 def test_graphs_in_f16_build(
-    family: str, checkpoint_of: Callable[[str], Path], tmp_path: Path
+    family: str, checkpoint_of: Callable[[str], Path], tmp_path: Path, cache: EngineCache
 ) -> None:
     """The one with a decoder in f16, the other with a full one, which stays f32."""
     spec = ModelSpec(family, checkpoint_of(family), "a test", steps=(1,), precision="f16")
     bundle = export_bundle(spec, tmp_path / "bundle")
-    cache = EngineCache(tmp_path / "cache")
     entries = build_engines(bundle, "tensorrt_rtx", gpu=ADA, cache=cache)
     assert [entry.fields["precision"] for entry in entries] == ["f16"] * 3
 
@@ -111,10 +111,10 @@ def test_a_full_size_denoiser_builds_in_time_and_memory(
     )
     assert sum(weight.numel() for weight in unet.parameters()) > 850e6
     del unet
-    shapes: list[dict[str, tuple[int, ...]]] = [
+    shapes: list[Profile] = [
         {"sample": (b, *latent), "noise": (b, *latent), "weights": (b, 8, 77)} for b in (1, 4)
     ]
-    notes = run(job(graph, tmp_path / "plan", profiles=shapes), ignore)
+    notes = run(job(graph, tmp_path / "plan", shapes), ignore)
     size = (tmp_path / "plan").stat().st_size
     with capsys.disabled():
         peak = notes["peak_bytes"] / 1e9
@@ -125,18 +125,15 @@ def test_a_full_size_denoiser_builds_in_time_and_memory(
 
 
 @pytest.mark.slow
-def test_the_built_in_model_builds(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path)
+def test_the_built_in_model_builds(cache: EngineCache) -> None:
     entries = build_engines(open_bundle(built_in()), "tensorrt_rtx", gpu=ADA, cache=cache)
     assert len(entries) == 3
 
 
 def test_the_bar_is_shown_and_says_what_was_built(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cache: EngineCache, bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build_engines(
-        write_tiny(tmp_path / "b"), "tensorrt_rtx", gpu=ADA, cache=EngineCache(tmp_path / "c")
-    )
+    build_engines(bundle, "tensorrt_rtx", gpu=ADA, cache=cache)
     printed = capsys.readouterr().err
     for words in ("text encoder: ", "denoiser: ", "built in", "at the peak", "left"):
         assert words in printed
@@ -164,18 +161,9 @@ def layers(path: Path, count: int, batch: str = "batch") -> Path:
     return path
 
 
-def job(graph: Path, plan: Path, **changed: Any) -> Job:
-    settings: dict[str, Any] = {
-        "backend": "tensorrt_rtx",
-        "graph": str(graph),
-        "plan": str(plan),
-        "profiles": [{"sample": (batch, 4, 32, 32)} for batch in (1, 4)],
-        "capability": "8.9",
-        "precision": "f16",
-        "level": 3,
-        "refit": False,
-    }
-    return Job(**settings | changed)
+def job(graph: Path, plan: Path, profiles: list[Profile] | None = None) -> Job:
+    shapes = profiles or [{"sample": (batch, 4, 32, 32)} for batch in (1, 4)]
+    return Job("tensorrt_rtx", str(graph), str(plan), shapes, "8.9", "f16", level=3, refit=False)
 
 
 def test_progress_grows_to_the_end_and_names_its_phases(tmp_path: Path) -> None:
@@ -212,22 +200,18 @@ def test_the_builder_stops_where_it_is_told_to(tmp_path: Path) -> None:
         assert len(seen) < stop_after + 40
 
 
-def test_ctrl_c_cancels_and_leaves_nothing(tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    cache = EngineCache(tmp_path / "cache")
-
+def test_ctrl_c_cancels_and_leaves_nothing(bundle: Bundle, cache: EngineCache) -> None:
     def interrupt(name: str, fraction: float, phase: str) -> None:
         if name == "denoiser" and fraction > 0.2:
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)  # the signal arrives here
 
-    builder = Builder(bundle, "tensorrt_rtx", ADA, cache, Options())
-    builder.build("text_encoder", ignore, ignore)
+    builder(bundle, cache).build("text_encoder", ignore, ignore)
     with pytest.raises(KeyboardInterrupt):
-        builder.build("denoiser", interrupt, ignore)
+        builder(bundle, cache).build("denoiser", interrupt, ignore)
     assert [entry.fields["role"] for entry in cache.entries()] == ["text_encoder"]
     assert no_leftovers(cache)
-    assert builder.build("denoiser", ignore, ignore)[1]
+    assert builder(bundle, cache).build("denoiser", ignore, ignore)[1]
 
 
 def test_a_build_whose_parent_dies_ends_too(tmp_path: Path) -> None:
@@ -282,16 +266,15 @@ def test_too_little_memory_is_tried_once_more_then_reported(
     assert no_leftovers(cache)
 
 
-def test_where_refitting_cannot_be_built_in_the_engine_is_built_without(tmp_path: Path) -> None:
+def test_where_refitting_cannot_be_built_in_the_engine_is_built_without(
+    tmp_path: Path, cache: EngineCache
+) -> None:
     """tensorrt_rtx needs a GPU to build a refittable engine, and fails in words of its own."""
     if gpu_here():
         pytest.skip("the GPU that must be absent is here")
-    cache = EngineCache(tmp_path / "cache")
     bundle = write_tiny(tmp_path / "b", precision="f16")
     output: list[str] = []
-    entry, made = Builder(bundle, "tensorrt_rtx", ADA, cache, Options(refit=True)).build(
-        "denoiser", ignore, output.append
-    )
+    entry, made = builder(bundle, cache, refit=True).build("denoiser", ignore, output.append)
     assert made
     assert entry.notes["refit"] is False
     (line,) = output
@@ -305,7 +288,7 @@ def test_folders_of_any_name_are_built_in(tmp_path: Path, name: str) -> None:
     bundle = write_tiny(tmp_path / name / "b")
     cache = EngineCache(tmp_path / name / "cache")
     before = os.getcwd()
-    assert Builder(bundle, "tensorrt_rtx", ADA, cache, Options()).build("denoiser", ignore)[1]
+    assert builder(bundle, cache).build("denoiser", ignore)[1]
     assert os.getcwd() == before
 
 
@@ -325,9 +308,8 @@ def test_a_graph_tensorrt_cannot_read_is_one_line_with_the_operator(tmp_path: Pa
 
 
 @pytest.mark.parametrize("harm", ["truncated", "missing", "not a graph"])
-def test_a_damaged_graph_is_one_line(tmp_path: Path, harm: str) -> None:
-    bundle = write_tiny(tmp_path / "b")
-    data = tmp_path / "b" / "denoiser.onnx.data"
+def test_a_damaged_graph_is_one_line(tmp_path: Path, bundle: Bundle, harm: str) -> None:
+    data = bundle.folder / "denoiser.onnx.data"
     if harm == "truncated":
         data.write_bytes(data.read_bytes()[:100])
     elif harm == "missing":
@@ -336,16 +318,15 @@ def test_a_damaged_graph_is_one_line(tmp_path: Path, harm: str) -> None:
         bundle.path("denoiser").write_bytes(b"\x08 nonsense")
     with pytest.raises(BuildError) as caught:
         run(job(bundle.path("denoiser"), tmp_path / "p"), ignore)
-    assert "\n" not in str(caught.value)
+    one_line(caught)
     assert not (tmp_path / "p").exists()
 
 
-def test_a_gpu_that_rtx_does_not_serve_is_refused_with_those_it_does(tmp_path: Path) -> None:
-    bundle = write_tiny(tmp_path / "b")
+def test_a_gpu_that_rtx_does_not_serve_is_refused_with_those_it_does(
+    bundle: Bundle, cache: EngineCache
+) -> None:
     with pytest.raises(BuildError, match=r"9.0 \(only .*SM89.*package tensorrt"):
-        build_engines(
-            bundle, "tensorrt_rtx", gpu=Gpu("H100", "9.0"), cache=EngineCache(tmp_path / "c")
-        )
+        build_engines(bundle, "tensorrt_rtx", gpu=Gpu("H100", "9.0"), cache=cache)
 
 
 def test_without_a_gpu_and_without_a_target_nothing_is_guessed(tmp_path: Path) -> None:
@@ -385,13 +366,11 @@ def shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("shim")
-def test_kernel_timings_are_kept_and_used_again(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path / "cache")
-    card = Gpu("RTX 4090", "8.9")
+def test_kernel_timings_are_kept_and_used_again(tmp_path: Path, cache: EngineCache) -> None:
     for seed in (1, 2):
         bundle = write_tiny(tmp_path / f"b{seed}", seed)
-        builder = Builder(bundle, "tensorrt", card, cache, Options())
-        entry, _ = builder.build("decoder", ignore, ignore)
+        made = Builder(bundle, "tensorrt", CARD, cache, Options())
+        entry, _ = made.build("decoder", ignore, ignore)
         assert set(entry.files) == {PLAN}
         assert entry.fields["gpu"] == "RTX 4090"
     kinds = [entry.fields["kind"] for entry in cache.entries()]
@@ -399,17 +378,12 @@ def test_kernel_timings_are_kept_and_used_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("shim")
-def test_kernel_timings_outlive_a_cancelled_build(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path / "cache")
-    builder = Builder(
-        write_tiny(tmp_path / "b"), "tensorrt", Gpu("RTX 4090", "8.9"), cache, Options()
-    )
-
+def test_kernel_timings_outlive_a_cancelled_build(bundle: Bundle, cache: EngineCache) -> None:
     def interrupt(name: str, fraction: float, phase: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        builder.build("decoder", interrupt, ignore)
+        Builder(bundle, "tensorrt", CARD, cache, Options()).build("decoder", interrupt, ignore)
     assert [entry.fields["kind"] for entry in cache.entries()] == ["timing"]
 
 

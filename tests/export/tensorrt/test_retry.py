@@ -47,18 +47,22 @@ CARD = Gpu("RTX 4090", "8.9")
 
 
 @pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[int, bool], str]], list[Job]]:
-    """Let builds at (level, refit) fail with the words given; return the jobs that were tried."""
+def script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Job]]:
+    """Let builds at (level, refit) fail with the words given; return the jobs that were tried.
 
-    def prepare(failures: dict[tuple[int, bool], str]) -> list[Job]:
+    The others write what ``plan`` makes of their graph.
+    """
+
+    def prepare(
+        failures: dict[tuple[int, bool], str], plan: Callable[[Path], bytes] = make_plan
+    ) -> list[Job]:
         tried: list[Job] = []
 
         def run(job: Job, show: Any) -> dict[str, Any]:
             tried.append(job)
             if (job.level, job.refit) in failures:
                 raise BuildError(failures[job.level, job.refit])
-            graph = Path(job.graph)
-            Path(job.plan).write_bytes(make_plan(graph))
+            Path(job.plan).write_bytes(plan(Path(job.graph)))
             return {
                 "refit": job.refit,
                 "level": job.level,
@@ -70,20 +74,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[tuple[int, bool], 
         return tried
 
     return prepare
-
-
-def job(**changed: Any) -> Job:
-    settings: dict[str, Any] = {
-        "backend": "tensorrt",
-        "graph": "g",
-        "plan": "p",
-        "profiles": [],
-        "capability": "8.9",
-        "precision": "f32",
-        "level": 3,
-        "refit": True,
-    }
-    return Job(**settings | changed)
 
 
 @pytest.mark.parametrize(
@@ -112,11 +102,11 @@ def test_each_thing_is_given_up_once_and_only_for_its_own_reason(
     script: Callable[..., list[Job]],
     failures: dict[tuple[int, bool], str],
     tried: list[tuple[int, bool]],
-    tmp_path: Path,
 ) -> None:
     jobs = script(failures)
+    job = Job("tensorrt", "g", "p", [], "8.9", "f32", level=3, refit=True)
     with pytest.raises(BuildError):
-        build_with_retries(job(), ignore, ignore)
+        build_with_retries(job, ignore, ignore)
     assert [(one.level, one.refit) for one in jobs] == tried
 
 
@@ -146,9 +136,8 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
 
 @pytest.mark.usefixtures("fake_gpu")
 def test_an_engine_of_a_lower_level_says_so_and_gives_way(
-    tmp_path: Path, script: Callable[..., list[Job]]
+    cache: EngineCache, bundle: Bundle, script: Callable[..., list[Job]]
 ) -> None:
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b")
     script({(3, False): NO_MEMORY})
 
     def builder(workspace: int) -> Builder:
@@ -174,46 +163,37 @@ def test_an_engine_of_a_lower_level_says_so_and_gives_way(
 def test_no_engine_of_tensorrt_11_3_is_refittable(
     version: str,
     refit: bool,
-    tmp_path: Path,
+    cache: EngineCache,
+    bundle: Bundle,
     script: Callable[..., list[Job]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorrt", make_module("tensorrt", FakeCuda(), version))
     jobs = script({})
-    cache = EngineCache(tmp_path / "cache")
-    builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", None, cache, Options(refit=True))
+    builder = Builder(bundle, "tensorrt", None, cache, Options(refit=True))
     builder.build("decoder", ignore, ignore)
     assert [one.refit for one in jobs] == [refit]
-    bundle = write_tiny(tmp_path / "b")
     build_engines(bundle, "tensorrt", cache=cache, options=Options(refit=True), gpu=CARD)
     message = "--refit is left out: engines of TensorRT 11.3"
     assert (message in capsys.readouterr().err) is not refit
 
 
+@pytest.mark.usefixtures("fake_gpu")
 def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
     tmp_path: Path,
+    cache: EngineCache,
+    bundle: Bundle,
     script: Callable[..., list[Job]],
-    fake_gpu: FakeCuda,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On the fake GPU, which executes whatever graph the plan holds."""
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
     script({})
     assert len(build_engines(bundle, "tensorrt", cache=cache)) == 3
     assert "dB from f32 on the CPU" in capsys.readouterr().err
     shutil.rmtree(cache.root)
-    other = write_tiny(tmp_path / "other", 2)
-    honest = vars(retry)["run"]
-
-    def crooked(job: Job, show: Any) -> dict[str, Any]:
-        notes: dict[str, Any] = honest(job, show)
-        if "denoiser" in job.graph:
-            Path(job.plan).write_bytes(make_plan(other.path("denoiser")))
-        return notes
-
-    monkeypatch.setattr(retry, "run", crooked)
+    other = write_tiny(tmp_path / "other", 2).path("denoiser")
+    script({}, lambda graph: make_plan(other if graph.name == other.name else graph))
     with pytest.raises(BuildError, match=r"draw something else.* quarantine") as caught:
         build_engines(bundle, "tensorrt", cache=cache)
     assert "\n" not in str(caught.value)
@@ -221,44 +201,26 @@ def test_engines_for_the_gpu_at_hand_must_draw_what_the_cpu_draws(
     assert len(list((cache.root / QUARANTINE).iterdir())) == 3
 
 
-def broken(graph: Path) -> bytes:
-    """Return a plan of ``graph`` whose weights are no numbers."""
-    model = onnx.load(graph)
-    for tensor in model.graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.dtype == np.float32 and array.ndim > 1:
-            tensor.CopyFrom(numpy_helper.from_array(array * np.float32(np.nan), tensor.name))
-    return MAGIC + bytes(model.SerializeToString())
-
-
 @pytest.mark.usefixtures("fake_gpu")
 def test_engines_that_draw_no_numbers_are_not_kept(
-    tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+    cache: EngineCache, bundle: Bundle, script: Callable[..., list[Job]]
 ) -> None:
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
-    script({})
-    honest = vars(retry)["run"]
-
-    def overflowing(job: Job, show: Any) -> dict[str, Any]:
-        notes: dict[str, Any] = honest(job, show)
-        if "denoiser" in job.graph:
-            Path(job.plan).write_bytes(broken(Path(job.graph)))
-        return notes
-
-    with monkeypatch.context() as patch:
-        patch.setattr(retry, "run", overflowing)
-        with pytest.raises(BuildError, match=r"not finite.* in quarantine"):
-            build_engines(bundle, "tensorrt", cache=cache)
+    script({}, lambda graph: altered(graph, np.nan if graph.stem == "denoiser" else 0))
+    with pytest.raises(BuildError, match=r"not finite.* in quarantine"):
+        build_engines(bundle, "tensorrt", cache=cache)
     assert not cache.entries()
+    script({})
     assert len(build_engines(bundle, "tensorrt", cache=cache)) == 3
 
 
 @pytest.mark.usefixtures("fake_gpu")
 def test_a_batch_is_tried_too(
-    tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+    cache: EngineCache,
+    bundle: Bundle,
+    script: Callable[..., list[Job]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Films come in fours, from kernels of their own."""
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
     script({})
     render = TensorRtEngine.render
 
@@ -275,13 +237,13 @@ def test_a_batch_is_tried_too(
 
 @pytest.mark.parametrize("harm", ["Ctrl-C", "no memory"])
 def test_engines_that_nobody_has_looked_at_yet_are_not_played(
-    tmp_path: Path,
+    cache: EngineCache,
+    bundle: Bundle,
     script: Callable[..., list[Job]],
     fake_gpu: FakeCuda,
     monkeypatch: pytest.MonkeyPatch,
     harm: str,
 ) -> None:
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
     monkeypatch.setattr("runtime.enginecache.cache.cache_root", lambda: cache.root)
     jobs = script({})
 
@@ -319,27 +281,19 @@ def altered(graph: Path, share: float) -> bytes:
 @pytest.mark.usefixtures("fake_gpu")
 @pytest.mark.parametrize(("share", "words"), [(1e-3, "dB from f32"), (0.08, "coarse"), (1, "")])
 def test_a_rebuilt_engine_may_draw_a_little_otherwise(
-    tmp_path: Path,
+    cache: EngineCache,
+    bundle: Bundle,
     script: Callable[..., list[Job]],
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
     share: float,
     words: str,
 ) -> None:
     """A little is said, more is said as coarse, another picture is refused."""
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b", 1)
     script({})
-    honest = vars(retry)["run"]
-
-    def otherwise(job: Job, show: Any) -> dict[str, Any]:
-        notes: dict[str, Any] = honest(job, show)
-        Path(job.plan).write_bytes(altered(Path(job.graph), share))
-        return notes
-
     build_engines(bundle, "tensorrt", cache=cache)
     first = capsys.readouterr().err
     assert "99.0 dB" in first or "dB from f32" in first
-    monkeypatch.setattr(retry, "run", otherwise)
+    script({}, lambda graph: altered(graph, share))
     shutil.rmtree(cache.root)
     if not words:
         with pytest.raises(BuildError, match="draw something else"):
@@ -354,13 +308,16 @@ def test_a_rebuilt_engine_may_draw_a_little_otherwise(
 
 @pytest.mark.usefixtures("fake_gpu")
 def test_a_refitted_engine_that_draws_something_else_is_built_anew(
-    tmp_path: Path, script: Callable[..., list[Job]], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    cache: EngineCache,
+    bundle: Bundle,
+    script: Callable[..., list[Job]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """As when a weight that lies behind a cast is left out of a refit."""
-    cache = EngineCache(tmp_path / "cache")
     jobs = script({})
     options = Options(refit=True)
-    build_engines(write_tiny(tmp_path / "1", 1), "tensorrt", cache=cache, options=options)
+    build_engines(bundle, "tensorrt", cache=cache, options=options)
     stale = {Path(job.graph).name: Path(job.graph) for job in jobs}
     jobs.clear()
 
@@ -381,9 +338,11 @@ def test_a_refitted_engine_that_draws_something_else_is_built_anew(
 
 @pytest.mark.usefixtures("fake_gpu")
 def test_refit_is_what_was_asked_for_last(
-    tmp_path: Path, script: Callable[..., list[Job]], capsys: pytest.CaptureFixture[str]
+    cache: EngineCache,
+    bundle: Bundle,
+    script: Callable[..., list[Job]],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    cache, bundle = EngineCache(tmp_path / "cache"), write_tiny(tmp_path / "b")
     jobs = script({})
 
     def build(*, refit: bool) -> list[bool]:
@@ -409,9 +368,11 @@ def test_refit_is_what_was_asked_for_last(
 
 @pytest.mark.usefixtures("fake_gpu")
 def test_timings_that_cannot_be_kept_lose_no_engine(
-    tmp_path: Path, script: Callable[..., list[Job]], monkeypatch: pytest.MonkeyPatch
+    cache: EngineCache,
+    bundle: Bundle,
+    script: Callable[..., list[Job]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cache = EngineCache(tmp_path / "cache")
     script({})
     honest = vars(retry)["run"]
 
@@ -425,7 +386,7 @@ def test_timings_that_cannot_be_kept_lose_no_engine(
 
     monkeypatch.setattr(retry, "run", with_timings)
     monkeypatch.setattr(EngineCache, "replace", full)
-    builder = Builder(write_tiny(tmp_path / "b"), "tensorrt", CARD, cache, Options())
+    builder = Builder(bundle, "tensorrt", CARD, cache, Options())
     assert builder.build("decoder", ignore, ignore)[1]
     assert len(cache.entries()) == 1
 

@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from tests.support.gpu.tensorrt_surface import signatures
 
 ROOT = Path(__file__).parents[3]
 MODULES = (
@@ -29,7 +30,7 @@ MODULES = (
 def check(stub: Path, modules: tuple[str, ...] = MODULES, path: Path = ROOT) -> str:
     """Return mypy's complaints about ``modules``, empty if there are none."""
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(stub, Path(folder) / "tensorrt.pyi")
+        (Path(folder) / "tensorrt.pyi").write_text(signatures(stub), encoding="utf-8")
         wanted = [word for module in modules for word in ("-m", module)]
         cache = f"--cache-dir={ROOT / '.mypy_cache' / stub.parent.name}"
         done = subprocess.run(

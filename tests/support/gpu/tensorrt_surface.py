@@ -31,9 +31,15 @@ def members(kind: ast.ClassDef) -> dict[str, list[list[str]]]:
     return {name: value for name, value in found.items() if not name.startswith("__")}
 
 
+def signatures(stub: Path) -> str:
+    """Return the signatures of one version: what every version has, and its own file."""
+    common = stub.parents[1] / "common.pyi"
+    return common.read_text(encoding="utf-8") + stub.read_text(encoding="utf-8")
+
+
 def surface(stub: Path) -> dict[str, dict[str, list[list[str]]]]:
-    """Read one stub file."""
-    tree = ast.parse(stub.read_text(encoding="utf-8"))
+    """Read the signatures of one version."""
+    tree = ast.parse(signatures(stub))
     kinds = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     return {kind.name: members(kind) for kind in kinds if kind.name in CLASSES}
 

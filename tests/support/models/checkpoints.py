@@ -17,6 +17,7 @@ import diffusers
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
 from export.checkpoints.checkpoint import open_folder
 from export.peers.randomweights import hearing, saying, visible
@@ -239,6 +240,19 @@ def make(
     )
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
+
+
+def edit_json(path: Path, **changes: object) -> None:
+    """Change entries of a JSON object in place."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **changes}), encoding="utf-8")
+
+
+def alter(path: Path, how: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    """Change the tensors of a weight file in place."""
+    state = load_file(path)
+    how(state)
+    save_file(state, path, metadata={"format": "pt"})
 
 
 def refusal(folder: Path) -> str:

@@ -41,11 +41,17 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeHub]:
         )
         monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", server.address)
         monkeypatch.setattr(settings, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(
-            "time.sleep", lambda seconds: None
-        )  # the client's, before it asks again
+        monkeypatch.setattr("time.sleep", lambda seconds: None)  # before the client asks again
         server.model.files[FILE] = save({"x": VALUES})
         yield server
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def refused(hub: Hub) -> str:
@@ -112,10 +118,7 @@ def test_blobs_that_repositories_share_are_what_they_are_named_after(
 ) -> None:
     """The client moves what it fetched into one store, named after another hash than sha256."""
     store = pytest.importorskip("huggingface_hub.utils._shared_blobs")
-    folder = checkpoint_of("sdxs")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            hub.model.files[path.relative_to(folder).as_posix()] = path.read_bytes()
+    hub.model.files |= files_of(checkpoint_of("sdxs"))
     spec = ModelSpec("m", Hub("owner/model", COMMITS[0]), "")
     cache = tmp_path / "cache"
     for path in open_checkpoint(spec).weights.values():
@@ -196,29 +199,31 @@ def test_an_address_that_runs_out_is_asked_for_again(
     assert second > len(hub.model.files[FILE]) // 2 - 200, "it began anew"
 
 
-def test_a_part_is_removed_when_another_program_has_fetched_the_whole(
-    hub: FakeHub, tmp_path: Path
-) -> None:
-    from huggingface_hub import hf_hub_download
-
+@pytest.fixture
+def part(hub: FakeHub, tmp_path: Path) -> Path:
+    """Where the part of the file that has come is kept."""
     name = hashlib.sha256(hub.model.files[FILE]).hexdigest()
     blobs = tmp_path / "cache" / "models--owner--model" / "blobs"
     blobs.mkdir(parents=True)
-    part = blobs / f"{name}.wordmorph-part"
+    return blobs / f"{name}.wordmorph-part"
+
+
+def test_a_part_is_removed_when_another_program_has_fetched_the_whole(
+    hub: FakeHub, part: Path
+) -> None:
+    from huggingface_hub import hf_hub_download
+
     part.write_bytes(hub.model.files[FILE][:50])
     hf_hub_download("owner/model", FILE, revision=COMMITS[0])
     fetch_file(LORA)
     assert not part.exists()
 
 
-def test_a_part_that_is_damaged_is_thrown_away(hub: FakeHub, tmp_path: Path) -> None:
-    name = hashlib.sha256(hub.model.files[FILE]).hexdigest()
-    blobs = tmp_path / "cache" / "models--owner--model" / "blobs"
-    blobs.mkdir(parents=True)
-    (blobs / f"{name}.wordmorph-part").write_bytes(b"something else")
+def test_a_part_that_is_damaged_is_thrown_away(hub: FakeHub, part: Path) -> None:
+    part.write_bytes(b"something else")
     assert load_file(fetch_file(LORA))["x"].tolist() == VALUES.tolist()
     assert [start for _, start in hub.sent] == [14, 0]
-    assert not list(blobs.glob("*part"))
+    assert not list(part.parent.glob("*part"))
 
 
 @pytest.mark.parametrize(
@@ -280,12 +285,7 @@ def test_a_place_that_lacks_files_gives_way_to_its_mirrors(
     hub: FakeHub, checkpoint_of: Callable[[str], Path]
 ) -> None:
     """The mirror has half-size weights only, which its own row says."""
-    folder = checkpoint_of("sdxs")
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files = files_of(checkpoint_of("sdxs"))
     hub.repos["a/empty"] = Repo(files={"README.md": b"moved"})
     hub.repos["b/pickles"] = Repo(
         files={name.replace(".safetensors", ".bin"): data for name, data in files.items()}
@@ -353,13 +353,8 @@ def test_a_repository_of_pickles_is_told_to_convert(hub: FakeHub) -> None:
 def test_a_repository_that_has_only_one_variant_serves(
     hub: FakeHub, checkpoint_of: Callable[[str], Path], variant: str, wanted: str | None
 ) -> None:
-    folder = checkpoint_of("sdxs")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            name = path.relative_to(folder).as_posix()
-            hub.model.files[name.replace(".safetensors", f"{variant}.safetensors")] = (
-                path.read_bytes()
-            )
+    for name, content in files_of(checkpoint_of("sdxs")).items():
+        hub.model.files[name.replace(".safetensors", f"{variant}.safetensors")] = content
     source = Hub("owner/model", COMMITS[0], variant=wanted)
     opened = open_checkpoint(ModelSpec("m", source, ""))
     assert opened.source == {"hub": "owner/model", "revision": COMMITS[0]}

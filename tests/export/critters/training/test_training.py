@@ -27,7 +27,7 @@ from export.critters.pictures.draw import (
 )
 from export.critters.pictures.inbetween import Inbetween
 from export.critters.sampler import sample, text_rows
-from export.critters.train import Recipe, train
+from export.critters.train import Recipe, main, train
 from export.critters.training import conditioning, dataset
 from export.critters.training.conditioning import TEXT_WIDTH
 from export.critters.training.coupling import couple_noise, style_of_noise
@@ -308,3 +308,16 @@ def test_the_recipe_ends_in_a_folder_that_draws(
         torch.testing.assert_close(written[name], value.half().float(), rtol=0, atol=0)
     for one, other in pairwise(states):
         assert any(not torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_what_is_stopped_before_its_first_checkpoint_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("export.critters.train.train", stop)
+    monkeypatch.setattr(torch, "set_flush_denormal", lambda on: None)
+    with pytest.raises(SystemExit, match="130"):
+        main(tmp_path / "model")
+    assert capsys.readouterr().err == "error: stopped before the first checkpoint\n"

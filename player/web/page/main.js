@@ -24,9 +24,10 @@ const SETTINGS = ["seed", "steps", "interp", "edit"];
 
 const head = new Playhead();
 const store = new Store(BUDGET);
-const picture = new Picture($("picture"), store);
+const picture = new Picture($("picture"), store, touch);
 const own = { text: "", alarm: false, until: 0 }; // what this page itself has to say
-let dirty = true;
+let dirty = true; // whether what moves has to be drawn anew
+let due = false; // whether the next display frame is ours
 
 const session = new Session(head, picture, store, {
   met: (welcome) => {
@@ -44,7 +45,7 @@ const session = new Session(head, picture, store, {
   },
   learned: (message) => {
     if ("kept" in message) kept.notice();
-    dirty = true;
+    touch();
   },
   refused: (message, words) => {
     if (words) field.refuse(message.message, message.text, message.column);
@@ -56,7 +57,7 @@ const session = new Session(head, picture, store, {
   },
   copied: async (text) => say(await copy(text) ? `copied: ${text}` : text),
   said: say,
-  changed: () => { dirty = true; },
+  changed: touch,
 });
 const zoom = new Zoom($("picture"), (event) => {
   // where the picture alone is shown, nothing else is there to click
@@ -97,7 +98,18 @@ for (const name of SETTINGS) {
 
 function say(text, alarm = false) {
   Object.assign(own, { text, alarm, until: performance.now() + NOTICE_MS });
+  touch();
+}
+
+// Have a display frame; a page at rest takes none, which on two cores beside the model is much.
+function wake() {
+  if (!due) requestAnimationFrame(turn);
+  due = true;
+}
+
+function touch() {
   dirty = true;
+  wake();
 }
 
 function setText(element, text) {
@@ -166,6 +178,7 @@ let before = performance.now();
 let rested = 0;
 
 function turn(now) {
+  due = false;
   const dt = Math.min((now - before) / 1000, 0.1);
   before = now;
   picture.tick(now);
@@ -186,12 +199,12 @@ function turn(now) {
     $("veil").hidden = !problem;
     setText($("veil"), problem);
   }
-  requestAnimationFrame(turn);
+  if (head.held.size || session.unsaid || picture.behind) wake();
 }
 
-requestAnimationFrame(turn);
-addEventListener("resize", () => { dirty = true; });
-matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => { dirty = true; });
+setInterval(wake, REST_MS); // for what only time changes
+addEventListener("resize", touch);
+matchMedia("(prefers-color-scheme: light)").addEventListener("change", touch);
 
 // for whoever looks into the page: its figures, and what it holds
 globalThis.wordmorph = { state, head, picture, store, wire: session.wire, session, actions };

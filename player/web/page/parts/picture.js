@@ -5,10 +5,12 @@ import { distance, keyOf, seriesOf } from "../link/store.js";
 const TRAIL = 1024; // requests that were asked for
 
 export class Picture {
-  constructor(canvas, store) {
+  // `drew` hears that another picture is on show.
+  constructor(canvas, store, drew) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
     this.store = store;
+    this.drew = drew;
     this.want = null; // the request asked for
     this.wanted = "";
     this.drawn = null; // the request on show
@@ -119,6 +121,7 @@ export class Picture {
     this.drawn = request;
     this.drawnKey = key;
     this.draws += 1;
+    this.drew();
     const answered = this.waiting.findLastIndex((one) => one.key === key);
     if (answered < 0) return;
     const now = performance.now();
@@ -126,6 +129,11 @@ export class Picture {
       this.latencies.push(now - one.at);
       if (this.latencies.length > 4096) this.latencies.shift();
     }
+  }
+
+  // Whether another picture is wanted than the one on show.
+  get behind() {
+    return this.drawn !== null && this.drawnKey !== this.wanted;
   }
 
   // When what was asked for last went past a request's place, or to another series than its; null
@@ -143,7 +151,7 @@ export class Picture {
   // Count, once a display frame, whether it shows another picture than the last, and how old one
   // is that is behind; one that waits for the place to get there is not.
   tick(now) {
-    if (this.drawn && this.drawnKey !== this.wanted) {
+    if (this.behind) {
       const passed = this.passed(this.drawn);
       if (passed !== null) this.ages.push(Math.max(now - passed, 0));
       if (this.ages.length > 4096) this.ages.shift();

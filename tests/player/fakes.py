@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -79,17 +80,27 @@ class FakeRenderer:
         self.closed = True
 
 
+MATRIX = np.ones((512, 512), np.float32)
+
+
 class BusyRenderer(FakeRenderer):
-    """Keeps all cores busy for ``seconds`` a frame, as a model does that draws so fast."""
+    """Keeps all cores busy for ``seconds`` a frame, as a model does that draws so fast: outside the
+    interpreter's lock. The picture moves along with t.
+    """
 
     def render(self, request: Request) -> Frame:
         began = time.perf_counter()
-        pixels = picture(request, self.size)
-        matrix = np.ones((384, 384), np.float32)
+        shift = round(request.t * 4000) % self.size
+        pixels = np.roll(_still(request.seed, self.size), shift, axis=1)
         while time.perf_counter() - began < self.seconds:
-            matrix @ matrix
+            np.dot(MATRIX, MATRIX)
         self.rendered.append(request)
         return Frame(pixels, request, {"total": (time.perf_counter() - began) * 1e3})
+
+
+@lru_cache
+def _still(seed: int, size: int) -> NDArray[np.uint8]:
+    return picture(Request("cat", t=0.5, seed=seed), size)
 
 
 def picture(request: Request, size: int = SIZE) -> NDArray[np.uint8]:

@@ -52,6 +52,7 @@ ATTACKS = (
     "pages",
     "no token",
 )
+READY = "ready"
 CLI = "import sys; sys.argv[0] = 'wordmorph'; from player.cli import main; main()"
 
 
@@ -162,6 +163,7 @@ def attack(what: str, port: str, token: str) -> None:
     held: list[ClientConnection] = []
     # made once: making it costs this machine more than sending it, and another would make it
     large = Frame(Opcode.TEXT, b"x" * (100_000_000 * (what == "100 MB"))).serialize(mask=True)
+    print(READY, flush=True)
     while True:
         with contextlib.suppress(WebSocketException, OSError, EOFError):
             if what == "never acknowledge" and len(held) < 3:
@@ -212,7 +214,14 @@ def main() -> None:
             for _ in range(ROUNDS):
                 calm.append(performer.rate())
                 words = [sys.executable, "-m", "tests.player.web.hostile", what, port, token]
-                attacker = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+                attacker = subprocess.Popen(
+                    words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
+                assert attacker.stdout is not None
+                for line in attacker.stdout:
+                    if line.strip() == READY:
+                        break
+                    print(line, end="")
                 performer.listen(time.monotonic() + 1)
                 attacked.append(performer.rate())
                 attacker.kill()

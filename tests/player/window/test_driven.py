@@ -220,7 +220,6 @@ def test_with_8_ms_a_frame_pictures_come_as_soon_as_they_must(tmp_path: Path) ->
     assert figures["scrub_unknown_ms"]["count"] > 50
     assert figures["scrub_known_ms"]["count"] > 5
     if neighbours.quiet:
-        assert figures["turn_ms"]["p99"] <= 1000 / 60
         assert figures["scrub_unknown_ms"]["p50"] <= 35
         assert figures["scrub_unknown_ms"]["p99"] <= 70
         assert figures["scrub_known_ms"]["p99"] <= 1000 / 60

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from player.window.layout import arrange, display_scale
 from tests.support.screen import Pixels, Screen, screen
 
 SIZES = ((1024, 600), (1366, 768), (3840, 2160))
@@ -45,7 +46,9 @@ def states(shown: Screen, folder: Path) -> Iterator[tuple[str, Pixels]]:
     yield "opening", shown.look(window)
     yield "filled", shown.when_still(window, 5.0, most=180.0)
     keys("4")
-    shown.do("mousemove", x + width // 2, y + height - 100)
+    scale = display_scale(shown.size)
+    bar = arrange((width, height), (256, 256), pad=True, strip=True, scale=scale).bar
+    shown.do("mousemove", x + bar.centerx, y + bar.centery)
     yield "hover", seen()
     shown.do("mousemove", x + 2, y + 2)
     keys("Up", "Up", "Up", "Right", "a", "7", "b")

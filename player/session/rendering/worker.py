@@ -96,6 +96,8 @@ class Worker:
         """held while either of the two changes, and while they must not"""
         self._moving = False
         """whether the last turn answered somebody"""
+        self._overtook = False
+        """whether it drew what is urgent"""
         self._unlearned: deque[Request] = deque(maxlen=UNLEARNED)
         """what was shown and not yet measured, which takes half as long as drawing it did"""
         self._thread: threading.Thread | None = None
@@ -154,10 +156,11 @@ class Worker:
         self.requests.give_back(pending)
 
     def turn(self, timeout: float | None = 0.0) -> None:
-        """Draw what is urgent; else serve the request that waits; else measure a picture that was
-        served; else fill one frame; else wait up to ``timeout``.
+        """Draw what is urgent, but not twice at once; else serve the request that waits; else
+        measure a picture that was served; else fill one frame; else wait up to ``timeout``.
         """
-        urgent = self._lacking(self.urgent)
+        urgent = None if self._overtook else self._lacking(self.urgent)
+        self._overtook = urgent is not None
         if urgent is not None:
             self._draw_wanted(urgent, self._render)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,21 @@ def test_a_cue_is_there_on_its_beat_though_somebody_moves_on_until_then(tmp_path
     assert session.state.frame.request == wanted
     seen = [request for request in fake.rendered if request.seed == 0]
     assert len(seen) >= moved - 5, "who moved saw where they were until the beat was near"
+
+
+def test_what_changes_with_every_move_lets_every_other_picture_through(tmp_path: Path) -> None:
+    """Another seed on the beat: where, that is only known once it is there."""
+    fake = FakeRenderer(seconds=0.03)
+    session = started(tmp_path, open_renderer=lambda: fake)
+    turn = wait_for_bars(session)
+    NAMES["change_seed"].perform(session, 1)
+    while session.beats.waiting:
+        session.state.move(7, 0)
+        turn(1)
+    seeds = [request.seed for request in fake.rendered]
+    late = seeds[seeds.index(1) :]
+    assert len(late) >= 4
+    assert all(0 in pair for pair in pairwise(late[:-1]))
 
 
 def test_a_cue_that_cannot_be_drawn_holds_up_nobody_before_its_beat(tmp_path: Path) -> None:

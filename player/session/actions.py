@@ -251,11 +251,11 @@ ACTIONS: tuple[Action, ...] = (
         lambda s, _: s.priority.find_range(),
         (Key("w"),),
     ),
-    Action("tokens", "token strip", lambda s, _: s.state.panels.toggle("tokens"), (Key("t"),)),
+    Action("tokens", "token strip", lambda s, _: s.state.panels.toggle_tokens(), (Key("t"),)),
     Action(
         "storms",
         "storm strip: how fast the picture changes",
-        lambda s, _: s.state.panels.toggle("storms"),
+        lambda s, _: s.state.panels.toggle_storms(),
         (Key("h"),),
     ),
     Action(
@@ -277,9 +277,9 @@ ACTIONS: tuple[Action, ...] = (
         lambda s, _: s.state.panels.next_zoom(),
         (Key("z"),),
     ),
-    Action("stats", "statistics", lambda s, _: s.state.panels.toggle("stats"), (Key("x"),)),
+    Action("stats", "statistics", lambda s, _: s.state.panels.toggle_stats(), (Key("x"),)),
     Action(
-        "fullscreen", "fullscreen", lambda s, _: s.state.panels.toggle("fullscreen"), (Key("f"),)
+        "fullscreen", "fullscreen", lambda s, _: s.state.panels.toggle_fullscreen(), (Key("f"),)
     ),
     Action("tap", "tap the tempo", lambda s, _: s.tap(), (Key("k"),)),
     Action(
@@ -301,8 +301,8 @@ ACTIONS: tuple[Action, ...] = (
         lambda s, _: s.hand_over(),
         (Key("y"),),
     ),
-    Action("clean", "picture only", lambda s, _: s.state.panels.toggle("clean"), (Key("v"),)),
-    Action("help", "this help", lambda s, _: s.state.panels.toggle("help"), (Key("F1"), Key("?"))),
+    Action("clean", "picture only", lambda s, _: s.state.panels.toggle_clean(), (Key("v"),)),
+    Action("help", "this help", lambda s, _: s.state.panels.toggle_help(), (Key("F1"), Key("?"))),
     Action(
         "back",
         "close what is open, leave full screen, quit",

@@ -7,7 +7,6 @@ from typing import Literal
 ZOOMS = (1, 2, 4, 8)
 
 FieldName = Literal["", "words", "seed"]
-PanelName = Literal["fullscreen", "tokens", "storms", "help", "clean", "stats"]
 
 
 class Panels:
@@ -38,9 +37,29 @@ class Panels:
         """Look closer, up to eight times; then at the whole again."""
         self.zoom = ZOOMS[(ZOOMS.index(self.zoom) + 1) % len(ZOOMS)]
 
-    def toggle(self, name: PanelName) -> None:
-        """Open one of them, or close it."""
-        setattr(self, name, not getattr(self, name))
+    def toggle_stats(self) -> None:
+        """Show or hide the statistics."""
+        self.stats = not self.stats
+
+    def toggle_tokens(self) -> None:
+        """Show or hide the token strip."""
+        self.tokens = not self.tokens
+
+    def toggle_storms(self) -> None:
+        """Show or hide the storm strip."""
+        self.storms = not self.storms
+
+    def toggle_help(self) -> None:
+        """Show or hide the keys."""
+        self.help = not self.help
+
+    def toggle_fullscreen(self) -> None:
+        """Fill the screen, or leave it."""
+        self.fullscreen = not self.fullscreen
+
+    def toggle_clean(self) -> None:
+        """Show nothing but the picture, or everything again."""
+        self.clean = not self.clean
 
     def close_uppermost(self) -> bool:
         """Close what lies uppermost on the picture, else show the panel again, else leave full
@@ -48,9 +67,16 @@ class Panels:
         """
         if self.typing:
             self.typing = ""
-            return True
-        for name in ("help", "stats", "difference", "clean", "fullscreen"):
-            if getattr(self, name):
-                setattr(self, name, False)
-                return True
-        return False
+        elif self.help:
+            self.help = False
+        elif self.stats:
+            self.stats = False
+        elif self.difference:
+            self.difference = False
+        elif self.clean:
+            self.clean = False
+        elif self.fullscreen:
+            self.fullscreen = False
+        else:
+            return False
+        return True
